@@ -1,0 +1,1 @@
+//! A Kafka-compatible message log with stream processing beside it, in one binary.

@@ -1,0 +1,2 @@
+//! The binary `mainstem`.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Producer, consumer and admin for Mainstem and any Kafka cluster.

@@ -1,0 +1,1 @@
+//! Topologies, windows, state and the runtime of processors.
