@@ -24,8 +24,8 @@ pub mod wire;
 pub use api_key::ApiKey;
 pub use error_code::ErrorCode;
 pub use ids::{
-    BrokerId, CorrelationId, LeaderEpoch, Offset, PartitionId, ProducerEpoch, ProducerId, Sequence, Timestamp,
-    TopicId,
+    BrokerId, CorrelationId, LeaderEpoch, Offset, PartitionId, ProducerEpoch, ProducerId, Sequence,
+    Timestamp, TopicId,
 };
 
 /// A string that shares the memory of the frame it was read from.

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::{DecodeError, EncodeError, Reader, Writer};
 use crate::{
-    BrokerId, CorrelationId, ErrorCode, LeaderEpoch, Offset, PartitionId, ProducerEpoch, ProducerId, Sequence,
-    Text, Timestamp, TopicId, records::Records,
+    BrokerId, CorrelationId, ErrorCode, LeaderEpoch, Offset, PartitionId, ProducerEpoch, ProducerId,
+    Sequence, Text, Timestamp, TopicId, records::Records,
 };
 
 /// A value with an encoding of its own.
@@ -82,7 +82,15 @@ macro_rules! newtype {
 }
 
 newtype!(
-    BrokerId, CorrelationId, ErrorCode, LeaderEpoch, Offset, PartitionId, ProducerEpoch, ProducerId, Sequence,
+    BrokerId,
+    CorrelationId,
+    ErrorCode,
+    LeaderEpoch,
+    Offset,
+    PartitionId,
+    ProducerEpoch,
+    ProducerId,
+    Sequence,
     Timestamp
 );
 

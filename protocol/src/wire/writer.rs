@@ -152,16 +152,16 @@ impl Writer {
         Ok(())
     }
 
-    /// Ends a structure of a flexible version with its tagged fields, given in rising order of tags.
+    /// Ends a structure of a flexible version with those tagged fields that are given, in rising order of tags.
     ///
     /// # Errors
     /// Where a field's own encoding fails.
-    pub fn tagged_fields(&mut self, fields: &[(u32, &dyn super::Wire)]) -> Result<(), EncodeError> {
+    pub fn tagged_fields(&mut self, fields: &[Option<(u32, &dyn super::Wire)>]) -> Result<(), EncodeError> {
         if !self.flexible {
             return Ok(());
         }
-        self.unsigned_varint(fields.len() as u32);
-        for (tag, field) in fields {
+        self.unsigned_varint(fields.iter().flatten().count() as u32);
+        for (tag, field) in fields.iter().flatten() {
             let mut inner = Self {
                 chunks: Vec::new(),
                 tail: BytesMut::new(),
@@ -187,5 +187,16 @@ impl Writer {
     pub fn into_chunks(mut self) -> Vec<Chunk> {
         self.cut();
         self.chunks
+    }
+
+    /// What was written as a frame: its size in front.
+    ///
+    /// # Errors
+    /// [`EncodeError::TooLong`] where the size does not fit.
+    pub fn into_frame(self) -> Result<Vec<Chunk>, EncodeError> {
+        let size = i32::try_from(self.len()).map_err(|_| EncodeError::TooLong)?;
+        let mut chunks = self.into_chunks();
+        chunks.insert(0, Chunk::Bytes(Bytes::copy_from_slice(&size.to_be_bytes())));
+        Ok(chunks)
     }
 }

@@ -1,0 +1,166 @@
+//! The descriptions' language: what a structure holds, and in which versions.
+//!
+//! ```text
+//! message! {
+//!     /// What it is for.
+//!     FetchRequest [4..=17, flexible 12..] {
+//!         max_wait_ms: i32,                                     // in every version
+//!         session_id: i32 [7..],                                // from version 7 on
+//!         cluster_id: Option<Text> [12.., tag 0],               // a tagged field
+//!         key: Option<Text> [0.., null 4..],                    // may be null from version 4 on
+//!         isolation_level: i8 [4.., default 1],                 // what it is where the version lacks it
+//!     }
+//! }
+//! structure! { FetchTopic { ... } }
+//! ```
+//!
+//! A field that a version lacks is left out when written and has its default when read.
+
+/// Describes structures inside a message.
+macro_rules! structure {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident {
+            $($field:ident: $type:ty $([
+                $since:expr
+                $(, null $null:expr)?
+                $(, tag $tag:literal)?
+                $(, default $default:expr)?
+            ])?),* $(,)?
+        }
+    )*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct $name {
+            $(pub $field: $type,)*
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($field: describe::or_default!($($($default)?)?),)* }
+            }
+        }
+
+        impl $crate::wire::Wire for $name {
+            #[allow(unused_variables, reason = "few structures have tagged fields")]
+            fn read(reader: &mut $crate::wire::Reader) -> Result<Self, $crate::wire::DecodeError> {
+                let version = reader.version();
+                let mut this = Self::default();
+                $(if describe::untagged!($($($tag)?)?) && describe::within!(version $(, $since)?) {
+                    this.$field = describe::read!(reader, version $($(, $null)?)?)?;
+                })*
+                reader.tagged_fields(|tag, reader| match tag {
+                    $($($($tag if ($since).contains(&version) => {
+                        this.$field = $crate::wire::Wire::read(reader)?;
+                        reader.finish()
+                    })?)?)*
+                    _ => Ok(()),
+                })?;
+                Ok(this)
+            }
+
+            #[allow(unused_variables, reason = "few structures have tagged fields")]
+            fn write(&self, writer: &mut $crate::wire::Writer) -> Result<(), $crate::wire::EncodeError> {
+                let version = writer.version();
+                let absent = Self::default();
+                $(if describe::untagged!($($($tag)?)?) && describe::within!(version $(, $since)?) {
+                    describe::write!(&self.$field, writer, version $($(, $null)?)?)?;
+                })*
+                let tagged: &[Option<(u32, &dyn $crate::wire::Wire)>] = &[$($($(
+                    (($since).contains(&version) && self.$field != absent.$field)
+                        .then_some(($tag, &self.$field as &dyn $crate::wire::Wire)),
+                )?)?)*];
+                writer.tagged_fields(tagged)
+            }
+        }
+
+        impl $crate::wire::Nullable for $name {
+            fn read_nullable(
+                reader: &mut $crate::wire::Reader,
+            ) -> Result<Option<Self>, $crate::wire::DecodeError> {
+                match <i8 as $crate::wire::Wire>::read(reader)? {
+                    ..0 => Ok(None),
+                    _ => $crate::wire::Wire::read(reader).map(Some),
+                }
+            }
+
+            fn write_nullable(
+                value: Option<&Self>,
+                writer: &mut $crate::wire::Writer,
+            ) -> Result<(), $crate::wire::EncodeError> {
+                writer.put(&[if value.is_some() { 1 } else { 0xff }]);
+                value.map_or(Ok(()), |value| $crate::wire::Wire::write(value, writer))
+            }
+        }
+    )*};
+}
+
+/// Describes a message: a structure with versions of its own.
+macro_rules! message {
+    (
+        $(#[$doc:meta])*
+        $name:ident [$versions:expr, flexible $flexible:literal..] { $($body:tt)* }
+    ) => {
+        structure! { $(#[$doc])* $name { $($body)* } }
+
+        impl $crate::messages::Message for $name {
+            const VERSIONS: std::ops::RangeInclusive<i16> = $versions;
+            const FLEXIBLE_SINCE: i16 = $flexible;
+        }
+    };
+}
+
+macro_rules! or_default {
+    () => {
+        Default::default()
+    };
+    ($default:expr) => {
+        $default
+    };
+}
+
+macro_rules! untagged {
+    () => {
+        true
+    };
+    ($tag:literal) => {
+        false
+    };
+}
+
+macro_rules! within {
+    ($version:ident) => {
+        true
+    };
+    ($version:ident, $since:expr) => {
+        ($since).contains(&$version)
+    };
+}
+
+macro_rules! read {
+    ($reader:ident, $version:ident) => {
+        $crate::wire::Wire::read($reader)
+    };
+    ($reader:ident, $version:ident, $null:expr) => {
+        if ($null).contains(&$version) {
+            $crate::wire::Wire::read($reader)
+        } else {
+            $crate::wire::Wire::read($reader).map(Some)
+        }
+    };
+}
+
+macro_rules! write {
+    ($field:expr, $writer:ident, $version:ident) => {
+        $crate::wire::Wire::write($field, $writer)
+    };
+    ($field:expr, $writer:ident, $version:ident, $null:expr) => {
+        match $field {
+            Some(value) if !($null).contains(&$version) => $crate::wire::Wire::write(value, $writer),
+            None if !($null).contains(&$version) => Err($crate::wire::EncodeError::UnexpectedNull($version)),
+            field => $crate::wire::Wire::write(field, $writer),
+        }
+    };
+}
+
+pub(super) use {message, or_default, read, structure, untagged, within, write};

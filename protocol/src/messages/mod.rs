@@ -1,0 +1,109 @@
+//! One file per API key: a compact description of its request and its response, from which the codec follows.
+//! Field names are those of Kafka's schemas (`clients/src/main/resources/common/message`); so are the versions
+//! in which a field exists, may be null or is tagged.
+
+#![allow(missing_docs, reason = "fields carry the names and the meaning of Kafka's schemas")]
+
+mod body;
+mod describe;
+
+pub mod api_versions;
+pub mod create_topics;
+pub mod delete_topics;
+pub mod describe_cluster;
+pub mod describe_configs;
+pub mod fetch;
+pub mod find_coordinator;
+pub mod heartbeat;
+pub mod init_producer_id;
+pub mod join_group;
+pub mod leave_group;
+pub mod list_offsets;
+pub mod metadata;
+pub mod offset_commit;
+pub mod offset_fetch;
+pub mod offset_for_leader_epoch;
+pub mod produce;
+pub mod sync_group;
+
+pub use api_versions::{ApiVersionsRequest, ApiVersionsResponse};
+pub use create_topics::{CreateTopicsRequest, CreateTopicsResponse};
+pub use delete_topics::{DeleteTopicsRequest, DeleteTopicsResponse};
+pub use describe_cluster::{DescribeClusterRequest, DescribeClusterResponse};
+pub use describe_configs::{DescribeConfigsRequest, DescribeConfigsResponse};
+pub use fetch::{FetchRequest, FetchResponse};
+pub use find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse};
+pub use heartbeat::{HeartbeatRequest, HeartbeatResponse};
+pub use init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
+pub use join_group::{JoinGroupRequest, JoinGroupResponse};
+pub use leave_group::{LeaveGroupRequest, LeaveGroupResponse};
+pub use list_offsets::{ListOffsetsRequest, ListOffsetsResponse};
+pub use metadata::{MetadataRequest, MetadataResponse};
+pub use offset_commit::{OffsetCommitRequest, OffsetCommitResponse};
+pub use offset_fetch::{OffsetFetchRequest, OffsetFetchResponse};
+pub use offset_for_leader_epoch::{OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse};
+pub use produce::{ProduceRequest, ProduceResponse};
+pub use sync_group::{SyncGroupRequest, SyncGroupResponse};
+
+pub use body::{RequestBody, ResponseBody};
+
+use std::ops::RangeInclusive;
+
+use bytes::Bytes;
+
+use crate::{
+    ApiKey,
+    wire::{Chunk, DecodeError, EncodeError, Reader, Wire, Writer},
+};
+
+/// A request or a response as a whole.
+pub trait Message: Wire + Default {
+    /// The versions whose encoding is known.
+    const VERSIONS: RangeInclusive<i16>;
+    /// The first version with compact lengths and tagged fields; `i16::MAX` where there is none.
+    const FLEXIBLE_SINCE: i16;
+
+    /// Reads a whole message.
+    ///
+    /// # Errors
+    /// Where the bytes are no such message, or more than it.
+    fn decode(bytes: Bytes, version: i16) -> Result<Self, DecodeError> {
+        if !Self::VERSIONS.contains(&version) {
+            return Err(DecodeError::UnknownVersion(version));
+        }
+        let mut reader = Reader::new(bytes, version, Self::FLEXIBLE_SINCE);
+        let message = Self::read(&mut reader)?;
+        reader.finish()?;
+        Ok(message)
+    }
+
+    /// Writes the message behind what the writer holds.
+    ///
+    /// # Errors
+    /// Where the version has no encoding for it.
+    fn encode_into(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
+        if !Self::VERSIONS.contains(&version) {
+            return Err(EncodeError::UnknownVersion(version));
+        }
+        writer.switch(version, Self::FLEXIBLE_SINCE);
+        self.write(writer)
+    }
+
+    /// Writes a whole message.
+    ///
+    /// # Errors
+    /// Where the version has no encoding for it.
+    fn encode(&self, version: i16) -> Result<Vec<Chunk>, EncodeError> {
+        let mut writer = Writer::new(version, Self::FLEXIBLE_SINCE);
+        self.encode_into(&mut writer, version)?;
+        Ok(writer.into_chunks())
+    }
+}
+
+/// A request, with the response that answers it.
+pub trait Request: Message + Into<RequestBody> {
+    /// The API's key.
+    const KEY: ApiKey;
+    /// What answers it.
+    type Response: Message + Into<ResponseBody> + TryFrom<ResponseBody, Error = ResponseBody>;
+}
