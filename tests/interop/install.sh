@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Installs the clients of versions.env into the cache folder, each once: `install.sh kcat modern next java3 java4 broker`.
+# A finished part leaves a stamp that names its versions, so a second run costs nothing and needs no network.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=versions.env
+source "$here/versions.env"
+cache=${MAINSTEM_INTEROP_CACHE:-$HOME/.cache/mainstem-interop}
+mkdir -p "$cache"
+
+# apt_needs COMMAND PACKAGE...: installs the packages unless the command is there.
+apt_needs() {
+  local command=$1
+  shift
+  command -v "$command" >/dev/null && return
+  echo "installing $*" >&2
+  if [ -z "${apt_updated:-}" ]; then
+    apt-get -qq update >&2
+    apt_updated=1
+  fi
+  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" >&2 </dev/null
+}
+
+# once NAME STAMP FUNCTION: runs the function unless the folder NAME holds the stamp.
+once() {
+  local name=$1 stamp=$2 function=$3
+  [ "$(cat "$cache/$name/stamp" 2>/dev/null)" = "$stamp" ] && return
+  echo "installing $name: $stamp" >&2
+  rm -rf "${cache:?}/$name"
+  mkdir -p "$cache/$name"
+  "$function" "$cache/$name"
+  echo "$stamp" >"$cache/$name/stamp"
+}
+
+codecs=("python-snappy==$PYTHON_SNAPPY" "lz4==$PYTHON_LZ4" "zstandard==$PYTHON_ZSTANDARD")
+
+# The machine's own python3 may come without venv or pip: Debian ships them apart.
+new_venv() {
+  python3 -m venv --help >/dev/null 2>&1 && python3 -c 'import ensurepip' 2>/dev/null || apt_needs "no such command" python3-venv
+  python3 -m venv "$1/venv"
+}
+
+modern() {
+  new_venv "$1"
+  "$1/venv/bin/pip" install -q "confluent-kafka==$CONFLUENT_KAFKA" "kafka-python==$KAFKA_PYTHON_2" "${codecs[@]}"
+}
+
+next() {
+  new_venv "$1"
+  "$1/venv/bin/pip" install -q "kafka-python==$KAFKA_PYTHON_3" "aiokafka==$AIOKAFKA" "${codecs[@]}"
+}
+
+# jars FOLDER ARTIFACT VERSION: the artifact and all that it needs at run time.
+jars() {
+  mvn -q -B -ntp -f "$here/java/pom.xml" \
+    "org.apache.maven.plugins:maven-dependency-plugin:$MAVEN_DEPENDENCY_PLUGIN:copy-dependencies" \
+    "-DoutputDirectory=$1/jars" -DincludeScope=runtime \
+    "-Dkafka.artifact=$2" "-Dkafka.version=$3" "-Dslf4j.version=$SLF4J" </dev/null >&2
+}
+
+java_client() {
+  apt_needs javac default-jdk-headless
+  apt_needs mvn maven
+  jars "$1" kafka-clients "$2"
+}
+
+java3() { java_client "$1" "$JAVA_CLIENT_3"; }
+java4() { java_client "$1" "$JAVA_CLIENT_4"; }
+
+broker() {
+  apt_needs java default-jdk-headless
+  apt_needs mvn maven
+  jars "$1" kafka_2.13 "$KAFKA_BROKER"
+  # The performance tools are a jar of their own.
+  jars "$1" kafka-tools "$KAFKA_BROKER"
+}
+
+for part in "$@"; do
+  case $part in
+    kcat) apt_needs kcat kcat ;;
+    modern) once modern "confluent-kafka $CONFLUENT_KAFKA, kafka-python $KAFKA_PYTHON_2, ${codecs[*]}" modern ;;
+    next) once next "kafka-python $KAFKA_PYTHON_3, aiokafka $AIOKAFKA, ${codecs[*]}" next ;;
+    java3) once java3 "kafka-clients $JAVA_CLIENT_3, slf4j-simple $SLF4J" java3 ;;
+    java4) once java4 "kafka-clients $JAVA_CLIENT_4, slf4j-simple $SLF4J" java4 ;;
+    broker) once broker "kafka $KAFKA_BROKER, slf4j-simple $SLF4J" broker ;;
+    *)
+      echo "install.sh: unknown part $part" >&2
+      exit 2
+      ;;
+  esac
+done

@@ -1,0 +1,225 @@
+"""confluent-kafka with the newest librdkafka."""
+
+import threading
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
+
+from harness import (CODECS, GROUP_PARTITIONS, LARGE_BATCH_BYTES, LARGE_RECORD_BYTES, LINES, Failed, Run, check_group,
+                     same, until)
+
+run = Run("confluent-kafka")
+admin = AdminClient({"bootstrap.servers": run.bootstrap, "client.id": "confluent-admin"})
+
+
+def create(name, partitions=1, **config):
+    topic = run.topic(name)
+    config = {key.replace("_", "."): value for key, value in config.items()}
+    admin.create_topics([NewTopic(topic, partitions, 1, config=config)])[topic].result(30)
+    return topic
+
+
+def producer(**settings):
+    return Producer(properties({"acks": "all", **settings}))
+
+
+def properties(settings):
+    return {"bootstrap.servers": run.bootstrap, **{key.replace("_", "."): value for key, value in settings.items()}}
+
+
+def send(producer, topic, records):
+    """Produces (partition, key, value, headers) and returns the offsets, failing with the first error."""
+    offsets, errors = [], []
+
+    def delivered(error, message):
+        errors.append(error) if error else offsets.append(message.offset())
+
+    for partition, key, value, headers in records:
+        producer.produce(topic, value, key, partition=partition, headers=headers, on_delivery=delivered)
+        producer.poll(0)
+    left = producer.flush(60)
+    if errors or left:
+        raise Failed(f"{left} records are still on their way, {len(errors)} failed, the first with {errors[:1]}")
+    return offsets
+
+
+def consume(topic, count, start=OFFSET_BEGINNING, **settings):
+    """Reads this many records of partition 0."""
+    consumer = Consumer(properties({"group_id": "unused", "enable_auto_commit": False, **settings}))
+    consumer.assign([TopicPartition(topic, 0, start)])
+    try:
+        return take(consumer, count)
+    finally:
+        consumer.close()
+
+
+def take(consumer, count):
+    rows = []
+    until(f"{count} records", lambda: len(rows) >= count, lambda: rows.extend(good(consumer.consume(count, 0.2))))
+    return rows
+
+
+def good(messages):
+    for message in messages:
+        if message.error():
+            raise Failed(str(message.error()))
+    return messages
+
+
+def all_lines(codec):
+    topic, client_id = create(codec), f"confluent-{codec}"
+    send(producer(compression_type=codec, client_id=client_id), topic, [(0, None, line, None) for line in LINES])
+    same(LINES, [row.value() for row in consume(topic, len(LINES))], "lines")
+    run.check_codec(client_id, codec)
+
+
+def idempotent():
+    topic = create("idempotent")
+    offsets = send(producer(enable_idempotence=True, linger_ms=1), topic, [(0, None, line, None) for line in LINES])
+    same(list(range(len(LINES))), sorted(offsets), "offsets")
+    same(LINES, [row.value() for row in consume(topic, len(LINES))], "lines")
+
+
+class Member:
+    """A consumer of a group on its own thread."""
+
+    def __init__(self, topic):
+        self.rows, self.owned, self.error, self.leave = [], 0, None, threading.Event()
+        self.consumer = Consumer(properties({"group_id": topic, "auto_offset_reset": "earliest"}))
+        self.consumer.subscribe([topic])
+        self.thread = threading.Thread(target=self.work, daemon=True)
+        self.thread.start()
+
+    def work(self):
+        while not self.leave.is_set():
+            for row in self.consumer.consume(500, 0.1):
+                self.error = self.error or row.error()
+                self.rows.append((row.partition(), row.offset(), row.value()))
+            self.owned = len(self.consumer.assignment())
+        self.consumer.close()
+
+    def stop(self):
+        self.leave.set()
+        self.thread.join(30)
+
+
+def group_of_two():
+    topic = create("group", GROUP_PARTITIONS)
+    members = [Member(topic), Member(topic)]
+    until("both members have partitions", lambda: all(member.owned for member in members))
+    send_round(topic, LINES[:5000])
+    until("half of the lines", lambda: len(places(members)) == 5000)
+    members[0].stop()
+    send_round(topic, LINES[5000:])
+    until("all lines", lambda: len(places(members)) == len(LINES))
+    members[1].stop()
+    same([None, None], [member.error for member in members], "errors")
+    check_group(members[0].rows, members[1].rows)
+
+
+def send_round(topic, lines):
+    send(producer(), topic, [(at % GROUP_PARTITIONS, None, line, None) for at, line in enumerate(lines)])
+
+
+def places(members):
+    return {row[:2] for member in members for row in list(member.rows)}
+
+
+def topics():
+    topic = create("admin", 3, retention_ms="3600000")
+    same(3, len(admin.list_topics(topic, 10).topics[topic].partitions), "partitions")
+    config = config_of(topic)
+    same("3600000", config["retention.ms"].value, "retention.ms")
+    admin.delete_topics([topic])[topic].result(30)
+    until("the topic is gone", lambda: topic not in admin.list_topics(timeout=10).topics)
+
+
+def config_of(topic):
+    resource = ConfigResource(ResourceType.TOPIC, topic)
+    return admin.describe_configs([resource])[resource].result(30)
+
+
+def cluster():
+    found = admin.describe_cluster().result(30)
+    same(True, bool(found.cluster_id) and len(found.nodes) == 1, "a cluster id and one node")
+    node = found.nodes[0]
+    same(run.bootstrap, f"{node.host}:{node.port}", "the node's address")
+
+
+def offsets_by_time():
+    topic = create("offsets")
+    client = producer()
+    for stamp in (1000, 2000, 3000):
+        client.produce(topic, b"value", partition=0, timestamp=stamp)
+    client.flush(30)
+    cases = [(OffsetSpec.earliest(), 0), (OffsetSpec.latest(), 3), (OffsetSpec.for_timestamp(1500), 1),
+             (OffsetSpec.for_timestamp(3000), 2), (OffsetSpec.max_timestamp(), 2), (OffsetSpec.for_timestamp(4000), -1)]
+    for spec, offset in cases:
+        place = TopicPartition(topic, 0)
+        same(offset, admin.list_offsets({place: spec})[place].result(30).offset, f"offset for {spec}")
+
+
+def headers_and_nulls():
+    topic = create("headers")
+    headers = [("a", b"1"), ("a", None), ("b", b""), ("a", b"\xff\x00")]
+    send(producer(), topic, [(0, b"key", b"value", headers), (0, None, b"no key", None), (0, b"no value", None, None),
+                             (0, b"", b"", None)])
+    rows = consume(topic, 4)
+    same(headers, rows[0].headers(), "headers")
+    expected = [(b"key", b"value"), (None, b"no key"), (b"no value", None), (b"", b"")]
+    same(expected, [(row.key(), row.value()) for row in rows], "keys and values")
+
+
+def seek():
+    topic = create("seek")
+    send(producer(), topic, [(0, None, line, None) for line in LINES[:100]])
+    consumer = Consumer(properties({"group_id": topic}))
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    same(LINES[:100], [row.value() for row in take(consumer, 100)], "lines from the start")
+    consumer.seek(TopicPartition(topic, 0, 40))
+    same(LINES[40:100], [row.value() for row in take(consumer, 60)], "lines after the seek")
+    consumer.close()
+
+
+def restart_from_committed():
+    topic = create("commit")
+    send(producer(), topic, [(0, None, line, None) for line in LINES[:100]])
+    first = subscribed(topic)
+    same(LINES[:30], [row.value() for row in take(first, 30)], "lines before the restart")
+    first.commit(offsets=[TopicPartition(topic, 0, 30, metadata="half way")], asynchronous=False)
+    first.close()
+    second = subscribed(topic)
+    committed = second.committed([TopicPartition(topic, 0)], 30)[0]
+    same((30, "half way"), (committed.offset, committed.metadata), "committed")
+    same(LINES[30:100], [row.value() for row in take(second, 70)], "lines after the restart")
+    second.close()
+
+
+def subscribed(topic):
+    consumer = Consumer(properties({"group_id": topic, "auto_offset_reset": "earliest", "enable_auto_commit": False,
+                                    "max_poll_interval_ms": 300000}))
+    consumer.subscribe([topic])
+    return consumer
+
+
+def large():
+    topic = create("large", max_message_bytes=str(LARGE_BATCH_BYTES))
+    value = bytes(range(256)) * (LARGE_RECORD_BYTES // 256)
+    send(producer(message_max_bytes=LARGE_BATCH_BYTES), topic, [(0, b"large", value, None)])
+    rows = consume(topic, 1, fetch_message_max_bytes=LARGE_BATCH_BYTES, fetch_max_bytes=LARGE_BATCH_BYTES,
+                   receive_message_max_bytes=LARGE_BATCH_BYTES + (1 << 20))
+    same(True, rows[0].value() == value, "the same 64 MiB")
+
+
+for name in CODECS:
+    run.case(f"10,000 lines, {name}", all_lines, name)
+run.case("group of two, one leaves", group_of_two)
+run.case("idempotent", idempotent)
+run.case("topics created, described, deleted", topics)
+run.case("cluster described", cluster)
+run.case("offsets by time", offsets_by_time)
+run.case("headers with duplicate keys, null keys and values", headers_and_nulls)
+run.case("seek", seek)
+run.case("restart from committed", restart_from_committed)
+run.case("a record of 64 MiB", large)
+run.done()

@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# Runs real Kafka clients against a broker, a line per client and case, and ends with 'N passed, N failed'.
+#
+#   run.sh                         builds mainstem, starts it, runs every client
+#   run.sh --client java-4         only this client (may repeat): kcat confluent-kafka kafka-python-2 kafka-python-3
+#                                  aiokafka java-3 java-4
+#   run.sh --case gzip             only the cases whose name holds the word
+#   run.sh --kafka                 against Apache Kafka: shows that the cases themselves are right
+#   run.sh --bootstrap HOST:PORT   against a broker that is running already
+#
+# The clients go into ${MAINSTEM_INTEROP_CACHE:-~/.cache/mainstem-interop}, their versions are in versions.env. Every
+# connection passes a recording proxy (not with --bootstrap), so the run also tells which API versions were used.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=lib.sh
+source "$here/lib.sh"
+# shellcheck source=versions.env
+source "$here/versions.env"
+export MAINSTEM_INTEROP_CACHE=${MAINSTEM_INTEROP_CACHE:-$HOME/.cache/mainstem-interop}
+all=(kcat confluent-kafka kafka-python-2 kafka-python-3 aiokafka java-3 java-4)
+limit=(timeout -k 5 600)
+clients=() bootstrap='' kafka='' case=''
+while [ $# -gt 0 ]; do
+  case $1 in
+    --client) clients+=("$2"); shift 2 ;;
+    --bootstrap) bootstrap=$2; shift 2 ;;
+    --case) case=$2; shift 2 ;;
+    --kafka) kafka=yes; shift ;;
+    *) sed -n 's/^# \{0,1\}//; 2,13p' "$0" >&2; exit 2 ;;
+  esac
+done
+[ ${#clients[@]} -gt 0 ] || clients=("${all[@]}")
+
+part_of() {
+  case $1 in
+    kcat) echo kcat ;;
+    confluent-kafka | kafka-python-2) echo modern ;;
+    kafka-python-3 | aiokafka) echo next ;;
+    java-3) echo java3 ;;
+    java-4) echo java4 ;;
+    *) echo "run.sh: unknown client $1, known are ${all[*]}" >&2; return 2 ;;
+  esac
+}
+
+version_of() {
+  case $1 in
+    kcat) kcat -V | grep -o 'Version.*' ;;
+    confluent-kafka) python_of "$1" -c 'import confluent_kafka as c; print(c.version(), "librdkafka", c.libversion()[0])' ;;
+    kafka-python-2) echo "$KAFKA_PYTHON_2" ;;
+    kafka-python-3) echo "$KAFKA_PYTHON_3" ;;
+    aiokafka) echo "$AIOKAFKA" ;;
+    java-3) echo "$JAVA_CLIENT_3" ;;
+    java-4) echo "$JAVA_CLIENT_4" ;;
+  esac
+}
+
+python_of() {
+  local client=$1
+  shift
+  PYTHONDONTWRITEBYTECODE=1 "${limit[@]}" "$MAINSTEM_INTEROP_CACHE/$(part_of "$client")/venv/bin/python" "$@"
+}
+
+# The program of each client; the arguments are the same for all.
+program_of() {
+  local client=$1
+  shift
+  case $client in
+    kcat) PYTHONDONTWRITEBYTECODE=1 "${limit[@]}" python3 "$here/python/kcat.py" "$@" ;;
+    confluent-kafka) python_of "$client" "$here/python/confluent.py" "$@" ;;
+    kafka-python-*) python_of "$client" "$here/python/pure.py" "$@" ;;
+    aiokafka) python_of "$client" "$here/python/aio.py" "$@" ;;
+    java-*) "${limit[@]}" "$here/java/run.sh" "$client" "$MAINSTEM_INTEROP_CACHE/$(part_of "$client")" "$@" ;;
+  esac
+}
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/mainstem-interop.XXXXXX")
+clean_up() {
+  end_children
+  if [ -n "${KEEP:-}" ]; then echo "kept: $work"; else rm -rf "$work"; fi
+}
+trap clean_up EXIT
+
+for client in "${clients[@]}"; do "$here/install.sh" "$(part_of "$client")"; done
+
+arguments=(--tag "$$" ${case:+--case "$case"})
+if [ -z "$bootstrap" ]; then
+  start_proxy "$work"
+  if [ -n "$kafka" ]; then
+    start_kafka "$work" "$proxy"
+  else
+    [ -n "${MAINSTEM_BIN:-}" ] || (cd "$here/../.." && cargo build --package mainstem)
+    export MAINSTEM_BIN=${MAINSTEM_BIN:-$here/../../target/debug/mainstem}
+    start_mainstem "$work" "$proxy"
+  fi
+  bootstrap=$proxy
+  arguments+=(--seen "$work/seen")
+fi
+
+run_client() {
+  local client=$1 log=$work/$1.log
+  echo "==== $client $(version_of "$client")"
+  program_of "$client" --bootstrap "$bootstrap" "${arguments[@]}" 2>"$log.err" </dev/null | tee "$log" || true
+  grep -q "^done $client: " "$log" || echo "FAIL $client: the program ended early" | tee -a "$log"
+  if grep -q ^FAIL "$log"; then tail -n 40 "$log.err" >&2; fi
+}
+
+for client in "${clients[@]}"; do run_client "$client"; done
+
+if [ -s "$work/seen" ]; then
+  echo "==== API versions used"
+  python3 "$here/wire/versions.py" "$work/seen"
+fi
+passed=$(cat "$work"/*.log | grep -c '^ok ' || true)
+failed=$(cat "$work"/*.log | grep -c '^FAIL ' || true)
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
