@@ -1,1 +1,13 @@
-//! Producer, consumer and admin for Mainstem and any Kafka cluster.
+//! Producer, consumer and admin for any Kafka cluster; the connection is behind one seam.
+//!
+//! # Layout
+//!
+//! - [`transport`]: the seam, [`Transport`], and its form over TCP; a broker in the same process brings its own.
+//! - [`caps`]: every limit on what is held in memory, waited for or tried again.
+//!
+//! **Architecture invariant:** only `protocol` is known here, and no broker in particular.
+
+pub mod caps;
+pub mod transport;
+
+pub use transport::{Node, Transport, TransportError};

@@ -1,0 +1,87 @@
+//! What may go wrong between a request and its response.
+
+use std::{io, sync::Arc};
+
+use mainstem_protocol::{
+    ApiKey, BrokerId,
+    frame::FrameError,
+    wire::{DecodeError, EncodeError},
+};
+
+/// Why there is no response.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum TransportError {
+    /// No connection came about.
+    #[error("cannot connect to {address}: {source}")]
+    Connect {
+        /// What was dialled.
+        address: String,
+        /// What the system says.
+        source: Arc<io::Error>,
+    },
+    /// The connection ended before the response came.
+    #[error("connection to {address} was lost: {reason}")]
+    Disconnected {
+        /// The other end.
+        address: String,
+        /// What ended it.
+        reason: String,
+    },
+    /// The response took too long.
+    #[error("no response to {key} within {timeout_ms} ms")]
+    TimedOut {
+        /// The API that was asked.
+        key: ApiKey,
+        /// How long was waited.
+        timeout_ms: u128,
+    },
+    /// No broker of that id was learnt of.
+    #[error("broker {0} is not known")]
+    UnknownNode(BrokerId),
+    /// The broker does not offer the API, or no version of it that this client speaks.
+    #[error("the broker does not support {key} in a version that this client speaks")]
+    Unsupported {
+        /// The API that was asked.
+        key: ApiKey,
+    },
+    /// The request has no encoding in the version.
+    #[error("request cannot be encoded: {0}")]
+    Encode(#[from] EncodeError),
+    /// The response is not one.
+    #[error("response cannot be read: {0}")]
+    Decode(#[from] DecodeError),
+    /// The response's size is impossible.
+    #[error("response cannot be read: {0}")]
+    Frame(#[from] FrameError),
+    /// The response belongs to another API.
+    #[error("{asked} was answered with {answered}")]
+    WrongResponse {
+        /// The API that was asked.
+        asked: ApiKey,
+        /// The API that answered.
+        answered: ApiKey,
+    },
+    /// The transport or the broker behind it was shut down.
+    #[error("the transport is closed")]
+    Closed,
+}
+
+impl TransportError {
+    /// Whether the same request may succeed later, perhaps at another broker.
+    #[must_use]
+    pub const fn is_retriable(&self) -> bool {
+        matches!(
+            self,
+            Self::Connect { .. } | Self::Disconnected { .. } | Self::TimedOut { .. } | Self::UnknownNode(_)
+        )
+    }
+
+    /// Whether the request certainly did not take place.
+    #[must_use]
+    pub const fn has_no_side_effects(&self) -> bool {
+        matches!(
+            self,
+            Self::Connect { .. } | Self::UnknownNode(_) | Self::Unsupported { .. } | Self::Encode(_)
+        )
+    }
+}

@@ -1,0 +1,89 @@
+//! The seam between a client and brokers: typed requests go in, typed responses come out.
+//!
+//! - [`TransportError`]: what may go wrong on the way, and what the caller may do about it.
+//!
+//! Everything above this seam is the same over TCP and beside the log in one process: idempotence, groups and
+//! fencing exist once.
+
+mod error;
+
+use std::{fmt, future::Future, ops::RangeInclusive, pin::Pin, sync::Arc, time::Duration};
+
+use mainstem_protocol::{
+    ApiKey, BrokerId,
+    messages::{RequestBody, ResponseBody},
+};
+
+pub use error::TransportError;
+
+/// A future behind a pointer, so that the trait can be an object.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Which broker a request goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Node {
+    /// Whichever can be reached: a bootstrap server, or any broker that was learnt of since.
+    Any,
+    /// The broker of that id; its address was learnt by [`Transport::learn`].
+    Id(BrokerId),
+}
+
+/// Which of the ways to a broker a request takes. A broker works through the requests of one connection in order,
+/// so what may wait there (a long poll, a rebalance) must not stand before anything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lane {
+    /// Everything that is answered at once; produce requests, which are pipelined.
+    General,
+    /// Fetches.
+    Fetch,
+    /// Membership of a group, and what goes with it.
+    Group,
+}
+
+/// Where a broker is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokerAddress {
+    /// The broker's node id.
+    pub id: BrokerId,
+    /// A name or an address, as the broker advertises it.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+/// A request on its way.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The broker that it goes to.
+    pub node: Node,
+    /// The way that it takes there.
+    pub lane: Lane,
+    /// The version it is sent in, one of [`Transport::versions`].
+    pub version: i16,
+    /// The request.
+    pub request: RequestBody,
+    /// How long the answer may take, everything included.
+    pub timeout: Duration,
+}
+
+/// A way to the brokers of one cluster.
+///
+/// Calls of one node and lane reach the broker in the order in which their futures are first polled, and are
+/// answered in any order. A call whose future is dropped may or may not take place.
+///
+/// A `Produce` with `acks = 0` has no answer on the wire; its future resolves to an empty response once the request
+/// is on its way.
+pub trait Transport: Send + Sync + fmt::Debug + 'static {
+    /// The versions of an API that both this end and the broker speak.
+    fn versions(&self, node: Node, key: ApiKey)
+    -> BoxFuture<'_, Result<RangeInclusive<i16>, TransportError>>;
+
+    /// Sends a request and waits for its response.
+    fn call(&self, call: Call) -> BoxFuture<'_, Result<ResponseBody, TransportError>>;
+
+    /// Takes note of where the brokers of the cluster are; those that are not named any more are forgotten.
+    fn learn(&self, brokers: &[BrokerAddress]);
+
+    /// Another way to the same brokers, with connections of its own: what waits there holds up nothing here.
+    fn split(&self) -> Arc<dyn Transport>;
+}
