@@ -1,1 +1,26 @@
 //! Bytes that survive: journal, segments, recovery.
+//!
+//! Synchronous, without sockets and without a reactor: what waits here waits on a thread or on a ticket.
+//!
+//! # Layout
+//!
+//! - [`AppendGroup`]: what goes in together; [`Ticket`]: the promise of an answer.
+//! - [`store`]: the way from the one to the other.
+//! - [`config`]: the settings of a topic.
+//! - [`clock`]: where time comes from.
+//! - [`caps`]: every limit.
+
+pub mod caps;
+pub mod clock;
+pub mod config;
+pub mod store;
+
+mod group;
+mod ids;
+mod ticket;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use config::{ConfigError, Overrides, TopicConfig};
+pub use group::AppendGroup;
+pub use ids::{Incarnation, Lsn};
+pub use ticket::{Committed, NotCommitted, Place, Ticket};

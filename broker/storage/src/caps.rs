@@ -1,0 +1,34 @@
+//! Every limit of storage in one place.
+
+/// What the journal is written in: a write begins and ends at a multiple of it.
+pub const BLOCK_BYTES: u64 = 4096;
+
+/// Payload that one journal frame may have; a bigger group is written ahead in data frames. Small journals have less.
+pub const FRAME_PAYLOAD_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Bytes that one round of the journal takes before it writes, so that no group waits for everybody's.
+pub const ROUND_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// Bytes of a big group's data frames that one round takes, so that it does not delay every other acknowledgement.
+pub const ROUND_AHEAD_BYTES_MAX: u64 = 2 * 1024 * 1024;
+
+/// Bytes that may wait for the journal's write before appends are refused with `NoRoom`.
+pub const QUEUE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Files that the journal has at least: one that is written, and one to go on with while a checkpoint frees the first.
+pub const JOURNAL_FILES_MIN: u64 = 4;
+
+/// Batches of a producer that are remembered, so that a repeat is known (Kafka: `ProducerStateEntry`).
+pub const PRODUCER_BATCHES_MAX: usize = 5;
+
+/// Producer ids that are taken from the journal at once (Kafka: `ProducerIdsBlock.PRODUCER_ID_BLOCK_SIZE`).
+pub const PRODUCER_ID_BLOCK: i64 = 1000;
+
+/// The first and the largest step in which a segment's space is allocated (it doubles in between).
+pub const ALLOCATION_STEP_BYTES: (u64, u64) = (64 * 1024, 16 * 1024 * 1024);
+
+/// Partitions that one topic may have.
+pub const PARTITIONS_MAX: u32 = 100_000;
+
+/// Bytes of a checkpoint, or of `meta`, that a reader accepts.
+pub const ENVELOPE_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;

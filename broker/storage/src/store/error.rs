@@ -1,0 +1,77 @@
+//! Why the store refuses.
+
+use mainstem_protocol::{Offset, PartitionId, ProducerEpoch, ProducerId, Sequence, TopicId};
+
+/// Why a group got no place in the journal. Nothing of it was appended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// Space must be made first: by `make_room`, which blocks.
+    #[error("no room yet")]
+    NoRoom,
+    /// The topic or the partition does not exist.
+    #[error("partition {partition} of topic {topic} does not exist")]
+    UnknownPartition {
+        /// The topic.
+        topic: TopicId,
+        /// Its partition.
+        partition: PartitionId,
+    },
+    /// The group has no batches.
+    #[error("the append group is empty")]
+    Empty,
+    /// The group is bigger than the journal takes.
+    #[error("the append group has {bytes} bytes, the journal takes {bytes_max}")]
+    TooLarge {
+        /// Its bytes.
+        bytes: u64,
+        /// What is possible.
+        bytes_max: u64,
+    },
+    /// A batch of the producer is missing before this one.
+    #[error("producer {producer_id}: sequence {found} follows {last}")]
+    OutOfOrderSequence {
+        /// The producer.
+        producer_id: ProducerId,
+        /// The last sequence that is known; -1 for none.
+        last: Sequence,
+        /// The first one of the batch.
+        found: Sequence,
+    },
+    /// A newer instance of the producer has written already.
+    #[error("producer {producer_id}: epoch {found} is older than {current}")]
+    InvalidProducerEpoch {
+        /// The producer.
+        producer_id: ProducerId,
+        /// The epoch that is known.
+        current: ProducerEpoch,
+        /// That of the batch.
+        found: ProducerEpoch,
+    },
+    /// The log start cannot move there.
+    #[error("offset {offset} is not within the log, {log_start} to {high_watermark}")]
+    OffsetOutOfRange {
+        /// The offset that was asked for.
+        offset: Offset,
+        /// Where the log begins.
+        log_start: Offset,
+        /// Where it ends for readers.
+        high_watermark: Offset,
+    },
+    /// There is no space on the disk; there may be later.
+    #[error("the disk is full")]
+    DiskFull,
+    /// A file could not be made or grown.
+    #[error("storage failed: {0}")]
+    Storage(String),
+    /// The journal has failed; the process must stop.
+    #[error(transparent)]
+    Poisoned(#[from] Poisoned),
+}
+
+/// A sync or a write failed: nothing more is accepted in this process (durability rule 27).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the log directory is poisoned: {reason}")]
+pub struct Poisoned {
+    /// What failed.
+    pub reason: String,
+}
