@@ -1,0 +1,1 @@
+//! Every subcommand of the binary, one file each.
