@@ -7,12 +7,14 @@
 //! - [`AppendGroup`]: what goes in together; [`Ticket`]: the promise of an answer.
 //! - [`store`]: the way from the one to the other.
 //! - [`config`]: the settings of a topic.
+//! - [`disk`]: the only place that touches files.
 //! - [`clock`]: where time comes from.
 //! - [`caps`]: every limit.
 
 pub mod caps;
 pub mod clock;
 pub mod config;
+pub mod disk;
 pub mod store;
 
 mod group;
