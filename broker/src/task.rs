@@ -79,7 +79,7 @@ struct Group {
     running: watch::Sender<usize>,
     cancel: watch::Sender<bool>,
     failures: Failures,
-    children: Mutex<Vec<Weak<Group>>>,
+    children: Mutex<Vec<Weak<Self>>>,
 }
 
 impl Tasks {
@@ -340,7 +340,8 @@ mod tests {
     #[tokio::test]
     async fn a_panic_under_stop_is_a_failure() {
         let root = Tasks::root("root");
-        root.spawn("shaky", OnFailure::Stop, async { panic!("on purpose") });
+        let shaky = async { assert!(Tasks::root("other").is_cancelled(), "on purpose") };
+        root.spawn("shaky", OnFailure::Stop, shaky);
         assert_eq!(root.failures().first().await.reason, "panicked");
         root.join().await;
     }
@@ -357,7 +358,7 @@ mod tests {
     async fn a_thread_is_joined() {
         let root = Tasks::root("root");
         let (sender, receiver) = std::sync::mpsc::sync_channel::<()>(1);
-        root.thread("journal", OnFailure::Stop, move || drop(receiver.recv())).expect("a thread");
+        root.thread("journal", OnFailure::Stop, move || receiver.recv().unwrap_or(())).expect("a thread");
         assert_eq!(root.count(), 1);
         drop(sender);
         root.join().await;
