@@ -6,6 +6,7 @@
 //! - [`error_code`]: the table of Kafka's error codes.
 //! - [`wire`]: primitive encodings, the bounded [`wire::Reader`], the copy-free [`wire::Writer`].
 //! - [`messages`]: one description per API key; the codec follows from it.
+//! - [`formats`]: what travels inside messages and internal topics: subscriptions, committed offsets.
 //! - [`api_key`]: which keys there are, and the versions that are spoken.
 //! - [`header`] and [`frame`]: what surrounds a message on a socket.
 //! - [`records`]: record batches (format 2): view, builder, compression, control records.
@@ -14,6 +15,7 @@
 pub mod api_key;
 pub mod caps;
 pub mod error_code;
+pub mod formats;
 pub mod frame;
 pub mod header;
 pub mod ids;

@@ -19,7 +19,7 @@
 /// Describes structures inside a message.
 macro_rules! structure {
     ($(
-        $(#[$doc:meta])*
+        $(#[$attribute:meta])*
         $name:ident {
             $($field:ident: $type:ty $([
                 $since:expr
@@ -29,7 +29,7 @@ macro_rules! structure {
             ])?),* $(,)?
         }
     )*) => {$(
-        $(#[$doc])*
+        $(#[$attribute])*
         #[derive(Clone, Debug, PartialEq)]
         pub struct $name {
             $(pub $field: $type,)*
@@ -98,10 +98,10 @@ macro_rules! structure {
 /// Describes a message: a structure with versions of its own.
 macro_rules! message {
     (
-        $(#[$doc:meta])*
+        $(#[$attribute:meta])*
         $name:ident [$versions:expr, flexible $flexible:literal..] { $($body:tt)* }
     ) => {
-        structure! { $(#[$doc])* $name { $($body)* } }
+        structure! { $(#[$attribute])* $name { $($body)* } }
 
         impl $crate::messages::Message for $name {
             const VERSIONS: std::ops::RangeInclusive<i16> = $versions;
@@ -163,4 +163,4 @@ macro_rules! write {
     };
 }
 
-pub(super) use {message, or_default, read, structure, untagged, within, write};
+pub(crate) use {message, or_default, read, structure, untagged, within, write};

@@ -5,7 +5,7 @@
 #![allow(missing_docs, reason = "fields carry the names and the meaning of Kafka's schemas")]
 
 mod body;
-mod describe;
+pub(crate) mod describe;
 
 pub mod api_versions;
 pub mod create_topics;
