@@ -6,6 +6,8 @@
 #                                  aiokafka java-3 java-4
 #   run.sh --case gzip             only the cases whose name holds the word
 #   run.sh --kafka                 against Apache Kafka: shows that the cases themselves are right
+#   run.sh --frames DIR            also keeps the first request and response of each kind as hex
+#   run.sh --tag NAME              names the topics interop-NAME-... (the process id unless given)
 #   run.sh --bootstrap HOST:PORT   against a broker that is running already
 #
 # The clients go into ${MAINSTEM_INTEROP_CACHE:-~/.cache/mainstem-interop}, their versions are in versions.env. Every
@@ -20,14 +22,16 @@ source "$here/versions.env"
 export MAINSTEM_INTEROP_CACHE=${MAINSTEM_INTEROP_CACHE:-$HOME/.cache/mainstem-interop}
 all=(kcat confluent-kafka kafka-python-2 kafka-python-3 aiokafka java-3 java-4)
 limit=(timeout -k 5 600)
-clients=() bootstrap='' kafka='' case=''
+clients=() bootstrap='' kafka='' case='' frames='' tag=$$
 while [ $# -gt 0 ]; do
   case $1 in
     --client) clients+=("$2"); shift 2 ;;
     --bootstrap) bootstrap=$2; shift 2 ;;
     --case) case=$2; shift 2 ;;
+    --frames) frames=$2; shift 2 ;;
+    --tag) tag=$2; shift 2 ;;
     --kafka) kafka=yes; shift ;;
-    *) sed -n 's/^# \{0,1\}//; 2,13p' "$0" >&2; exit 2 ;;
+    *) sed -n 's/^# \{0,1\}//; 2,15p' "$0" >&2; exit 2 ;;
   esac
 done
 [ ${#clients[@]} -gt 0 ] || clients=("${all[@]}")
@@ -83,9 +87,9 @@ trap clean_up EXIT
 
 for client in "${clients[@]}"; do "$here/install.sh" "$(part_of "$client")"; done
 
-arguments=(--tag "$$" ${case:+--case "$case"})
+arguments=(--tag "$tag" ${case:+--case "$case"})
 if [ -z "$bootstrap" ]; then
-  start_proxy "$work"
+  start_proxy "$work" "$frames"
   if [ -n "$kafka" ]; then
     start_kafka "$work" "$proxy"
   else

@@ -9,6 +9,7 @@ each combination as hex.
 """
 
 import argparse
+import collections
 import json
 import pathlib
 import socket
@@ -21,10 +22,12 @@ API = {
     10: "FindCoordinator", 11: "JoinGroup", 12: "Heartbeat", 13: "LeaveGroup", 14: "SyncGroup", 15: "DescribeGroups",
     16: "ListGroups", 18: "ApiVersions", 19: "CreateTopics", 20: "DeleteTopics", 21: "DeleteRecords",
     22: "InitProducerId", 23: "OffsetForLeaderEpoch", 32: "DescribeConfigs", 60: "DescribeCluster",
+    68: "ConsumerGroupHeartbeat", 75: "DescribeTopicPartitions",
 }
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 HEAD_BYTES = 1 << 16  # enough of a request to read its header and its first batch's header
 FRAME_BYTES = 1 << 16  # larger frames are not kept
+KEPT = 2  # frames of each combination
 FLEXIBLE_PRODUCE = 9
 TOPIC_ID_PRODUCE = 13
 
@@ -68,17 +71,17 @@ class Seen:
     """What went by, each combination once."""
 
     def __init__(self, path):
-        self.lock, self.rows = threading.Lock(), set()
+        self.lock, self.counts = threading.Lock(), collections.Counter()
         self.file = open(path, "a", buffering=1)
 
     def add(self, client, api, version, codec):
+        """Counts the combination and returns how often it has gone by."""
         row = (client, api, version, codec)
         with self.lock:
-            if row in self.rows:
-                return False
-            self.rows.add(row)
-            print(json.dumps(dict(zip(("client", "api", "version", "codec"), row))), file=self.file)
-            return True
+            self.counts[row] += 1
+            if self.counts[row] == 1:
+                print(json.dumps(dict(zip(("client", "api", "version", "codec"), row))), file=self.file)
+            return self.counts[row]
 
 
 class Frames:
@@ -147,11 +150,12 @@ class Connection:
         key, version, correlation = reader.number("h"), reader.number("h"), reader.number("i")
         client, api = reader.text(), API.get(key, str(key))
         codec = produce_codec(reader, version) if api == "Produce" else None
-        new = self.seen.add(client, api, version, codec)
-        if new and self.keep and size <= FRAME_BYTES:
-            self.keep(f"{api}-v{version}-request", client, head)
+        count = self.seen.add(client, api, version, codec)
+        if self.keep and count <= KEPT and size <= FRAME_BYTES:
+            name = f"{api}-v{version}" if count == 1 else f"{api}-v{version}-{count}"
+            self.keep(f"{name}-request", client, head)
             with self.lock:
-                self.waiting[correlation] = (f"{api}-v{version}-response", client)
+                self.waiting[correlation] = (f"{name}-response", client)
 
     def response(self, head, size):
         (correlation,) = struct.unpack_from(">i", head, 4)
