@@ -1,0 +1,263 @@
+//! What a commit frame holds: entries that name topic id, partition and offset, never a file or a position.
+
+use bytes::Bytes;
+use mainstem_protocol::{
+    LeaderEpoch, Offset, PartitionId, ProducerId, TopicId,
+    records::{BatchHeader, header::HEADER_BYTES},
+};
+
+use crate::{
+    codec::{DecodeError, Decoder, Encoder},
+    config::Overrides,
+};
+
+/// One thing that a group does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    Batch(PlacedBatch),
+    TopicCreated(NewTopicEntry),
+    TopicDeleted { topic: TopicId },
+    ConfigChanged { topic: TopicId, overrides: Overrides },
+    LogStartMoved { topic: TopicId, partition: PartitionId, offset: Offset },
+    LeaderEpochRaised { topic: TopicId, partition: PartitionId, epoch: LeaderEpoch },
+    SegmentSealed { topic: TopicId, partition: PartitionId },
+    ProducerIdsAllocated { next: ProducerId },
+    PartitionsAdded { topic: TopicId, partitions: u32 },
+}
+
+/// A topic as it is born.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NewTopicEntry {
+    pub(crate) id: TopicId,
+    pub(crate) name: String,
+    pub(crate) keyed: bool,
+    pub(crate) partitions: u32,
+    pub(crate) overrides: Overrides,
+}
+
+/// A batch that has its place: base offset and leader epoch are in the header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PlacedBatch {
+    pub(crate) topic: TopicId,
+    pub(crate) partition: PartitionId,
+    pub(crate) starts_segment: bool,
+    /// The header as it stands in the segment.
+    pub(crate) encoded: [u8; HEADER_BYTES],
+    pub(crate) header: BatchHeader,
+    pub(crate) records: Bytes,
+}
+
+impl PlacedBatch {
+    /// Bytes in the segment.
+    pub(crate) fn bytes(&self) -> u64 {
+        (HEADER_BYTES + self.records.len()) as u64
+    }
+}
+
+const STARTS_SEGMENT: u8 = 1;
+const RECORDS_AHEAD: u8 = 2;
+const KEYED: u8 = 1;
+
+/// The payload of a commit frame, in pieces, so that records are not copied. With `ahead` the records are in the
+/// group's data frames.
+pub(crate) fn encode(entries: &[Entry], ahead: bool) -> Vec<Bytes> {
+    let mut pieces = Vec::with_capacity(2 * entries.len());
+    let mut fixed = Encoder(Vec::with_capacity(128));
+    fixed.count(entries.len());
+    for entry in entries {
+        encode_entry(&mut fixed, entry, ahead);
+        if let (Entry::Batch(batch), false) = (entry, ahead) {
+            pieces.push(std::mem::take(&mut fixed).0.into());
+            pieces.push(batch.records.clone());
+        }
+    }
+    pieces.push(fixed.0.into());
+    pieces.retain(|piece: &Bytes| !piece.is_empty());
+    pieces
+}
+
+fn encode_entry(out: &mut Encoder, entry: &Entry, ahead: bool) {
+    match entry {
+        Entry::Batch(batch) => encode_batch(out, batch, ahead),
+        Entry::TopicCreated(topic) => encode_topic(out, topic),
+        Entry::TopicDeleted { topic } => {
+            out.u8(3);
+            out.topic_id(*topic);
+        }
+        Entry::ConfigChanged { topic, overrides } => {
+            out.u8(4);
+            out.topic_id(*topic);
+            encode_overrides(out, overrides);
+        }
+        Entry::LogStartMoved { topic, partition, offset } => {
+            encode_partition(out, 5, *topic, *partition);
+            out.i64(offset.0);
+        }
+        Entry::LeaderEpochRaised { topic, partition, epoch } => {
+            encode_partition(out, 6, *topic, *partition);
+            out.i32(epoch.0);
+        }
+        Entry::SegmentSealed { topic, partition } => encode_partition(out, 7, *topic, *partition),
+        Entry::ProducerIdsAllocated { next } => {
+            out.u8(8);
+            out.i64(next.0);
+        }
+        Entry::PartitionsAdded { topic, partitions } => {
+            out.u8(9);
+            out.topic_id(*topic);
+            out.u32(*partitions);
+        }
+    }
+}
+
+fn encode_partition(out: &mut Encoder, kind: u8, topic: TopicId, partition: PartitionId) {
+    out.u8(kind);
+    out.topic_id(topic);
+    out.i32(partition.0);
+}
+
+fn encode_batch(out: &mut Encoder, batch: &PlacedBatch, ahead: bool) {
+    encode_partition(out, 1, batch.topic, batch.partition);
+    let starts = if batch.starts_segment { STARTS_SEGMENT } else { 0 };
+    out.u8(starts | if ahead { RECORDS_AHEAD } else { 0 });
+    out.count(batch.records.len());
+    out.0.extend(batch.encoded);
+}
+
+fn encode_topic(out: &mut Encoder, topic: &NewTopicEntry) {
+    out.u8(2);
+    out.topic_id(topic.id);
+    out.string(&topic.name);
+    out.u8(if topic.keyed { KEYED } else { 0 });
+    out.u32(topic.partitions);
+    encode_overrides(out, &topic.overrides);
+}
+
+pub(crate) fn encode_overrides(out: &mut Encoder, overrides: &Overrides) {
+    out.list(overrides.iter(), |out, (name, value)| {
+        out.string(name);
+        out.string(value);
+    });
+}
+
+pub(crate) fn decode_overrides(from: &mut Decoder) -> Result<Overrides, DecodeError> {
+    from.list(|from| Ok((from.string()?, from.string()?)))
+}
+
+/// The entries of a commit frame; `ahead` is the stream of bytes that the group's data frames made.
+pub(crate) fn decode(payload: Bytes, ahead: Bytes) -> Result<Vec<Entry>, DecodeError> {
+    let mut from = Decoder(payload);
+    let mut ahead = Decoder(ahead);
+    let entries = from.list(|from| decode_entry(from, &mut ahead))?;
+    from.end()?;
+    Ok(entries)
+}
+
+fn decode_entry(from: &mut Decoder, ahead: &mut Decoder) -> Result<Entry, DecodeError> {
+    Ok(match from.u8()? {
+        1 => Entry::Batch(decode_batch(from, ahead)?),
+        2 => Entry::TopicCreated(decode_topic(from)?),
+        3 => Entry::TopicDeleted { topic: from.topic_id()? },
+        4 => Entry::ConfigChanged { topic: from.topic_id()?, overrides: decode_overrides(from)? },
+        5 => {
+            let (topic, partition) = decode_partition(from)?;
+            Entry::LogStartMoved { topic, partition, offset: Offset(from.i64()?) }
+        }
+        6 => {
+            let (topic, partition) = decode_partition(from)?;
+            Entry::LeaderEpochRaised { topic, partition, epoch: LeaderEpoch(from.i32()?) }
+        }
+        7 => {
+            let (topic, partition) = decode_partition(from)?;
+            Entry::SegmentSealed { topic, partition }
+        }
+        8 => Entry::ProducerIdsAllocated { next: ProducerId(from.i64()?) },
+        9 => Entry::PartitionsAdded { topic: from.topic_id()?, partitions: from.u32()? },
+        _ => return Err(DecodeError("an entry of an unknown kind")),
+    })
+}
+
+fn decode_partition(from: &mut Decoder) -> Result<(TopicId, PartitionId), DecodeError> {
+    Ok((from.topic_id()?, PartitionId(from.i32()?)))
+}
+
+fn decode_batch(from: &mut Decoder, ahead: &mut Decoder) -> Result<PlacedBatch, DecodeError> {
+    let (topic, partition) = decode_partition(from)?;
+    let flags = from.u8()?;
+    let length = from.u32()? as usize;
+    let encoded = from.array::<HEADER_BYTES>()?;
+    let header = BatchHeader::parse(&encoded).map_err(|_| DecodeError("a batch header"))?;
+    if header.records_size() != length {
+        return Err(DecodeError("a batch of another length"));
+    }
+    let records = if flags & RECORDS_AHEAD == 0 { from.take(length)? } else { ahead.take(length)? };
+    Ok(PlacedBatch { topic, partition, starts_segment: flags & STARTS_SEGMENT != 0, encoded, header, records })
+}
+
+fn decode_topic(from: &mut Decoder) -> Result<NewTopicEntry, DecodeError> {
+    Ok(NewTopicEntry {
+        id: from.topic_id()?,
+        name: from.string()?,
+        keyed: from.u8()? & KEYED != 0,
+        partitions: from.u32()?,
+        overrides: decode_overrides(from)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::batch;
+
+    fn placed(records: usize) -> PlacedBatch {
+        let batch = batch(records, None);
+        PlacedBatch {
+            topic: TopicId([7; 16]),
+            partition: PartitionId(3),
+            starts_segment: true,
+            encoded: batch.header().encode(),
+            header: *batch.header(),
+            records: batch.payload(),
+        }
+    }
+
+    fn entries() -> Vec<Entry> {
+        let (topic, partition) = (TopicId([9; 16]), PartitionId(2));
+        let overrides = Overrides::from([("retention.ms".to_owned(), "5".to_owned())]);
+        let name = "access-log".to_owned();
+        vec![
+            Entry::Batch(placed(3)),
+            Entry::TopicCreated(NewTopicEntry { id: topic, name, keyed: true, partitions: 4, overrides: overrides.clone() }),
+            Entry::Batch(placed(1)),
+            Entry::TopicDeleted { topic },
+            Entry::ConfigChanged { topic, overrides },
+            Entry::LogStartMoved { topic, partition, offset: Offset(77) },
+            Entry::LeaderEpochRaised { topic, partition, epoch: LeaderEpoch(5) },
+            Entry::SegmentSealed { topic, partition },
+            Entry::ProducerIdsAllocated { next: ProducerId(1000) },
+            Entry::PartitionsAdded { topic, partitions: 9 },
+        ]
+    }
+
+    #[test]
+    fn entries_read_back_as_written() {
+        let payload: Bytes = encode(&entries(), false).concat().into();
+        assert_eq!(decode(payload, Bytes::new()).unwrap(), entries());
+    }
+
+    #[test]
+    fn records_written_ahead_are_found_again_in_order() {
+        let ahead: Bytes = [placed(3).records, placed(1).records].concat().into();
+        let payload: Bytes = encode(&entries(), true).concat().into();
+        assert_eq!(decode(payload.clone(), ahead).unwrap(), entries());
+        assert!(decode(payload, Bytes::new()).is_err());
+    }
+
+    #[test]
+    fn every_cut_of_a_payload_is_an_error() {
+        let payload: Bytes = encode(&entries(), false).concat().into();
+        for end in 0..payload.len() {
+            assert!(decode(payload.slice(..end), Bytes::new()).is_err(), "{end}");
+        }
+    }
+}
