@@ -59,7 +59,11 @@ impl Encoder {
         self.bytes(text.as_bytes());
     }
 
-    pub(crate) fn list<T>(&mut self, items: impl ExactSizeIterator<Item = T>, mut each: impl FnMut(&mut Self, T)) {
+    pub(crate) fn list<T>(
+        &mut self,
+        items: impl ExactSizeIterator<Item = T>,
+        mut each: impl FnMut(&mut Self, T),
+    ) {
         self.count(items.len());
         items.for_each(|item| each(self, item));
     }

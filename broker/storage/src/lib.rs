@@ -17,12 +17,18 @@ pub mod config;
 pub mod disk;
 pub mod store;
 
+mod codec;
 mod group;
 mod ids;
+mod journal;
+mod state;
+#[cfg(test)]
+mod testing;
 mod ticket;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{ConfigError, Overrides, TopicConfig};
 pub use group::AppendGroup;
 pub use ids::{Incarnation, Lsn};
+pub use journal::JournalError;
 pub use ticket::{Committed, NotCommitted, Place, Ticket};

@@ -191,7 +191,14 @@ fn decode_batch(from: &mut Decoder, ahead: &mut Decoder) -> Result<PlacedBatch, 
         return Err(DecodeError("a batch of another length"));
     }
     let records = if flags & RECORDS_AHEAD == 0 { from.take(length)? } else { ahead.take(length)? };
-    Ok(PlacedBatch { topic, partition, starts_segment: flags & STARTS_SEGMENT != 0, encoded, header, records })
+    Ok(PlacedBatch {
+        topic,
+        partition,
+        starts_segment: flags & STARTS_SEGMENT != 0,
+        encoded,
+        header,
+        records,
+    })
 }
 
 fn decode_topic(from: &mut Decoder) -> Result<NewTopicEntry, DecodeError> {
@@ -227,7 +234,13 @@ mod tests {
         let name = "access-log".to_owned();
         vec![
             Entry::Batch(placed(3)),
-            Entry::TopicCreated(NewTopicEntry { id: topic, name, keyed: true, partitions: 4, overrides: overrides.clone() }),
+            Entry::TopicCreated(NewTopicEntry {
+                id: topic,
+                name,
+                keyed: true,
+                partitions: 4,
+                overrides: overrides.clone(),
+            }),
             Entry::Batch(placed(1)),
             Entry::TopicDeleted { topic },
             Entry::ConfigChanged { topic, overrides },

@@ -1,0 +1,134 @@
+//! The state of a partition, folded from the journal.
+
+use mainstem_protocol::{LeaderEpoch, Offset, Timestamp, records::BatchHeader};
+
+use super::{Epochs, Producer, Producers};
+
+/// Everything that a partition is, but its bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PartitionState {
+    /// The first offset that may be read.
+    pub(crate) log_start: Offset,
+    /// The offset behind the last record.
+    pub(crate) end: Offset,
+    pub(crate) leader_epoch: LeaderEpoch,
+    /// The next batch starts a segment.
+    pub(crate) is_sealed: bool,
+    pub(crate) epochs: Epochs,
+    /// In the order of their offsets; the last one is written to.
+    pub(crate) segments: Vec<SegmentState>,
+    pub(crate) producers: Producers,
+}
+
+/// A segment, as far as it is folded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SegmentState {
+    /// The offset of its first record, which names its files.
+    pub(crate) base: Offset,
+    /// Bytes in it.
+    pub(crate) end_position: u64,
+    /// The largest timestamp in it.
+    pub(crate) largest_timestamp: Timestamp,
+    /// The largest timestamp of its first batch: its age counts from there.
+    pub(crate) first_timestamp: Timestamp,
+}
+
+impl SegmentState {
+    pub(crate) const fn starting(base: Offset, first_timestamp: Timestamp) -> Self {
+        Self { base, end_position: 0, largest_timestamp: Timestamp::NONE, first_timestamp }
+    }
+
+    pub(crate) fn append(&mut self, header: &BatchHeader) {
+        self.end_position += header.size() as u64;
+        self.largest_timestamp = self.largest_timestamp.max(header.max_timestamp);
+    }
+}
+
+impl PartitionState {
+    /// Folds a batch; its base offset is not below the end.
+    pub(crate) fn append(&mut self, header: &BatchHeader, starts_segment: bool) {
+        assert!(header.base_offset >= self.end, "offsets rise");
+        if starts_segment || self.segments.is_empty() {
+            self.segments.push(SegmentState::starting(header.base_offset, header.max_timestamp));
+            self.is_sealed = false;
+        }
+        if let Some(segment) = self.segments.last_mut() {
+            segment.append(header);
+        }
+        self.epochs.note(header.leader_epoch, header.base_offset);
+        if header.producer_id.is_some() {
+            Producer::remember(&mut self.producers, header);
+        }
+        self.end = header.next_offset();
+    }
+
+    /// Folds a move of the log start. Returns the segments that hold nothing of the log any more.
+    pub(crate) fn move_log_start(&mut self, offset: Offset) -> Vec<SegmentState> {
+        self.log_start = self.log_start.max(offset).min(self.end);
+        self.epochs.cut_before(self.log_start);
+        let ends = self.segments.iter().skip(1).map(|segment| segment.base);
+        let whole = ends.take_while(|end| *end <= self.log_start).count();
+        let last_too = self.is_sealed && whole + 1 == self.segments.len() && self.end <= self.log_start;
+        self.segments.drain(..whole + usize::from(last_too)).collect()
+    }
+
+    /// Folds a seal: the next batch starts a segment.
+    pub(crate) fn seal(&mut self) {
+        self.is_sealed = !self.segments.is_empty();
+    }
+
+    pub(crate) fn raise_leader_epoch(&mut self, epoch: LeaderEpoch) {
+        self.leader_epoch = self.leader_epoch.max(epoch);
+    }
+
+    /// Bytes in all segments.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.end_position).sum()
+    }
+
+    /// Where the segment ends whose base is `base`.
+    pub(crate) fn segment_end(&self, base: Offset) -> Offset {
+        let next = self.segments.iter().find(|segment| segment.base > base);
+        next.map_or(self.end, |next| next.base)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::batch;
+
+    fn state() -> PartitionState {
+        let mut state = PartitionState::default();
+        for at in 0..4 {
+            let header = BatchHeader {
+                base_offset: Offset(at * 5),
+                ..*batch(5, Some((1, 0, at as i32 * 5))).header()
+            };
+            state.append(&header, at % 2 == 0);
+        }
+        state
+    }
+
+    #[test]
+    fn batches_fold_into_segments_and_end() {
+        let state = state();
+        assert_eq!((state.end, state.segments.len()), (Offset(20), 2));
+        assert_eq!(state.segments[1].base, Offset(10));
+        assert_eq!(state.bytes(), 4 * (61 + 50));
+        assert_eq!(state.producers.len(), 1);
+        assert_eq!(state.segment_end(Offset(0)), Offset(10));
+    }
+
+    #[test]
+    fn segments_below_the_log_start_go_and_the_last_only_when_sealed() {
+        let mut state = state();
+        assert_eq!(state.move_log_start(Offset(9)), []);
+        assert_eq!(state.move_log_start(Offset(10)).len(), 1);
+        assert_eq!(state.move_log_start(Offset(99)), []);
+        assert_eq!(state.log_start, Offset(20));
+        state.seal();
+        assert_eq!(state.move_log_start(Offset(20)).len(), 1);
+        assert_eq!(state.segments, []);
+    }
+}
