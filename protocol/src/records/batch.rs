@@ -3,12 +3,24 @@
 use bytes::Bytes;
 
 use super::{
+    attributes::{Compression, TimestampType, UnknownCompressionError},
+    compression::{DecompressError, Decompressor},
     crc::crc32c,
-    header::{BatchHeader, HEADER_BYTES, HeaderError},
+    header::{ATTRIBUTES, BatchHeader, HEADER_BYTES, HeaderError},
+    record::{Record, RecordError, RecordRef},
 };
+use crate::ids::{Offset, Timestamp};
 
-/// Where the bytes begin that the checksum covers.
-const CRC_START: usize = 21;
+/// Why the records of a batch cannot be got at.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// The attributes name no compression.
+    #[error(transparent)]
+    Compression(#[from] UnknownCompressionError),
+    /// The records do not decompress.
+    #[error(transparent)]
+    Decompress(#[from] DecompressError),
+}
 
 /// A whole batch. Shares the memory it was found in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +69,96 @@ impl Batch {
     /// Whether the checksum is that of the bytes.
     #[must_use]
     pub fn is_intact(&self) -> bool {
-        crc32c(&self.bytes[CRC_START..]) == self.header.crc
+        self.computed_crc() == self.header.crc
+    }
+
+    /// The checksum that the bytes have.
+    pub(super) fn computed_crc(&self) -> u32 {
+        crc32c(&self.bytes[ATTRIBUTES..])
+    }
+
+    /// Decompresses the records, where they are compressed; they may have `limit` bytes.
+    ///
+    /// # Errors
+    /// Where the compression is not known, or the data is malformed or too much.
+    pub fn open(&self, decompressor: &mut Decompressor, limit: usize) -> Result<OpenBatch, OpenError> {
+        let compression = self.header.attributes.compression()?;
+        let records = match compression {
+            Compression::None => self.payload(),
+            _ => decompressor.decompress(compression, &self.payload(), limit)?,
+        };
+        Ok(OpenBatch { header: self.header, records })
+    }
+}
+
+/// A batch whose records lie open.
+#[derive(Clone, Debug)]
+pub struct OpenBatch {
+    header: BatchHeader,
+    records: Bytes,
+}
+
+impl OpenBatch {
+    /// What the batch says about itself.
+    #[must_use]
+    pub const fn header(&self) -> &BatchHeader {
+        &self.header
+    }
+
+    /// The records as they lie in the batch, in order: as many as the header counts, and no bytes behind them. Ends
+    /// after the first error.
+    #[must_use]
+    pub fn refs(&self) -> RecordRefs<'_> {
+        RecordRefs { bytes: &self.records, left: self.header.record_count }
+    }
+
+    /// The records with their places in the log; they share the memory of the batch. Ends after the first error.
+    pub fn records(&self) -> impl Iterator<Item = Result<Record, RecordError>> {
+        self.refs().map(|record| {
+            let record = record?;
+            Ok(Record::share(&self.records, record, self.offset(&record), self.timestamp(&record)))
+        })
+    }
+
+    /// Where a record of this batch lies in the partition.
+    #[must_use]
+    pub const fn offset(&self, record: &RecordRef<'_>) -> Offset {
+        self.header.base_offset.plus(record.offset_delta as i64)
+    }
+
+    /// The timestamp of a record of this batch: its own, or with `LogAppendTime` that of the batch.
+    #[must_use]
+    pub const fn timestamp(&self, record: &RecordRef<'_>) -> Timestamp {
+        match self.header.attributes.timestamp_type() {
+            TimestampType::CreateTime => {
+                Timestamp(self.header.base_timestamp.0.wrapping_add(record.timestamp_delta))
+            }
+            TimestampType::LogAppendTime => self.header.max_timestamp,
+        }
+    }
+}
+
+/// See [`OpenBatch::refs`].
+#[derive(Clone, Debug)]
+pub struct RecordRefs<'a> {
+    bytes: &'a [u8],
+    left: i32,
+}
+
+impl<'a> Iterator for RecordRefs<'a> {
+    type Item = Result<RecordRef<'a>, RecordError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.left <= 0 {
+            let trailing = !std::mem::take(&mut self.bytes).is_empty();
+            return trailing.then_some(Err(RecordError::BatchTrailing));
+        }
+        let record = RecordRef::split_from(&mut self.bytes);
+        self.left -= 1;
+        if record.is_err() {
+            *self = Self { bytes: &[], left: 0 };
+        }
+        Some(record)
     }
 }
 

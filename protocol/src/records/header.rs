@@ -33,7 +33,8 @@ const LENGTH: usize = 8;
 const LEADER_EPOCH: usize = 12;
 const MAGIC_AT: usize = 16;
 const CRC: usize = 17;
-const ATTRIBUTES: usize = 21;
+/// Where the attributes stand, and what the checksum covers begins.
+pub(super) const ATTRIBUTES: usize = 21;
 const LAST_OFFSET_DELTA: usize = 23;
 const BASE_TIMESTAMP: usize = 27;
 const MAX_TIMESTAMP: usize = 35;
