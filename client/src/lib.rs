@@ -7,7 +7,9 @@
 //!
 //! **Architecture invariant:** only `protocol` is known here, and no broker in particular.
 
+mod backoff;
 pub mod caps;
+mod task;
 pub mod transport;
 
-pub use transport::{Node, Transport, TransportError};
+pub use transport::{Node, TcpConfig, TcpTransport, Transport, TransportError};

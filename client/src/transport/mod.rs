@@ -1,11 +1,13 @@
 //! The seam between a client and brokers: typed requests go in, typed responses come out.
 //!
 //! - [`TransportError`]: what may go wrong on the way, and what the caller may do about it.
+//! - [`TcpTransport`]: the form over TCP.
 //!
 //! Everything above this seam is the same over TCP and beside the log in one process: idempotence, groups and
 //! fencing exist once.
 
 mod error;
+mod tcp;
 
 use std::{fmt, future::Future, ops::RangeInclusive, pin::Pin, sync::Arc, time::Duration};
 
@@ -15,6 +17,7 @@ use mainstem_protocol::{
 };
 
 pub use error::TransportError;
+pub use tcp::{TcpConfig, TcpTransport};
 
 /// A future behind a pointer, so that the trait can be an object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

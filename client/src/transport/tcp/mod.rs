@@ -1,0 +1,155 @@
+//! The transport over TCP: one connection per broker and lane, opened when it is needed.
+//!
+//! - [`link`]: one open connection: requests out, responses in, whoever waits for them.
+//! - [`handshake`]: how the versions of a new connection are found.
+//! - [`lane`]: the task that keeps the connection of one lane alive.
+
+mod handshake;
+mod lane;
+mod link;
+mod write;
+
+use std::{
+    collections::HashMap,
+    ops::RangeInclusive,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use mainstem_protocol::{ApiKey, BrokerId, messages::ResponseBody};
+
+use super::{BoxFuture, BrokerAddress, Call, Lane, Node, Transport, TransportError};
+use lane::LaneHandle;
+
+/// How brokers are reached.
+#[derive(Clone, Debug)]
+pub struct TcpConfig {
+    /// `HOST:PORT` of brokers to begin with; any of them leads to the others.
+    pub bootstrap_servers: Vec<String>,
+    /// What the client calls itself; brokers show it in logs and metrics.
+    pub client_id: String,
+    /// How long opening one connection may take, the negotiation of versions included.
+    pub connect_timeout: Duration,
+    /// The first wait after a connection failed; it doubles from failure to failure.
+    pub reconnect_backoff: Duration,
+    /// The longest wait between two attempts to connect.
+    pub reconnect_backoff_max: Duration,
+    /// Bytes that a response may have at most.
+    pub response_bytes_max: usize,
+}
+
+impl Default for TcpConfig {
+    fn default() -> Self {
+        Self {
+            bootstrap_servers: vec!["127.0.0.1:9092".to_owned()],
+            client_id: "mainstem".to_owned(),
+            connect_timeout: Duration::from_secs(10),
+            reconnect_backoff: Duration::from_millis(50),
+            reconnect_backoff_max: Duration::from_secs(1),
+            response_bytes_max: crate::caps::RESPONSE_BYTES_MAX,
+        }
+    }
+}
+
+impl TcpConfig {
+    /// The defaults, for a list of `HOST:PORT` separated by commas.
+    ///
+    /// ```
+    /// let config = mainstem_client::transport::TcpConfig::bootstrap("one:9092, two:9092");
+    /// assert_eq!(config.bootstrap_servers, ["one:9092", "two:9092"]);
+    /// ```
+    #[must_use]
+    pub fn bootstrap(servers: &str) -> Self {
+        let servers = servers.split(',').map(str::trim).filter(|server| !server.is_empty());
+        Self { bootstrap_servers: servers.map(str::to_owned).collect(), ..Self::default() }
+    }
+}
+
+/// A transport over TCP. Connects when the first request is sent.
+#[derive(Debug)]
+pub struct TcpTransport {
+    shared: Arc<Shared>,
+    lanes: Mutex<HashMap<(Node, Lane), LaneHandle>>,
+}
+
+/// What all connections of a transport know.
+#[derive(Debug)]
+struct Shared {
+    config: TcpConfig,
+    addresses: Mutex<HashMap<BrokerId, String>>,
+}
+
+impl TcpTransport {
+    /// A transport that begins at the bootstrap servers.
+    #[must_use]
+    pub fn new(config: TcpConfig) -> Self {
+        Self::with(Shared { config, addresses: Mutex::default() })
+    }
+
+    fn with(shared: Shared) -> Self {
+        Self { shared: Arc::new(shared), lanes: Mutex::default() }
+    }
+
+    /// The lane's task is started with its first request, so that a transport can be made outside of a runtime.
+    fn lane(&self, node: Node, lane: Lane) -> LaneHandle {
+        let mut lanes = lock(&self.lanes);
+        lanes.entry((node, lane)).or_insert_with(|| lane::start(Arc::clone(&self.shared), node)).clone()
+    }
+}
+
+impl Transport for TcpTransport {
+    fn versions(
+        &self,
+        node: Node,
+        key: ApiKey,
+    ) -> BoxFuture<'_, Result<RangeInclusive<i16>, TransportError>> {
+        Box::pin(async move { self.lane(node, Lane::General).versions(key).await })
+    }
+
+    fn call(&self, call: Call) -> BoxFuture<'_, Result<ResponseBody, TransportError>> {
+        Box::pin(async move { self.lane(call.node, call.lane).call(call).await })
+    }
+
+    fn learn(&self, brokers: &[BrokerAddress]) {
+        let known = brokers.iter().map(|broker| (broker.id, format!("{}:{}", broker.host, broker.port)));
+        let known: HashMap<_, _> = known.collect();
+        let before = std::mem::replace(&mut *lock(&self.shared.addresses), known.clone());
+        // A broker that moved is dialled anew; requests under way keep the old connection until they are answered.
+        lock(&self.lanes).retain(|(node, _), _| match node {
+            Node::Any => true,
+            Node::Id(id) => before.get(id) == known.get(id),
+        });
+    }
+
+    fn split(&self) -> Arc<dyn Transport> {
+        let addresses = Mutex::new(lock(&self.shared.addresses).clone());
+        Arc::new(Self::with(Shared { config: self.shared.config.clone(), addresses }))
+    }
+}
+
+impl Shared {
+    /// What to dial for a node, in the order in which to try.
+    fn addresses(&self, node: Node) -> Result<Vec<String>, TransportError> {
+        let known = lock(&self.addresses);
+        match node {
+            Node::Id(id) => known.get(&id).map(|address| vec![address.clone()]),
+            Node::Any => {
+                let bootstrap = self.config.bootstrap_servers.iter();
+                Some(bootstrap.chain(known.values()).cloned().collect())
+            }
+        }
+        .ok_or_else(|| unknown(node))
+    }
+}
+
+fn unknown(node: Node) -> TransportError {
+    match node {
+        Node::Id(id) => TransportError::UnknownNode(id),
+        Node::Any => TransportError::UnknownNode(BrokerId::NONE),
+    }
+}
+
+/// Locks are held for a few instructions that cannot panic, so a poisoned one is as good as any.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
