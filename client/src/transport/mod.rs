@@ -8,6 +8,8 @@
 
 mod error;
 mod tcp;
+#[cfg(test)]
+mod tests;
 
 use std::{fmt, future::Future, ops::RangeInclusive, pin::Pin, sync::Arc, time::Duration};
 

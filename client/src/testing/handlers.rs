@@ -1,0 +1,445 @@
+//! What the fake broker answers.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use mainstem_protocol::{
+    ErrorCode, LeaderEpoch, Offset, PartitionId, ProducerEpoch, ProducerId, Text, Timestamp, TopicId,
+    messages::{
+        create_topics::CreatableTopicResult,
+        delete_topics::DeletableTopicResult,
+        describe_cluster::DescribeClusterBroker,
+        describe_configs::{DescribeConfigsResourceResult, DescribeConfigsResult},
+        fetch::{FetchRequest, FetchableTopicResponse, PartitionData},
+        find_coordinator::Coordinator,
+        join_group::{JoinGroupRequest, JoinGroupResponseMember},
+        leave_group::MemberResponse,
+        list_offsets::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse},
+        metadata::{MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic},
+        offset_commit::{OffsetCommitResponsePartition, OffsetCommitResponseTopic},
+        offset_fetch::{OffsetFetchResponseGroup, OffsetFetchResponsePartitions, OffsetFetchResponseTopics},
+        produce::{PartitionProduceResponse, TopicProduceResponse},
+        *,
+    },
+    records::Records,
+};
+
+use super::{FakeBroker, NODE, State, log::Log};
+
+/// How long a join waits for the other members, whatever they ask for.
+const REBALANCE: Duration = Duration::from_secs(60);
+
+impl FakeBroker {
+    pub(super) async fn handle(&self, version: i16, request: RequestBody) -> ResponseBody {
+        match request {
+            RequestBody::Fetch(request) => self.fetch(version, &request).await.into(),
+            RequestBody::JoinGroup(request) => self.join(version, request).await.into(),
+            RequestBody::SyncGroup(request) => self.sync(request).await.into(),
+            other => self.change(|state| state.answer(other)),
+        }
+    }
+
+    async fn fetch(&self, version: i16, request: &FetchRequest) -> FetchResponse {
+        assert!(version <= 12, "the fake broker knows topics by name");
+        let limit = Duration::from_millis(request.max_wait_ms.unsigned_abs().into());
+        let wanted = usize::try_from(request.min_bytes).unwrap_or(0);
+        let found = self.wait_for(limit, |state| {
+            let response = state.fetch(request);
+            let partitions = || response.responses.iter().flat_map(|topic| &topic.partitions);
+            let bytes: usize = partitions().filter_map(|data| data.records.as_ref()).map(Records::len).sum();
+            let failed = partitions().any(|data| !data.error_code.is_none());
+            (failed || bytes >= wanted).then_some(response)
+        });
+        match found.await {
+            Some(response) => response,
+            None => self.state().fetch(request),
+        }
+    }
+
+    async fn join(&self, version: i16, request: JoinGroupRequest) -> JoinGroupResponse {
+        let member_id = self.change(|state| {
+            let group = state.groups.entry(request.group_id.clone()).or_default();
+            if !request.member_id.is_empty() {
+                let (name, metadata) = first_protocol(&request);
+                group.join(request.member_id.clone(), name, metadata);
+                return request.member_id.clone();
+            }
+            state.next_member += 1;
+            Text::from(format!("member-{}", state.next_member))
+        });
+        if request.member_id.is_empty() && version >= 4 {
+            let error_code = ErrorCode::MEMBER_ID_REQUIRED;
+            return JoinGroupResponse { error_code, member_id, ..JoinGroupResponse::default() };
+        }
+        let joined =
+            self.wait_for(REBALANCE, |state| state.groups.get_mut(&request.group_id)?.joined()).await;
+        self.change(|state| state.joined(&request.group_id, member_id, joined))
+    }
+
+    async fn sync(&self, request: SyncGroupRequest) -> SyncGroupResponse {
+        let (group_id, id) = (request.group_id.clone(), request.member_id.clone());
+        self.change(|state| {
+            let Some(group) = state.groups.get_mut(&group_id) else { return };
+            if group.leader() == id && group.generation == request.generation_id {
+                let assignments = request.assignments.into_iter();
+                group.assign(assignments.map(|each| (each.member_id, each.assignment)).collect());
+            }
+        });
+        let look = |state: &mut State| state.groups.get(&group_id)?.assignment(&id, request.generation_id);
+        match self.wait_for(REBALANCE, look).await {
+            Some(Ok(assignment)) => SyncGroupResponse { assignment, ..SyncGroupResponse::default() },
+            Some(Err(error_code)) => SyncGroupResponse { error_code, ..SyncGroupResponse::default() },
+            None => SyncGroupResponse {
+                error_code: ErrorCode::REBALANCE_IN_PROGRESS,
+                ..SyncGroupResponse::default()
+            },
+        }
+    }
+}
+
+fn first_protocol(request: &JoinGroupRequest) -> (Text, Bytes) {
+    let first = request.protocols.first();
+    first.map(|protocol| (protocol.name.clone(), protocol.metadata.clone())).unwrap_or_default()
+}
+
+impl State {
+    fn answer(&mut self, request: RequestBody) -> ResponseBody {
+        match request {
+            RequestBody::Produce(request) => self.produce(request).into(),
+            RequestBody::Metadata(request) => self.metadata(&request).into(),
+            RequestBody::ListOffsets(request) => self.list_offsets(&request).into(),
+            RequestBody::CreateTopics(request) => self.create_topics(request).into(),
+            RequestBody::DeleteTopics(request) => self.delete_topics(request).into(),
+            RequestBody::InitProducerId(request) => self.init_producer_id(&request).into(),
+            RequestBody::FindCoordinator(request) => self.find_coordinator(request).into(),
+            RequestBody::Heartbeat(request) => self.heartbeat(&request).into(),
+            RequestBody::LeaveGroup(request) => self.leave(&request).into(),
+            RequestBody::OffsetCommit(request) => self.offset_commit(request).into(),
+            RequestBody::OffsetFetch(request) => self.offset_fetch(&request).into(),
+            RequestBody::DescribeCluster(_) => self.describe_cluster().into(),
+            RequestBody::DescribeConfigs(request) => self.describe_configs(request).into(),
+            RequestBody::ApiVersions(_) => ApiVersionsResponse::default().into(),
+            RequestBody::OffsetForLeaderEpoch(_) => OffsetForLeaderEpochResponse::default().into(),
+            RequestBody::Fetch(_) | RequestBody::JoinGroup(_) | RequestBody::SyncGroup(_) => {
+                unreachable!("these wait, and are answered elsewhere")
+            }
+        }
+    }
+
+    fn produce(&mut self, request: ProduceRequest) -> ProduceResponse {
+        let acks = request.acks;
+        let mut responses = Vec::new();
+        for topic in request.topic_data {
+            let partitions = topic.partition_data.into_iter();
+            let partition_responses = partitions
+                .map(|data| self.append(&topic.name, data.index, data.records.unwrap_or_default()))
+                .collect();
+            let response =
+                TopicProduceResponse { name: topic.name, partition_responses, ..Default::default() };
+            responses.push(response);
+        }
+        if acks == 0 {
+            ProduceResponse::default()
+        } else {
+            ProduceResponse { responses, ..Default::default() }
+        }
+    }
+
+    fn append(&mut self, topic: &str, index: i32, records: Records) -> PartitionProduceResponse {
+        let log = self.log_mut(topic, PartitionId(index)).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        let bytes = records.bytes().map_err(|_| ErrorCode::UNKNOWN_SERVER_ERROR);
+        let appended = log.and_then(|log| log.append(bytes?));
+        let (error_code, base_offset) = match appended {
+            Ok(offset) => (ErrorCode::NONE, offset),
+            Err(code) => (code, Offset::NONE),
+        };
+        PartitionProduceResponse { index, error_code, base_offset, ..Default::default() }
+    }
+
+    fn fetch(&self, request: &FetchRequest) -> FetchResponse {
+        let topics = request.topics.iter().map(|topic| FetchableTopicResponse {
+            topic: topic.topic.clone(),
+            topic_id: TopicId::ZERO,
+            partitions: topic
+                .partitions
+                .iter()
+                .map(|wanted| {
+                    let limit = usize::try_from(wanted.partition_max_bytes).unwrap_or(0);
+                    let log = self.log(&topic.topic, wanted.partition);
+                    partition_data(log, wanted.partition, wanted.fetch_offset, limit)
+                })
+                .collect(),
+        });
+        FetchResponse { responses: topics.collect(), ..FetchResponse::default() }
+    }
+
+    fn metadata(&mut self, request: &MetadataRequest) -> MetadataResponse {
+        let named = request.topics.as_ref();
+        let names: Vec<Text> = match named {
+            None => self.topics.keys().cloned().collect(),
+            Some(topics) => topics.iter().filter_map(|topic| topic.name.clone()).collect(),
+        };
+        MetadataResponse {
+            brokers: vec![self.broker()],
+            cluster_id: Some(Text::from_static("fake")),
+            controller_id: NODE,
+            topics: names.into_iter().map(|name| self.topic(name)).collect(),
+            ..MetadataResponse::default()
+        }
+    }
+
+    fn broker(&self) -> MetadataResponseBroker {
+        let (host, port) = self.address.clone().unwrap_or_else(|| ("fake".to_owned(), 9092));
+        MetadataResponseBroker { node_id: NODE, host: Text::from(host), port: port.into(), rack: None }
+    }
+
+    fn topic(&self, name: Text) -> MetadataResponseTopic {
+        let Some(logs) = self.topics.get(&name) else {
+            let error_code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+            return MetadataResponseTopic { error_code, name: Some(name), ..Default::default() };
+        };
+        let partitions = (0..logs.len()).map(|index| MetadataResponsePartition {
+            partition_index: PartitionId(index as i32),
+            leader_id: NODE,
+            leader_epoch: LeaderEpoch(0),
+            replica_nodes: vec![NODE],
+            isr_nodes: vec![NODE],
+            ..Default::default()
+        });
+        MetadataResponseTopic { name: Some(name), partitions: partitions.collect(), ..Default::default() }
+    }
+
+    fn list_offsets(&self, request: &ListOffsetsRequest) -> ListOffsetsResponse {
+        let topics = request.topics.iter().map(|topic| ListOffsetsTopicResponse {
+            name: topic.name.clone(),
+            partitions: topic
+                .partitions
+                .iter()
+                .map(|wanted| {
+                    let log = self.log(&topic.name, wanted.partition_index);
+                    listed(log, wanted.partition_index, wanted.timestamp)
+                })
+                .collect(),
+        });
+        ListOffsetsResponse { throttle_time_ms: 0, topics: topics.collect() }
+    }
+
+    fn create_topics(&mut self, request: CreateTopicsRequest) -> CreateTopicsResponse {
+        let created = request.topics.into_iter().map(|topic| {
+            let error_code = match self.topics.contains_key(&topic.name) {
+                true => ErrorCode::TOPIC_ALREADY_EXISTS,
+                false => ErrorCode::NONE,
+            };
+            let partitions = usize::try_from(topic.num_partitions).unwrap_or(1);
+            let logs = || (0..partitions).map(|_| Log::default()).collect();
+            self.topics.entry(topic.name.clone()).or_insert_with(logs);
+            CreatableTopicResult { name: topic.name, error_code, error_message: None, ..Default::default() }
+        });
+        CreateTopicsResponse { throttle_time_ms: 0, topics: created.collect() }
+    }
+
+    fn delete_topics(&mut self, request: DeleteTopicsRequest) -> DeleteTopicsResponse {
+        let named = request.topics.into_iter().filter_map(|topic| topic.name);
+        let responses = named.chain(request.topic_names).map(|name| {
+            let error_code = match self.topics.remove(&name) {
+                Some(_) => ErrorCode::NONE,
+                None => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+            };
+            DeletableTopicResult { name: Some(name), error_code, ..Default::default() }
+        });
+        DeleteTopicsResponse { throttle_time_ms: 0, responses: responses.collect() }
+    }
+
+    fn init_producer_id(&mut self, request: &InitProducerIdRequest) -> InitProducerIdResponse {
+        if request.producer_id.is_some() {
+            return InitProducerIdResponse {
+                producer_id: request.producer_id,
+                producer_epoch: ProducerEpoch(request.producer_epoch.0 + 1),
+                ..Default::default()
+            };
+        }
+        self.next_producer_id += 1;
+        InitProducerIdResponse { producer_id: ProducerId(self.next_producer_id), ..Default::default() }
+    }
+
+    fn find_coordinator(&self, request: FindCoordinatorRequest) -> FindCoordinatorResponse {
+        let MetadataResponseBroker { host, port, .. } = self.broker();
+        let coordinators = request.coordinator_keys.into_iter().map(|key| Coordinator {
+            key,
+            node_id: NODE,
+            host: host.clone(),
+            port,
+            ..Default::default()
+        });
+        FindCoordinatorResponse {
+            coordinators: coordinators.collect(),
+            node_id: NODE,
+            host: host.clone(),
+            port,
+            ..Default::default()
+        }
+    }
+
+    fn joined(&self, group: &str, member_id: Text, joined: Option<(i32, Text)>) -> JoinGroupResponse {
+        let (Some((generation_id, leader)), Some(group)) = (joined, self.groups.get(group)) else {
+            let error_code = ErrorCode::REBALANCE_IN_PROGRESS;
+            return JoinGroupResponse { error_code, member_id, ..Default::default() };
+        };
+        let everybody = group.metadata().into_iter();
+        let member =
+            |(member_id, metadata)| JoinGroupResponseMember { member_id, group_instance_id: None, metadata };
+        JoinGroupResponse {
+            generation_id,
+            protocol_type: Some(Text::from_static("consumer")),
+            protocol_name: Some(group.protocol.clone()),
+            members: if leader == member_id { everybody.map(member).collect() } else { Vec::new() },
+            leader,
+            member_id,
+            ..JoinGroupResponse::default()
+        }
+    }
+
+    fn heartbeat(&self, request: &HeartbeatRequest) -> HeartbeatResponse {
+        let group = self.groups.get(&request.group_id).ok_or(ErrorCode::UNKNOWN_MEMBER_ID);
+        let checked = group.and_then(|group| group.check(&request.member_id, request.generation_id));
+        HeartbeatResponse { throttle_time_ms: 0, error_code: checked.err().unwrap_or_default() }
+    }
+
+    fn leave(&mut self, request: &LeaveGroupRequest) -> LeaveGroupResponse {
+        let group = self.groups.entry(request.group_id.clone()).or_default();
+        if request.members.is_empty() {
+            let error_code = group.leave(&request.member_id);
+            return LeaveGroupResponse { error_code, ..Default::default() };
+        }
+        let members = request.members.iter().map(|member| MemberResponse {
+            member_id: member.member_id.clone(),
+            group_instance_id: None,
+            error_code: group.leave(&member.member_id),
+        });
+        LeaveGroupResponse { members: members.collect(), ..Default::default() }
+    }
+
+    fn offset_commit(&mut self, request: OffsetCommitRequest) -> OffsetCommitResponse {
+        let group = self.groups.entry(request.group_id).or_default();
+        let checked = group.check_commit(&request.member_id, request.generation_id_or_member_epoch);
+        let topics = request.topics.into_iter().map(|topic| OffsetCommitResponseTopic {
+            partitions: topic
+                .partitions
+                .iter()
+                .map(|partition| {
+                    if checked.is_ok() {
+                        let key = (topic.name.clone(), partition.partition_index);
+                        group.offsets.insert(key, partition.committed_offset);
+                    }
+                    OffsetCommitResponsePartition {
+                        partition_index: partition.partition_index,
+                        error_code: checked.err().unwrap_or_default(),
+                    }
+                })
+                .collect(),
+            name: topic.name,
+            topic_id: TopicId::ZERO,
+        });
+        OffsetCommitResponse { throttle_time_ms: 0, topics: topics.collect() }
+    }
+
+    fn offset_fetch(&self, request: &OffsetFetchRequest) -> OffsetFetchResponse {
+        let groups = request.groups.iter().map(|wanted| {
+            let topics = wanted.topics.iter().flatten().map(|topic| OffsetFetchResponseTopics {
+                name: topic.name.clone(),
+                topic_id: TopicId::ZERO,
+                partitions: topic
+                    .partition_indexes
+                    .iter()
+                    .map(|index| self.committed_offset(&wanted.group_id, &topic.name, *index))
+                    .collect(),
+            });
+            OffsetFetchResponseGroup {
+                group_id: wanted.group_id.clone(),
+                topics: topics.collect(),
+                error_code: ErrorCode::NONE,
+            }
+        });
+        OffsetFetchResponse { groups: groups.collect(), ..Default::default() }
+    }
+
+    fn committed_offset(
+        &self,
+        group: &str,
+        topic: &Text,
+        partition: PartitionId,
+    ) -> OffsetFetchResponsePartitions {
+        let offsets = self.groups.get(group).map(|group| &group.offsets);
+        let offset = offsets.and_then(|offsets| offsets.get(&(topic.clone(), partition)));
+        OffsetFetchResponsePartitions {
+            partition_index: partition,
+            committed_offset: offset.copied().unwrap_or(Offset::NONE),
+            ..Default::default()
+        }
+    }
+
+    fn describe_cluster(&self) -> DescribeClusterResponse {
+        let MetadataResponseBroker { node_id, host, port, rack } = self.broker();
+        DescribeClusterResponse {
+            cluster_id: Text::from_static("fake"),
+            controller_id: NODE,
+            brokers: vec![DescribeClusterBroker { broker_id: node_id, host, port, rack, is_fenced: false }],
+            ..Default::default()
+        }
+    }
+
+    fn describe_configs(&self, request: DescribeConfigsRequest) -> DescribeConfigsResponse {
+        let results = request.resources.into_iter().map(|resource| DescribeConfigsResult {
+            resource_type: resource.resource_type,
+            resource_name: resource.resource_name,
+            configs: vec![DescribeConfigsResourceResult {
+                name: Text::from_static("flush.messages"),
+                value: Some(Text::from_static("1")),
+                ..Default::default()
+            }],
+            ..Default::default()
+        });
+        DescribeConfigsResponse { throttle_time_ms: 0, results: results.collect() }
+    }
+}
+
+fn partition_data(
+    log: Option<&Log>,
+    partition_index: PartitionId,
+    at: Offset,
+    limit: usize,
+) -> PartitionData {
+    let read = log.ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION).and_then(|log| log.read(at.0, limit));
+    let end = log.map_or(Offset::NONE, |log| Offset(log.end));
+    let (error_code, records) = match read {
+        Ok(bytes) => (ErrorCode::NONE, Records::Bytes(bytes)),
+        Err(code) => (code, Records::EMPTY),
+    };
+    PartitionData {
+        partition_index,
+        error_code,
+        high_watermark: end,
+        last_stable_offset: end,
+        log_start_offset: log.map_or(Offset::NONE, |log| Offset(log.start)),
+        records: Some(records),
+        ..Default::default()
+    }
+}
+
+fn listed(
+    log: Option<&Log>,
+    partition_index: PartitionId,
+    timestamp: Timestamp,
+) -> ListOffsetsPartitionResponse {
+    let Some(log) = log else {
+        let error_code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+        return ListOffsetsPartitionResponse { partition_index, error_code, ..Default::default() };
+    };
+    let (found, offset) = log.list(timestamp.0);
+    ListOffsetsPartitionResponse {
+        partition_index,
+        timestamp: Timestamp(found),
+        offset: Offset(offset),
+        ..Default::default()
+    }
+}

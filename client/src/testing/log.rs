@@ -1,0 +1,143 @@
+//! A partition in memory, with the checks of an idempotent append.
+
+use std::collections::{HashMap, VecDeque};
+
+use bytes::{Bytes, BytesMut};
+use mainstem_protocol::{
+    ErrorCode, Offset, ProducerEpoch, ProducerId, Sequence,
+    records::{
+        Batch, BatchHeader,
+        header::{HEADER_BYTES, patch_base_offset},
+    },
+};
+
+/// Batches of a producer that a repeat is recognised by (Kafka: `ProducerStateEntry.NUM_BATCHES_TO_RETAIN`).
+const REMEMBERED: usize = 5;
+
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    pub(super) start: i64,
+    pub(super) end: i64,
+    pub(super) batches: Vec<Batch>,
+    producers: HashMap<ProducerId, Producer>,
+}
+
+#[derive(Debug)]
+struct Producer {
+    epoch: ProducerEpoch,
+    recent: VecDeque<(Sequence, Sequence, Offset)>,
+}
+
+impl Log {
+    pub(super) fn append(&mut self, records: Bytes) -> Result<Offset, ErrorCode> {
+        let mut rest = records;
+        let batch = Batch::split_from(&mut rest).map_err(|_| ErrorCode::CORRUPT_MESSAGE)?;
+        if !batch.is_intact() {
+            return Err(ErrorCode::CORRUPT_MESSAGE);
+        }
+        if !rest.is_empty() || batch.header().record_count != batch.header().last_offset_delta + 1 {
+            return Err(ErrorCode::INVALID_RECORD);
+        }
+        if let Some(offset) = self.check_producer(batch.header())? {
+            return Ok(offset);
+        }
+        Ok(self.push(&batch))
+    }
+
+    /// The offset of an earlier append of the same batch, if there was one.
+    fn check_producer(&mut self, header: &BatchHeader) -> Result<Option<Offset>, ErrorCode> {
+        if !header.producer_id.is_some() {
+            return Ok(None);
+        }
+        let (first, last) = (header.base_sequence, header.last_sequence());
+        let Some(known) = self.producers.get(&header.producer_id) else { return Ok(None) };
+        if header.producer_epoch < known.epoch {
+            return Err(ErrorCode::INVALID_PRODUCER_EPOCH);
+        }
+        if header.producer_epoch > known.epoch {
+            return if first == Sequence(0) {
+                Ok(None)
+            } else {
+                Err(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER)
+            };
+        }
+        let repeat = known.recent.iter().find(|(f, l, _)| (*f, *l) == (first, last));
+        if let Some((.., offset)) = repeat {
+            return Ok(Some(*offset));
+        }
+        match known.recent.back() {
+            Some((_, before, _)) if before.plus(1) != first => Err(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER),
+            _ => Ok(None),
+        }
+    }
+
+    fn push(&mut self, batch: &Batch) -> Offset {
+        let offset = Offset(self.end);
+        self.remember(batch.header(), offset);
+        let placed = placed_at(batch, offset);
+        self.end = placed.header().next_offset().0;
+        self.batches.push(placed);
+        offset
+    }
+
+    fn remember(&mut self, header: &BatchHeader, offset: Offset) {
+        if !header.producer_id.is_some() {
+            return;
+        }
+        let fresh = || Producer { epoch: header.producer_epoch, recent: VecDeque::new() };
+        let producer = self.producers.entry(header.producer_id).or_insert_with(fresh);
+        if producer.epoch != header.producer_epoch {
+            *producer = fresh();
+        }
+        producer.recent.push_back((header.base_sequence, header.last_sequence(), offset));
+        if producer.recent.len() > REMEMBERED {
+            producer.recent.pop_front();
+        }
+    }
+
+    pub(super) fn forget_producers(&mut self) {
+        self.producers.clear();
+    }
+
+    pub(super) fn trim(&mut self, start: i64) {
+        self.start = start;
+        self.batches.retain(|batch| batch.header().next_offset().0 > start);
+    }
+
+    /// Whole batches from the one that holds the offset on: at least one, then as many as fit.
+    pub(super) fn read(&self, offset: i64, bytes_max: usize) -> Result<Bytes, ErrorCode> {
+        if offset < self.start || offset > self.end {
+            return Err(ErrorCode::OFFSET_OUT_OF_RANGE);
+        }
+        let mut read = BytesMut::new();
+        for batch in self.batches.iter().filter(|batch| batch.header().next_offset().0 > offset) {
+            if !read.is_empty() && read.len() + batch.bytes().len() > bytes_max {
+                break;
+            }
+            read.extend_from_slice(batch.bytes());
+        }
+        Ok(read.freeze())
+    }
+
+    /// What ListOffsets answers to a timestamp: the time and the offset of the first batch that is not older.
+    pub(super) fn list(&self, timestamp: i64) -> (i64, i64) {
+        match timestamp {
+            -1 => (-1, self.end),
+            -2 => (-1, self.start),
+            _ => {
+                let headers = self.batches.iter().map(Batch::header);
+                let mut reached = headers.filter(|header| header.max_timestamp.0 >= timestamp);
+                reached.next().map_or((-1, -1), |header| (header.max_timestamp.0, header.base_offset.0))
+            }
+        }
+    }
+}
+
+fn placed_at(batch: &Batch, offset: Offset) -> Batch {
+    let mut bytes = BytesMut::from(batch.bytes().as_ref());
+    let mut header = [0; HEADER_BYTES];
+    header.copy_from_slice(&bytes[..HEADER_BYTES]);
+    patch_base_offset(&mut header, offset);
+    bytes[..HEADER_BYTES].copy_from_slice(&header);
+    Batch::split_from(&mut bytes.freeze()).unwrap_or_else(|_| batch.clone())
+}

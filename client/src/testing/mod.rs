@@ -1,0 +1,247 @@
+//! A broker made for tests: topics, idempotent produce, long polls, classic groups, all in memory, and troubles on
+//! demand. It is a [`Transport`] itself, and can be served on a loopback socket.
+//!
+//! - [`FakeBroker`]: the broker, with what a test may set up and look at.
+//! - [`Trouble`]: what may happen to a request instead of its answer.
+//! - [`serve`]: the broker on a socket.
+//! - [`suite`]: what every transport has to do, whatever is behind it.
+
+mod group;
+mod handlers;
+mod log;
+mod server;
+pub mod suite;
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    fmt,
+    ops::RangeInclusive,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use mainstem_protocol::{
+    ApiKey, BrokerId, PartitionId, Text,
+    messages::{RequestBody, ResponseBody},
+    records::Batch,
+};
+use tokio::{
+    sync::watch,
+    time::{Duration, timeout},
+};
+
+use crate::transport::{BoxFuture, BrokerAddress, Call, Node, Transport, TransportError};
+pub use server::{Served, serve};
+
+/// The node id of the fake broker.
+pub const NODE: BrokerId = BrokerId(7);
+
+/// What may happen to a request.
+#[derive(Debug)]
+pub enum Trouble {
+    /// It does not take place, and the sender learns so.
+    Refused,
+    /// It does not take place, and the sender cannot know.
+    LostBefore,
+    /// It takes place, and the sender cannot know.
+    LostAfter,
+    /// It does not take place; this is the answer.
+    Answer(ResponseBody),
+}
+
+/// A broker in memory.
+#[derive(Clone)]
+pub struct FakeBroker {
+    state: Arc<Mutex<State>>,
+    changes: watch::Sender<u64>,
+}
+
+impl fmt::Debug for FakeBroker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FakeBroker")
+    }
+}
+
+#[derive(Default)]
+struct State {
+    topics: BTreeMap<Text, Vec<log::Log>>,
+    groups: HashMap<Text, group::Group>,
+    next_producer_id: i64,
+    next_member: u64,
+    troubles: HashMap<ApiKey, VecDeque<Trouble>>,
+    requests: Vec<(ApiKey, i16)>,
+    address: Option<(String, u16)>,
+}
+
+impl Default for FakeBroker {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl FakeBroker {
+    /// A broker without topics.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { state: Arc::default(), changes: watch::Sender::new(0) }
+    }
+
+    /// The same broker, as a transport.
+    #[must_use]
+    pub fn transport(&self) -> Arc<dyn Transport> {
+        Arc::new(self.clone())
+    }
+
+    /// Creates a topic.
+    pub fn create_topic(&self, name: &str, partitions: usize) {
+        let logs = (0..partitions).map(|_| log::Log::default()).collect();
+        self.state().topics.insert(Text::from(name), logs);
+    }
+
+    /// Lets the next request of an API meet with trouble, behind those troubles that wait already.
+    pub fn trouble(&self, key: ApiKey, trouble: Trouble) {
+        self.state().troubles.entry(key).or_default().push_back(trouble);
+    }
+
+    /// Everything that was asked so far, with the version it was asked in.
+    #[must_use]
+    pub fn requests(&self) -> Vec<(ApiKey, i16)> {
+        self.state().requests.clone()
+    }
+
+    /// How often an API was asked.
+    #[must_use]
+    pub fn asked(&self, key: ApiKey) -> usize {
+        self.state().requests.iter().filter(|(asked, _)| *asked == key).count()
+    }
+
+    /// The batches of a partition, in order.
+    #[must_use]
+    pub fn batches(&self, topic: &str, partition: i32) -> Vec<Batch> {
+        let state = self.state();
+        state.log(topic, PartitionId(partition)).map_or_else(Vec::new, |log| log.batches.clone())
+    }
+
+    /// Drops the batches in front of an offset, as retention does.
+    pub fn trim(&self, topic: &str, partition: i32, start: i64) {
+        self.change(|state| {
+            if let Some(log) = state.log_mut(topic, PartitionId(partition)) {
+                log.trim(start);
+            }
+        });
+    }
+
+    /// Takes out the batches that begin at an offset, as compaction does; offsets are left with a gap.
+    pub fn compact_away(&self, topic: &str, partition: i32, base: i64) {
+        if let Some(log) = self.state().log_mut(topic, PartitionId(partition)) {
+            log.batches.retain(|batch| batch.header().base_offset.0 != base);
+        }
+    }
+
+    /// Forgets what is known of producers, as a broker does after a long pause of theirs.
+    pub fn forget_producers(&self) {
+        for log in self.state().topics.values_mut().flatten() {
+            log.forget_producers();
+        }
+    }
+
+    /// What a group has committed for a partition.
+    #[must_use]
+    pub fn committed(&self, group: &str, topic: &str, partition: i32) -> Option<i64> {
+        let key = (Text::from(topic), PartitionId(partition));
+        self.state().groups.get(group)?.offsets.get(&key).map(|offset| offset.0)
+    }
+
+    /// The members of a group.
+    #[must_use]
+    pub fn members(&self, group: &str) -> usize {
+        self.state().groups.get(group).map_or(0, group::Group::member_count)
+    }
+
+    /// Answers a request as a broker would, troubles included.
+    ///
+    /// # Errors
+    /// What the next trouble of the API says.
+    pub async fn answer(&self, version: i16, request: RequestBody) -> Result<ResponseBody, TransportError> {
+        let trouble = {
+            let mut state = self.state();
+            state.requests.push((request.key(), version));
+            state.troubles.get_mut(&request.key()).and_then(VecDeque::pop_front)
+        };
+        match trouble {
+            None => Ok(self.handle(version, request).await),
+            Some(Trouble::Answer(response)) => Ok(response),
+            Some(Trouble::LostBefore) => Err(lost()),
+            Some(Trouble::Refused) => Err(TransportError::UnknownNode(NODE)),
+            Some(Trouble::LostAfter) => {
+                self.handle(version, request).await;
+                Err(lost())
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the state and wakes whoever waits for a change.
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let changed = change(&mut self.state());
+        self.changes.send_modify(|count| *count += 1);
+        changed
+    }
+
+    /// Waits until the state gives an answer; `None` after the time is up.
+    async fn wait_for<T>(&self, limit: Duration, mut look: impl FnMut(&mut State) -> Option<T>) -> Option<T> {
+        let mut changes = self.changes.subscribe();
+        let found = async {
+            loop {
+                changes.borrow_and_update();
+                if let Some(found) = look(&mut self.state()) {
+                    return Some(found);
+                }
+                changes.changed().await.ok()?;
+            }
+        };
+        timeout(limit, found).await.ok().flatten()
+    }
+}
+
+fn lost() -> TransportError {
+    TransportError::Disconnected { address: "fake".to_owned(), reason: "the test wants it so".to_owned() }
+}
+
+impl State {
+    fn log(&self, topic: &str, partition: PartitionId) -> Option<&log::Log> {
+        self.topics.get(topic)?.get(usize::try_from(partition.0).ok()?)
+    }
+
+    fn log_mut(&mut self, topic: &str, partition: PartitionId) -> Option<&mut log::Log> {
+        self.topics.get_mut(topic)?.get_mut(usize::try_from(partition.0).ok()?)
+    }
+}
+
+impl Transport for FakeBroker {
+    fn versions(&self, _: Node, key: ApiKey) -> BoxFuture<'_, Result<RangeInclusive<i16>, TransportError>> {
+        Box::pin(async move { Ok(key.versions()) })
+    }
+
+    fn call(&self, call: Call) -> BoxFuture<'_, Result<ResponseBody, TransportError>> {
+        Box::pin(async move {
+            let (key, limit) = (call.request.key(), call.timeout);
+            if call.node != Node::Any && call.node != Node::Id(NODE) {
+                return Err(TransportError::UnknownNode(NODE));
+            }
+            if !key.versions().contains(&call.version) {
+                return Err(TransportError::Unsupported { key });
+            }
+            let answer = timeout(limit, self.answer(call.version, call.request)).await;
+            answer.unwrap_or_else(|_| Err(TransportError::TimedOut { key, timeout_ms: limit.as_millis() }))
+        })
+    }
+
+    fn learn(&self, _: &[BrokerAddress]) {}
+
+    fn split(&self) -> Arc<dyn Transport> {
+        Arc::new(self.clone())
+    }
+}

@@ -1,0 +1,132 @@
+//! The fake broker on a loopback socket.
+
+use std::io;
+
+use bytes::{Bytes, BytesMut};
+use mainstem_protocol::{
+    ApiKey, ErrorCode,
+    header::{RequestHeader, encode_response},
+    messages::{ApiVersionsResponse, RequestBody, ResponseBody, api_versions::ApiVersion},
+    wire::Chunk,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream, tcp::OwnedWriteHalf},
+    sync::broadcast,
+};
+
+use super::FakeBroker;
+use crate::task;
+
+/// A broker that is being served. It stops listening when this is dropped; connections stay until
+/// [`Served::disconnect_all`] or their own end.
+#[derive(Debug)]
+pub struct Served {
+    /// `HOST:PORT`, to connect to.
+    pub address: String,
+    hang_up: broadcast::Sender<()>,
+    listener: tokio::task::JoinHandle<()>,
+}
+
+impl Served {
+    /// Ends every connection there is.
+    pub fn disconnect_all(&self) {
+        let _ = self.hang_up.send(());
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.listener.abort();
+    }
+}
+
+/// Serves a broker on a free port. `api_versions_max` is the newest version of ApiVersions that it knows.
+///
+/// # Errors
+/// Where no port can be had.
+pub async fn serve(broker: &FakeBroker, api_versions_max: i16) -> io::Result<Served> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    broker.state().address = Some((address.ip().to_string(), address.port()));
+    let (hang_up, _) = broadcast::channel(1);
+    let accept = accept(listener, broker.clone(), api_versions_max, hang_up.clone());
+    Ok(Served { address: address.to_string(), hang_up, listener: task::spawn("fake broker", accept) })
+}
+
+async fn accept(
+    listener: TcpListener,
+    broker: FakeBroker,
+    api_versions_max: i16,
+    hang_up: broadcast::Sender<()>,
+) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let (connection, mut end) =
+            (connection(stream, broker.clone(), api_versions_max), hang_up.subscribe());
+        task::spawn("fake connection", async move {
+            tokio::select! {
+                _ = connection => {}
+                _ = end.recv() => {}
+            }
+        });
+    }
+}
+
+/// Requests are worked through one after the other: what waits holds up what follows.
+async fn connection(stream: TcpStream, broker: FakeBroker, api_versions_max: i16) -> io::Result<()> {
+    let (mut reader, mut writer) = stream.into_split();
+    loop {
+        let size = reader.read_i32().await?;
+        let mut frame = BytesMut::zeroed(usize::try_from(size).map_err(io::Error::other)?);
+        reader.read_exact(&mut frame).await?;
+        let (header, rest) = RequestHeader::peek(frame.freeze()).map_err(io::Error::other)?;
+        answer(&broker, &header, rest, api_versions_max, &mut writer).await?;
+    }
+}
+
+async fn answer(
+    broker: &FakeBroker,
+    header: &RequestHeader,
+    rest: Bytes,
+    api_versions_max: i16,
+    writer: &mut OwnedWriteHalf,
+) -> io::Result<()> {
+    if header.key == ApiKey::ApiVersions as i16 {
+        let (version, response) = api_versions(header.version, api_versions_max);
+        return write(writer, header, version, &response.into()).await;
+    }
+    let request = header.body(rest).map_err(io::Error::other)?;
+    let silent = matches!(&request, RequestBody::Produce(produce) if produce.acks == 0);
+    let response = broker.answer(header.version, request).await.map_err(io::Error::other)?;
+    if silent { Ok(()) } else { write(writer, header, header.version, &response).await }
+}
+
+fn api_versions(asked: i16, newest: i16) -> (i16, ApiVersionsResponse) {
+    let range = |key: ApiKey, max_version| ApiVersion {
+        api_key: key as i16,
+        min_version: *key.advertised().start(),
+        max_version,
+    };
+    if asked > newest {
+        let api_keys = vec![range(ApiKey::ApiVersions, newest)];
+        let error_code = ErrorCode::UNSUPPORTED_VERSION;
+        return (0, ApiVersionsResponse { error_code, api_keys, ..ApiVersionsResponse::default() });
+    }
+    let api_keys = ApiKey::ALL.iter().map(|key| range(*key, *key.advertised().end())).collect();
+    (asked, ApiVersionsResponse { api_keys, ..ApiVersionsResponse::default() })
+}
+
+async fn write(
+    writer: &mut OwnedWriteHalf,
+    header: &RequestHeader,
+    version: i16,
+    response: &ResponseBody,
+) -> io::Result<()> {
+    let chunks = encode_response(header.correlation_id, version, response).map_err(io::Error::other)?;
+    for chunk in chunks {
+        if let Chunk::Bytes(bytes) = chunk {
+            writer.write_all(&bytes).await?;
+        }
+    }
+    Ok(())
+}
