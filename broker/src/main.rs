@@ -1,2 +1,9 @@
 //! The binary `mainstem`.
-fn main() {}
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    mainstem::cli::Cli::parse().run()
+}

@@ -1,1 +1,67 @@
 //! Every subcommand of the binary, one file each.
+//!
+//! Standard output carries results and nothing else; errors go to standard error and say what to do next. Every
+//! command takes `--output json`. Exit codes: 0 when it is done, 1 when it failed, 2 when it was called wrongly;
+//! `verify` has its own.
+
+mod error;
+mod output;
+mod settings;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use error::Error;
+
+const EXAMPLES: &str = "\
+Examples:
+  mainstem settings                         What can be set, and what it is
+
+Exit codes: 0 done, 1 failed, 2 called wrongly.";
+
+/// A message log that any Kafka client talks to, with stream processing beside it.
+#[derive(Debug, Parser)]
+#[command(name = "mainstem", version, about, after_help = EXAMPLES, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Settings(settings::Args),
+}
+
+impl Cli {
+    /// Runs the command that was asked for.
+    pub fn run(self) -> ExitCode {
+        let result = match self.command {
+            Command::Settings(args) => settings::run(&args),
+        };
+        result.unwrap_or_else(|error| error.exit())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_commands_are_described_consistently() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_an_example() {
+        fn check(command: &clap::Command) {
+            let has_subcommands = command.get_subcommands().next().is_some();
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(has_subcommands || help.contains("Example"), "{}", command.get_name());
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
+    }
+}

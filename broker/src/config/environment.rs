@@ -1,0 +1,70 @@
+//! Settings from the environment: `MAINSTEM_` and the name in capitals, with underscores for dots.
+
+use super::{Assignment, Place, aliases, setting};
+
+/// Names the settings file.
+pub const CONFIG_VARIABLE: &str = "MAINSTEM_CONFIG";
+
+const PREFIX: &str = "MAINSTEM_";
+
+/// Variables that are no settings of the broker: the clients' and our own.
+const NO_SETTINGS: &[&str] = &[CONFIG_VARIABLE, "MAINSTEM_BOOTSTRAP_SERVER"];
+
+/// What Kubernetes puts into every container where a service is called `mainstem`.
+const SERVICE_LINKS: &[&str] = &["MAINSTEM_SERVICE_", "MAINSTEM_PORT"];
+
+/// The settings among `variables`; what does not begin with `MAINSTEM_` is not ours. An unknown name is kept, to be
+/// refused with its place.
+pub fn assignments(variables: impl IntoIterator<Item = (String, String)>) -> Vec<Assignment> {
+    variables.into_iter().filter(|(variable, _)| is_setting(variable)).map(assignment).collect()
+}
+
+/// The variable of the setting `name`.
+pub(super) fn variable(name: &str) -> String {
+    format!("{PREFIX}{}", name.replace('.', "_").to_uppercase())
+}
+
+fn is_setting(variable: &str) -> bool {
+    let is_other = NO_SETTINGS.contains(&variable)
+        || SERVICE_LINKS.iter().any(|link| variable.starts_with(link))
+        || variable == "MAINSTEM_SERVICE";
+    variable.starts_with(PREFIX) && !is_other
+}
+
+fn assignment((variable, value): (String, String)) -> Assignment {
+    let bare = variable.trim_start_matches(PREFIX).to_lowercase().replace('_', ".");
+    let name = names().find(|name| self::variable(name) == variable).map_or(bare, str::to_owned);
+    Assignment { name, value, place: Place::Variable(variable) }
+}
+
+fn names() -> impl Iterator<Item = &'static str> {
+    let topic_defaults = mainstem_storage::config::SETTINGS.iter().map(|setting| setting.broker_name);
+    let own = setting::all().map(|setting| setting.name);
+    own.chain(aliases::ALIASES.iter().map(|alias| alias.name)).chain(topic_defaults)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(variable: &str, expected: Option<&str>) {
+        let found = assignments([(variable.to_owned(), "1".to_owned())]);
+        assert_eq!(found.first().map(|assignment| assignment.name.as_str()), expected, "{variable}");
+    }
+
+    #[test]
+    fn variables_become_dotted_names() {
+        check("MAINSTEM_NUM_PARTITIONS", Some("num.partitions"));
+        check("MAINSTEM_LOG_FLUSH_INTERVAL_MESSAGES", Some("log.flush.interval.messages"));
+        check("MAINSTEM_NO_SUCH_THING", Some("no.such.thing"));
+    }
+
+    #[test]
+    fn what_is_no_setting_is_left_alone() {
+        check("PATH", None);
+        check("MAINSTEM_CONFIG", None);
+        check("MAINSTEM_BOOTSTRAP_SERVER", None);
+        check("MAINSTEM_SERVICE_HOST", None);
+        check("MAINSTEM_PORT_9092_TCP_ADDR", None);
+    }
+}

@@ -1,0 +1,52 @@
+//! The name that was probably meant, by edit distance.
+
+use super::{aliases, setting};
+
+/// The known setting whose name differs least from `name`, unless all differ by more than a third of it.
+pub(super) fn name(name: &str) -> Option<&'static str> {
+    let nearest = names().min_by_key(|known| distance(name, known))?;
+    let is_near = distance(name, nearest) * 3 <= name.len();
+    is_near.then_some(nearest)
+}
+
+fn names() -> impl Iterator<Item = &'static str> {
+    let topic_defaults = mainstem_storage::config::SETTINGS.iter().map(|setting| setting.broker_name);
+    let own = setting::all().map(|setting| setting.name);
+    own.chain(aliases::ALIASES.iter().map(|alias| alias.name)).chain(topic_defaults)
+}
+
+/// How many characters have to be put in, left out or replaced to make `right` of `left` (Levenshtein).
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (above, character) in left.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = above + 1;
+        for (column, other) in right.iter().enumerate() {
+            let replaced = diagonal + usize::from(character != *other);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(row[column] + 1).min(diagonal + 1);
+        }
+    }
+    row[right.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distance_counts_edits() {
+        let check = |left, right, expected| assert_eq!(distance(left, right), expected, "{left} {right}");
+        check("", "abc", 3);
+        check("kitten", "sitting", 3);
+        check("log.dir", "log.dirs", 1);
+        check("same", "same", 0);
+    }
+
+    #[test]
+    fn nothing_is_near_to_what_is_far_from_all() {
+        assert_eq!(name("log.dirs"), Some("log.dir"));
+        assert_eq!(name("process.roles.of.everything"), None);
+    }
+}

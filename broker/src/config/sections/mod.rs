@@ -1,0 +1,39 @@
+//! The settings themselves, one file per component.
+
+mod groups;
+mod http;
+mod net;
+mod process;
+mod storage;
+mod topics;
+
+pub use groups::GroupSettings;
+pub use http::HttpSettings;
+pub use net::NetSettings;
+pub use process::ProcessSettings;
+pub use storage::StorageSettings;
+pub use topics::TopicSettings;
+
+use super::Section;
+
+const INT_MAX: i64 = i32::MAX as i64;
+const LONG_MAX: i64 = i64::MAX;
+
+/// In the order of the manual.
+pub(super) const SECTIONS: &[Section] = &[
+    StorageSettings::SECTION,
+    NetSettings::SECTION,
+    TopicSettings::SECTION,
+    GroupSettings::SECTION,
+    HttpSettings::SECTION,
+    ProcessSettings::SECTION,
+];
+
+/// Two settings that contradict one another.
+#[derive(Debug)]
+pub(super) struct Contradiction {
+    /// The one to look at first.
+    pub(super) name: &'static str,
+    /// What contradicts it.
+    pub(super) reason: String,
+}

@@ -1,0 +1,78 @@
+//! Settings of `net`.
+
+use std::time::Duration;
+
+use super::{Contradiction, INT_MAX, LONG_MAX};
+use crate::config::{DEFAULT_LISTENER, ListenerAddress};
+use crate::config::{Shape, setting::settings};
+
+settings! {
+    /// Where the broker listens, what it tells its clients to dial, and what a connection may take.
+    pub struct NetSettings at net, "Network" {
+        /// Where Kafka clients connect. Port 0 picks one. A listener without a name is called PLAINTEXT.
+        listeners: Vec<ListenerAddress> = vec![default_listener()], "listeners",
+            Shape::word().kafka("SocketServerConfigs");
+
+        /// What clients are told to dial, by the name of the listener that they came through. A listener that is not named
+        /// here tells each client the address under which the client has reached it.
+        advertised: Vec<ListenerAddress> = Vec::new(), "advertised.listeners",
+            Shape::word().kafka("SocketServerConfigs");
+
+        /// The largest request. A connection that announces a larger one is closed.
+        request_bytes_max: usize = 100 * 1024 * 1024, "socket.request.max.bytes",
+            Shape::bytes(1024, INT_MAX).kafka("SocketServerConfigs");
+
+        /// How long a connection may say nothing, or take nothing of what it is sent, before it is closed.
+        idle_max: Duration = Duration::from_secs(600), "connections.max.idle.ms",
+            Shape::milliseconds(1, LONG_MAX).kafka("SocketServerConfigs");
+
+        /// Connections in all; those above are closed at once. Kafka has no limit by default.
+        connections_max: usize = 10_000, "max.connections",
+            Shape::count(1, INT_MAX).kafka("SocketServerConfigs");
+
+        /// Connections from one address; those above are closed at once.
+        connections_max_per_ip: usize = 10_000, "max.connections.per.ip",
+            Shape::count(1, INT_MAX).kafka("SocketServerConfigs");
+    }
+}
+
+fn default_listener() -> ListenerAddress {
+    ListenerAddress { name: DEFAULT_LISTENER.to_owned(), host: "127.0.0.1".to_owned(), port: 9092 }
+}
+
+impl NetSettings {
+    /// What clients of the listener `name` are told to dial, where it is set.
+    pub fn advertised_of(&self, name: &str) -> Option<&ListenerAddress> {
+        self.advertised.iter().find(|advertised| advertised.name == name)
+    }
+
+    pub(in crate::config) fn check(&self) -> Result<(), Contradiction> {
+        if self.listeners.is_empty() {
+            return Err(wrong("listeners", "there has to be one".to_owned()));
+        }
+        if let Some(name) = repeated_name(&self.listeners) {
+            return Err(wrong("listeners", format!("two listeners are called {name}")));
+        }
+        if let Some(name) = repeated_name(&self.advertised) {
+            return Err(wrong("advertised.listeners", format!("two listeners are called {name}")));
+        }
+        let is_known = |name: &str| self.listeners.iter().any(|listener| listener.name == name);
+        match self.advertised.iter().find(|advertised| !is_known(&advertised.name)) {
+            Some(stray) => {
+                Err(wrong("advertised.listeners", format!("no listener is called {}", stray.name)))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn repeated_name(addresses: &[ListenerAddress]) -> Option<&str> {
+    let repeated = |(index, address): &(usize, &ListenerAddress)| {
+        addresses[..*index].iter().any(|earlier| earlier.name == address.name)
+    };
+    addresses.iter().enumerate().find(repeated).map(|(_, address)| address.name.as_str())
+}
+
+fn wrong(name: &'static str, reason: String) -> Contradiction {
+    Contradiction { name, reason }
+}

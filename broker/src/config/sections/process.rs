@@ -1,0 +1,18 @@
+//! Settings of the process itself.
+
+use crate::config::{LogFormat, Shape, setting::settings};
+
+settings! {
+    /// Threads, and what is told on standard error.
+    pub struct ProcessSettings at process, "Process" {
+        /// Threads that serve connections; 0 takes one per core, at most eight.
+        threads: usize = 0, "num.network.threads", Shape::count(0, 1024).kafka("SocketServerConfigs");
+
+        /// What is logged: a level (error, warn, info, debug, trace), or levels by module, such as
+        /// `info,mainstem::net=debug`.
+        log_filter: String = "info".to_owned(), "logging.filter", Shape::word();
+
+        /// How log lines look.
+        log_format: LogFormat = LogFormat::Text, "logging.format", Shape::word();
+    }
+}

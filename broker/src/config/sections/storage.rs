@@ -1,0 +1,31 @@
+//! Settings of `mainstem_storage`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{INT_MAX, LONG_MAX};
+use crate::config::{LogAppend, Shape, setting::settings};
+
+settings! {
+    /// The data directory and the journal.
+    pub struct StorageSettings at storage, "Storage" {
+        /// The data directory. It is made where it does not exist; one broker at a time may use it.
+        dir: PathBuf = "./data".into(), "log.dir", Shape::word().kafka("ServerLogConfigs");
+
+        /// The most that the journal may take of the disk. Every append goes through it; the bigger it is, the longer writing
+        /// may run ahead of the segments, and the longer a start after a crash may take.
+        journal_bytes: u64 = 256 * 1024 * 1024, "journal.bytes", Shape::bytes(1024 * 1024, LONG_MAX);
+
+        /// How segments are appended to: by writes, or through a mapped window of the file. Both give the same bytes.
+        append: LogAppend = LogAppend::Write, "log.append", Shape::word();
+
+        /// How often segments are looked at whose time or size is over.
+        retention_check_interval: Duration = Duration::from_secs(300), "log.retention.check.interval.ms",
+            Shape::milliseconds(1, LONG_MAX).kafka("ServerLogConfigs");
+
+        /// How long an idle producer's last batches are remembered, so that a repeat is known. A producer that was idle for
+        /// longer starts anew without losing anything.
+        producer_id_expiration: Duration = Duration::from_secs(24 * 60 * 60), "producer.id.expiration.ms",
+            Shape::milliseconds(1, INT_MAX).kafka("TransactionLogConfig");
+    }
+}

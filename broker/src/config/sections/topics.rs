@@ -1,0 +1,14 @@
+//! Settings of topics as a whole; what a single topic has is in `mainstem_storage::config`.
+
+use crate::config::{Shape, setting::settings};
+
+settings! {
+    /// How topics come to be.
+    pub struct TopicSettings at topics, "Topics" {
+        /// Partitions of a topic whose creator leaves the number to the broker.
+        partitions: u32 = 1, "num.partitions", Shape::count(1, 100_000).kafka("ServerLogConfigs");
+
+        /// Whether a topic that a client names is created where it does not exist.
+        auto_create: bool = true, "auto.create.topics.enable", Shape::word().kafka("ServerLogConfigs");
+    }
+}
