@@ -113,7 +113,10 @@ for client in "${clients[@]}"; do run_client "$client"; done
 
 if [ -s "$work/seen" ]; then
   echo "==== API versions used"
-  python3 "$here/wire/versions.py" "$work/seen"
+  # Whether each advertised range was used up to its end can be said only after a full run.
+  whole=''
+  [ "${clients[*]}" != "${all[*]}" ] || [ -n "$case$kafka" ] || whole=$(cat "$work/upstream")
+  PYTHONDONTWRITEBYTECODE=1 python3 "$here/wire/versions.py" "$work/seen" ${whole:+"$whole"} | tee "$work/versions.log"
 fi
 passed=$(cat "$work"/*.log | grep -c '^ok ' || true)
 failed=$(cat "$work"/*.log | grep -c '^FAIL ' || true)
