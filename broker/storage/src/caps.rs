@@ -32,3 +32,15 @@ pub const PARTITIONS_MAX: u32 = 100_000;
 
 /// Bytes of a checkpoint, or of `meta`, that a reader accepts.
 pub const ENVELOPE_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+
+/// Files of old segments that are open at once; those with bytes that are not durable yet come on top.
+pub const SEGMENT_DESCRIPTORS_MAX: usize = 4096;
+
+/// Index files of old segments that are in memory at once; of a full segment of 1 GiB they take 2 to 5 MiB.
+pub const SEGMENT_INDEXES_MAX: usize = 256;
+
+/// Mappings that are open at once; what is above is copied. Linux has 65,530 for the whole process.
+pub const MAPS_MAX: usize = 16 * 1024;
+
+/// Damaged ranges that are remembered of one segment.
+pub const DAMAGES_MAX: usize = 1024;

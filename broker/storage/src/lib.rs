@@ -8,6 +8,7 @@
 //! - [`store`]: the way from the one to the other.
 //! - [`config`]: the settings of a topic.
 //! - [`disk`]: the only place that touches files.
+//! - [`segment`]: the batches of a partition, in files with indexes.
 //! - [`clock`]: where time comes from.
 //! - [`caps`]: every limit.
 
@@ -15,6 +16,7 @@ pub mod caps;
 pub mod clock;
 pub mod config;
 pub mod disk;
+pub mod segment;
 pub mod store;
 
 mod codec;

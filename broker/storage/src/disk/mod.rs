@@ -10,6 +10,7 @@
 //!
 //! **Architecture invariant:** nothing outside this module opens, renames, removes or maps a file.
 
+mod bus_error;
 mod direct;
 mod faulty;
 mod map;
@@ -28,7 +29,8 @@ use std::{
 
 use bytes::Bytes;
 
-pub use faulty::{Event, FaultyDisk};
+pub use faulty::{Event, EventKind, FaultyDisk};
+pub use map::populate;
 pub use memory::MemoryDisk;
 pub use real::RealDisk;
 

@@ -53,6 +53,9 @@ impl Disk for RealDisk {
     fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn DiskFile>> {
         let path = self.at(path);
         let file = options(how).open(&path).map_err(|error| named(&error, &path))?;
+        // What the kernel reads ahead by itself would be in the cache, and so be trusted, without anybody having
+        // looked at its checksums; whoever reads much asks for it by `will_need`.
+        rustix::fs::fadvise(&file, 0, None, Advice::Random)?;
         Ok(Arc::new(RealFile { file, path, direct: OnceLock::new() }))
     }
 

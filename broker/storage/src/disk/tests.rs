@@ -178,3 +178,32 @@ fn replaced_file_has_the_new_contents_alone() {
         assert_eq!(disk.list(Path::new("")).unwrap().len(), 1);
     });
 }
+
+/// Names the folder in which the other process of the next test fails.
+const VICTIM: &str = "MAINSTEM_TEST_BUS_ERROR";
+
+#[test]
+fn durability_22_bus_error_names_file_and_offset_before_it_ends_the_process() {
+    if let Some(folder) = std::env::var_os(VICTIM) {
+        return touch_behind_the_end(&RealDisk::new(folder));
+    }
+    let folder = Folder::new();
+    let name = "disk::tests::durability_22_bus_error_names_file_and_offset_before_it_ends_the_process";
+    let victim = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture"])
+        .env(VICTIM, &folder.0)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&victim.stderr);
+    let expected = format!("(SIGBUS): {} at byte 12388\n", folder.0.join("a").display());
+    assert!(said.contains(&expected), "{said}");
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&victim.status), Some(7));
+}
+
+fn touch_behind_the_end(disk: &dyn Disk) {
+    let file = file(disk, "a");
+    write(&*file, &[1; 20_000], 0);
+    let map = file.map(4096..20_000).unwrap();
+    file.set_len(10_000).unwrap();
+    std::hint::black_box(map[8292]);
+}

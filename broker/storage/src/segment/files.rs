@@ -1,0 +1,160 @@
+//! The files of all segments: their names, and which of them are open.
+
+use std::{
+    collections::HashMap,
+    io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use mainstem_protocol::Offset;
+
+use super::{Append, WriteAppend, index::Sealed};
+use crate::{
+    caps,
+    disk::{Disk, DiskFile},
+};
+
+/// How a file of batches is called.
+pub(super) const LOG: &str = "log";
+/// How an offset index is called.
+pub(super) const INDEX: &str = "index";
+/// How a time index is called.
+pub(super) const TIME_INDEX: &str = "timeindex";
+
+/// The name of a segment's file, as Kafka has it.
+#[must_use]
+pub fn file_name(base_offset: Offset, extension: &str) -> String {
+    format!("{:020}.{extension}", base_offset.0)
+}
+
+/// Base offset and extension of a segment's file; `None` for other files.
+#[must_use]
+pub fn parse_file_name(name: &str) -> Option<(Offset, &str)> {
+    let (digits, extension) = name.split_once('.')?;
+    let known = [LOG, INDEX, TIME_INDEX].contains(&extension);
+    let number = digits.parse().ok().filter(|_| digits.len() == 20 && known)?;
+    Some((Offset(number), extension))
+}
+
+/// What all segments of a node share: the disk, the way to append, and a bounded number of open files.
+#[derive(Debug)]
+pub struct SegmentFiles {
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) append: Box<dyn Append>,
+    pub(super) logs: Cache<Arc<dyn DiskFile>>,
+    pub(super) indexes: Cache<Arc<Sealed>>,
+    next_key: AtomicU64,
+}
+
+impl SegmentFiles {
+    /// Segments on `disk` that are appended to by `pwritev`.
+    #[must_use]
+    pub fn new(disk: Arc<dyn Disk>) -> Arc<Self> {
+        Self::with_append(disk, Box::new(WriteAppend))
+    }
+
+    /// Segments on `disk` that are appended to as given.
+    #[must_use]
+    pub fn with_append(disk: Arc<dyn Disk>, append: Box<dyn Append>) -> Arc<Self> {
+        Arc::new(Self {
+            disk,
+            append,
+            logs: Cache::new(caps::SEGMENT_DESCRIPTORS_MAX),
+            indexes: Cache::new(caps::SEGMENT_INDEXES_MAX),
+            next_key: AtomicU64::new(0),
+        })
+    }
+
+    pub(super) fn next_key(&self) -> u64 {
+        self.next_key.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Removes a file that may be gone already: an interrupted removal is finished at the next start.
+    pub(super) fn remove(&self, path: &Path) -> io::Result<()> {
+        match self.disk.remove(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            result => result,
+        }
+    }
+}
+
+pub(super) fn path(folder: &Path, base_offset: Offset, extension: &str) -> PathBuf {
+    folder.join(file_name(base_offset, extension))
+}
+
+/// The most recently used things by segment, up to a number. When it is full the oldest eighth goes at once, so
+/// that looking for the oldest is rare.
+#[derive(Debug)]
+pub(super) struct Cache<T> {
+    entries: Mutex<HashMap<u64, (T, u64)>>,
+    clock: AtomicU64,
+    max: usize,
+}
+
+impl<T: Clone> Cache<T> {
+    fn new(max: usize) -> Self {
+        Self { entries: Mutex::default(), clock: AtomicU64::new(0), max }
+    }
+
+    pub(super) fn get(&self, key: u64) -> Option<T> {
+        let now = self.clock.fetch_add(1, Ordering::Relaxed);
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.get_mut(&key).map(|(thing, used)| {
+            *used = now;
+            thing.clone()
+        })
+    }
+
+    pub(super) fn insert(&self, key: u64, thing: T) {
+        let now = self.clock.fetch_add(1, Ordering::Relaxed);
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.insert(key, (thing, now));
+        if entries.len() > self.max {
+            let mut ages: Vec<_> = entries.values().map(|(_, used)| *used).collect();
+            let (_, oldest, _) = ages.select_nth_unstable(self.max / 8);
+            let oldest = *oldest;
+            entries.retain(|_, (_, used)| *used > oldest);
+        }
+    }
+
+    pub(super) fn remove(&self, key: u64) {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_kafka() {
+        assert_eq!(file_name(Offset(368_769), LOG), "00000000000000368769.log");
+        assert_eq!(parse_file_name("00000000000000368769.timeindex"), Some((Offset(368_769), TIME_INDEX)));
+        for other in
+            ["368769.log", "00000000000000368769.txt", "00000000000000368769.log.tmp", "checkpoint", ""]
+        {
+            assert_eq!(parse_file_name(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn cache_keeps_what_was_used_last_and_never_more_than_it_may() {
+        let cache = Cache::new(16);
+        for key in 0..1000 {
+            cache.insert(key, key);
+            assert_eq!(cache.get(0), Some(0));
+            assert!(cache.len() <= 16);
+        }
+        assert_eq!(cache.get(999), Some(999));
+        assert_eq!(cache.get(1), None);
+    }
+}

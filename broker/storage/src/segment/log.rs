@@ -1,0 +1,430 @@
+//! A segment: appends, space, seals and syncs.
+
+use std::{
+    fmt, io,
+    io::IoSlice,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use mainstem_protocol::{Offset, Timestamp, records::BatchHeader};
+
+use super::{
+    Damage, SegmentFiles,
+    damage::Quarantine,
+    files::{INDEX, LOG, TIME_INDEX, path},
+    index::{self, Batch, Covered, Live, Sealed, Written},
+};
+use crate::{
+    caps,
+    disk::{DiskFile, Open, PAGE_BYTES},
+};
+
+/// Where a segment comes from.
+#[derive(Clone, Copy, Debug)]
+pub enum Origin {
+    /// It begins now: its file is created, and emptied if a start that failed left one.
+    New,
+    /// A checkpoint knows it. What the file has behind this end never was and is cut off before the first append
+    /// (durability 2).
+    Known {
+        /// The position behind its last batch.
+        end: u64,
+        /// The largest timestamp before it.
+        largest: Timestamp,
+    },
+}
+
+/// A file of batches and its indexes. One thread appends; any number read meanwhile.
+pub struct Segment {
+    pub(super) files: Arc<SegmentFiles>,
+    pub(super) key: u64,
+    folder: Arc<Path>,
+    base_offset: Offset,
+    interval: u64,
+    end: AtomicU64,
+    allocated: AtomicU64,
+    space: Mutex<Space>,
+    state: Mutex<State>,
+    live: RwLock<Live>,
+    pub(super) quarantine: Quarantine,
+}
+
+/// Held while the file's length changes.
+#[derive(Debug)]
+struct Space {
+    /// What lies behind the end was not cut off yet.
+    is_cut_due: bool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The descriptor through which bytes were written that no sync has vouched for yet (durability 13).
+    unsynced: Option<Arc<dyn DiskFile>>,
+    appends_begun: u64,
+    appends_ended: u64,
+    /// Whether a sync of the folder has vouched for the file's name.
+    is_named: bool,
+    written: Option<Written>,
+}
+
+impl Segment {
+    /// The segment of `folder` that begins with `base_offset`. Touches the disk only where it is new.
+    ///
+    /// # Errors
+    /// Where a new file cannot be created.
+    pub fn open(
+        files: &Arc<SegmentFiles>,
+        folder: &Arc<Path>,
+        base_offset: Offset,
+        index_interval_bytes: u64,
+        origin: Origin,
+    ) -> io::Result<Self> {
+        let (end, largest, is_new) = match origin {
+            Origin::New => (0, Timestamp::NONE, true),
+            Origin::Known { end, largest } => (end, largest, false),
+        };
+        let segment = Self {
+            files: Arc::clone(files),
+            key: files.next_key(),
+            folder: Arc::clone(folder),
+            base_offset,
+            interval: index_interval_bytes,
+            end: AtomicU64::new(end),
+            allocated: AtomicU64::new(end),
+            space: Mutex::new(Space { is_cut_due: !is_new }),
+            state: Mutex::new(State { is_named: !is_new, ..State::default() }),
+            live: RwLock::new(Live::new(base_offset, index_interval_bytes, end, largest)),
+            quarantine: Quarantine::default(),
+        };
+        if is_new {
+            segment.create()?;
+        }
+        Ok(segment)
+    }
+
+    fn create(&self) -> io::Result<()> {
+        let file = self.files.disk.open(&self.path(LOG), Open::Create)?;
+        file.set_len(0)?;
+        // A name that no sync has vouched for is as unsynced as bytes are.
+        self.state().unsynced = Some(file);
+        Ok(())
+    }
+
+    /// The offset of the first batch, which names the file.
+    #[must_use]
+    pub const fn base_offset(&self) -> Offset {
+        self.base_offset
+    }
+
+    /// The position behind the last batch that was written.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.end.load(Ordering::Acquire)
+    }
+
+    /// Up to where the file has space.
+    #[must_use]
+    pub fn allocated(&self) -> u64 {
+        self.allocated.load(Ordering::Acquire)
+    }
+
+    /// The largest timestamp of all batches; none where there are no timestamps.
+    #[must_use]
+    pub fn largest_timestamp(&self) -> Timestamp {
+        self.live().largest
+    }
+
+    /// Whether the indexes have room for a batch that begins with this offset at this position.
+    #[must_use]
+    pub fn can_index(&self, offset: Offset, position: u64) -> bool {
+        offset.0.checked_sub(self.base_offset.0).is_some_and(|relative| relative <= i32::MAX.into())
+            && i32::try_from(position).is_ok()
+    }
+
+    /// Bytes that the offset index takes.
+    #[must_use]
+    pub fn index_bytes(&self) -> u64 {
+        self.end() / self.interval.max(1) * 8
+    }
+
+    /// What was found broken.
+    #[must_use]
+    pub fn damages(&self) -> Vec<Damage> {
+        self.quarantine.all()
+    }
+
+    /// Where the file of batches is.
+    #[must_use]
+    pub fn log_path(&self) -> PathBuf {
+        self.path(LOG)
+    }
+
+    /// Checks that the file is there and holds what a checkpoint says it does.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`], or [`io::ErrorKind::UnexpectedEof`] where it is too short.
+    pub fn check_len(&self) -> io::Result<()> {
+        let (len, end) = (self.file()?.len()?, self.end());
+        if len >= end {
+            return Ok(());
+        }
+        let path = self.path(LOG);
+        let text = format!("{} has {len} bytes of the {end} that were made durable", path.display());
+        Err(io::Error::new(io::ErrorKind::UnexpectedEof, text))
+    }
+
+    /// Makes sure that there is space up to `end`, and ahead of it in steps that double, but not beyond `limit`
+    /// unless `end` is. Blocks; to be called before the bytes get their place (durability 6, 16).
+    ///
+    /// # Errors
+    /// `StorageFull`, or what else the disk says.
+    pub fn reserve(&self, end: u64, limit: u64) -> io::Result<()> {
+        if end <= self.allocated() {
+            return Ok(());
+        }
+        let mut space = self.space.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = self.file()?;
+        self.cut(&mut space, &*file)?;
+        let allocated = self.allocated();
+        if end <= allocated {
+            return Ok(());
+        }
+        let (least, most) = caps::ALLOCATION_STEP_BYTES;
+        let ahead = (allocated + allocated.clamp(least, most)).min(limit);
+        let target = end.max(ahead).next_multiple_of(PAGE_BYTES);
+        file.allocate(allocated..target)?;
+        self.allocated.store(target, Ordering::Release);
+        Ok(())
+    }
+
+    fn cut(&self, space: &mut Space, file: &dyn DiskFile) -> io::Result<()> {
+        if space.is_cut_due {
+            self.check_len()?;
+            file.set_len(self.end())?;
+            space.is_cut_due = false;
+        }
+        Ok(())
+    }
+
+    /// Writes batches behind the end, in one call, and indexes them. They have their offsets; space was reserved.
+    /// Readers may be shown them when this returns.
+    ///
+    /// # Errors
+    /// What the disk says: then the journal has the batches and the segment must be written again.
+    pub fn append(&self, batches: &[(BatchHeader, Bytes)]) -> io::Result<()> {
+        let start = self.end();
+        let bytes: u64 = batches.iter().map(|(header, _)| header.size() as u64).sum();
+        self.reserve(start + bytes, start + bytes)?;
+        let file = self.begin_append()?;
+        let headers: Vec<_> = batches.iter().map(|(header, _)| header.encode()).collect();
+        let slices =
+            headers.iter().zip(batches).flat_map(|(header, (_, records))| [&header[..], &records[..]]);
+        let slices: Vec<_> = slices.map(IoSlice::new).collect();
+        let result = self.files.append.append(&*file, &slices, start);
+        self.end_append();
+        result?;
+        self.index(batches, start);
+        self.end.store(start + bytes, Ordering::Release);
+        Ok(())
+    }
+
+    fn begin_append(&self) -> io::Result<Arc<dyn DiskFile>> {
+        let file = self.file()?;
+        let mut state = self.state();
+        state.appends_begun += 1;
+        Ok(Arc::clone(state.unsynced.get_or_insert(file)))
+    }
+
+    fn end_append(&self) {
+        self.state().appends_ended += 1;
+    }
+
+    fn index(&self, batches: &[(BatchHeader, Bytes)], mut position: u64) {
+        let mut live = self.live_mut();
+        for (header, _) in batches {
+            live.push(Batch::new(header, position));
+            position += header.size() as u64;
+        }
+        live.end = position;
+    }
+
+    /// Gives back the space behind the end; nothing is appended any more.
+    ///
+    /// # Errors
+    /// What the disk says; the space is then only given back later.
+    pub fn seal(&self) -> io::Result<()> {
+        let mut space = self.space.lock().unwrap_or_else(PoisonError::into_inner);
+        if space.is_cut_due || self.allocated() > self.end() {
+            let file = self.file()?;
+            self.cut(&mut space, &*file)?;
+            file.set_len(self.end())?;
+            self.allocated.store(self.end(), Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// Starts to write what is newer than `from`, so that a later [`Segment::sync`] finds little to do.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn start_writeback(&self, from: u64) -> io::Result<()> {
+        let unsynced = self.state().unsynced.clone();
+        unsynced.map_or(Ok(()), |file| file.start_writeback(from..self.end()))
+    }
+
+    /// Whether anything is not durable yet.
+    #[must_use]
+    pub fn is_unsynced(&self) -> bool {
+        let state = self.state();
+        state.unsynced.is_some() || !state.is_named
+    }
+
+    /// Makes all bytes written so far durable, and the file's name, through the descriptor that they were written
+    /// with. Only afterwards may that be closed, and the journal be recycled (durability 13).
+    ///
+    /// # Errors
+    /// A failure poisons the log directory.
+    pub fn sync(&self) -> io::Result<()> {
+        let (file, seen, is_named) = {
+            let state = self.state();
+            (state.unsynced.clone(), state.appends_ended, state.is_named)
+        };
+        if let Some(file) = &file {
+            file.sync_data()?;
+        }
+        if !is_named {
+            self.files.disk.sync_dir(&self.folder)?;
+        }
+        self.flush_index();
+        let mut state = self.state();
+        state.is_named = true;
+        let is_quiet = state.appends_begun == seen && state.appends_ended == seen;
+        if let Some(file) = state.unsynced.take_if(|_| is_quiet) {
+            self.files.logs.insert(self.key, file);
+        }
+        Ok(())
+    }
+
+    /// Moves index entries from memory into the files. A failure costs time at some later start, nothing else.
+    fn flush_index(&self) {
+        if let Err(error) = self.try_flush_index() {
+            tracing::warn!(segment = %self.path(LOG).display(), %error, "index was not written");
+            self.state().written = None;
+        }
+    }
+
+    fn try_flush_index(&self) -> io::Result<()> {
+        let (offsets, times, start, covered) = {
+            let live = self.live();
+            let covered = Covered { end: live.end, largest: live.largest };
+            (live.offsets.clone(), live.times.clone(), live.start, covered)
+        };
+        if start == covered.end || (offsets.is_empty() && start > 0) {
+            return Ok(());
+        }
+        let paths = (self.path(INDEX), self.path(TIME_INDEX));
+        let paths = (paths.0.as_path(), paths.1.as_path());
+        let written = self.state().written.take();
+        let written = match written {
+            Some(mut written) => {
+                written.extend(&*self.files.disk, paths, (&offsets, &times), covered)?;
+                written
+            }
+            None => index::rewrite(
+                &*self.files.disk,
+                paths,
+                &self.whole_index(start, &offsets, &times, covered)?,
+            )?,
+        };
+        self.state().written = Some(written);
+        self.live_mut().moved(offsets.len(), times.len(), covered.end);
+        self.files.indexes.remove(self.key);
+        Ok(())
+    }
+
+    fn whole_index(
+        &self,
+        start: u64,
+        offsets: &[index::OffsetEntry],
+        times: &[index::TimeEntry],
+        covered: Covered,
+    ) -> io::Result<Sealed> {
+        let before = self.sealed_index(start, super::Wait::Yes).map_err(io::Error::other)?;
+        Ok(before.with(offsets, times, covered))
+    }
+
+    /// Takes back everything from `position` on, which begins with `offset`: nobody was shown it.
+    pub fn truncate(&self, position: u64, offset: Offset) {
+        let mut state = self.state();
+        state.written = None;
+        let mut live = self.live_mut();
+        live.truncate(position, offset);
+        live.end = position;
+        self.end.store(position, Ordering::Release);
+        self.files.indexes.remove(self.key);
+    }
+
+    /// Removes the files, those that are gone already too. Whoever reads them goes on; the folder is not synced.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn remove(&self) -> io::Result<()> {
+        [LOG, INDEX, TIME_INDEX].iter().try_for_each(|extension| self.files.remove(&self.path(extension)))?;
+        self.state().unsynced = None;
+        self.forget();
+        Ok(())
+    }
+
+    fn forget(&self) {
+        self.files.logs.remove(self.key);
+        self.files.indexes.remove(self.key);
+    }
+
+    /// The file, opened where it is not.
+    pub(super) fn file(&self) -> io::Result<Arc<dyn DiskFile>> {
+        let unsynced = self.state().unsynced.clone();
+        if let Some(file) = unsynced.or_else(|| self.files.logs.get(self.key)) {
+            return Ok(file);
+        }
+        let file = self.files.disk.open(&self.path(LOG), Open::Write)?;
+        self.files.logs.insert(self.key, Arc::clone(&file));
+        Ok(file)
+    }
+
+    pub(super) fn path(&self, extension: &str) -> PathBuf {
+        path(&self.folder, self.base_offset, extension)
+    }
+
+    pub(super) const fn interval(&self) -> u64 {
+        self.interval
+    }
+
+    pub(super) fn live(&self) -> RwLockReadGuard<'_, Live> {
+        self.live.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn live_mut(&self) -> RwLockWriteGuard<'_, Live> {
+        self.live.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        self.forget();
+    }
+}
+
+impl fmt::Debug for Segment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Segment({} to {})", self.path(LOG).display(), self.end())
+    }
+}
