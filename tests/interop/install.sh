@@ -6,7 +6,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=versions.env
 source "$here/versions.env"
-cache=${MAINSTEM_INTEROP_CACHE:-$HOME/.cache/mainstem-interop}
+cache=${INTEROP_CACHE:-$HOME/.cache/mainstem-interop}
 mkdir -p "$cache"
 
 # apt_needs COMMAND PACKAGE...: installs the packages unless the command is there.

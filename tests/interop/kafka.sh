@@ -13,7 +13,7 @@ dir=$1 port=$2 controller=$3
 shift 3
 
 "$here/install.sh" broker
-jars=${MAINSTEM_INTEROP_CACHE:-$HOME/.cache/mainstem-interop}/broker/jars
+jars=${INTEROP_CACHE:-$HOME/.cache/mainstem-interop}/broker/jars
 mkdir -p "$dir"
 {
   cat <<SETTINGS

@@ -48,11 +48,12 @@ start_kafka() {
   echo "127.0.0.1:$port" >"$1/upstream"
 }
 
-# start_mainstem FOLDER ADVERTISED: the broker under test, its address in FOLDER/upstream.
+# start_mainstem FOLDER ADVERTISED: the broker under test, `mainstem` is its process, its address is in FOLDER/upstream.
 start_mainstem() {
-  "$MAINSTEM_BIN" serve --data "$1/data" --listen 127.0.0.1:0 --http 127.0.0.1:0 --output json \
+  "$INTEROP_BIN" serve --data "$1/data" --listen 127.0.0.1:0 --http 127.0.0.1:0 --output json \
     --set "advertised.listeners=PLAINTEXT://$2" --set num.partitions=4 >"$1/mainstem.out" 2>"$1/mainstem.log" </dev/null &
-  children+=($!)
+  mainstem=$!
+  children+=("$mainstem")
   wait_for 30 "mainstem" grep -q kafka "$1/mainstem.out" || { cat "$1/mainstem.log" >&2; return 1; }
   python3 -c 'import json, sys; print(json.loads(sys.stdin.readline())["kafka"])' <"$1/mainstem.out" >"$1/upstream"
 }

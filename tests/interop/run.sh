@@ -10,7 +10,8 @@
 #   run.sh --tag NAME              names the topics interop-NAME-... (the process id unless given)
 #   run.sh --bootstrap HOST:PORT   against a broker that is running already
 #
-# The clients go into ${MAINSTEM_INTEROP_CACHE:-~/.cache/mainstem-interop}, their versions are in versions.env. Every
+# INTEROP_BIN names a binary to use instead of building one; names that begin with MAINSTEM_ would be the broker's settings.
+# The clients go into ${INTEROP_CACHE:-~/.cache/mainstem-interop}, their versions are in versions.env. Every
 # connection passes a recording proxy (not with --bootstrap), so the run also tells which API versions were used.
 set -euo pipefail
 
@@ -19,7 +20,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/lib.sh"
 # shellcheck source=versions.env
 source "$here/versions.env"
-export MAINSTEM_INTEROP_CACHE=${MAINSTEM_INTEROP_CACHE:-$HOME/.cache/mainstem-interop}
+export INTEROP_CACHE=${INTEROP_CACHE:-$HOME/.cache/mainstem-interop}
 all=(kcat confluent-kafka kafka-python-2 kafka-python-3 aiokafka java-3 java-4)
 limit=(timeout -k 5 600)
 clients=() bootstrap='' kafka='' case='' frames='' tag=$$
@@ -31,7 +32,7 @@ while [ $# -gt 0 ]; do
     --frames) frames=$2; shift 2 ;;
     --tag) tag=$2; shift 2 ;;
     --kafka) kafka=yes; shift ;;
-    *) sed -n 's/^# \{0,1\}//; 2,15p' "$0" >&2; exit 2 ;;
+    *) sed -n 's/^# \{0,1\}//; 2,17p' "$0" >&2; exit 2 ;;
   esac
 done
 [ ${#clients[@]} -gt 0 ] || clients=("${all[@]}")
@@ -62,7 +63,7 @@ version_of() {
 python_of() {
   local client=$1
   shift
-  PYTHONDONTWRITEBYTECODE=1 "${limit[@]}" "$MAINSTEM_INTEROP_CACHE/$(part_of "$client")/venv/bin/python" "$@"
+  PYTHONDONTWRITEBYTECODE=1 "${limit[@]}" "$INTEROP_CACHE/$(part_of "$client")/venv/bin/python" "$@"
 }
 
 # The program of each client; the arguments are the same for all.
@@ -74,7 +75,7 @@ program_of() {
     confluent-kafka) python_of "$client" "$here/python/confluent.py" "$@" ;;
     kafka-python-*) python_of "$client" "$here/python/pure.py" "$@" ;;
     aiokafka) python_of "$client" "$here/python/aio.py" "$@" ;;
-    java-*) "${limit[@]}" "$here/java/run.sh" "$client" "$MAINSTEM_INTEROP_CACHE/$(part_of "$client")" "$@" ;;
+    java-*) "${limit[@]}" "$here/java/run.sh" "$client" "$INTEROP_CACHE/$(part_of "$client")" "$@" ;;
   esac
 }
 
@@ -93,8 +94,8 @@ if [ -z "$bootstrap" ]; then
   if [ -n "$kafka" ]; then
     start_kafka "$work" "$proxy"
   else
-    [ -n "${MAINSTEM_BIN:-}" ] || (cd "$here/../.." && cargo build --package mainstem)
-    export MAINSTEM_BIN=${MAINSTEM_BIN:-$here/../../target/debug/mainstem}
+    [ -n "${INTEROP_BIN:-}" ] || (cd "$here/../.." && cargo build --package mainstem)
+    INTEROP_BIN=${INTEROP_BIN:-${CARGO_TARGET_DIR:-$here/../../target}/debug/mainstem}
     start_mainstem "$work" "$proxy"
   fi
   bootstrap=$proxy
@@ -111,12 +112,31 @@ run_client() {
 
 for client in "${clients[@]}"; do run_client "$client"; done
 
+# What the clients left behind: an orderly stop, clean data, no panic.
+check() {
+  local what=$1
+  shift
+  if "$@" >>"$work/checks.out" 2>&1; then echo "ok   broker: $what"; else echo "FAIL broker: $what"; fi
+}
+stop_mainstem() { kill "$mainstem" && wait "$mainstem"; }
+no_panic() { ! grep -n panicked "$work/mainstem.log"; }
+check_broker() {
+  check "stops in order" stop_mainstem
+  check "its data is clean" "$INTEROP_BIN" verify "$work/data"
+  check "nothing panicked" no_panic
+}
 if [ -s "$work/seen" ]; then
   echo "==== API versions used"
   # Whether each advertised range was used up to its end can be said only after a full run.
   whole=''
   [ "${clients[*]}" != "${all[*]}" ] || [ -n "$case$kafka" ] || whole=$(cat "$work/upstream")
   PYTHONDONTWRITEBYTECODE=1 python3 "$here/wire/versions.py" "$work/seen" ${whole:+"$whole"} | tee "$work/versions.log"
+fi
+if [ -n "${mainstem:-}" ]; then
+  echo "==== broker"
+  check_broker >"$work/broker.log" # not in a pipe: only the shell that started a process can wait for it
+  cat "$work/broker.log"
+  if grep -q ^FAIL "$work/broker.log"; then cat "$work/checks.out" >&2; fi
 fi
 passed=$(cat "$work"/*.log | grep -c '^ok ' || true)
 failed=$(cat "$work"/*.log | grep -c '^FAIL ' || true)
