@@ -94,7 +94,7 @@ impl<'a> RecordRef<'a> {
 
     /// Bytes that the record has in a batch.
     ///
-    /// It may be more than any batch can hold: [`RecordRef::put`] must not be called then.
+    /// Where that is more than a length field can say, no batch can hold the record.
     #[must_use]
     pub fn size(&self) -> usize {
         let body = self.body_size();
