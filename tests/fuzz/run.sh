@@ -15,7 +15,7 @@ for target in "${targets[@]}"; do
     echo "== $target, $seconds s"
     # A single input may take ten seconds at most and two gigabytes.
     nice -n 15 cargo +nightly fuzz run --fuzz-dir . "$target" -- \
-        -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=4096 -print_final_stats=1 ||
+        -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=4096 -print_final_stats=1 -verbosity=0 ||
         failed+=("$target")
 done
 [ ${#failed[@]} -eq 0 ] || { echo "failed: ${failed[*]}" >&2; exit 1; }

@@ -19,7 +19,8 @@ fuzz_target!(|data: &[u8]| {
     let input = data.repeat(1 + usize::from(codec / 5));
     let mut compressed = Vec::new();
     Compressor::new().compress(compression, &input, &mut compressed).expect("memory");
-    let output = decompressor.decompress(compression, &compressed, input.len()).expect("what was written can be read");
+    let output =
+        decompressor.decompress(compression, &compressed, input.len()).expect("what was written can be read");
     assert_eq!(output, input);
 
     for (index, byte) in compressed.iter_mut().enumerate() {

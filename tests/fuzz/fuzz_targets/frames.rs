@@ -30,7 +30,8 @@ fn client_reads(data: &[u8]) {
     let Some((key, version, frame)) = api(data) else { return };
     let Ok((CorrelationId(id), rest)) = peek_response(Bytes::copy_from_slice(frame)) else { return };
     let Ok(response) = decode_response(key, version, rest) else { return };
-    let written = encode_response(CorrelationId(id), version, &response).expect("what was read can be written");
+    let written =
+        encode_response(CorrelationId(id), version, &response).expect("what was read can be written");
     let (again, rest) = peek_response(joined(written).slice(frame::SIZE_BYTES..)).expect("a header");
     assert_eq!((again, decode_response(key, version, rest)), (CorrelationId(id), Ok(response)));
 }

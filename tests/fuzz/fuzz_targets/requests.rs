@@ -12,6 +12,7 @@ fuzz_target!(|data: &[u8]| {
     let Ok(request) = RequestBody::decode(key, Bytes::copy_from_slice(body), version) else { return };
     let mut writer = mainstem_protocol::wire::Writer::new(version, key.flexible_since());
     request.encode_into(&mut writer, version).expect("what was read can be written");
-    let again = RequestBody::decode(key, joined(writer.into_chunks()), version).expect("what was written can be read");
+    let again = RequestBody::decode(key, joined(writer.into_chunks()), version)
+        .expect("what was written can be read");
     assert_eq!(request, again);
 });

@@ -19,7 +19,9 @@ pub fn joined(chunks: Vec<Chunk>) -> Bytes {
     for chunk in chunks {
         match chunk {
             Chunk::Bytes(part) => bytes.extend_from_slice(&part),
-            Chunk::Range(range) => bytes.extend_from_slice(&range.bytes().expect("ranges come from files alone")),
+            Chunk::Range(range) => {
+                bytes.extend_from_slice(&range.bytes().expect("ranges come from files alone"))
+            }
         }
     }
     bytes.freeze()
