@@ -23,6 +23,9 @@ pub mod messages;
 pub mod records;
 pub mod wire;
 
+#[cfg(test)]
+mod specimen;
+
 pub use api_key::ApiKey;
 pub use error_code::ErrorCode;
 pub use ids::{

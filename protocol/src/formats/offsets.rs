@@ -56,8 +56,8 @@ message! {
     GroupMetadataValue [0..=4, flexible 4..] {
         protocol_type: Text,
         generation: i32,
-        protocol: Option<Text>,
-        leader: Option<Text>,
+        protocol: Option<Text> [0.., default Some(Default::default())],
+        leader: Option<Text> [0.., default Some(Default::default())],
         current_state_timestamp: Timestamp [2.., default Timestamp::NONE],
         members: Vec<MemberMetadata>,
     }

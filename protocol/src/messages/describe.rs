@@ -74,6 +74,29 @@ macro_rules! structure {
             }
         }
 
+        #[cfg(test)]
+        impl $crate::specimen::Specimen for $name {
+            fn specimen(source: &mut dyn $crate::specimen::Source, version: i16) -> Self {
+                let mut this = Self::default();
+                $(if describe::within!(version $(, $since)?) {
+                    this.$field = describe::specimen!(source, version $($(, $null)?)?);
+                })*
+                this
+            }
+
+            fn shape() -> $crate::specimen::Shape {
+                let absent = Self::default();
+                $crate::specimen::Shape::Structure(vec![$($crate::specimen::Field {
+                    name: stringify!($field),
+                    shape: <$type as $crate::specimen::Specimen>::shape(),
+                    versions: describe::versions!($($since)?),
+                    null: describe::versions!($($($null)?)?),
+                    tag: describe::tag!($($($tag)?)?),
+                    default: $crate::specimen::Specimen::as_default(&absent.$field),
+                }),*])
+            }
+        }
+
         impl $crate::wire::Nullable for $name {
             fn read_nullable(
                 reader: &mut $crate::wire::Reader,
@@ -163,4 +186,40 @@ macro_rules! write {
     };
 }
 
+#[cfg(test)]
+macro_rules! specimen {
+    ($source:ident, $version:ident) => {
+        $crate::specimen::Specimen::specimen($source, $version)
+    };
+    ($source:ident, $version:ident, $null:expr) => {
+        if ($null).contains(&$version) {
+            $crate::specimen::Specimen::specimen($source, $version)
+        } else {
+            Some($crate::specimen::Specimen::specimen($source, $version))
+        }
+    };
+}
+
+#[cfg(test)]
+macro_rules! versions {
+    () => {
+        0..=i16::MAX
+    };
+    ($versions:expr) => {
+        $crate::specimen::limits($versions)
+    };
+}
+
+#[cfg(test)]
+macro_rules! tag {
+    () => {
+        None
+    };
+    ($tag:literal) => {
+        Some($tag)
+    };
+}
+
 pub(crate) use {message, or_default, read, structure, untagged, within, write};
+#[cfg(test)]
+pub(crate) use {specimen, tag, versions};

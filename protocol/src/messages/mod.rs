@@ -6,6 +6,8 @@
 
 mod body;
 pub(crate) mod describe;
+#[cfg(test)]
+mod tests;
 
 pub mod api_versions;
 pub mod create_topics;
