@@ -35,11 +35,6 @@ impl Error {
         Self { advice: Some(advice.into()), ..self }
     }
 
-    /// Ends with another code.
-    pub(super) fn code(self, code: u8) -> Self {
-        Self { code, ..self }
-    }
-
     /// Tells it and ends.
     pub(super) fn exit(self) -> ExitCode {
         if self.is_quiet {

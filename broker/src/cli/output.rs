@@ -40,6 +40,8 @@ where
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(headings.iter().map(|heading| heading.to_uppercase()));
     table.add_rows(rows);
-    table.column_iter_mut().for_each(|column| drop(column.set_padding((0, 2))));
+    table.column_iter_mut().for_each(|column| {
+        column.set_padding((0, 2));
+    });
     text(table.trim_fmt())
 }

@@ -1,1 +1,154 @@
-//! The HTTP port: metrics and health.
+//! The HTTP port: `/metrics` for Prometheus, `/health/live` and `/health/ready` for whoever runs the broker.
+//!
+//! It opens before recovery, so that a long recovery can be watched, and says "not ready" until the listeners accept.
+
+mod readiness;
+mod routes;
+
+use std::io;
+use std::net::SocketAddr;
+
+use axum::Router;
+use tokio::net::TcpListener;
+
+use crate::config::HostPort;
+use crate::metrics::Metrics;
+use crate::task::{OnFailure, Tasks};
+
+pub use readiness::Readiness;
+
+/// The address cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address} for HTTP: {source}")]
+pub struct BindError {
+    /// As it was configured.
+    pub address: HostPort,
+    /// What the system says.
+    pub source: io::Error,
+}
+
+/// The HTTP port; it serves until its tasks are cancelled.
+#[derive(Debug)]
+pub struct Http {
+    address: SocketAddr,
+    readiness: Readiness,
+}
+
+impl Http {
+    /// Binds and serves, not ready yet.
+    ///
+    /// # Errors
+    /// The address is unknown, taken or forbidden.
+    pub async fn start(address: &HostPort, metrics: Metrics, tasks: &Tasks) -> Result<Self, BindError> {
+        let failed = |source| BindError { address: address.clone(), source };
+        let listener = TcpListener::bind((address.host.as_str(), address.port)).await.map_err(failed)?;
+        let bound = listener.local_addr().map_err(failed)?;
+        let readiness = Readiness::default();
+        let router = routes::router(metrics, readiness.clone());
+        tasks.spawn("http", OnFailure::Log, serve(listener, router, tasks.clone()));
+        Ok(Self { address: bound, readiness })
+    }
+
+    /// Where it is bound; the port is the one picked.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What `/health/ready` says.
+    pub fn readiness(&self) -> &Readiness {
+        &self.readiness
+    }
+}
+
+/// Scrapes are short, so that the end does not wait for idle connections.
+async fn serve(listener: TcpListener, router: Router, tasks: Tasks) -> io::Result<()> {
+    tokio::select! {
+        () = tasks.cancelled() => Ok(()),
+        result = async { axum::serve(listener, router).await } => result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mainstem_protocol::Timestamp;
+    use mainstem_storage::ManualClock;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    async fn start(tasks: &Tasks) -> Http {
+        let metrics = Metrics::new(&ManualClock::new(Timestamp(0)));
+        let anywhere = HostPort { host: "127.0.0.1".to_owned(), port: 0 };
+        Http::start(&anywhere, metrics, tasks).await.unwrap()
+    }
+
+    async fn get(http: &Http, path: &str) -> String {
+        let mut stream = TcpStream::connect(http.address()).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    fn assert_answers(answer: &str, status: &str, body: &str) {
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+        assert!(answer.contains(body), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn ready_follows_the_broker() {
+        let tasks = Tasks::root("test");
+        let http = start(&tasks).await;
+        assert_answers(&get(&http, "/health/ready").await, "503", "not ready: recovering");
+        http.readiness().ready();
+        assert_answers(&get(&http, "/health/ready").await, "200", "ready");
+        http.readiness().not_ready("stopping");
+        assert_answers(&get(&http, "/health/ready").await, "503", "not ready: stopping");
+    }
+
+    #[tokio::test]
+    async fn live_is_always_true_while_it_answers() {
+        let tasks = Tasks::root("test");
+        assert_answers(&get(&start(&tasks).await, "/health/live").await, "200", "live");
+    }
+
+    #[tokio::test]
+    async fn metrics_are_prometheus_text() {
+        let tasks = Tasks::root("test");
+        let answer = get(&start(&tasks).await, "/metrics").await;
+        assert_answers(&answer, "200", "text/plain; version=0.0.4");
+        assert_answers(&answer, "200", "# TYPE mainstem_connections gauge");
+    }
+
+    #[tokio::test]
+    async fn an_unknown_path_names_the_known_ones() {
+        let tasks = Tasks::root("test");
+        let answer = get(&start(&tasks).await, "/metricss").await;
+        assert_answers(
+            &answer,
+            "404",
+            "there is nothing at /metricss: try /metrics, /health/live or /health/ready",
+        );
+    }
+
+    #[tokio::test]
+    async fn a_taken_port_is_refused_with_its_address() {
+        let tasks = Tasks::root("test");
+        let http = start(&tasks).await;
+        let metrics = Metrics::new(&ManualClock::new(Timestamp(0)));
+        let taken = HostPort { host: "127.0.0.1".to_owned(), port: http.address().port() };
+        let error = Http::start(&taken, metrics, &tasks).await.unwrap_err();
+        assert!(error.to_string().starts_with(&format!("cannot listen on {taken} for HTTP: ")));
+    }
+
+    #[tokio::test]
+    async fn cancelled_tasks_end_it() {
+        let tasks = Tasks::root("test");
+        let http = start(&tasks).await;
+        tasks.cancel();
+        tasks.join().await;
+        assert!(TcpStream::connect(http.address()).await.is_err());
+    }
+}

@@ -1,0 +1,10 @@
+//! How many values the labels that users invent may have.
+
+/// Topics with counters of their own.
+pub const TOPICS_MAX: usize = 1000;
+
+/// Lags that one scrape shows, each of a group, a topic and a partition.
+pub const GROUP_LAGS_MAX: usize = 10_000;
+
+/// Processors with counters of their own.
+pub const PROCESSORS_MAX: usize = 1000;

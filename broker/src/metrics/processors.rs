@@ -1,0 +1,114 @@
+//! Processors beside the log.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use prometheus::{Gauge, GaugeVec, IntCounter, IntCounterVec, Registry};
+
+use super::caps::PROCESSORS_MAX;
+use super::register::{counters, seconds_gauges};
+
+/// Where the processors above the cap are counted.
+const OTHERS: &str = "(others)";
+
+/// Every processor.
+#[derive(Debug)]
+pub struct Processors {
+    families: Families,
+    known: Mutex<HashMap<String, Arc<Processor>>>,
+}
+
+/// One processor: how much goes through it, and how late it is.
+#[derive(Debug)]
+pub struct Processor {
+    records_in: IntCounter,
+    records_out: IntCounter,
+    commits: IntCounter,
+    late_drops: IntCounter,
+    watermark_delay: Gauge,
+}
+
+#[derive(Debug)]
+struct Families {
+    records_in: IntCounterVec,
+    records_out: IntCounterVec,
+    commits: IntCounterVec,
+    late_drops: IntCounterVec,
+    watermark_delay: GaugeVec,
+}
+
+impl Processors {
+    pub(super) fn new(registry: &Registry) -> Self {
+        Self { families: Families::new(registry), known: Mutex::default() }
+    }
+
+    /// The counters of the processor `name`, to be kept by it.
+    pub fn of(&self, name: &str) -> Arc<Processor> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let label = if known.contains_key(name) || known.len() < PROCESSORS_MAX { name } else { OTHERS };
+        known.entry(label.to_owned()).or_insert_with(|| Arc::new(self.families.processor(label))).clone()
+    }
+}
+
+impl Processor {
+    /// Records were taken from the inputs.
+    pub fn took(&self, records: u64) {
+        self.records_in.inc_by(records);
+    }
+
+    /// Records were given to the outputs.
+    pub fn gave(&self, records: u64) {
+        self.records_out.inc_by(records);
+    }
+
+    /// Offsets, state and outputs were committed.
+    pub fn committed(&self) {
+        self.commits.inc();
+    }
+
+    /// Records came after their window's grace and were dropped.
+    pub fn dropped_late(&self, records: u64) {
+        self.late_drops.inc_by(records);
+    }
+
+    /// How far the watermark is behind the clock.
+    pub fn watermark_is_behind(&self, by: Duration) {
+        self.watermark_delay.set(by.as_secs_f64());
+    }
+}
+
+impl Families {
+    fn new(registry: &Registry) -> Self {
+        let family = |name: &str, help: &str| counters(registry, name, help, &["processor"]);
+        Self {
+            records_in: family("mainstem_processor_records_in_total", "Records that a processor has taken"),
+            records_out: family(
+                "mainstem_processor_records_out_total",
+                "Records that a processor has written",
+            ),
+            commits: family("mainstem_processor_commits_total", "Commits of a processor"),
+            late_drops: family(
+                "mainstem_processor_late_drops_total",
+                "Records that came after their window's grace and were dropped",
+            ),
+            watermark_delay: seconds_gauges(
+                registry,
+                "mainstem_processor_watermark_delay_seconds",
+                "How far a processor's watermark is behind the clock",
+                &["processor"],
+            ),
+        }
+    }
+
+    fn processor(&self, name: &str) -> Processor {
+        let Self { records_in, records_out, commits, late_drops, watermark_delay } = self;
+        Processor {
+            records_in: records_in.with_label_values(&[name]),
+            records_out: records_out.with_label_values(&[name]),
+            commits: commits.with_label_values(&[name]),
+            late_drops: late_drops.with_label_values(&[name]),
+            watermark_delay: watermark_delay.with_label_values(&[name]),
+        }
+    }
+}
