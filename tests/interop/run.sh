@@ -32,7 +32,7 @@ while [ $# -gt 0 ]; do
     --frames) frames=$2; shift 2 ;;
     --tag) tag=$2; shift 2 ;;
     --kafka) kafka=yes; shift ;;
-    *) sed -n 's/^# \{0,1\}//; 2,17p' "$0" >&2; exit 2 ;;
+    *) sed -n 's/^# \{0,1\}//; 2,16p' "$0" >&2; exit 2 ;;
   esac
 done
 [ ${#clients[@]} -gt 0 ] || clients=("${all[@]}")
