@@ -7,7 +7,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::{
     attributes::{Attributes, Compression},
-    compression::{CompressError, Compressor},
+    compression::{CompressError, Compressor, KEPT_BYTES_MAX},
     crc::crc32c,
     header::{ATTRIBUTES, BatchHeader, HEADER_BYTES, LENGTH_END},
     record::{HeadersRef, RecordRef},
@@ -71,6 +71,7 @@ pub struct BatchBuilder {
     compressor: Compressor,
     ratio: CompressionRatio,
     buffer: BytesMut,
+    last_bytes: usize,
     count: i32,
     base_timestamp: Timestamp,
     max_timestamp: Timestamp,
@@ -85,6 +86,7 @@ impl BatchBuilder {
             compressor: Compressor::new(),
             ratio: CompressionRatio::default(),
             buffer: BytesMut::new(),
+            last_bytes: 0,
             count: 0,
             base_timestamp: Timestamp::NONE,
             max_timestamp: Timestamp::NONE,
@@ -146,6 +148,8 @@ impl BatchBuilder {
 
     fn start(&mut self, base_timestamp: Timestamp) {
         self.buffer.clear();
+        // The next batch is likely to be as long as the last one.
+        self.buffer.reserve(self.last_bytes.clamp(HEADER_BYTES, KEPT_BYTES_MAX));
         self.buffer.put_bytes(0, HEADER_BYTES);
         self.base_timestamp = base_timestamp;
         self.max_timestamp = base_timestamp;
@@ -167,6 +171,7 @@ impl BatchBuilder {
             return Ok(Bytes::new());
         }
         let header = self.header(stamp);
+        self.last_bytes = self.buffer.len();
         let bytes = match self.compression {
             Compression::None => self.seal_plain(&header),
             _ => self.seal_compressed(&header)?,

@@ -13,9 +13,13 @@
 use bytes::{BufMut, Bytes};
 
 use super::varint::{
-    VarintError, put_varint, put_varlong, take_varint, take_varlong, varint_size, varlong_size,
+    VARINT_BYTES_MAX, VARLONG_BYTES_MAX, VarintError, put_varint, put_varlong, take_varint, take_varlong,
+    varint_size, varlong_size,
 };
 use crate::ids::{Offset, Timestamp};
+
+/// Bytes of what stands before the key: length, attributes, timestamp, offset.
+const NUMBERS_BYTES_MAX: usize = VARINT_BYTES_MAX + 1 + VARLONG_BYTES_MAX + VARINT_BYTES_MAX;
 
 /// Why bytes are not a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -109,14 +113,22 @@ impl<'a> RecordRef<'a> {
 
     /// Writes the record at the end of `buffer`.
     pub(super) fn put(&self, buffer: &mut impl BufMut) {
-        put_varint(buffer, self.body_size() as i32);
-        buffer.put_u8(0);
-        put_varlong(buffer, self.timestamp_delta);
-        put_varint(buffer, self.offset_delta);
+        let mut numbers = [0; NUMBERS_BYTES_MAX];
+        let unused = self.put_numbers(&mut numbers);
+        buffer.put_slice(&numbers[..NUMBERS_BYTES_MAX - unused]);
         put_nullable(buffer, self.key);
         put_nullable(buffer, self.value);
         put_varint(buffer, self.headers.count);
         buffer.put_slice(self.headers.bytes);
+    }
+
+    /// Writes the numbers together, before they go to the buffer; returns how many bytes they leave.
+    fn put_numbers(&self, mut numbers: &mut [u8]) -> usize {
+        put_varint(&mut numbers, self.body_size() as i32);
+        numbers.put_u8(0);
+        put_varlong(&mut numbers, self.timestamp_delta);
+        put_varint(&mut numbers, self.offset_delta);
+        numbers.len()
     }
 }
 

@@ -49,12 +49,20 @@ pub(super) fn put_varlong(buffer: &mut impl BufMut, value: i64) {
     put_unsigned(buffer, zigzag_long(value));
 }
 
+/// The bytes go in together: a buffer looks for room each time that something is put.
 fn put_unsigned(buffer: &mut impl BufMut, mut value: u64) {
-    while value >= 0x80 {
-        buffer.put_u8(value as u8 | 0x80);
+    let mut bytes = [0; VARLONG_BYTES_MAX];
+    let mut size = 0;
+    for byte in &mut bytes {
+        *byte = value as u8 | 0x80;
+        size += 1;
         value >>= 7;
+        if value == 0 {
+            *byte &= 0x7f;
+            break;
+        }
     }
-    buffer.put_u8(value as u8);
+    buffer.put_slice(&bytes[..size]);
 }
 
 /// Bytes of a number of 32 bits.
