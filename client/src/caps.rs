@@ -1,7 +1,18 @@
 //! Every limit on what a client holds, waits for or tries again, where no setting says otherwise.
 
+use std::time::Duration;
+
 /// Bytes that a response may have at most.
 pub const RESPONSE_BYTES_MAX: usize = mainstem_protocol::caps::FRAME_BYTES_MAX;
 
 /// Requests that wait for their response on one connection at the same time.
 pub const IN_FLIGHT_MAX: usize = 64;
+
+/// The first wait before something is tried again; it doubles from attempt to attempt.
+pub const RETRY_BACKOFF: Duration = Duration::from_millis(50);
+
+/// The longest wait before something is tried again.
+pub const RETRY_BACKOFF_MAX: Duration = Duration::from_secs(1);
+
+/// Builders of batches that a producer keeps to use again.
+pub(crate) const SPARE_BUILDERS_MAX: usize = 64;

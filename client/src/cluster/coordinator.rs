@@ -1,0 +1,95 @@
+//! Finds the broker that keeps a group.
+
+use std::time::Duration;
+
+use mainstem_protocol::{
+    BrokerId, ErrorCode, Text,
+    messages::{FindCoordinatorRequest, FindCoordinatorResponse},
+};
+
+use super::{Cluster, MetadataError, retry::Retry};
+use crate::transport::{Node, TransportError};
+
+/// Key type of groups in FindCoordinator.
+const GROUP: i8 = 0;
+
+/// Why the coordinator of a group is not known.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum CoordinatorError {
+    /// No broker could be asked.
+    #[error("coordinator of group {group} was not found: {source}")]
+    Transport {
+        /// The group.
+        group: Text,
+        /// What went wrong.
+        source: TransportError,
+    },
+    /// The broker knows none.
+    #[error("coordinator of group {group} was not found: {code}")]
+    Refused {
+        /// The group.
+        group: Text,
+        /// What the broker says.
+        code: ErrorCode,
+    },
+}
+
+impl CoordinatorError {
+    /// Whether asking later may help.
+    #[must_use]
+    pub const fn is_retriable(&self) -> bool {
+        match self {
+            Self::Transport { source, .. } => source.is_retriable(),
+            Self::Refused { code, .. } => code.is_retriable(),
+        }
+    }
+}
+
+impl Cluster {
+    /// The broker that coordinates a group; tried again until `limit` is over.
+    ///
+    /// # Errors
+    /// Where none is found.
+    pub async fn coordinator(&self, group: &Text, limit: Duration) -> Result<BrokerId, CoordinatorError> {
+        let mut retry = Retry::within(limit);
+        loop {
+            match self.find_coordinator(group).await {
+                Err(error) if error.is_retriable() && retry.pause().await => {}
+                found => return found,
+            }
+        }
+    }
+
+    async fn find_coordinator(&self, group: &Text) -> Result<BrokerId, CoordinatorError> {
+        let refused = |code| CoordinatorError::Refused { group: group.clone(), code };
+        let lost = |source| CoordinatorError::Transport { group: group.clone(), source };
+        let response = self.ask(Node::Any, request(group)).await.map_err(lost)?;
+        let found = found(&response).map_err(refused)?;
+        self.locate(found).await.map_err(|error| match error {
+            MetadataError::Transport(source) => lost(source),
+            other => refused(other.code().unwrap_or(ErrorCode::COORDINATOR_NOT_AVAILABLE)),
+        })?;
+        Ok(found)
+    }
+
+    /// Sees to it that the transport has the address of a broker.
+    async fn locate(&self, broker: BrokerId) -> Result<(), MetadataError> {
+        if self.metadata().brokers().iter().any(|known| known.id == broker) {
+            return Ok(());
+        }
+        self.refresh(&[], false).await
+    }
+}
+
+/// The key stands where old versions look for it and where new ones do.
+fn request(group: &Text) -> FindCoordinatorRequest {
+    FindCoordinatorRequest { key: group.clone(), key_type: GROUP, coordinator_keys: vec![group.clone()] }
+}
+
+fn found(response: &FindCoordinatorResponse) -> Result<BrokerId, ErrorCode> {
+    let (code, node) = match response.coordinators.first() {
+        Some(coordinator) => (coordinator.error_code, coordinator.node_id),
+        None => (response.error_code, response.node_id),
+    };
+    if code.is_none() { Ok(node) } else { Err(code) }
+}

@@ -1,0 +1,203 @@
+//! What a client knows of its cluster, and how it asks: versions, leaders, coordinators, what to try again.
+//!
+//! - [`Metadata`]: who leads what, as it was last heard.
+//! - [`retry`]: how long to go on trying.
+
+mod coordinator;
+mod error;
+mod metadata;
+pub(crate) mod retry;
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use mainstem_protocol::{
+    ApiKey, BrokerId, ErrorCode, Text,
+    messages::{MetadataRequest, MetadataResponse, Request, metadata::MetadataRequestTopic},
+};
+
+use crate::{
+    TopicPartition,
+    transport::{Call, Lane, Node, Transport, TransportError},
+};
+pub use coordinator::CoordinatorError;
+pub use error::MetadataError;
+pub use metadata::{Metadata, PartitionMetadata, TopicMetadata};
+use retry::Retry;
+
+/// A cluster behind a transport.
+#[derive(Debug)]
+pub struct Cluster {
+    transport: Arc<dyn Transport>,
+    request_timeout: Duration,
+    metadata: Mutex<Arc<Metadata>>,
+}
+
+impl Cluster {
+    /// A cluster of which nothing is known yet. `request_timeout` is how long one answer may take.
+    #[must_use]
+    pub fn new(transport: Arc<dyn Transport>, request_timeout: Duration) -> Self {
+        Self { transport, request_timeout, metadata: Mutex::default() }
+    }
+
+    /// How long one answer may take.
+    #[must_use]
+    pub const fn request_timeout(&self) -> Duration {
+        self.request_timeout
+    }
+
+    /// What was last heard of the cluster.
+    #[must_use]
+    pub fn metadata(&self) -> Arc<Metadata> {
+        Arc::clone(&self.metadata.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Asks in the newest version that both ends speak.
+    ///
+    /// # Errors
+    /// Where there is no response, or one to another request.
+    pub async fn call<R: Request>(
+        &self,
+        node: Node,
+        lane: Lane,
+        request: R,
+        timeout: Duration,
+    ) -> Result<R::Response, TransportError> {
+        let versions = self.transport.versions(node, R::KEY).await?;
+        let version = usable(R::KEY).min(*versions.end());
+        if version < *versions.start() {
+            return Err(TransportError::Unsupported { key: R::KEY });
+        }
+        let call = Call { node, lane, version, request: request.into(), timeout };
+        let wrong = |asked, answered| TransportError::WrongResponse { asked, answered };
+        let answer = self.transport.call(call).await?;
+        R::Response::try_from(answer).map_err(|other| wrong(R::KEY, other.key()))
+    }
+
+    /// Asks a broker on the general lane, within the request timeout.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    pub async fn ask<R: Request>(&self, node: Node, request: R) -> Result<R::Response, TransportError> {
+        self.call(node, Lane::General, request, self.request_timeout).await
+    }
+
+    /// A topic, from what is known or from any broker; tried again until `limit` is over while the topic is not
+    /// there yet. With `create`, a broker that may create topics creates it.
+    ///
+    /// # Errors
+    /// Where the topic cannot be had.
+    pub async fn topic(
+        &self,
+        name: &Text,
+        create: bool,
+        limit: Duration,
+    ) -> Result<Arc<TopicMetadata>, MetadataError> {
+        let mut retry = Retry::within(limit);
+        loop {
+            if let Some(topic) = self.metadata().topic(name) {
+                return Ok(topic);
+            }
+            let error = match self.refresh(std::slice::from_ref(name), create).await {
+                Ok(()) => MetadataError::topic(name, self.metadata().error(name)),
+                Err(error) => error,
+            };
+            if self.metadata().topic(name).is_none() && !(error.is_retriable() && retry.pause().await) {
+                return Err(error);
+            }
+        }
+    }
+
+    /// Asks any broker about topics, and remembers what it says.
+    ///
+    /// # Errors
+    /// Where no broker answers; a topic that is in trouble is no error here.
+    pub async fn refresh(&self, names: &[Text], create: bool) -> Result<(), MetadataError> {
+        let topic = |name: &Text| MetadataRequestTopic { name: Some(name.clone()), ..Default::default() };
+        let topics = Some(names.iter().map(topic).collect());
+        self.ask_metadata(topics, create).await
+    }
+
+    /// Asks any broker about all topics, and remembers what it says.
+    ///
+    /// # Errors
+    /// Where no broker answers.
+    pub async fn refresh_all(&self) -> Result<(), MetadataError> {
+        self.ask_metadata(None, false).await
+    }
+
+    async fn ask_metadata(
+        &self,
+        topics: Option<Vec<MetadataRequestTopic>>,
+        create: bool,
+    ) -> Result<(), MetadataError> {
+        let everything = topics.is_none();
+        let request =
+            MetadataRequest { topics, allow_auto_topic_creation: create, ..MetadataRequest::default() };
+        let response: MetadataResponse = self.ask(Node::Any, request).await?;
+        if !response.error_code.is_none() {
+            return Err(MetadataError::Refused(response.error_code));
+        }
+        self.remember(&response, everything);
+        Ok(())
+    }
+
+    fn remember(&self, response: &MetadataResponse, everything: bool) {
+        let heard = {
+            let mut known = self.metadata.lock().unwrap_or_else(PoisonError::into_inner);
+            *known = Arc::new(known.heard(response, everything));
+            Arc::clone(&known)
+        };
+        self.transport.learn(heard.brokers());
+    }
+
+    /// Forgets a topic whose leaders are not where they were.
+    pub fn forget(&self, name: &Text) {
+        let mut known = self.metadata.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::make_mut(&mut known).forget(name);
+    }
+
+    /// Who leads a partition, as far as is known.
+    #[must_use]
+    pub fn leader(&self, partition: &TopicPartition) -> Option<BrokerId> {
+        self.metadata().topic(&partition.topic)?.partition(partition.partition)?.leader
+    }
+
+    /// A broker that may change the cluster: its controller, where one is known.
+    #[must_use]
+    pub fn controller(&self) -> Node {
+        let metadata = self.metadata();
+        let known = metadata.brokers().iter().any(|broker| broker.id == metadata.controller());
+        if known { Node::Id(metadata.controller()) } else { Node::Any }
+    }
+}
+
+/// The newest version of an API that this client makes use of: from the next one on, these carry the ids of topics
+/// instead of their names.
+fn usable(key: ApiKey) -> i16 {
+    match key {
+        ApiKey::Produce | ApiKey::Fetch => 12,
+        ApiKey::OffsetCommit | ApiKey::OffsetFetch => 9,
+        _ => *key.versions().end(),
+    }
+}
+
+/// Whether an error says that another broker leads the partition now (Kafka: `InvalidMetadataException`).
+#[must_use]
+pub(crate) const fn is_stale_metadata(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+            | ErrorCode::LEADER_NOT_AVAILABLE
+            | ErrorCode::NOT_LEADER_OR_FOLLOWER
+            | ErrorCode::REPLICA_NOT_AVAILABLE
+            | ErrorCode::KAFKA_STORAGE_ERROR
+            | ErrorCode::FENCED_LEADER_EPOCH
+            | ErrorCode::UNKNOWN_LEADER_EPOCH
+            | ErrorCode::NOT_CONTROLLER
+            | ErrorCode::UNKNOWN_TOPIC_ID
+            | ErrorCode::INCONSISTENT_TOPIC_ID
+    )
+}

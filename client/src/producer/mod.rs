@@ -1,0 +1,133 @@
+//! Writes records: in batches, compressed, each of them once and in order.
+//!
+//! - [`ProducerConfig`]: what may be set.
+//! - [`ProducerRecord`], [`Ticket`], [`Receipt`]: a record, the promise given for it, and what becomes of that.
+//! - `partitioner`: which partition a record goes to.
+//! - `accumulator`: records that wait for their batch to fill.
+//! - `sender`: the task that takes the batches to the brokers; `partition`: what it knows of one partition.
+//!
+//! A producer is idempotent unless told otherwise: each batch carries producer id, epoch and sequence, so that a
+//! batch that is sent twice is stored once, and batches are stored in the order in which they were made (KIP-98).
+
+mod accumulator;
+mod config;
+mod error;
+mod murmur2;
+mod partition;
+mod partitioner;
+mod record;
+mod sender;
+#[cfg(test)]
+mod tests;
+mod ticket;
+
+use std::sync::Arc;
+
+use tokio::{sync::Semaphore, task::JoinHandle, time::timeout};
+
+use crate::{TopicPartition, cluster::Cluster, task, transport::Transport};
+use accumulator::Accumulator;
+pub use config::{Acks, ProducerConfig};
+pub use error::{ProduceError, SendError};
+pub use murmur2::murmur2;
+pub use partitioner::partition_of_key;
+pub use record::ProducerRecord;
+pub use ticket::{Receipt, Ticket};
+
+/// Writes records to any topic of a cluster.
+///
+/// ```no_run
+/// use mainstem_client::{TcpConfig, TcpTransport};
+/// use mainstem_client::producer::{Producer, ProducerConfig, ProducerRecord};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let transport = TcpTransport::new(TcpConfig::bootstrap("127.0.0.1:9092"));
+/// let producer = Producer::new(&transport, ProducerConfig::default());
+/// let ticket = producer.send(ProducerRecord::new("greetings").value("hello")).await?;
+/// let receipt = ticket.await?;
+/// println!("stored at {}", receipt.offset);
+/// producer.close().await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Producer {
+    config: Arc<ProducerConfig>,
+    cluster: Arc<Cluster>,
+    accumulator: Arc<Accumulator>,
+    /// Bytes that records may still take.
+    room: Arc<Semaphore>,
+    sender: JoinHandle<()>,
+}
+
+impl Producer {
+    /// A producer with connections of its own. Must be called within a runtime, on which it starts its task.
+    #[must_use]
+    pub fn new(transport: &dyn Transport, config: ProducerConfig) -> Self {
+        let config = Arc::new(config);
+        let cluster = Arc::new(Cluster::new(transport.split(), config.request_timeout));
+        let accumulator = Arc::new(Accumulator::new(&config));
+        let sender = sender::start(Arc::clone(&config), Arc::clone(&cluster), Arc::clone(&accumulator));
+        let room = Arc::new(Semaphore::new(config.buffer_permits()));
+        Self { config, cluster, accumulator, room, sender: task::spawn("producer", sender) }
+    }
+
+    /// Takes a record. Waits while the buffer is full, or the topic is not known yet; the ticket resolves when the
+    /// record is stored. Records of one task that go to the same partition are stored in the order of these calls.
+    ///
+    /// # Errors
+    /// Where the record cannot be sent at all.
+    pub async fn send(&self, record: ProducerRecord) -> Result<Ticket, SendError> {
+        let size = record.size_max();
+        if size > self.config.request_bytes_max {
+            return Err(SendError::TooLarge { bytes: size, limit: self.config.request_bytes_max });
+        }
+        let limit = self.config.max_block;
+        let ready = timeout(limit, async {
+            let partitions = self.partition_count(&record).await?;
+            Ok((partitions, self.reserve(size).await?))
+        });
+        let (partitions, room) = ready.await.map_err(|_| SendError::NoRoom { waited: limit })??;
+        self.accumulator.append(record, partitions, room, self.config.clock.now())
+    }
+
+    async fn partition_count(&self, record: &ProducerRecord) -> Result<usize, SendError> {
+        let topic = self.cluster.topic(&record.topic, true, self.config.max_block).await;
+        let count = topic.map_err(SendError::Metadata)?.partitions.len();
+        match record.partition {
+            Some(id) if usize::try_from(id.0).is_ok_and(|id| id < count) => Ok(count),
+            Some(partition) => {
+                let partition = TopicPartition { topic: record.topic.clone(), partition };
+                Err(SendError::NoSuchPartition { partition, count })
+            }
+            None => Ok(count.max(1)),
+        }
+    }
+
+    async fn reserve(&self, bytes: usize) -> Result<tokio::sync::OwnedSemaphorePermit, SendError> {
+        let permits = u32::try_from(bytes.min(self.config.buffer_permits())).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.room).acquire_many_owned(permits);
+        room.await.map_err(|_| SendError::Closed)
+    }
+
+    /// Sends what waits, and returns when all records that were taken before this call are stored or have failed;
+    /// their tickets say which.
+    pub async fn flush(&self) {
+        self.accumulator.flush().await;
+    }
+
+    /// Refuses further records, sends what waits, and ends the producer's task.
+    pub async fn close(self) {
+        self.accumulator.close();
+        self.accumulator.flush().await;
+    }
+}
+
+impl Drop for Producer {
+    /// What was not flushed is given up.
+    fn drop(&mut self) {
+        self.accumulator.close();
+        self.sender.abort();
+        self.accumulator.abandon();
+    }
+}

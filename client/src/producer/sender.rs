@@ -1,0 +1,436 @@
+//! The task that takes batches to the brokers.
+
+use std::{collections::HashMap, collections::HashSet, sync::Arc, time::Duration};
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use mainstem_protocol::{
+    BrokerId, ErrorCode, Offset, ProducerEpoch, ProducerId, Text, Timestamp,
+    messages::{
+        InitProducerIdRequest, InitProducerIdResponse, ProduceRequest, ProduceResponse,
+        produce::{PartitionProduceData, PartitionProduceResponse, TopicProduceData},
+    },
+    records::Records,
+};
+use tokio::time::{Instant, sleep_until};
+use tracing::{debug, warn};
+
+use super::{
+    Acks, ProduceError, ProducerConfig,
+    accumulator::{Accumulator, OpenBatch},
+    partition::{PartitionState, SealedBatch, Verdict},
+};
+use crate::{
+    TopicPartition,
+    backoff::Backoff,
+    caps,
+    cluster::{Cluster, MetadataError, is_stale_metadata},
+    transport::{BoxFuture, Lane, Node, TransportError},
+};
+
+/// How long to sleep where nothing is due.
+const IDLE: Duration = Duration::from_secs(3600);
+
+/// Something that was waited for.
+enum Landed {
+    Produced { node: BrokerId, batches: Vec<SealedBatch>, answer: Result<ProduceResponse, TransportError> },
+    Refreshed(Result<(), MetadataError>),
+    Identified(Result<InitProducerIdResponse, TransportError>),
+}
+
+/// Who the producer is.
+#[derive(Debug)]
+enum Identity {
+    NotNeeded,
+    Wanted { not_before: Instant },
+    Asked,
+    Known(ProducerId, ProducerEpoch),
+    Denied(String),
+}
+
+struct Sender {
+    config: Arc<ProducerConfig>,
+    cluster: Arc<Cluster>,
+    accumulator: Arc<Accumulator>,
+    identity: Identity,
+    partitions: HashMap<TopicPartition, PartitionState>,
+    in_flight: HashMap<BrokerId, usize>,
+    /// Topics whose leaders are not known or not where they were.
+    stale: HashSet<Text>,
+    refreshing: bool,
+    refresh_not_before: Instant,
+    backoff: Backoff,
+    flights: FuturesUnordered<BoxFuture<'static, Landed>>,
+}
+
+/// The sender's life; it ends when it is dropped.
+pub(super) async fn start(config: Arc<ProducerConfig>, cluster: Arc<Cluster>, accumulator: Arc<Accumulator>) {
+    let now = Instant::now();
+    let identity = match config.is_idempotent() {
+        true => Identity::Wanted { not_before: now },
+        false => Identity::NotNeeded,
+    };
+    let sender = Sender {
+        config,
+        cluster,
+        accumulator,
+        identity,
+        partitions: HashMap::new(),
+        in_flight: HashMap::new(),
+        stale: HashSet::new(),
+        refreshing: false,
+        refresh_not_before: now,
+        backoff: Backoff::new(caps::RETRY_BACKOFF, caps::RETRY_BACKOFF_MAX),
+        flights: FuturesUnordered::new(),
+    };
+    sender.run().await;
+}
+
+impl Sender {
+    async fn run(mut self) {
+        loop {
+            let now = Instant::now();
+            self.expire(now);
+            self.identify(now);
+            self.dispatch(now);
+            self.refresh(now);
+            let wake = self.next_event(now);
+            tokio::select! {
+                Some(landed) = self.flights.next() => self.on_landed(landed),
+                () = self.accumulator.changed.notified() => {}
+                () = sleep_until(wake) => {}
+            }
+        }
+    }
+
+    fn next_event(&self, now: Instant) -> Instant {
+        let partitions = self.partitions.values().filter_map(|partition| partition.next_event(now));
+        let batches = self.accumulator.next_event(now, self.config.delivery_timeout);
+        let refresh = (!self.stale.is_empty() && !self.refreshing).then_some(self.refresh_not_before);
+        let identity = match self.identity {
+            Identity::Wanted { not_before } => Some(not_before),
+            _ => None,
+        };
+        let events = partitions.chain(batches).chain(refresh).chain(identity);
+        events.filter(|event| *event > now).min().unwrap_or(now + IDLE)
+    }
+
+    /// Gives up what could not be delivered in time.
+    fn expire(&mut self, now: Instant) {
+        let late = now.checked_sub(self.config.delivery_timeout);
+        for batch in late.map(|late| self.accumulator.take_older(late)).into_iter().flatten() {
+            let error = self.timed_out(&batch.outcome.partition, "it was never sent");
+            self.accumulator.resolve(&batch.outcome, Err(error));
+        }
+        let late: Vec<_> = self.partitions.values_mut().flat_map(|partition| partition.expire(now)).collect();
+        for batch in late {
+            let error = self.timed_out(&batch.outcome.partition, "it was sent more than once");
+            self.accumulator.resolve(&batch.outcome, Err(error));
+        }
+    }
+
+    fn timed_out(&self, partition: &TopicPartition, last: impl ToString) -> ProduceError {
+        let limit = self.config.delivery_timeout;
+        ProduceError::TimedOut { partition: partition.clone(), limit, last: last.to_string() }
+    }
+
+    /// Asks for a producer id, once there is something to send.
+    fn identify(&mut self, now: Instant) {
+        match &self.identity {
+            Identity::Wanted { not_before }
+                if *not_before <= now && !self.accumulator.waiting().is_empty() =>
+            {
+                self.identity = Identity::Asked;
+                let cluster = Arc::clone(&self.cluster);
+                let request = InitProducerIdRequest {
+                    transactional_id: None,
+                    transaction_timeout_ms: i32::MAX,
+                    ..InitProducerIdRequest::default()
+                };
+                let ask = async move { Landed::Identified(cluster.ask(Node::Any, request).await) };
+                self.flights.push(Box::pin(ask));
+            }
+            Identity::Denied(reason) => {
+                for batch in self.accumulator.take_older(now) {
+                    let error = ProduceError::NoProducerId(reason.clone());
+                    self.accumulator.resolve(&batch.outcome, Err(error));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn on_identified(&mut self, answer: Result<InitProducerIdResponse, TransportError>) {
+        let (again, reason) = match answer {
+            Ok(answer) if answer.error_code.is_none() => {
+                self.identity = Identity::Known(answer.producer_id, answer.producer_epoch);
+                return self.backoff.reset();
+            }
+            Ok(answer) => (answer.error_code.is_retriable(), answer.error_code.to_string()),
+            Err(error) => (error.is_retriable(), error.to_string()),
+        };
+        debug!(reason, "no producer id");
+        self.identity = match again {
+            true => Identity::Wanted { not_before: Instant::now() + self.backoff.next() },
+            false => Identity::Denied(reason),
+        };
+    }
+
+    /// Sends whatever may be sent, as many rounds as brokers take.
+    fn dispatch(&mut self, now: Instant) {
+        loop {
+            let batches = self.collect(now);
+            if batches.is_empty() {
+                return;
+            }
+            for (node, batches) in batches {
+                self.launch(node, batches, now);
+            }
+        }
+    }
+
+    /// At most one batch of each partition, by leader: first those that are sent again.
+    fn collect(&mut self, now: Instant) -> HashMap<BrokerId, Vec<SealedBatch>> {
+        let mut collected: HashMap<BrokerId, Vec<SealedBatch>> = HashMap::new();
+        let identity = match self.identity {
+            Identity::Known(id, epoch) => Some((id, epoch)),
+            Identity::NotNeeded => None,
+            Identity::Wanted { .. } | Identity::Asked | Identity::Denied(_) => return collected,
+        };
+        for (partition, node) in self.due_again(now) {
+            let batch = self.partitions.get_mut(&partition).and_then(PartitionState::take_again);
+            collected.entry(node).or_default().extend(batch);
+        }
+        for (batch, node) in self.take_new(now) {
+            let state = self.partitions.entry(batch.outcome.partition.clone());
+            let state = state.or_insert_with(|| PartitionState::new(identity));
+            match seal(batch, state, &self.config, &self.accumulator) {
+                Ok(sealed) => collected.entry(node).or_default().push(sealed),
+                Err((outcome, error)) => self.accumulator.resolve(&outcome, Err(error)),
+            }
+        }
+        collected
+    }
+
+    fn due_again(&mut self, now: Instant) -> Vec<(TopicPartition, BrokerId)> {
+        let waiting = self.partitions.iter().filter(|(_, state)| state.has_again(now));
+        let waiting: Vec<_> = waiting.map(|(partition, _)| partition.clone()).collect();
+        let leaders = waiting.into_iter().map(|partition| (self.free_leader(&partition), partition));
+        leaders.filter_map(|(leader, partition)| Some((partition, leader?))).collect()
+    }
+
+    fn take_new(&mut self, now: Instant) -> Vec<(OpenBatch, BrokerId)> {
+        let accumulator = Arc::clone(&self.accumulator);
+        let mut leaders = HashMap::new();
+        let batches = accumulator.take(now, |partition| {
+            let takes_new = self.partitions.get(partition).is_none_or(PartitionState::takes_new);
+            let leader = takes_new.then(|| self.free_leader(partition)).flatten();
+            leader.map(|leader| leaders.insert(partition.clone(), leader)).is_some()
+        });
+        let leader = |batch: &OpenBatch| leaders.get(&batch.outcome.partition).copied();
+        batches.into_iter().filter_map(|batch| leader(&batch).map(|leader| (batch, leader))).collect()
+    }
+
+    /// The leader of a partition, where it is known and takes another request.
+    fn free_leader(&mut self, partition: &TopicPartition) -> Option<BrokerId> {
+        if self.stale.contains(&partition.topic) {
+            return None;
+        }
+        let Some(leader) = self.cluster.leader(partition) else {
+            self.stale.insert(partition.topic.clone());
+            return None;
+        };
+        let in_flight = self.in_flight.get(&leader).copied().unwrap_or(0);
+        (in_flight < self.config.in_flight()).then_some(leader)
+    }
+
+    /// Sends batches to their leader: in one request, or in more where one would be too large.
+    fn launch(&mut self, node: BrokerId, batches: Vec<SealedBatch>, now: Instant) {
+        let mut request = Vec::new();
+        let mut bytes = 0;
+        for mut batch in batches {
+            if !request.is_empty() && bytes + batch.bytes.len() > self.config.request_bytes_max {
+                self.send(node, std::mem::take(&mut request), now);
+                bytes = 0;
+            }
+            bytes += batch.bytes.len();
+            if let Some(state) = self.partitions.get_mut(&batch.outcome.partition) {
+                state.sent(&mut batch);
+            }
+            request.push(batch);
+        }
+        self.send(node, request, now);
+    }
+
+    fn send(&mut self, node: BrokerId, batches: Vec<SealedBatch>, now: Instant) {
+        *self.in_flight.entry(node).or_default() += 1;
+        let left = batches.iter().map(|batch| batch.deadline.saturating_duration_since(now)).min();
+        let timeout = left.unwrap_or_default().min(self.config.request_timeout);
+        let request = request(&self.config, &batches);
+        let cluster = Arc::clone(&self.cluster);
+        self.flights.push(Box::pin(async move {
+            let answer = cluster.call(Node::Id(node), Lane::General, request, timeout).await;
+            Landed::Produced { node, batches, answer }
+        }));
+    }
+
+    fn on_landed(&mut self, landed: Landed) {
+        match landed {
+            Landed::Produced { node, batches, answer } => self.on_produced(node, batches, answer),
+            Landed::Refreshed(result) => self.on_refreshed(result),
+            Landed::Identified(answer) => self.on_identified(answer),
+        }
+    }
+
+    fn on_produced(
+        &mut self,
+        node: BrokerId,
+        batches: Vec<SealedBatch>,
+        answer: Result<ProduceResponse, TransportError>,
+    ) {
+        if let Some(in_flight) = self.in_flight.get_mut(&node) {
+            *in_flight -= 1;
+        }
+        match answer {
+            Err(error) => batches.into_iter().for_each(|batch| self.on_lost(batch, &error)),
+            Ok(_) if self.config.acks == Acks::None => {
+                for batch in batches {
+                    self.on_stored(&batch, Offset::NONE, Timestamp::NONE);
+                }
+            }
+            Ok(answer) => {
+                let mut answers = by_partition(answer);
+                for batch in batches {
+                    let answer = answers.remove(&batch.outcome.partition);
+                    self.on_answer(batch, answer);
+                }
+            }
+        }
+    }
+
+    fn on_answer(&mut self, batch: SealedBatch, answer: Option<PartitionProduceResponse>) {
+        let Some(answer) = answer else {
+            let reason = "the answer says nothing about the partition".to_owned();
+            let address = batch.outcome.partition.to_string();
+            return self.on_lost(batch, &TransportError::Disconnected { address, reason });
+        };
+        match answer.error_code {
+            ErrorCode::NONE => self.on_stored(&batch, answer.base_offset, answer.log_append_time_ms),
+            code => self.on_refused(batch, code, answer.error_message),
+        }
+    }
+
+    fn on_stored(&mut self, batch: &SealedBatch, offset: Offset, time: Timestamp) {
+        if let Some(state) = self.partitions.get_mut(&batch.outcome.partition) {
+            state.stored();
+        }
+        self.accumulator.resolve(&batch.outcome, Ok((offset, time)));
+    }
+
+    fn on_lost(&mut self, batch: SealedBatch, error: &TransportError) {
+        let partition = batch.outcome.partition.clone();
+        self.stale.insert(partition.topic.clone());
+        let verdict = if error.is_retriable() { Verdict::Again } else { Verdict::GiveUp };
+        self.on_failed(batch, verdict, ProduceError::Transport { partition, source: error.clone() });
+    }
+
+    fn on_refused(&mut self, batch: SealedBatch, code: ErrorCode, message: Option<Text>) {
+        let partition = batch.outcome.partition.clone();
+        if is_stale_metadata(code) {
+            self.stale.insert(partition.topic.clone());
+        }
+        let state = self.partitions.get(&partition);
+        let verdict = state.map_or(Verdict::GiveUp, |state| state.judge(code, batch.alone));
+        self.on_failed(batch, verdict, ProduceError::Refused { partition, code, message });
+    }
+
+    fn on_failed(&mut self, batch: SealedBatch, verdict: Verdict, error: ProduceError) {
+        let now = Instant::now();
+        debug!(%error, ?verdict, "batch was not stored");
+        match (verdict, self.partitions.get_mut(&batch.outcome.partition)) {
+            (Verdict::Stored, _) => self.on_stored(&batch, Offset::NONE, Timestamp::NONE),
+            (Verdict::Again | Verdict::Renumber, Some(state)) if now < batch.deadline => {
+                state.failed(batch, verdict, now);
+            }
+            (_, state) => {
+                state.into_iter().for_each(PartitionState::settled);
+                let error = match verdict {
+                    Verdict::GiveUp => error,
+                    _ => self.timed_out(&batch.outcome.partition, error),
+                };
+                self.accumulator.resolve(&batch.outcome, Err(error));
+            }
+        }
+    }
+
+    /// Asks anew who leads what.
+    fn refresh(&mut self, now: Instant) {
+        if self.stale.is_empty() || self.refreshing || now < self.refresh_not_before {
+            return;
+        }
+        self.refreshing = true;
+        let cluster = Arc::clone(&self.cluster);
+        let topics: Vec<_> = self.stale.iter().cloned().collect();
+        self.flights.push(Box::pin(async move { Landed::Refreshed(cluster.refresh(&topics, false).await) }));
+    }
+
+    fn on_refreshed(&mut self, result: Result<(), MetadataError>) {
+        self.refreshing = false;
+        self.refresh_not_before = Instant::now() + self.backoff.next();
+        match result {
+            Err(error) => warn!(%error, "no broker says who leads"),
+            Ok(()) => {
+                self.backoff.reset();
+                self.stale.clear();
+            }
+        }
+    }
+}
+
+/// Ends a batch: from here on it has its numbers.
+fn seal(
+    batch: OpenBatch,
+    state: &mut PartitionState,
+    config: &ProducerConfig,
+    accumulator: &Accumulator,
+) -> Result<SealedBatch, (Arc<super::ticket::Outcome>, ProduceError)> {
+    let OpenBatch { mut builder, outcome, created, room } = batch;
+    let count = builder.len() as i32;
+    let stamp = state.stamp(count);
+    let sealed = builder.seal(&stamp);
+    accumulator.recycle(builder);
+    let partition = outcome.partition.clone();
+    let bytes = match sealed {
+        Ok(bytes) => bytes,
+        Err(source) => return Err((outcome, ProduceError::Compress { partition, source })),
+    };
+    let deadline = created + config.delivery_timeout;
+    Ok(SealedBatch { bytes, outcome, deadline, count, order: state.order(), alone: false, _room: room })
+}
+
+fn request(config: &ProducerConfig, batches: &[SealedBatch]) -> ProduceRequest {
+    let mut topics: HashMap<Text, Vec<PartitionProduceData>> = HashMap::new();
+    for batch in batches {
+        let TopicPartition { topic, partition } = &batch.outcome.partition;
+        let records = Some(Records::Bytes(batch.bytes.clone()));
+        topics.entry(topic.clone()).or_default().push(PartitionProduceData { index: partition.0, records });
+    }
+    let topics = topics.into_iter();
+    ProduceRequest {
+        transactional_id: None,
+        acks: config.acks.number(),
+        timeout_ms: i32::try_from(config.request_timeout.as_millis()).unwrap_or(i32::MAX),
+        topic_data: topics
+            .map(|(name, partition_data)| TopicProduceData { name, partition_data, ..Default::default() })
+            .collect(),
+    }
+}
+
+fn by_partition(answer: ProduceResponse) -> HashMap<TopicPartition, PartitionProduceResponse> {
+    let topics = answer.responses.into_iter();
+    let partitions = topics.flat_map(|topic| {
+        let name = topic.name;
+        let named = move |index| TopicPartition { topic: name.clone(), partition: index };
+        topic.partition_responses.into_iter().map(move |answer| (named(answer.index.into()), answer))
+    });
+    partitions.collect()
+}

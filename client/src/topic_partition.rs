@@ -1,0 +1,29 @@
+//! A partition by the name of its topic.
+
+use std::fmt;
+
+use mainstem_protocol::{PartitionId, Text};
+
+/// A partition of a topic.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicPartition {
+    /// The topic.
+    pub topic: Text,
+    /// The partition's number.
+    pub partition: PartitionId,
+}
+
+impl TopicPartition {
+    /// A partition.
+    #[must_use]
+    pub fn new(topic: impl Into<Text>, partition: i32) -> Self {
+        Self { topic: topic.into(), partition: PartitionId(partition) }
+    }
+}
+
+impl fmt::Display for TopicPartition {
+    /// As Kafka writes it: `topic-3`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.topic, self.partition)
+    }
+}
