@@ -19,7 +19,7 @@ apt_needs() {
     apt-get -qq update >&2
     apt_updated=1
   fi
-  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" >&2 </dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends "$@" >/dev/null </dev/null
 }
 
 # once NAME STAMP FUNCTION: runs the function unless the folder NAME holds the stamp.
@@ -53,7 +53,7 @@ next() {
 
 # jars FOLDER ARTIFACT VERSION: the artifact and all that it needs at run time.
 jars() {
-  mvn -q -B -ntp -f "$here/java/pom.xml" \
+  mvn -q -B -ntp -Dstyle.color=never -f "$here/java/pom.xml" \
     "org.apache.maven.plugins:maven-dependency-plugin:$MAVEN_DEPENDENCY_PLUGIN:copy-dependencies" \
     "-DoutputDirectory=$1/jars" -DincludeScope=runtime \
     "-Dkafka.artifact=$2" "-Dkafka.version=$3" "-Dslf4j.version=$SLF4J" </dev/null >&2
