@@ -168,6 +168,9 @@ codes! {
     VOTER_NOT_FOUND = 127, false;
     INVALID_REGULAR_EXPRESSION = 128, false;
     REBOOTSTRAP_REQUIRED = 129, false;
+    STREAMS_INVALID_TOPOLOGY = 130, false;
+    STREAMS_INVALID_TOPOLOGY_EPOCH = 131, false;
+    STREAMS_TOPOLOGY_FENCED = 132, false;
     SHARE_SESSION_LIMIT_REACHED = 133, true;
 }
 
@@ -191,5 +194,22 @@ impl fmt::Display for ErrorCode {
 impl fmt::Debug for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KAFKA: &str =
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/schemas/errors-4.2.1.txt"));
+
+    #[test]
+    fn codes_names_and_retriability_are_those_of_kafka() {
+        let ours: Vec<_> = (i16::MIN..=i16::MAX)
+            .map(ErrorCode)
+            .filter_map(|code| Some(format!("{} {} {}", code.0, code.name()?, code.is_retriable())))
+            .collect();
+        assert_eq!(ours, KAFKA.lines().collect::<Vec<_>>());
     }
 }

@@ -66,7 +66,7 @@ pub fn encode_request(header: &RequestHeader, body: &RequestBody) -> Result<Vec<
     header.correlation_id.write(&mut writer)?;
     header.client_id.write(&mut writer)?;
     writer.switch(header.version, body.key().flexible_since());
-    writer.tagged_fields(&[])?;
+    writer.tags(0);
     body.encode_into(&mut writer, header.version)?;
     writer.into_frame()
 }
@@ -82,7 +82,7 @@ pub fn encode_response(
 ) -> Result<Vec<Chunk>, EncodeError> {
     let mut writer = Writer::new(version, header_flexible_since(body.key()));
     correlation_id.write(&mut writer)?;
-    writer.tagged_fields(&[])?;
+    writer.tags(0);
     body.encode_into(&mut writer, version)?;
     writer.into_frame()
 }

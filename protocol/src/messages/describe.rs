@@ -59,18 +59,19 @@ macro_rules! structure {
                 Ok(this)
             }
 
-            #[allow(unused_variables, reason = "few structures have tagged fields")]
+            #[allow(unused_variables, reason = "few structures have gates")]
             fn write(&self, writer: &mut $crate::wire::Writer) -> Result<(), $crate::wire::EncodeError> {
                 let version = writer.version();
-                let absent = Self::default();
                 $(if describe::untagged!($($($tag)?)?) && describe::within!(version $(, $since)?) {
                     describe::write!(&self.$field, writer, version $($(, $null)?)?)?;
                 })*
-                let tagged: &[Option<(u32, &dyn $crate::wire::Wire)>] = &[$($($(
-                    (($since).contains(&version) && self.$field != absent.$field)
-                        .then_some(($tag, &self.$field as &dyn $crate::wire::Wire)),
-                )?)?)*];
-                writer.tagged_fields(tagged)
+                writer.tags(0 $(+ u32::from(describe::tagged!(
+                    self.$field, $type, version, [$($since $(, $tag)?)?], [$($($default)?)?]
+                )))*);
+                $(describe::write_tagged!(
+                    self.$field, $type, writer, version, [$($since $(, $tag)?)?], [$($($default)?)?]
+                );)*
+                Ok(())
             }
         }
 
@@ -186,6 +187,26 @@ macro_rules! write {
     };
 }
 
+/// Whether a field is to be written behind the others: it is tagged, in this version, and off its default.
+macro_rules! tagged {
+    ($field:expr, $type:ty, $version:ident, [$since:expr, $tag:literal], [$($default:expr)?]) => {
+        ($since).contains(&$version)
+            && $field != std::convert::identity::<$type>(describe::or_default!($($default)?))
+    };
+    ($field:expr, $type:ty, $version:ident, [$($since:expr)?], [$($default:expr)?]) => {
+        false
+    };
+}
+
+macro_rules! write_tagged {
+    ($field:expr, $type:ty, $writer:ident, $version:ident, [$since:expr, $tag:literal], [$($default:expr)?]) => {
+        if describe::tagged!($field, $type, $version, [$since, $tag], [$($default)?]) {
+            $writer.tagged_field($tag, &$field)?;
+        }
+    };
+    ($field:expr, $type:ty, $writer:ident, $version:ident, [$($since:expr)?], [$($default:expr)?]) => {};
+}
+
 #[cfg(test)]
 macro_rules! specimen {
     ($source:ident, $version:ident) => {
@@ -220,6 +241,6 @@ macro_rules! tag {
     };
 }
 
-pub(crate) use {message, or_default, read, structure, untagged, within, write};
+pub(crate) use {message, or_default, read, structure, tagged, untagged, within, write, write_tagged};
 #[cfg(test)]
 pub(crate) use {specimen, tag, versions};

@@ -184,8 +184,9 @@ impl Nullable for Records {
 impl<T: Wire> Nullable for Vec<T> {
     fn read_nullable(reader: &mut Reader) -> Result<Option<Self>, DecodeError> {
         let Some(count) = reader.length(false)? else { return Ok(None) };
-        // Every element has at least one byte, so `length` has bounded the count; memory is charged as it is used.
-        let mut elements = Self::new();
+        // Every element has at least one byte, so `length` has bounded the count. No more memory is reserved for them
+        // than the message has bytes left; beyond that it is charged as it is used.
+        let mut elements = Self::with_capacity(count.min(1 + reader.remaining() / size_of::<T>().max(1)));
         for _ in 0..count {
             reader.charge(size_of::<T>())?;
             elements.push(T::read(reader)?);

@@ -8,3 +8,21 @@ mod writer;
 pub use field::{Nullable, Wire};
 pub use reader::{DecodeError, Reader};
 pub use writer::{Chunk, EncodeError, Writer};
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::{Chunk, Writer};
+
+    /// What a writer of bytes in memory wrote.
+    pub(crate) fn joined(writer: Writer) -> Bytes {
+        let chunks = writer.into_chunks().into_iter();
+        chunks
+            .flat_map(|chunk| match chunk {
+                Chunk::Bytes(bytes) => bytes,
+                Chunk::Range(range) => range.bytes().unwrap(),
+            })
+            .collect()
+    }
+}

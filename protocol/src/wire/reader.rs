@@ -27,6 +27,9 @@ pub enum DecodeError {
     /// A string that is not UTF-8.
     #[error("string is not UTF-8")]
     NotUtf8,
+    /// A string that no length of two bytes could say: compact lengths reach further, Kafka does not.
+    #[error("string is too long")]
+    TooLong,
     /// The message would need more memory than [`caps::DECODED_BYTES_MAX`].
     #[error("message has too many elements")]
     TooManyElements,
@@ -145,6 +148,7 @@ impl Reader {
             (false, false) => i64::from(i32::from_be_bytes(self.array()?)),
         };
         match length {
+            too_long if narrow && too_long > i64::from(i16::MAX) => Err(DecodeError::TooLong),
             -1 => Ok(None),
             ..-1 => Err(DecodeError::NegativeLength),
             wanted if wanted > self.bytes.len() as i64 => {
@@ -190,5 +194,99 @@ impl Reader {
             self.budget = inner.budget;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        Text,
+        wire::{Wire, Writer},
+    };
+
+    fn flexible(bytes: &'static [u8]) -> Reader {
+        Reader::new(Bytes::from_static(bytes), 0, 0)
+    }
+
+    fn plain(bytes: &'static [u8]) -> Reader {
+        Reader::new(Bytes::from_static(bytes), 0, i16::MAX)
+    }
+
+    #[test]
+    fn varint_has_at_most_five_bytes_and_32_bits() {
+        assert_eq!(flexible(&[0xff, 0xff, 0xff, 0xff, 0x0f]).unsigned_varint(), Ok(u32::MAX));
+        assert_eq!(flexible(&[0x80, 0]).unsigned_varint(), Ok(0));
+        let too_long = Err(DecodeError::VarintTooLong);
+        assert_eq!(flexible(&[0xff, 0xff, 0xff, 0xff, 0x10]).unsigned_varint(), too_long);
+        assert_eq!(flexible(&[0x80, 0x80, 0x80, 0x80, 0x80, 0]).unsigned_varint(), too_long);
+        assert_eq!(flexible(&[0x80]).unsigned_varint(), Err(DecodeError::Truncated { wanted: 1, left: 0 }));
+    }
+
+    #[test]
+    fn length_is_refused_below_minus_one_and_beyond_the_bytes() {
+        assert_eq!(plain(&[0xff, 0xff]).length(true), Ok(None));
+        assert_eq!(plain(&[0xff, 0xfe]).length(true), Err(DecodeError::NegativeLength));
+        assert_eq!(plain(&[0x80, 0, 0, 0]).length(false), Err(DecodeError::NegativeLength));
+        let left = |wanted| Err(DecodeError::Truncated { wanted, left: 1 });
+        assert_eq!(plain(&[0, 2, 0]).length(true), left(2));
+        assert_eq!(plain(&[0x7f, 0xff, 0xff, 0xff, 0]).length(false), left(0x7fff_ffff));
+        assert_eq!(flexible(&[0]).length(false), Ok(None));
+        assert_eq!(flexible(&[2, 0]).length(false), Ok(Some(1)));
+        assert_eq!(flexible(&[0xff, 0xff, 0xff, 0xff, 0x0f, 0]).length(false), left(0xffff_fffe));
+    }
+
+    #[test]
+    fn string_has_at_most_32767_bytes_of_utf8() {
+        let read = |length: usize| {
+            let mut writer = Writer::new(0, 0);
+            writer.unsigned_varint(length as u32 + 1);
+            writer.put(&vec![b'a'; length]);
+            Text::read(&mut Reader::new(crate::wire::tests::joined(writer), 0, 0)).map(|text| text.len())
+        };
+        assert_eq!(read(32767), Ok(32767));
+        assert_eq!(read(32768), Err(DecodeError::TooLong));
+        assert_eq!(Text::read(&mut flexible(&[2, 0xff])), Err(DecodeError::NotUtf8));
+        assert_eq!(Text::read(&mut flexible(&[0])), Err(DecodeError::UnexpectedNull));
+    }
+
+    fn tags(bytes: &'static [u8]) -> Result<Vec<u32>, DecodeError> {
+        let mut tags = Vec::new();
+        flexible(bytes).tagged_fields(|tag, _| {
+            tags.push(tag);
+            Ok(())
+        })?;
+        Ok(tags)
+    }
+
+    #[test]
+    fn tagged_fields_rise_and_stay_within_the_message() {
+        assert_eq!(tags(&[2, 1, 0, 3, 1, 0xaa]), Ok(vec![1, 3]));
+        assert_eq!(tags(&[2, 3, 0, 1, 0]), Err(DecodeError::TagOrder));
+        assert_eq!(tags(&[2, 1, 0, 1, 0]), Err(DecodeError::TagOrder));
+        assert_eq!(tags(&[1, 0, 5, 0]), Err(DecodeError::Truncated { wanted: 5, left: 1 }));
+        assert_eq!(tags(&[0xff, 0xff, 0xff, 0xff, 0x0f]), Err(DecodeError::Truncated { wanted: 1, left: 0 }));
+    }
+
+    #[test]
+    fn memory_used_in_a_tagged_field_counts() {
+        let mut reader = flexible(&[1, 0, 0]);
+        let all = caps::DECODED_BYTES_MAX;
+        assert_eq!(reader.tagged_fields(|_, inner| inner.charge(all)), Ok(()));
+        assert_eq!(reader.charge(1), Err(DecodeError::TooManyElements));
+    }
+
+    proptest! {
+        #[test]
+        fn varint_reads_back_as_written(number in any::<u32>(), shift in 0..32_u32) {
+            let number = number >> shift;
+            let mut writer = Writer::new(0, 0);
+            writer.unsigned_varint(number);
+            let mut reader = Reader::new(crate::wire::tests::joined(writer), 0, 0);
+            prop_assert_eq!(reader.unsigned_varint(), Ok(number));
+            prop_assert_eq!(reader.finish(), Ok(()));
+        }
     }
 }

@@ -152,31 +152,31 @@ impl Writer {
         Ok(())
     }
 
-    /// Ends a structure of a flexible version with those tagged fields that are given, in rising order of tags.
+    /// Begins the tagged fields that end a structure; versions that are not flexible have none.
+    pub fn tags(&mut self, count: u32) {
+        if self.flexible {
+            self.unsigned_varint(count);
+        }
+    }
+
+    /// One of the tagged fields that [`Self::tags`] announced; their tags must rise.
     ///
     /// # Errors
-    /// Where a field's own encoding fails.
-    pub fn tagged_fields(&mut self, fields: &[Option<(u32, &dyn super::Wire)>]) -> Result<(), EncodeError> {
-        if !self.flexible {
-            return Ok(());
-        }
-        self.unsigned_varint(fields.iter().flatten().count() as u32);
-        for (tag, field) in fields.iter().flatten() {
-            let mut inner = Self {
-                chunks: Vec::new(),
-                tail: BytesMut::new(),
-                version: self.version,
-                flexible: self.flexible,
-            };
-            field.write(&mut inner)?;
-            self.unsigned_varint(*tag);
-            self.unsigned_varint(inner.len() as u32);
-            inner.cut();
-            for chunk in &inner.chunks {
-                match chunk {
-                    Chunk::Bytes(bytes) => self.share(bytes),
-                    Chunk::Range(range) => self.range(range),
-                }
+    /// Where the field's own encoding fails.
+    pub fn tagged_field(&mut self, tag: u32, field: &impl super::Wire) -> Result<(), EncodeError> {
+        let mut inner = Self {
+            chunks: Vec::new(),
+            tail: BytesMut::new(),
+            version: self.version,
+            flexible: self.flexible,
+        };
+        field.write(&mut inner)?;
+        self.unsigned_varint(tag);
+        self.unsigned_varint(inner.len() as u32);
+        for chunk in &inner.into_chunks() {
+            match chunk {
+                Chunk::Bytes(bytes) => self.share(bytes),
+                Chunk::Range(range) => self.range(range),
             }
         }
         Ok(())

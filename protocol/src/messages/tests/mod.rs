@@ -1,6 +1,7 @@
 //! What holds for every message in every version, proved over all of them.
 
 mod golden;
+mod hostile;
 mod oracle;
 mod recorded;
 mod schema;
