@@ -86,7 +86,9 @@ clean_up() {
 }
 trap clean_up EXIT
 
-for client in "${clients[@]}"; do "$here/install.sh" "$(part_of "$client")"; done
+parts=()
+for client in "${clients[@]}"; do parts+=("$(part_of "$client")"); done
+"$here/install.sh" "${parts[@]}"
 
 arguments=(--tag "$tag" ${case:+--case "$case"})
 if [ -z "$bootstrap" ]; then
