@@ -19,6 +19,9 @@ pub mod disk;
 pub mod segment;
 pub mod store;
 
+#[cfg(fuzzing)]
+pub mod fuzzing;
+
 mod codec;
 mod group;
 mod ids;
