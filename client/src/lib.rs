@@ -4,16 +4,20 @@
 //!
 //! - [`transport`]: the seam, [`Transport`], and its form over TCP; a broker in the same process brings its own.
 //! - [`Cluster`]: metadata, leaders, coordinators, and requests in the right version.
+//! - [`admin`]: creates, lists, describes and deletes topics.
 //! - [`producer`]: writes records, in batches, each of them once and in order.
+//! - [`offsets`]: first and last offsets, and those at a time.
 //! - `testing`: a broker in memory and the transport's suite, for tests (feature `testing`).
 //! - [`caps`]: every limit on what is held in memory, waited for or tried again.
 //!
 //! **Architecture invariant:** only `protocol` is known here, and no broker in particular.
 
+pub mod admin;
 mod backoff;
 pub mod caps;
 pub mod clock;
 pub mod cluster;
+pub mod offsets;
 pub mod producer;
 mod task;
 #[cfg(any(test, feature = "testing"))]
@@ -21,7 +25,9 @@ pub mod testing;
 mod topic_partition;
 pub mod transport;
 
+pub use admin::{Admin, AdminConfig, NewTopic};
 pub use cluster::Cluster;
+pub use offsets::OffsetSpec;
 pub use producer::{Producer, ProducerConfig, ProducerRecord};
 pub use topic_partition::TopicPartition;
 pub use transport::{Node, TcpConfig, TcpTransport, Transport, TransportError};

@@ -1,0 +1,113 @@
+//! Describes settings.
+
+use mainstem_protocol::{
+    BrokerId, Text,
+    messages::{
+        DescribeConfigsRequest,
+        describe_configs::{DescribeConfigsResource, DescribeConfigsResourceResult},
+    },
+};
+
+use super::{Admin, AdminError};
+use crate::transport::Node;
+
+/// Resource types on the wire (Kafka: `ConfigResource.Type`).
+const TOPIC: i8 = 2;
+const BROKER: i8 = 4;
+
+/// Where a setting comes from (Kafka: `DescribeConfigsResponse.ConfigSource`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConfigSource {
+    /// It was set for this topic.
+    Topic,
+    /// It was set for the broker while it ran.
+    DynamicBroker,
+    /// It was set for all brokers while they ran.
+    DynamicDefault,
+    /// It was set when the broker was started.
+    StaticBroker,
+    /// Nobody set it.
+    Default,
+    /// Something else.
+    Unknown,
+}
+
+impl From<i8> for ConfigSource {
+    fn from(number: i8) -> Self {
+        match number {
+            1 => Self::Topic,
+            2 => Self::DynamicBroker,
+            3 => Self::DynamicDefault,
+            4 => Self::StaticBroker,
+            5 => Self::Default,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// A setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigEntry {
+    /// Its name.
+    pub name: Text,
+    /// Its value; none where it is secret or not set.
+    pub value: Option<Text>,
+    /// Where it comes from.
+    pub source: ConfigSource,
+    /// Whether it cannot be changed.
+    pub is_read_only: bool,
+    /// Whether it is secret.
+    pub is_sensitive: bool,
+}
+
+impl From<DescribeConfigsResourceResult> for ConfigEntry {
+    fn from(result: DescribeConfigsResourceResult) -> Self {
+        Self {
+            name: result.name,
+            value: result.value,
+            source: result.config_source.into(),
+            is_read_only: result.read_only,
+            is_sensitive: result.is_sensitive,
+        }
+    }
+}
+
+impl Admin {
+    /// The settings of a topic.
+    ///
+    /// # Errors
+    /// Where there is no such topic, or no broker answers.
+    pub async fn describe_topic_configs(&self, topic: &str) -> Result<Vec<ConfigEntry>, AdminError> {
+        self.describe_configs(Node::Any, TOPIC, Text::from(topic), format!("topic {topic}")).await
+    }
+
+    /// The settings of a broker.
+    ///
+    /// # Errors
+    /// Where it cannot be asked.
+    pub async fn describe_broker_configs(&self, broker: BrokerId) -> Result<Vec<ConfigEntry>, AdminError> {
+        self.cluster.refresh(&[], false).await?;
+        let name = Text::from(broker.to_string());
+        self.describe_configs(Node::Id(broker), BROKER, name, format!("broker {broker}")).await
+    }
+
+    async fn describe_configs(
+        &self,
+        node: Node,
+        resource_type: i8,
+        resource_name: Text,
+        subject: String,
+    ) -> Result<Vec<ConfigEntry>, AdminError> {
+        let resource = DescribeConfigsResource { resource_type, resource_name, configuration_keys: None };
+        let request =
+            DescribeConfigsRequest { resources: vec![resource], ..DescribeConfigsRequest::default() };
+        self.trying(|| async {
+            let answer = self.cluster.ask(node, request.clone()).await?;
+            let no_answer = || AdminError::NoAnswer { subject: subject.clone() };
+            let result = answer.results.into_iter().next().ok_or_else(no_answer)?;
+            AdminError::check(&subject, result.error_code, result.error_message.as_ref())?;
+            Ok(result.configs.into_iter().map(Into::into).collect())
+        })
+        .await
+    }
+}

@@ -1,0 +1,65 @@
+//! Why the cluster was not changed or described.
+
+use mainstem_protocol::{ErrorCode, Text};
+
+use crate::{cluster::MetadataError, transport::TransportError};
+
+/// Why an admin's request failed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum AdminError {
+    /// No broker could be asked.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// A topic or the cluster is not known.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// The broker refused.
+    #[error("{subject}: {code}{}", .message.as_ref().map_or_else(String::new, |message| format!(" ({message})")))]
+    Refused {
+        /// What the request was about.
+        subject: String,
+        /// What the broker says.
+        code: ErrorCode,
+        /// What it says in words.
+        message: Option<Text>,
+    },
+    /// The broker answered something else.
+    #[error("the broker's answer says nothing about {subject}")]
+    NoAnswer {
+        /// What the request was about.
+        subject: String,
+    },
+}
+
+impl AdminError {
+    pub(super) fn check(subject: &str, code: ErrorCode, message: Option<&Text>) -> Result<(), Self> {
+        if code.is_none() {
+            return Ok(());
+        }
+        let message = message.filter(|message| !message.is_empty()).cloned();
+        Err(Self::Refused { subject: subject.to_owned(), code, message })
+    }
+
+    /// Whether the same request may succeed later.
+    #[must_use]
+    pub const fn is_retriable(&self) -> bool {
+        match self {
+            Self::Transport(error) => error.is_retriable(),
+            Self::Metadata(error) => error.is_retriable(),
+            // Kafka calls this retriable because a topic may be new to a broker; to an admin it is an answer.
+            Self::Refused { code: ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, .. } => false,
+            Self::Refused { code, .. } => code.is_retriable(),
+            Self::NoAnswer { .. } => false,
+        }
+    }
+
+    /// What the broker says, where it is the broker that says no.
+    #[must_use]
+    pub const fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Self::Metadata(error) => error.code(),
+            Self::Refused { code, .. } => Some(*code),
+            Self::Transport(_) | Self::NoAnswer { .. } => None,
+        }
+    }
+}

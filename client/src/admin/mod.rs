@@ -1,0 +1,153 @@
+//! Creates, lists, describes and deletes topics; describes settings and the cluster.
+//!
+//! - [`NewTopic`]: a topic that is to be created.
+//! - [`ConfigEntry`]: a setting, and where it comes from.
+
+mod configs;
+mod error;
+#[cfg(test)]
+mod tests;
+mod topics;
+
+use std::{sync::Arc, time::Duration};
+
+use mainstem_protocol::{
+    BrokerId, Text,
+    messages::{DescribeClusterRequest, DescribeClusterResponse},
+};
+
+use crate::{
+    TopicPartition,
+    cluster::{Cluster, TopicMetadata, retry::Retry},
+    offsets::{FoundOffset, ListOffsetsError, OffsetSpec},
+    transport::{BrokerAddress, Node, Transport},
+};
+pub use configs::{ConfigEntry, ConfigSource};
+pub use error::AdminError;
+pub use topics::{CreatedTopic, NewTopic};
+
+/// The settings of an admin.
+#[derive(Clone, Copy, Debug)]
+pub struct AdminConfig {
+    /// How long one answer may take.
+    pub request_timeout: Duration,
+    /// How long to go on trying.
+    pub timeout: Duration,
+}
+
+impl Default for AdminConfig {
+    fn default() -> Self {
+        Self { request_timeout: Duration::from_secs(30), timeout: Duration::from_secs(60) }
+    }
+}
+
+/// A cluster, as its brokers describe it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterDescription {
+    /// Its identity.
+    pub cluster_id: Text,
+    /// The broker that changes it; [`BrokerId::NONE`] where there is none at the moment.
+    pub controller: BrokerId,
+    /// Its brokers.
+    pub brokers: Vec<BrokerAddress>,
+}
+
+/// Changes and describes a cluster.
+///
+/// ```no_run
+/// use mainstem_client::{TcpConfig, TcpTransport};
+/// use mainstem_client::admin::{Admin, AdminConfig, NewTopic};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let transport = TcpTransport::new(TcpConfig::bootstrap("127.0.0.1:9092"));
+/// let admin = Admin::new(&transport, AdminConfig::default());
+/// admin.create_topic(NewTopic::new("greetings", 3).config("flush.messages", "1")).await?;
+/// for topic in admin.list_topics().await? {
+///     println!("{} has {} partitions", topic.name, topic.partitions.len());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Admin {
+    config: AdminConfig,
+    cluster: Cluster,
+}
+
+impl Admin {
+    /// An admin with connections of its own.
+    #[must_use]
+    pub fn new(transport: &dyn Transport, config: AdminConfig) -> Self {
+        Self { config, cluster: Cluster::new(transport.split(), config.request_timeout) }
+    }
+
+    /// All topics, in the order of their names.
+    ///
+    /// # Errors
+    /// Where no broker answers.
+    pub async fn list_topics(&self) -> Result<Vec<Arc<TopicMetadata>>, AdminError> {
+        self.trying(|| async { Ok(self.cluster.refresh_all().await?) }).await?;
+        let mut topics: Vec<_> = self.cluster.metadata().topics().cloned().collect();
+        topics.sort_by(|left, right| left.name.cmp(&right.name));
+        Ok(topics)
+    }
+
+    /// A topic, as its brokers have it now. It is not created by being asked for.
+    ///
+    /// # Errors
+    /// Where there is no such topic, or no broker answers.
+    pub async fn describe_topic(&self, name: &str) -> Result<Arc<TopicMetadata>, AdminError> {
+        let name = Text::from(name);
+        self.trying(|| async { Ok(self.cluster.refresh(std::slice::from_ref(&name), false).await?) }).await?;
+        Ok(self.cluster.topic(&name, false, Duration::ZERO).await?)
+    }
+
+    /// The cluster, as its brokers describe it.
+    ///
+    /// # Errors
+    /// Where no broker answers.
+    pub async fn describe_cluster(&self) -> Result<ClusterDescription, AdminError> {
+        let request = DescribeClusterRequest::default();
+        let answer =
+            self.trying(|| async { Ok(self.cluster.ask(Node::Any, request.clone()).await?) }).await?;
+        AdminError::check("the cluster", answer.error_code, answer.error_message.as_ref())?;
+        Ok(description(answer))
+    }
+
+    /// Offsets of partitions: first, last, or by time.
+    ///
+    /// # Errors
+    /// Where one of them cannot be had.
+    pub async fn list_offsets(
+        &self,
+        wanted: &[(TopicPartition, OffsetSpec)],
+    ) -> Result<std::collections::HashMap<TopicPartition, FoundOffset>, ListOffsetsError> {
+        self.cluster.list_offsets(wanted, self.config.timeout).await
+    }
+
+    /// Tries until something succeeds, fails for good, or the time is up.
+    async fn trying<T, F>(&self, attempt: impl Fn() -> F) -> Result<T, AdminError>
+    where
+        F: Future<Output = Result<T, AdminError>>,
+    {
+        let mut retry = Retry::within(self.config.timeout);
+        loop {
+            match attempt().await {
+                Err(error) if error.is_retriable() && retry.pause().await => {}
+                result => return result,
+            }
+        }
+    }
+}
+
+fn description(answer: DescribeClusterResponse) -> ClusterDescription {
+    let brokers = answer.brokers.into_iter().filter_map(|broker| {
+        let port = u16::try_from(broker.port).ok()?;
+        Some(BrokerAddress { id: broker.broker_id, host: broker.host.to_string(), port })
+    });
+    ClusterDescription {
+        cluster_id: answer.cluster_id,
+        controller: answer.controller_id,
+        brokers: brokers.collect(),
+    }
+}

@@ -1,0 +1,109 @@
+//! Creates and deletes topics.
+
+use mainstem_protocol::{
+    Text, TopicId,
+    messages::{
+        CreateTopicsRequest, DeleteTopicsRequest,
+        create_topics::{CreatableTopic, CreatableTopicConfig},
+        delete_topics::DeleteTopicState,
+    },
+};
+
+use super::{Admin, AdminError};
+
+/// A topic that is to be created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewTopic {
+    /// Its name.
+    pub name: Text,
+    /// How many partitions; -1 for as many as the broker thinks right.
+    pub partitions: i32,
+    /// How many brokers keep each partition; -1 for as many as the broker thinks right.
+    pub replication_factor: i16,
+    /// Settings that differ from the broker's.
+    pub configs: Vec<(Text, Text)>,
+}
+
+/// A topic that was created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreatedTopic {
+    /// Its identity; zero where the broker is too old to say.
+    pub id: TopicId,
+    /// How many partitions it has; -1 where the broker is too old to say.
+    pub partitions: i32,
+}
+
+impl NewTopic {
+    /// A topic with the broker's settings.
+    #[must_use]
+    pub fn new(name: impl Into<Text>, partitions: i32) -> Self {
+        Self { name: name.into(), partitions, replication_factor: -1, configs: Vec::new() }
+    }
+
+    /// The same, with a setting of its own.
+    #[must_use]
+    pub fn config(mut self, name: impl Into<Text>, value: impl Into<Text>) -> Self {
+        self.configs.push((name.into(), value.into()));
+        self
+    }
+}
+
+impl Admin {
+    /// Creates a topic.
+    ///
+    /// # Errors
+    /// Where there is one of that name already, or the broker does not want it.
+    pub async fn create_topic(&self, topic: NewTopic) -> Result<CreatedTopic, AdminError> {
+        let subject = format!("topic {}", topic.name);
+        self.cluster.refresh(&[], false).await?;
+        let request = self.create_request(topic);
+        self.trying(|| async {
+            let answer = self.cluster.ask(self.cluster.controller(), request.clone()).await?;
+            let no_answer = || AdminError::NoAnswer { subject: subject.clone() };
+            let topic = answer.topics.into_iter().next().ok_or_else(no_answer)?;
+            AdminError::check(&subject, topic.error_code, topic.error_message.as_ref())?;
+            Ok(CreatedTopic { id: topic.topic_id, partitions: topic.num_partitions })
+        })
+        .await
+    }
+
+    fn create_request(&self, topic: NewTopic) -> CreateTopicsRequest {
+        let NewTopic { name, partitions, replication_factor, configs } = topic;
+        let config = |(name, value)| CreatableTopicConfig { name, value: Some(value) };
+        let topic = CreatableTopic {
+            name,
+            num_partitions: partitions,
+            replication_factor,
+            assignments: Vec::new(),
+            configs: configs.into_iter().map(config).collect(),
+        };
+        CreateTopicsRequest { topics: vec![topic], timeout_ms: self.timeout_ms(), validate_only: false }
+    }
+
+    /// Deletes a topic, with everything in it.
+    ///
+    /// # Errors
+    /// Where there is no such topic, or the broker keeps it.
+    pub async fn delete_topic(&self, name: &str) -> Result<(), AdminError> {
+        let (subject, name) = (format!("topic {name}"), Text::from(name));
+        self.cluster.refresh(&[], false).await?;
+        let request = DeleteTopicsRequest {
+            topics: vec![DeleteTopicState { name: Some(name.clone()), topic_id: TopicId::ZERO }],
+            topic_names: vec![name.clone()],
+            timeout_ms: self.timeout_ms(),
+        };
+        let deleted = self.trying(|| async {
+            let answer = self.cluster.ask(self.cluster.controller(), request.clone()).await?;
+            let no_answer = || AdminError::NoAnswer { subject: subject.clone() };
+            let topic = answer.responses.into_iter().next().ok_or_else(no_answer)?;
+            AdminError::check(&subject, topic.error_code, topic.error_message.as_ref())
+        });
+        let deleted = deleted.await;
+        self.cluster.forget(&name);
+        deleted
+    }
+
+    fn timeout_ms(&self) -> i32 {
+        i32::try_from(self.config.request_timeout.as_millis()).unwrap_or(i32::MAX)
+    }
+}

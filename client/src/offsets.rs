@@ -1,0 +1,164 @@
+//! Asks leaders for offsets: the first, the last, or those at a time.
+
+use std::{collections::HashMap, time::Duration};
+
+use mainstem_protocol::{
+    BrokerId, ErrorCode, LeaderEpoch, Offset, Text, Timestamp,
+    messages::{
+        ListOffsetsRequest, ListOffsetsResponse,
+        list_offsets::{ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsTopic},
+    },
+};
+
+use crate::{
+    TopicPartition,
+    cluster::{Cluster, MetadataError, retry::Retry},
+    transport::{Node, TransportError},
+};
+
+/// Which offset of a partition is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OffsetSpec {
+    /// That of the first record that there still is.
+    Earliest,
+    /// The one behind the last record.
+    Latest,
+    /// That of the first record that is not older than this.
+    Timestamp(Timestamp),
+}
+
+impl OffsetSpec {
+    /// The number on the wire (Kafka: `ListOffsetsRequest`).
+    const fn timestamp(self) -> Timestamp {
+        match self {
+            Self::Latest => Timestamp(-1),
+            Self::Earliest => Timestamp(-2),
+            Self::Timestamp(timestamp) => timestamp,
+        }
+    }
+}
+
+/// An offset that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FoundOffset {
+    /// The offset; [`Offset::NONE`] where all records are older than the time that was asked for.
+    pub offset: Offset,
+    /// The time of the record; [`Timestamp::NONE`] for the first and the last offset.
+    pub timestamp: Timestamp,
+    /// The leader epoch of the record.
+    pub leader_epoch: LeaderEpoch,
+}
+
+/// Why offsets are not known.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ListOffsetsError {
+    /// The partition's topic cannot be had.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// The leader could not be asked.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// The leader refused.
+    #[error("offsets of {partition} are not available: {code}")]
+    Refused {
+        /// The partition.
+        partition: TopicPartition,
+        /// What the broker says.
+        code: ErrorCode,
+    },
+}
+
+impl ListOffsetsError {
+    /// Whether asking later may help.
+    #[must_use]
+    pub const fn is_retriable(&self) -> bool {
+        match self {
+            Self::Metadata(error) => error.is_retriable(),
+            Self::Transport(error) => error.is_retriable(),
+            Self::Refused { code, .. } => code.is_retriable(),
+        }
+    }
+}
+
+impl Cluster {
+    /// Offsets of partitions, from their leaders; tried again until `limit` is over.
+    ///
+    /// # Errors
+    /// Where one of them cannot be had.
+    pub async fn list_offsets(
+        &self,
+        wanted: &[(TopicPartition, OffsetSpec)],
+        limit: Duration,
+    ) -> Result<HashMap<TopicPartition, FoundOffset>, ListOffsetsError> {
+        let mut retry = Retry::within(limit);
+        loop {
+            match self.list_offsets_once(wanted, limit).await {
+                Err(error) if error.is_retriable() && retry.pause().await => {
+                    wanted.iter().for_each(|(partition, _)| self.forget(&partition.topic));
+                }
+                listed => return listed,
+            }
+        }
+    }
+
+    async fn list_offsets_once(
+        &self,
+        wanted: &[(TopicPartition, OffsetSpec)],
+        limit: Duration,
+    ) -> Result<HashMap<TopicPartition, FoundOffset>, ListOffsetsError> {
+        let mut found = HashMap::new();
+        for (leader, wanted) in self.by_leader(wanted, limit).await? {
+            let answer = self.ask(Node::Id(leader), request(&wanted)).await?;
+            collect(answer, &mut found)?;
+        }
+        Ok(found)
+    }
+
+    async fn by_leader(
+        &self,
+        wanted: &[(TopicPartition, OffsetSpec)],
+        limit: Duration,
+    ) -> Result<HashMap<BrokerId, Vec<(TopicPartition, OffsetSpec)>>, ListOffsetsError> {
+        let mut leaders: HashMap<BrokerId, Vec<_>> = HashMap::new();
+        for (partition, spec) in wanted {
+            let topic = self.topic(&partition.topic, false, limit).await?;
+            let refused = |code| ListOffsetsError::Refused { partition: partition.clone(), code };
+            let known = topic.partition(partition.partition);
+            let known = known.ok_or_else(|| refused(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION))?;
+            let leader = known.leader.ok_or_else(|| refused(ErrorCode::LEADER_NOT_AVAILABLE))?;
+            leaders.entry(leader).or_default().push((partition.clone(), *spec));
+        }
+        Ok(leaders)
+    }
+}
+
+fn request(wanted: &[(TopicPartition, OffsetSpec)]) -> ListOffsetsRequest {
+    let mut topics: HashMap<Text, Vec<ListOffsetsPartition>> = HashMap::new();
+    for (partition, spec) in wanted {
+        topics.entry(partition.topic.clone()).or_default().push(ListOffsetsPartition {
+            partition_index: partition.partition,
+            timestamp: spec.timestamp(),
+            ..ListOffsetsPartition::default()
+        });
+    }
+    let topics = topics.into_iter().map(|(name, partitions)| ListOffsetsTopic { name, partitions });
+    ListOffsetsRequest { replica_id: BrokerId::NONE, isolation_level: 0, topics: topics.collect() }
+}
+
+fn collect(
+    answer: ListOffsetsResponse,
+    found: &mut HashMap<TopicPartition, FoundOffset>,
+) -> Result<(), ListOffsetsError> {
+    for topic in answer.topics {
+        for answer in topic.partitions {
+            let ListOffsetsPartitionResponse { partition_index, error_code: code, .. } = answer;
+            let partition = TopicPartition { topic: topic.name.clone(), partition: partition_index };
+            if !code.is_none() {
+                return Err(ListOffsetsError::Refused { partition, code });
+            }
+            let ListOffsetsPartitionResponse { offset, timestamp, leader_epoch, .. } = answer;
+            found.insert(partition, FoundOffset { offset, timestamp, leader_epoch });
+        }
+    }
+    Ok(())
+}
