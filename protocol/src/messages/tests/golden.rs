@@ -1,5 +1,4 @@
-//! Bytes that must never change: one value of every message in every version, and frames that Kafka and its Java
-//! client exchanged.
+//! Bytes that must never change: one value of every message in every version.
 
 use std::fmt::Write;
 

@@ -3,7 +3,6 @@
 mod golden;
 mod hostile;
 mod oracle;
-mod recorded;
 mod schema;
 
 use bytes::Bytes;

@@ -22,8 +22,8 @@ pub(super) trait Oracle:
 
 impl<T: OracleMessage + Decodable + Encodable + HeaderVersion + std::fmt::Debug> Oracle for T {}
 
-/// Versions that the oracle does not have; the golden frames hold them.
-pub(super) const ORACLE_LACKS: &[(ApiKey, Kind, i16)] =
+/// Versions that the oracle does not have; `tests/golden` has frames of them that Kafka and its client exchanged.
+const ORACLE_LACKS: &[(ApiKey, Kind, i16)] =
     &[(ApiKey::OffsetCommit, Kind::Request, 10), (ApiKey::OffsetFetch, Kind::Request, 10)];
 
 /// Reads our bytes with the oracle and writes them again with it. A field that it knows and we left out, or the
