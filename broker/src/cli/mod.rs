@@ -6,6 +6,8 @@
 
 mod error;
 mod output;
+mod produce;
+mod remote;
 mod settings;
 
 use std::process::ExitCode;
@@ -30,6 +32,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Produce(produce::Args),
     Settings(settings::Args),
 }
 
@@ -37,6 +40,7 @@ impl Cli {
     /// Runs the command that was asked for.
     pub fn run(self) -> ExitCode {
         let result = match self.command {
+            Command::Produce(args) => produce::run(&args),
             Command::Settings(args) => settings::run(&args),
         };
         result.unwrap_or_else(|error| error.exit())

@@ -42,7 +42,7 @@ pub use sections::{
     GroupSettings, HttpSettings, NetSettings, ProcessSettings, StorageSettings, TopicSettings,
 };
 pub use setting::{Kind, Origin, Section, Setting, Shape, Unit};
-pub use value::{HostPort, LogAppend, LogFormat};
+pub use value::{HostPort, LogAppend, LogFilter, LogFormat};
 
 /// Every setting of the broker, valid.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

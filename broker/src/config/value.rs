@@ -112,19 +112,44 @@ impl Value for Duration {
     }
 }
 
-impl Value for String {
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// What is logged: a level, or levels by module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFilter(String);
+
+impl LogFilter {
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for LogFilter {
+    fn default() -> Self {
+        Self("info".to_owned())
+    }
+}
+
+impl Value for LogFilter {
     const KIND: Kind = Kind::String;
 
     fn read(text: &str, _: &Shape) -> Option<Self> {
-        (!text.is_empty()).then(|| text.to_owned())
+        let is_level = |level: &str| LEVELS.contains(&level.to_lowercase().as_str());
+        let is_directive = |directive: &str| match directive.split_once('=') {
+            Some((module, level)) => !module.is_empty() && is_level(level),
+            None => is_level(directive),
+        };
+        text.split(',').all(is_directive).then(|| Self(text.to_owned()))
     }
 
     fn show(&self, _: &Shape) -> String {
-        self.clone()
+        self.0.clone()
     }
 
     fn expected(_: &Shape) -> String {
-        "text".to_owned()
+        "off, error, warn, info, debug or trace, or levels by module, such as info,mainstem::net=debug"
+            .to_owned()
     }
 }
 
@@ -279,6 +304,13 @@ mod tests {
         let shape = Shape::word();
         assert_eq!(Vec::<ListenerAddress>::read("", &shape), Some(Vec::new()));
         assert_eq!(Vec::<ListenerAddress>::read("nonsense", &shape), None);
+    }
+
+    #[test]
+    fn log_filters_are_levels_or_levels_by_module() {
+        let is_filter = |text| LogFilter::read(text, &Shape::word()).is_some();
+        assert!(["info", "off", "info,mainstem::net=debug", "a=trace"].into_iter().all(is_filter));
+        assert!(!["", "loud", "info,", "mainstem=loud", "=debug"].into_iter().any(is_filter));
     }
 
     #[test]

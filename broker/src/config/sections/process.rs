@@ -1,6 +1,6 @@
 //! Settings of the process itself.
 
-use crate::config::{LogFormat, Shape, setting::settings};
+use crate::config::{LogFilter, LogFormat, Shape, setting::settings};
 
 settings! {
     /// Threads, and what is told on standard error.
@@ -10,7 +10,7 @@ settings! {
 
         /// What is logged: a level (error, warn, info, debug, trace), or levels by module, such as
         /// `info,mainstem::net=debug`.
-        log_filter: String = "info".to_owned(), "logging.filter", Shape::word();
+        log_filter: LogFilter = LogFilter::default(), "logging.filter", Shape::word();
 
         /// How log lines look.
         log_format: LogFormat = LogFormat::Text, "logging.format", Shape::word();

@@ -13,8 +13,12 @@ settings! {
         dir: PathBuf = "./data".into(), "log.dir", Shape::word().kafka("ServerLogConfigs");
 
         /// The most that the journal may take of the disk. Every append goes through it; the bigger it is, the longer writing
-        /// may run ahead of the segments, and the longer a start after a crash may take.
-        journal_bytes: u64 = 256 * 1024 * 1024, "journal.bytes", Shape::bytes(1024 * 1024, LONG_MAX);
+        /// may run ahead of the segments, and the longer a start after a crash may take. At most a quarter of it goes into one
+        /// append, so that the default lets a record of 64 MiB through.
+        journal_bytes: u64 = 288 * 1024 * 1024, "journal.bytes", Shape::bytes(1024 * 1024, LONG_MAX);
+
+        /// The number of this broker. A data directory keeps the number that it was made with.
+        node_id: i32 = 1, "node.id", Shape::count(0, INT_MAX).kafka("KRaftConfigs");
 
         /// How segments are appended to: by writes, or through a mapped window of the file. Both give the same bytes.
         append: LogAppend = LogAppend::Write, "log.append", Shape::word();

@@ -10,5 +10,8 @@ settings! {
 
         /// Whether a topic that a client names is created where it does not exist.
         auto_create: bool = true, "auto.create.topics.enable", Shape::word().kafka("ServerLogConfigs");
+
+        /// Whether topics can be deleted.
+        delete: bool = true, "delete.topic.enable", Shape::word().kafka("ServerConfigs");
     }
 }

@@ -1,0 +1,209 @@
+//! `mainstem produce`: a record for each line of standard input.
+
+mod input;
+mod line;
+
+use std::collections::VecDeque;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use bytes::Bytes;
+use clap::ValueEnum;
+use mainstem_client::producer::{Acks, Ticket};
+use mainstem_client::{Producer, ProducerConfig, ProducerRecord};
+use mainstem_protocol::PartitionId;
+use mainstem_protocol::records::{Compression, Headers};
+
+use super::Error;
+use super::output::{self, Output};
+use super::remote::{self, RemoteArgs};
+use input::Lines;
+use line::{HeaderArg, split_key};
+
+const EXAMPLES: &str = "\
+Examples:
+  echo hello | mainstem produce greetings
+  mainstem produce access-log --compression zstd < access.log
+  printf 'k1:v1\\nk2:v2\\n' | mainstem produce pairs --key-separator :
+  echo hello | mainstem produce greetings --partition 2 --header lang=en --header lang=de
+
+Empty lines are records with empty values. Exit codes: 0 all are stored, 1 failed, 2 called wrongly.";
+
+/// Records whose fate is not known yet, at most: lines go on being read while acknowledgements are on their way.
+const UNACKNOWLEDGED_MAX: usize = 100_000;
+
+/// Standard input is a stream: full batches serve it better than early ones.
+const BATCH_BYTES: usize = 128 * 1024;
+
+/// How long to wait for a topic that is not there yet, or for a broker that takes nothing.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Write a record for each line of standard input
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// The topic; the broker may create it
+    topic: String,
+    #[command(flatten)]
+    remote: RemoteArgs,
+    /// What stands between key and value of a line; a line without it has no key
+    #[arg(short = 'K', long, value_name = "TEXT", conflicts_with = "key")]
+    key_separator: Option<String>,
+    /// One key for all records
+    #[arg(short, long)]
+    key: Option<String>,
+    /// A header of all records; may repeat
+    #[arg(short = 'H', long, value_name = "NAME=VALUE")]
+    header: Vec<HeaderArg>,
+    /// The partition [default: by the key, else in turns]
+    #[arg(short, long, value_parser = clap::value_parser!(i32).range(0..))]
+    partition: Option<i32>,
+    /// How batches are compressed
+    #[arg(short = 'z', long, value_enum, default_value_t)]
+    compression: CompressionArg,
+    /// When a record counts as stored
+    #[arg(long, value_enum, default_value_t)]
+    acks: AcksArg,
+    /// How to write the result
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum CompressionArg {
+    #[default]
+    None,
+    Gzip,
+    Snappy,
+    Lz4,
+    Zstd,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum AcksArg {
+    /// When it is as safe as the topic wants it
+    #[default]
+    All,
+    /// When the broker has it
+    #[value(alias = "1")]
+    Leader,
+    /// At once
+    #[value(alias = "0")]
+    None,
+}
+
+pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
+    let count = remote::block_on(produce(args))?;
+    match args.output {
+        Output::Json => output::json(&serde_json::json!({ "topic": args.topic, "records": count }))?,
+        Output::Text => output::text(format_args!("{count} records are in {}", args.topic))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn produce(args: &Args) -> Result<u64, Error> {
+    let transport = args.remote.connect().await?;
+    let producer = Producer::new(&transport, args.producer());
+    let headers = args.headers()?;
+    let mut lines = Lines::of_stdin()?;
+    let mut tickets = Tickets::default();
+    while let Some(line) = lines.next().await? {
+        let ticket = producer.send(args.record(&headers, line)).await;
+        tickets.keep(ticket.map_err(|error| tickets.failed(&error))?).await?;
+    }
+    producer.flush().await;
+    tickets.all().await
+}
+
+impl Args {
+    fn producer(&self) -> ProducerConfig {
+        ProducerConfig {
+            acks: self.acks.into(),
+            compression: self.compression.into(),
+            batch_bytes: BATCH_BYTES,
+            max_block: PATIENCE,
+            request_bytes_max: input::LINE_BYTES_MAX,
+            buffer_bytes: input::LINE_BYTES_MAX,
+            ..ProducerConfig::default()
+        }
+    }
+
+    fn headers(&self) -> Result<Headers, Error> {
+        let headers = self.header.iter().map(HeaderArg::pair);
+        Headers::new(headers).ok_or_else(|| Error::usage("the headers are too long"))
+    }
+
+    fn record(&self, headers: &Headers, line: Bytes) -> ProducerRecord {
+        let (key, value) = match &self.key_separator {
+            Some(separator) => split_key(line, separator.as_bytes()),
+            None => (self.key.clone().map(Bytes::from), line),
+        };
+        ProducerRecord {
+            partition: self.partition.map(PartitionId),
+            key,
+            value: Some(value),
+            headers: headers.clone(),
+            ..ProducerRecord::new(self.topic.as_str())
+        }
+    }
+}
+
+/// Tickets of records, in the order of their lines.
+#[derive(Default)]
+struct Tickets {
+    waiting: VecDeque<Ticket>,
+    stored: u64,
+}
+
+impl Tickets {
+    async fn keep(&mut self, ticket: Ticket) -> Result<(), Error> {
+        self.waiting.push_back(ticket);
+        match self.waiting.len() > UNACKNOWLEDGED_MAX {
+            true => self.first().await,
+            false => Ok(()),
+        }
+    }
+
+    /// Waits for all of them, and says how many records are stored.
+    async fn all(mut self) -> Result<u64, Error> {
+        while !self.waiting.is_empty() {
+            self.first().await?;
+        }
+        Ok(self.stored)
+    }
+
+    async fn first(&mut self) -> Result<(), Error> {
+        if let Some(ticket) = self.waiting.pop_front() {
+            ticket.await.map_err(|error| self.failed(&error))?;
+            self.stored += 1;
+        }
+        Ok(())
+    }
+
+    fn failed(&self, error: &dyn std::error::Error) -> Error {
+        let advice = format!("{} lines before it are stored; those behind it may be", self.stored);
+        Error::new(format_args!("line {}: {error}", self.stored + 1)).advise(advice)
+    }
+}
+
+impl From<CompressionArg> for Compression {
+    fn from(arg: CompressionArg) -> Self {
+        match arg {
+            CompressionArg::None => Self::None,
+            CompressionArg::Gzip => Self::Gzip,
+            CompressionArg::Snappy => Self::Snappy,
+            CompressionArg::Lz4 => Self::Lz4,
+            CompressionArg::Zstd => Self::Zstd,
+        }
+    }
+}
+
+impl From<AcksArg> for Acks {
+    fn from(arg: AcksArg) -> Self {
+        match arg {
+            AcksArg::All => Self::All,
+            AcksArg::Leader => Self::Leader,
+            AcksArg::None => Self::None,
+        }
+    }
+}

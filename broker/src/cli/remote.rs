@@ -1,0 +1,48 @@
+//! Commands that talk to a broker: where it is, and what to say when it is not there.
+
+use std::future::Future;
+
+use mainstem_client::transport::Transport;
+use mainstem_client::{Node, TcpConfig, TcpTransport, TransportError};
+use mainstem_protocol::ApiKey;
+
+use super::Error;
+
+/// Where the broker is.
+#[derive(Debug, clap::Args)]
+pub(super) struct RemoteArgs {
+    /// A broker to begin with; several with commas between
+    #[arg(short, long, value_name = "HOST:PORT", env = "MAINSTEM_BOOTSTRAP_SERVER")]
+    #[arg(default_value = "127.0.0.1:9092")]
+    bootstrap_server: String,
+}
+
+impl RemoteArgs {
+    /// A way to the broker, tried once: a command fails at once when nobody is there, where a client would go on trying.
+    pub(super) async fn connect(&self) -> Result<TcpTransport, Error> {
+        let transport = TcpTransport::new(TcpConfig::bootstrap(&self.bootstrap_server));
+        match transport.versions(Node::Any, ApiKey::Metadata).await {
+            Ok(_) => Ok(transport),
+            Err(error) => Err(self.unreachable(&error)),
+        }
+    }
+
+    fn unreachable(&self, error: &TransportError) -> Error {
+        let server = &self.bootstrap_server;
+        match error {
+            TransportError::Connect { .. } => Error::new(error).advise(format!(
+                "is a broker running there? start one with `mainstem serve`, or name another with -b instead of {server}"
+            )),
+            TransportError::UnknownNode(_) => {
+                Error::usage("there is no broker to begin with").advise("name one with -b HOST:PORT")
+            }
+            _ => Error::new(error).advise(format!("is that a Kafka broker at {server}? name another with -b")),
+        }
+    }
+}
+
+/// Runs a command's future on this thread, until it ends or Ctrl-C ends the process.
+pub(super) fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(Error::new)?.block_on(future)
+}
