@@ -6,11 +6,13 @@
 //! - [`compression`]: gzip, snappy, lz4, zstd, with a bound on what may come out.
 //! - [`validate`]: what a broker checks in a producer's batch.
 //! - [`builder`]: puts a batch together; [`control`]: the batches that end transactions.
+//! - [`filter`]: takes records out of a batch, as compaction does.
 
 pub mod batch;
 pub mod builder;
 pub mod compression;
 pub mod control;
+pub mod filter;
 pub mod header;
 pub mod record;
 pub mod validate;
@@ -26,6 +28,7 @@ pub use builder::{BatchBuilder, NewRecord, ProducerStamp};
 pub use compression::{Compressor, DecompressError, Decompressor};
 pub use control::{ControlType, EndTxnMarker};
 pub use crc::{crc32c, crc32c_combine};
+pub use filter::{Filter, FilterError, Filtered, header_alone};
 pub use header::{BatchHeader, HeaderError};
 pub use range::{Records, RecordsRange};
 pub use record::{Headers, HeadersRef, Record, RecordError, RecordRef};
