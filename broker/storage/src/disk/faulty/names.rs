@@ -39,6 +39,17 @@ pub(super) struct Tree {
     next: NodeId,
 }
 
+impl Node {
+    fn survivor(&self, survival: Survival, chance: &mut Chance) -> Self {
+        match self {
+            Self::File(inode) => Self::File(Box::new(inode.survivor(survival, chance))),
+            Self::Folder(Folder { names_medium, .. }) => {
+                Self::Folder(Folder { names: names_medium.clone(), names_medium: names_medium.clone() })
+            }
+        }
+    }
+}
+
 impl Tree {
     pub(super) fn new() -> Self {
         Self {
@@ -156,30 +167,22 @@ impl Tree {
         let wanted = self.pending.iter().map(|_| survival.happens(chance)).collect();
         tree.settle(wanted);
         tree.pending.clear();
-        let mut reachable = BTreeMap::new();
-        tree.collect(ROOT, survival, chance, &mut reachable);
-        Self { nodes: reachable, pending: Vec::new(), next: self.next }
+        let reachable = tree.reachable();
+        let nodes = tree.nodes.iter().filter(|(id, _)| reachable.contains(id));
+        // In the order in which they were created: names may come from elsewhere than the seed.
+        let nodes = nodes.map(|(id, node)| (*id, node.survivor(survival, chance))).collect();
+        Self { nodes, pending: Vec::new(), next: self.next }
     }
 
-    fn collect(
-        &self,
-        id: NodeId,
-        survival: Survival,
-        chance: &mut Chance,
-        into: &mut BTreeMap<NodeId, Node>,
-    ) {
-        let survivor = match self.nodes.get(&id) {
-            Some(Node::File(inode)) => Node::File(Box::new(inode.survivor(survival, chance))),
-            Some(Node::Folder(folder)) => {
-                let names = folder.names_medium.clone();
-                for child in names.values() {
-                    self.collect(*child, survival, chance, into);
-                }
-                Node::Folder(Folder { names: names.clone(), names_medium: names })
-            }
-            None => return,
-        };
-        into.insert(id, survivor);
+    /// The nodes that the medium has names for.
+    fn reachable(&self) -> BTreeSet<NodeId> {
+        let mut found = BTreeSet::new();
+        let mut open = vec![ROOT];
+        while let Some(id) = open.pop() {
+            found.insert(id);
+            open.extend(self.folder(id).into_iter().flat_map(|folder| folder.names_medium.values().copied()));
+        }
+        found
     }
 
     pub(super) fn allocated(&self) -> u64 {
