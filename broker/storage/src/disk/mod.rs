@@ -17,6 +17,7 @@ mod map;
 mod memory;
 mod real;
 pub mod whole;
+mod window;
 
 use std::{
     fmt, io,
@@ -137,6 +138,19 @@ pub trait DiskFile: Send + Sync + fmt::Debug {
     /// # Errors
     /// `StorageFull` where there is no space.
     fn write_at(&self, buffers: &[IoSlice<'_>], position: u64) -> io::Result<()>;
+
+    /// As [`DiskFile::write_at`], but through a mapping where the disk has such a thing. The file must have space
+    /// already: it does not grow.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` where the file is too short; what the disk says.
+    fn write_mapped(&self, buffers: &[IoSlice<'_>], position: u64) -> io::Result<()> {
+        let bytes: u64 = buffers.iter().map(|buffer| buffer.len() as u64).sum();
+        if self.len()? < position + bytes {
+            return Err(short(self.path()));
+        }
+        self.write_at(buffers, position)
+    }
 
     /// Makes the file's bytes and length durable, though not its name.
     ///
@@ -282,4 +296,4 @@ fn not_found(path: &Path) -> io::Error {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

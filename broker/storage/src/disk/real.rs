@@ -9,7 +9,7 @@ use std::{
         unix::fs::FileExt,
     },
     path::{Path, PathBuf},
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use bytes::Bytes;
@@ -18,7 +18,7 @@ use rustix::{
     io::{Errno, ReadWriteFlags},
 };
 
-use super::{Disk, DiskFile, DiskLock, Entry, LockError, Open, Space, direct, map, short};
+use super::{Disk, DiskFile, DiskLock, Entry, LockError, Open, Space, direct, map, short, window::Window};
 
 /// Buffers that one `pwritev` takes (`IOV_MAX`).
 const SLICES_MAX: usize = 1024;
@@ -56,7 +56,7 @@ impl Disk for RealDisk {
         // What the kernel reads ahead by itself would be in the cache, and so be trusted, without anybody having
         // looked at its checksums; whoever reads much asks for it by `will_need`.
         rustix::fs::fadvise(&file, 0, None, Advice::Random)?;
-        Ok(Arc::new(RealFile { file, path, direct: OnceLock::new() }))
+        Ok(Arc::new(RealFile { file, path, direct: OnceLock::new(), window: Mutex::default() }))
     }
 
     fn rename(&self, source: &Path, target: &Path) -> io::Result<()> {
@@ -142,6 +142,8 @@ struct RealFile {
     path: PathBuf,
     /// A second descriptor with `O_DIRECT`, opened at its first use; `None` where the file system has no such thing.
     direct: OnceLock<Option<rustix::fd::OwnedFd>>,
+    /// Where it is written through a mapping.
+    window: Mutex<Window>,
 }
 
 impl DiskFile for RealFile {
@@ -212,6 +214,11 @@ impl DiskFile for RealFile {
             }
         }
         Ok(())
+    }
+
+    fn write_mapped(&self, buffers: &[IoSlice<'_>], position: u64) -> io::Result<()> {
+        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        window.write(&self.file, &self.path, buffers, position).map_err(|error| named(&error, &self.path))
     }
 
     fn sync_data(&self) -> io::Result<()> {

@@ -17,11 +17,15 @@ fn on_every_disk(check: impl Fn(&dyn Disk)) {
 }
 
 /// A folder of the machine that goes when the test ends.
-struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 #[expect(clippy::disallowed_methods, reason = "the folder of a test")]
 impl Folder {
-    fn new() -> Self {
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn new() -> Self {
         use std::sync::atomic::{AtomicU32, Ordering};
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("mainstem-disk-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -93,6 +97,28 @@ fn vectored_write_is_read_back_by_every_kind_of_read() {
         }
         assert_eq!(file.map(4090..5001).unwrap(), expected[4090..5001]);
         assert_eq!(file.map(0..1_000_000).unwrap_err().kind(), ErrorKind::UnexpectedEof);
+    });
+}
+
+#[test]
+fn mapped_write_is_seen_by_every_kind_of_read_and_needs_space() {
+    on_every_disk(|disk| {
+        let file = file(disk, "a");
+        file.allocate(0..3_000_000).unwrap();
+        let expected: Vec<u8> = (0..2_500_000_u32).map(|at| (at % 251) as u8).collect();
+        for chunk in [0..10, 10..4096, 4096..5000, 5000..2_400_000, 2_400_000..2_500_000] {
+            let (start, middle) = (chunk.start, usize::midpoint(chunk.start, chunk.end));
+            let slices = [IoSlice::new(&expected[start..middle]), IoSlice::new(&expected[middle..chunk.end])];
+            file.write_mapped(&slices, start as u64).unwrap();
+        }
+        assert!(read(&*file, 2_500_000, 0) == expected);
+        let mut direct = vec![0; 2_500_000];
+        file.sync_data().unwrap();
+        assert_eq!(file.read_direct(&mut direct, 0).unwrap(), direct.len());
+        assert!(direct == expected);
+        assert_eq!(file.len().unwrap(), 3_000_000);
+        let behind = file.write_mapped(&[IoSlice::new(b"ab")], 2_999_999).unwrap_err();
+        assert_eq!(behind.kind(), ErrorKind::UnexpectedEof);
     });
 }
 

@@ -3,7 +3,7 @@
 //! # Layout
 //!
 //! - [`Segment`] (`log`): appends, allocation, seals, syncs.
-//! - `append`: how bytes get into the file: [`Append`], and its implementation by `pwritev`.
+//! - `append`: how bytes get into the file: [`Append`], and its implementations.
 //! - `read`: offset to position to a [`FileRange`]; `time`: timestamp to offset.
 //! - `walk`: from batch to batch by their headers alone.
 //! - [`index`]: the sparse indexes, in memory at the end and guarded in files before it.
@@ -26,7 +26,7 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
-pub use append::{Append, WriteAppend};
+pub use append::{Append, MapAppend, WriteAppend};
 pub use damage::{Damage, ReadError};
 pub use files::{SegmentFiles, file_name, parse_file_name};
 pub use log::{Origin, Segment};

@@ -39,6 +39,23 @@ fn files(disk: &(impl Disk + Clone + 'static)) -> Arc<SegmentFiles> {
     SegmentFiles::new(Arc::new(disk.clone()))
 }
 
+/// Every way to append, on every disk.
+fn every_way(check: impl Fn(&Arc<SegmentFiles>)) {
+    let folder = crate::disk::tests::Folder::new();
+    let ways: [fn() -> Box<dyn Append>; 2] = [|| Box::new(WriteAppend), || Box::new(MapAppend)];
+    for append in ways {
+        let disks: [Arc<dyn Disk>; 3] = [
+            Arc::new(MemoryDisk::new()),
+            Arc::new(FaultyDisk::new(1)),
+            Arc::new(crate::disk::RealDisk::new(folder.path())),
+        ];
+        for disk in disks {
+            disk.create_dir_all(Path::new(FOLDER)).unwrap();
+            check(&SegmentFiles::with_append(disk, append()));
+        }
+    }
+}
+
 fn open(files: &Arc<SegmentFiles>, interval: u64, origin: Origin) -> Segment {
     Segment::open(files, &Path::new(FOLDER).into(), BASE, interval, origin).unwrap()
 }
@@ -217,6 +234,25 @@ fn read_ends_where_readers_may_not_see_further() {
     let read = |offset| segment.read(Offset(offset), Limit { end, ..WHOLE }, Wait::Yes).unwrap();
     assert_eq!(read(1003).unwrap().bytes().unwrap(), bytes_of(&batches[3..7]));
     assert!(read(1007).is_none());
+}
+
+#[test]
+fn every_way_to_append_yields_the_same_bytes() {
+    every_way(|files| {
+        let batches: Vec<_> = (0..200).map(|i| batch(BASE.plus(i), &[i], (i * 37 % 4000) as usize)).collect();
+        let segment = open(files, 1000, Origin::New);
+        for chunk in batches.chunks(7) {
+            segment.append(chunk).unwrap();
+        }
+        segment.sync().unwrap();
+        segment.seal().unwrap();
+        let restarted = open(files, 1000, known(&segment));
+        for segment in [&segment, &restarted] {
+            let range = segment.read(Offset(1050), WHOLE, Wait::Yes).unwrap().unwrap();
+            assert!(range.bytes().unwrap() == bytes_of(&batches[50..]));
+        }
+        restarted.remove().unwrap();
+    });
 }
 
 #[test]
