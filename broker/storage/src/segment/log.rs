@@ -206,9 +206,23 @@ impl Segment {
         if space.is_cut_due {
             self.check_len()?;
             file.set_len(self.end())?;
+            self.drop_stale_index()?;
             space.is_cut_due = false;
         }
         Ok(())
+    }
+
+    /// An index that speaks of bytes behind the end speaks of batches that never were, and would seem to speak of
+    /// those that come there now. It goes for good with the next sync of the folder, and so before any checkpoint
+    /// that knows them.
+    fn drop_stale_index(&self) -> io::Result<()> {
+        let paths = [self.path(INDEX), self.path(TIME_INDEX)];
+        if paths.iter().all(|path| index::covers_at_most(&*self.files.disk, path, self.end())) {
+            return Ok(());
+        }
+        self.files.indexes.remove(self.key);
+        self.state().is_named = false;
+        paths.iter().try_for_each(|path| self.files.remove(path))
     }
 
     /// Writes batches behind the end, in one call, and indexes them. They have their offsets; space was reserved.
@@ -356,17 +370,6 @@ impl Segment {
     ) -> io::Result<Sealed> {
         let before = self.sealed_index(start, super::Wait::Yes).map_err(io::Error::other)?;
         Ok(before.with(offsets, times, covered))
-    }
-
-    /// Takes back everything from `position` on, which begins with `offset`: nobody was shown it.
-    pub fn truncate(&self, position: u64, offset: Offset) {
-        let mut state = self.state();
-        state.written = None;
-        let mut live = self.live_mut();
-        live.truncate(position, offset);
-        live.end = position;
-        self.end.store(position, Ordering::Release);
-        self.files.indexes.remove(self.key);
     }
 
     /// Removes the files, those that are gone already too. Whoever reads them goes on; the folder is not synced.

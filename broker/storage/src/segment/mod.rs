@@ -11,7 +11,7 @@
 //! - `damage`: what was found broken, and is not served again.
 //!
 //! A segment knows its written end, not what readers may see: whoever reads says where to stop. Bytes below the
-//! end never change; [`Segment::truncate`] takes back only what nobody was shown.
+//! end never change and are never taken back: a segment gets only what is committed (durability 1).
 
 mod append;
 mod damage;

@@ -81,7 +81,8 @@ fn at<E: Entry>(entries: &[u8], number: usize) -> E {
     E::read(&entries[number * E::BYTES..(number + 1) * E::BYTES])
 }
 
-fn field<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+/// Some bytes of a structure that is long enough.
+pub(super) fn field<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     let mut field = [0; N];
     field.copy_from_slice(&bytes[at..at + N]);
     field

@@ -22,7 +22,7 @@ use std::{
 use crc32fast::Hasher;
 use mainstem_protocol::Timestamp;
 
-use super::entry::{Entry, OffsetEntry, TimeEntry, count_before, floor};
+use super::entry::{Entry, OffsetEntry, TimeEntry, count_before, field, floor};
 use crate::disk::{Disk, DiskFile, Open};
 
 const TRAILER_BYTES: usize = 40;
@@ -99,6 +99,20 @@ impl Sealed {
         let offsets = [&self.offsets[..], &encoded(offsets)].concat();
         let times = [&self.times[..], &encoded(times)].concat();
         Self { offsets, times, covered }
+    }
+}
+
+/// Whether the file at `path` says that it speaks of nothing behind `end`, or is not there.
+pub(in crate::segment) fn covers_at_most(disk: &dyn Disk, path: &Path, end: u64) -> bool {
+    let covered = disk.open(path, Open::Read).and_then(|file| {
+        let mut trailer = [0; TRAILER_BYTES];
+        let start = file.len()?.checked_sub(TRAILER_BYTES as u64).ok_or(io::ErrorKind::UnexpectedEof)?;
+        file.read_exact_at(&mut trailer, start)?;
+        Ok(u64::from_le_bytes(field(&trailer, 16)))
+    });
+    match covered {
+        Ok(covered) => covered <= end,
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
 }
 
@@ -213,8 +227,7 @@ fn read<E: Entry>(disk: &dyn Disk, path: &Path) -> io::Result<Option<Read>> {
 
 fn checked<E: Entry>(mut bytes: Vec<u8>) -> Option<Read> {
     let found = bytes.split_off(bytes.len().checked_sub(TRAILER_BYTES)?);
-    let number = |at: usize| found.get(at..at + 8)?.try_into().ok();
-    let (end, largest) = (u64::from_le_bytes(number(16)?), i64::from_le_bytes(number(24)?));
+    let (end, largest) = (u64::from_le_bytes(field(&found, 16)), i64::from_le_bytes(field(&found, 24)));
     let covered = Covered { end, largest: Timestamp(largest) };
     let mut hasher = Hasher::new();
     hasher.update(&bytes);

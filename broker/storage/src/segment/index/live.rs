@@ -88,17 +88,6 @@ impl Live {
         count.checked_sub(1).and_then(|last| self.times.get(last)).copied()
     }
 
-    /// Everything from `position` on, which begins with this offset, never was. The largest timestamp stays: it is
-    /// only a bound.
-    pub(in crate::segment) fn truncate(&mut self, position: u64, offset: Offset) {
-        self.offsets.retain(|entry| (entry.position as u64) < position);
-        let relative = relative(self.base_offset, offset).unwrap_or(i32::MAX);
-        self.times.retain(|entry| entry.relative_offset < relative);
-        self.unsaid = self.unsaid.filter(|entry| entry.relative_offset < relative);
-        self.start = self.start.min(position);
-        self.due = self.due.min(position);
-    }
-
     /// So many entries are in the files now, and with them all batches before `start`.
     pub(in crate::segment) fn moved(&mut self, offsets: usize, times: usize, start: u64) {
         // What stays is mostly nothing, and then no memory is kept.

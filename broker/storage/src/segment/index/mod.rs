@@ -9,5 +9,5 @@ mod live;
 
 pub use entry::{OffsetEntry, TimeEntry};
 pub use file::Sealed;
-pub(super) use file::{Covered, Written, rewrite};
+pub(super) use file::{Covered, Written, covers_at_most, rewrite};
 pub(super) use live::{Batch, Key, Live};
