@@ -16,3 +16,9 @@ pub const RETRY_BACKOFF_MAX: Duration = Duration::from_secs(1);
 
 /// Builders of batches that a producer keeps to use again.
 pub(crate) const SPARE_BUILDERS_MAX: usize = 64;
+
+/// Bytes that one compressed batch may yield.
+pub const DECOMPRESSED_BYTES_MAX: usize = mainstem_protocol::caps::DECOMPRESSED_BYTES_MAX;
+
+/// Events of a group that wait for a poll.
+pub(crate) const GROUP_EVENTS_MAX: usize = 4;

@@ -4,6 +4,7 @@
 //!
 //! - [`transport`]: the seam, [`Transport`], and its form over TCP; a broker in the same process brings its own.
 //! - [`Cluster`]: metadata, leaders, coordinators, and requests in the right version.
+//! - [`consumer`]: reads records, of chosen partitions or as a member of a group.
 //! - [`admin`]: creates, lists, describes and deletes topics.
 //! - [`producer`]: writes records, in batches, each of them once and in order.
 //! - [`offsets`]: first and last offsets, and those at a time.
@@ -17,6 +18,7 @@ mod backoff;
 pub mod caps;
 pub mod clock;
 pub mod cluster;
+pub mod consumer;
 pub mod offsets;
 pub mod producer;
 mod task;
@@ -27,6 +29,7 @@ pub mod transport;
 
 pub use admin::{Admin, AdminConfig, NewTopic};
 pub use cluster::Cluster;
+pub use consumer::{Consumer, ConsumerConfig};
 pub use offsets::OffsetSpec;
 pub use producer::{Producer, ProducerConfig, ProducerRecord};
 pub use topic_partition::TopicPartition;

@@ -1,0 +1,98 @@
+//! What may be set of a consumer. The names in parentheses are Kafka's.
+
+use std::time::Duration;
+
+use mainstem_protocol::{Text, Timestamp};
+
+/// Where to begin in a partition for which nothing was committed, or where what was committed is gone
+/// (`auto.offset.reset`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OffsetReset {
+    /// At the first record that there still is.
+    Earliest,
+    /// Behind the last record.
+    #[default]
+    Latest,
+    /// At the first record that is not older than this; behind the last one where all are.
+    Timestamp(Timestamp),
+    /// Nowhere: [`super::Consumer::poll`] fails.
+    Fail,
+}
+
+/// The settings of a consumer.
+#[derive(Clone, Debug)]
+pub struct ConsumerConfig {
+    /// The group whose member this is, or in whose name offsets are committed (`group.id`).
+    pub group_id: Option<Text>,
+    /// Where to begin (`auto.offset.reset`).
+    pub offset_reset: OffsetReset,
+    /// How often positions are committed by [`super::Consumer::poll`] itself (`auto.commit.interval.ms`); never,
+    /// where there is none.
+    pub auto_commit_interval: Option<Duration>,
+    /// How long a broker may wait for records (`fetch.max.wait.ms`).
+    pub fetch_wait: Duration,
+    /// Bytes for which a broker waits (`fetch.min.bytes`).
+    pub fetch_bytes_min: usize,
+    /// Bytes of one answer (`fetch.max.bytes`); one batch may be larger.
+    pub fetch_bytes_max: usize,
+    /// Bytes of one answer for each partition (`max.partition.fetch.bytes`); one batch may be larger.
+    pub partition_bytes_max: usize,
+    /// Records after which one poll takes no further batch (`max.poll.records`).
+    pub poll_records: usize,
+    /// How long the group waits for a heartbeat before it goes on without the member (`session.timeout.ms`).
+    pub session_timeout: Duration,
+    /// How often the member says that it lives (`heartbeat.interval.ms`).
+    pub heartbeat_interval: Duration,
+    /// How long the time between two polls may be before the member leaves, and how long the group waits for it to
+    /// join again (`max.poll.interval.ms`).
+    pub poll_interval_max: Duration,
+    /// How often the group's leader looks for new partitions (`metadata.max.age.ms`).
+    pub metadata_age_max: Duration,
+    /// How long one answer may take (`request.timeout.ms`).
+    pub request_timeout: Duration,
+    /// How long commits, positions and the like are tried again (`default.api.timeout.ms`).
+    pub timeout: Duration,
+    /// Whether a broker that may create topics creates those that are subscribed to
+    /// (`allow.auto.create.topics`).
+    pub creates_topics: bool,
+}
+
+impl Default for ConsumerConfig {
+    fn default() -> Self {
+        Self {
+            group_id: None,
+            offset_reset: OffsetReset::Latest,
+            auto_commit_interval: None,
+            fetch_wait: Duration::from_millis(500),
+            fetch_bytes_min: 1,
+            fetch_bytes_max: 50 * 1024 * 1024,
+            partition_bytes_max: 1024 * 1024,
+            poll_records: 500,
+            session_timeout: Duration::from_secs(45),
+            heartbeat_interval: Duration::from_secs(3),
+            poll_interval_max: Duration::from_secs(300),
+            metadata_age_max: Duration::from_secs(300),
+            request_timeout: Duration::from_secs(30),
+            timeout: Duration::from_secs(60),
+            creates_topics: true,
+        }
+    }
+}
+
+impl ConsumerConfig {
+    /// The defaults, for a member of a group.
+    #[must_use]
+    pub fn group(id: impl Into<Text>) -> Self {
+        Self { group_id: Some(id.into()), ..Self::default() }
+    }
+}
+
+/// Milliseconds, as the wire has them.
+pub(super) fn millis(duration: Duration) -> i32 {
+    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
+}
+
+/// Bytes, as the wire has them.
+pub(super) fn bytes(count: usize) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}

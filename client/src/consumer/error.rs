@@ -1,0 +1,239 @@
+//! Why there are no records, and why offsets were not committed.
+
+use mainstem_protocol::{
+    ErrorCode, Offset, Text,
+    records::{HeaderError, OpenError, RecordError},
+};
+
+use crate::{
+    TopicPartition,
+    cluster::{CoordinatorError, MetadataError},
+    offsets::ListOffsetsError,
+    transport::TransportError,
+};
+
+/// Why a poll has failed. What is retriable was tried again before; another poll may succeed all the same.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ConsumeError {
+    /// The group does not have this member.
+    #[error(transparent)]
+    Group(#[from] GroupError),
+    /// The committed offsets are not known.
+    #[error(transparent)]
+    Committed(#[from] CommittedError),
+    /// The first or last offset is not known.
+    #[error(transparent)]
+    Offsets(#[from] ListOffsetsError),
+    /// There is no offset to begin at, and the settings say not to choose one.
+    #[error("{partition} has no offset to begin at")]
+    NoOffset {
+        /// The partition.
+        partition: TopicPartition,
+    },
+    /// The offset is not there, or not there any more, and the settings say not to choose another.
+    #[error("{partition} has no offset {offset}")]
+    OutOfRange {
+        /// The partition.
+        partition: TopicPartition,
+        /// The offset that was asked for.
+        offset: Offset,
+    },
+    /// The broker refused to hand out records.
+    #[error("{partition} cannot be read: {code}")]
+    Refused {
+        /// The partition.
+        partition: TopicPartition,
+        /// What the broker says.
+        code: ErrorCode,
+    },
+    /// What the broker handed out is damaged. The position stays before it; a seek goes past it.
+    #[error("{partition} is damaged behind offset {offset}: {damage}")]
+    Damaged {
+        /// The partition.
+        partition: TopicPartition,
+        /// The position.
+        offset: Offset,
+        /// What is wrong.
+        damage: Damage,
+    },
+}
+
+/// What may be wrong with a batch.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Damage {
+    /// It is none.
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+    /// Its checksum is not that of its bytes.
+    #[error("the checksum of the batch is wrong")]
+    Checksum,
+    /// It cannot be decompressed.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// Its records are none.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
+
+impl ConsumeError {
+    /// Whether polling again, without doing anything about it, may help.
+    #[must_use]
+    pub const fn is_retriable(&self) -> bool {
+        match self {
+            Self::Group(error) => error.is_retriable(),
+            Self::Committed(error) => error.is_retriable(),
+            Self::Offsets(error) => error.is_retriable(),
+            Self::Refused { code, .. } => code.is_retriable(),
+            Self::NoOffset { .. } | Self::OutOfRange { .. } | Self::Damaged { .. } => false,
+        }
+    }
+}
+
+/// Why a consumer is no member of its group.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum GroupError {
+    /// The consumer has no group.
+    #[error("the consumer has no group to be a member of")]
+    NoGroup,
+    /// The group's coordinator is not known.
+    #[error(transparent)]
+    Coordinator(#[from] CoordinatorError),
+    /// The coordinator could not be asked.
+    #[error("coordinator of group {group} does not answer: {source}")]
+    Transport {
+        /// The group.
+        group: Text,
+        /// What went wrong.
+        source: TransportError,
+    },
+    /// The coordinator refused.
+    #[error("group {group} does not take the member: {code}")]
+    Refused {
+        /// The group.
+        group: Text,
+        /// What the broker says.
+        code: ErrorCode,
+    },
+    /// The topics' partitions are not known, so the leader cannot share them out.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// What other members or the coordinator sent is no subscription or assignment.
+    #[error("group {group} was sent something unreadable: {reason}")]
+    Unreadable {
+        /// The group.
+        group: Text,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl GroupError {
+    /// Whether joining later may help.
+    #[must_use]
+    pub const fn is_retriable(&self) -> bool {
+        match self {
+            Self::Coordinator(error) => error.is_retriable(),
+            Self::Transport { source, .. } => source.is_retriable(),
+            Self::Refused { code, .. } => {
+                code.is_retriable()
+                    || matches!(
+                        *code,
+                        ErrorCode::REBALANCE_IN_PROGRESS
+                            | ErrorCode::UNKNOWN_MEMBER_ID
+                            | ErrorCode::ILLEGAL_GENERATION
+                            | ErrorCode::MEMBER_ID_REQUIRED
+                    )
+            }
+            Self::Metadata(error) => error.is_retriable(),
+            Self::NoGroup | Self::Unreadable { .. } => false,
+        }
+    }
+}
+
+/// Why offsets were not committed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum CommitError {
+    /// The consumer has no group.
+    #[error("the consumer has no group to commit offsets for")]
+    NoGroup,
+    /// The group has moved on without this member: its partitions belong to others now, or will soon.
+    #[error("group {group} has moved on without this member: {code}")]
+    NotMember {
+        /// The group.
+        group: Text,
+        /// What the broker says.
+        code: ErrorCode,
+    },
+    /// The group's coordinator is not known.
+    #[error(transparent)]
+    Coordinator(#[from] CoordinatorError),
+    /// The coordinator could not be asked. The offsets may be committed or not.
+    #[error("offsets of group {group} may not be committed: {source}")]
+    Transport {
+        /// The group.
+        group: Text,
+        /// What went wrong.
+        source: TransportError,
+    },
+    /// The coordinator refused.
+    #[error("offset of {partition} is not committed: {code}")]
+    Refused {
+        /// The partition.
+        partition: TopicPartition,
+        /// What the broker says.
+        code: ErrorCode,
+    },
+}
+
+impl CommitError {
+    /// Whether committing again may help.
+    #[must_use]
+    pub const fn is_retriable(&self) -> bool {
+        match self {
+            Self::NoGroup | Self::NotMember { .. } => false,
+            Self::Coordinator(error) => error.is_retriable(),
+            Self::Transport { source, .. } => source.is_retriable(),
+            Self::Refused { code, .. } => code.is_retriable(),
+        }
+    }
+}
+
+/// Why committed offsets are not known.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum CommittedError {
+    /// The consumer has no group.
+    #[error("the consumer has no group whose offsets could be looked up")]
+    NoGroup,
+    /// The group's coordinator is not known.
+    #[error(transparent)]
+    Coordinator(#[from] CoordinatorError),
+    /// The coordinator could not be asked.
+    #[error("offsets of group {group} are not known: {source}")]
+    Transport {
+        /// The group.
+        group: Text,
+        /// What went wrong.
+        source: TransportError,
+    },
+    /// The coordinator refused.
+    #[error("offsets of group {group} are not known: {code}")]
+    Refused {
+        /// The group.
+        group: Text,
+        /// What the broker says.
+        code: ErrorCode,
+    },
+}
+
+impl CommittedError {
+    /// Whether asking later may help.
+    #[must_use]
+    pub const fn is_retriable(&self) -> bool {
+        match self {
+            Self::NoGroup => false,
+            Self::Coordinator(error) => error.is_retriable(),
+            Self::Transport { source, .. } => source.is_retriable(),
+            Self::Refused { code, .. } => code.is_retriable(),
+        }
+    }
+}

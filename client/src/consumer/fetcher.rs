@@ -1,0 +1,269 @@
+//! Asks leaders for records, ahead of whoever wants them: one request at each broker at a time.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::Arc,
+};
+
+use mainstem_protocol::{
+    BrokerId, ErrorCode, Offset, PartitionId, Text,
+    messages::{
+        FetchRequest, FetchResponse,
+        fetch::{FetchPartition, FetchTopic, PartitionData},
+    },
+};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep_until},
+};
+use tracing::debug;
+
+use super::{
+    ConsumeError, ConsumerConfig, OffsetReset,
+    config::{bytes, millis},
+    position::{Place, Positions},
+    records::Fetched,
+};
+use crate::{
+    TopicPartition,
+    backoff::Backoff,
+    caps,
+    cluster::{Cluster, is_stale_metadata},
+    offsets::OffsetSpec,
+    transport::{Lane, Node, TransportError},
+};
+
+/// What a request asked for: partition, round, offset.
+type Asked = Vec<(TopicPartition, u64, Offset)>;
+
+/// An answer.
+struct Landed {
+    node: BrokerId,
+    asked: Asked,
+    answer: Result<FetchResponse, TransportError>,
+}
+
+/// The requests under way and the answers that nobody has taken yet.
+pub(super) struct Fetcher {
+    config: Arc<ConsumerConfig>,
+    cluster: Arc<Cluster>,
+    under_way: JoinSet<Landed>,
+    busy: HashSet<BrokerId>,
+    pub(super) ready: VecDeque<Fetched>,
+    backoff: Backoff,
+    not_before: Instant,
+}
+
+impl Fetcher {
+    pub(super) fn new(config: Arc<ConsumerConfig>, cluster: Arc<Cluster>) -> Self {
+        Self {
+            config,
+            cluster,
+            under_way: JoinSet::new(),
+            busy: HashSet::new(),
+            ready: VecDeque::new(),
+            backoff: Backoff::new(caps::RETRY_BACKOFF, caps::RETRY_BACKOFF_MAX),
+            not_before: Instant::now(),
+        }
+    }
+
+    /// Sends requests to all leaders that have none, for all partitions of which nothing is on its way.
+    pub(super) fn send(&mut self, positions: &mut Positions) {
+        if Instant::now() < self.not_before {
+            return;
+        }
+        let mut by_leader: HashMap<BrokerId, Asked> = HashMap::new();
+        for (partition, offset, round) in positions.idle() {
+            if let Some(leader) = self.cluster.leader(partition).filter(|leader| !self.busy.contains(leader))
+            {
+                by_leader.entry(leader).or_default().push((partition.clone(), round, offset));
+            }
+        }
+        for (node, asked) in by_leader {
+            for (partition, round, _) in &asked {
+                positions.current(partition, *round).into_iter().for_each(|position| position.busy = true);
+            }
+            self.launch(node, asked);
+        }
+    }
+
+    /// The topics of idle partitions whose leader is not known.
+    pub(super) fn leaderless(&self, positions: &Positions) -> Vec<Text> {
+        let idle = positions.idle().map(|(partition, ..)| partition);
+        let leaderless = idle.filter(|partition| self.cluster.leader(partition).is_none());
+        let topics: HashSet<_> = leaderless.map(|partition| partition.topic.clone()).collect();
+        topics.into_iter().collect()
+    }
+
+    fn launch(&mut self, node: BrokerId, asked: Asked) {
+        self.busy.insert(node);
+        let request = request(&self.config, &asked);
+        let timeout = self.config.fetch_wait + self.config.request_timeout;
+        let cluster = Arc::clone(&self.cluster);
+        self.under_way.spawn(async move {
+            let answer = cluster.call(Node::Id(node), Lane::Fetch, request, timeout).await;
+            Landed { node, asked, answer }
+        });
+    }
+
+    /// Waits for the next answer, or until requests may be sent again after a failure; for ever where there is
+    /// nothing to wait for. May be given up at any time.
+    pub(super) async fn landed(&mut self, positions: &mut Positions) -> Result<(), ConsumeError> {
+        let paused = self.not_before > Instant::now();
+        tokio::select! {
+            Some(landed) = self.under_way.join_next() => match landed {
+                Ok(landed) => self.on_landed(landed, positions),
+                // Requests are never cancelled, and do not panic.
+                Err(_) => Ok(()),
+            },
+            () = sleep_until(self.not_before), if paused => Ok(()),
+            else => std::future::pending().await,
+        }
+    }
+
+    fn on_landed(&mut self, landed: Landed, positions: &mut Positions) -> Result<(), ConsumeError> {
+        let Landed { node, asked, answer } = landed;
+        self.busy.remove(&node);
+        let answer = match answer {
+            Ok(answer) if answer.error_code.is_none() => Ok(by_partition(answer)),
+            Ok(answer) => Err(answer.error_code.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        let mut answers = match answer {
+            Ok(answers) => answers,
+            Err(reason) => {
+                self.on_failure(&asked, &reason, positions);
+                return Ok(());
+            }
+        };
+        let mut first_error = Ok(());
+        for (partition, round, offset) in asked {
+            let Some(position) = positions.current(&partition, round) else { continue };
+            position.busy = false;
+            let Some(data) = answers.remove(&partition) else { continue };
+            position.high_watermark = data.high_watermark;
+            let taken = self.on_partition(partition, round, offset, data, positions);
+            first_error = first_error.and(taken);
+        }
+        first_error
+    }
+
+    fn on_partition(
+        &mut self,
+        partition: TopicPartition,
+        round: u64,
+        offset: Offset,
+        data: PartitionData,
+        positions: &mut Positions,
+    ) -> Result<(), ConsumeError> {
+        match data.error_code {
+            ErrorCode::NONE => {
+                self.backoff.reset();
+                self.keep(partition, round, data, positions);
+                Ok(())
+            }
+            ErrorCode::OFFSET_OUT_OF_RANGE => self.out_of_range(partition, offset, positions),
+            code if code.is_retriable() => {
+                if is_stale_metadata(code) {
+                    self.cluster.forget(&partition.topic);
+                }
+                debug!(%partition, %code, "no records for now");
+                self.wait();
+                Ok(())
+            }
+            code => Err(ConsumeError::Refused { partition, code }),
+        }
+    }
+
+    fn keep(
+        &mut self,
+        partition: TopicPartition,
+        round: u64,
+        data: PartitionData,
+        positions: &mut Positions,
+    ) {
+        let bytes = data.records.map(|records| records.bytes());
+        match bytes {
+            Some(Ok(bytes)) if !bytes.is_empty() => {
+                positions.current(&partition, round).into_iter().for_each(|position| position.busy = true);
+                self.ready.push_back(Fetched::new(partition, round, data.high_watermark, bytes));
+            }
+            Some(Err(error)) => {
+                debug!(%partition, %error, "no records for now");
+                self.wait();
+            }
+            _ => {}
+        }
+    }
+
+    /// The offset is gone, by retention or with the topic.
+    fn out_of_range(
+        &self,
+        partition: TopicPartition,
+        offset: Offset,
+        positions: &mut Positions,
+    ) -> Result<(), ConsumeError> {
+        let Some(spec) = reset_spec(self.config.offset_reset) else {
+            return Err(ConsumeError::OutOfRange { partition, offset });
+        };
+        debug!(%partition, %offset, "offset is out of range");
+        positions.put(partition, Place::Reset(spec));
+        Ok(())
+    }
+
+    fn on_failure(&mut self, asked: &Asked, reason: &str, positions: &mut Positions) {
+        debug!(reason, "fetch failed");
+        for (partition, round, _) in asked {
+            positions.current(partition, *round).into_iter().for_each(|position| position.busy = false);
+            self.cluster.forget(&partition.topic);
+        }
+        self.wait();
+    }
+
+    /// Sends nothing for a while.
+    pub(super) fn wait(&mut self) {
+        self.not_before = Instant::now() + self.backoff.next();
+    }
+}
+
+/// Where the settings say to begin.
+pub(super) const fn reset_spec(reset: OffsetReset) -> Option<OffsetSpec> {
+    match reset {
+        OffsetReset::Earliest => Some(OffsetSpec::Earliest),
+        OffsetReset::Latest => Some(OffsetSpec::Latest),
+        OffsetReset::Timestamp(timestamp) => Some(OffsetSpec::Timestamp(timestamp)),
+        OffsetReset::Fail => None,
+    }
+}
+
+fn request(config: &ConsumerConfig, asked: &Asked) -> FetchRequest {
+    let mut topics: HashMap<Text, Vec<FetchPartition>> = HashMap::new();
+    for (partition, _, offset) in asked {
+        topics.entry(partition.topic.clone()).or_default().push(FetchPartition {
+            partition: partition.partition,
+            fetch_offset: *offset,
+            partition_max_bytes: bytes(config.partition_bytes_max),
+            ..FetchPartition::default()
+        });
+    }
+    let topics = topics.into_iter();
+    FetchRequest {
+        max_wait_ms: millis(config.fetch_wait),
+        min_bytes: bytes(config.fetch_bytes_min),
+        max_bytes: bytes(config.fetch_bytes_max),
+        topics: topics
+            .map(|(topic, partitions)| FetchTopic { topic, partitions, ..FetchTopic::default() })
+            .collect(),
+        ..FetchRequest::default()
+    }
+}
+
+fn by_partition(answer: FetchResponse) -> HashMap<TopicPartition, PartitionData> {
+    let topics = answer.responses.into_iter();
+    let partitions = topics.flat_map(|topic| {
+        let name = topic.topic;
+        let named = move |partition: PartitionId| TopicPartition { topic: name.clone(), partition };
+        topic.partitions.into_iter().map(move |data| (named(data.partition_index), data))
+    });
+    partitions.collect()
+}

@@ -1,0 +1,376 @@
+//! The consumer against the fake broker.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use mainstem_protocol::{
+    ApiKey, ErrorCode, Offset, PartitionId, Text, Timestamp,
+    messages::{
+        FetchResponse,
+        fetch::{FetchableTopicResponse, PartitionData},
+    },
+    records::{Compression, Record, Records},
+};
+
+use super::{CommitError, ConsumeError, Consumer, ConsumerConfig, OffsetReset, PartitionRecords, Polled};
+use crate::{
+    OffsetSpec, TopicPartition,
+    producer::{Producer, ProducerConfig, ProducerRecord},
+    testing::{FakeBroker, Trouble},
+};
+
+const LONG: Duration = Duration::from_secs(30);
+
+fn broker(partitions: usize) -> FakeBroker {
+    let broker = FakeBroker::new();
+    broker.create_topic("t", partitions);
+    broker
+}
+
+/// Produces numbers, `batch` records to a batch, the number also being the timestamp.
+async fn produce(broker: &FakeBroker, partition: i32, numbers: std::ops::Range<i64>, batch: usize) {
+    let config = ProducerConfig { linger: LONG, compression: Compression::Lz4, ..ProducerConfig::default() };
+    let producer = Producer::new(broker, config);
+    for (index, number) in numbers.enumerate() {
+        let record = ProducerRecord::new("t").partition(partition).timestamp(Timestamp(number));
+        drop(producer.send(record.value(number.to_string())).await.unwrap());
+        if (index + 1) % batch == 0 {
+            producer.flush().await;
+        }
+    }
+    producer.close().await;
+}
+
+fn earliest() -> ConsumerConfig {
+    ConsumerConfig { offset_reset: OffsetReset::Earliest, ..ConsumerConfig::default() }
+}
+
+fn member() -> ConsumerConfig {
+    ConsumerConfig { group_id: Some(Text::from_static("g")), ..earliest() }
+}
+
+fn t(partition: i32) -> TopicPartition {
+    TopicPartition::new("t", partition)
+}
+
+fn reader(broker: &FakeBroker, config: ConsumerConfig) -> Consumer {
+    let mut consumer = Consumer::new(broker, config);
+    consumer.assign([t(0)]);
+    consumer
+}
+
+fn numbers(records: &[PartitionRecords]) -> Vec<i64> {
+    let number =
+        |record: &Record| std::str::from_utf8(record.value.as_ref().unwrap()).unwrap().parse().unwrap();
+    records.iter().flat_map(|batch| &batch.records).map(number).collect()
+}
+
+/// Polls until there are as many records, whatever else happens.
+async fn read(consumer: &mut Consumer, count: usize) -> Vec<i64> {
+    let mut all = Vec::new();
+    while all.len() < count {
+        match consumer.poll(LONG).await.unwrap() {
+            Polled::Records(records) => all.extend(numbers(&records)),
+            Polled::Nothing => panic!("only {all:?}"),
+            _ => {}
+        }
+    }
+    all
+}
+
+fn range(range: std::ops::Range<i64>) -> Vec<i64> {
+    range.collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_come_in_order_and_go_on_as_they_are_produced() {
+    let broker = broker(1);
+    produce(&broker, 0, 0..100, 7).await;
+    let mut consumer = reader(&broker, earliest());
+    assert_eq!(read(&mut consumer, 100).await, range(0..100));
+    assert_eq!(consumer.position(&t(0)), Some(Offset(100)));
+    assert!(matches!(consumer.poll(Duration::from_secs(1)).await, Ok(Polled::Nothing)));
+    produce(&broker, 0, 100..150, 7).await;
+    assert_eq!(read(&mut consumer, 50).await, range(100..150));
+}
+
+#[tokio::test(start_paused = true)]
+async fn poll_takes_no_further_batch_once_it_has_enough() {
+    let broker = broker(1);
+    produce(&broker, 0, 0..30, 10).await;
+    let mut consumer = reader(&broker, ConsumerConfig { poll_records: 11, ..earliest() });
+    let Polled::Records(first) = consumer.poll(LONG).await.unwrap() else { panic!("no records") };
+    assert_eq!(numbers(&first), range(0..20));
+    assert_eq!(first[0].next_offset, Offset(20));
+    assert_eq!(read(&mut consumer, 10).await, range(20..30));
+}
+
+#[tokio::test(start_paused = true)]
+async fn offsets_may_skip() {
+    let broker = broker(1);
+    produce(&broker, 0, 0..30, 10).await;
+    broker.compact_away("t", 0, 10);
+    let mut consumer = reader(&broker, earliest());
+    assert_eq!(read(&mut consumer, 20).await, [range(0..10), range(20..30)].concat());
+    consumer.seek(&t(0), Offset(15));
+    assert_eq!(read(&mut consumer, 10).await, range(20..30));
+}
+
+#[tokio::test(start_paused = true)]
+async fn reading_may_begin_within_a_batch() {
+    let broker = broker(1);
+    produce(&broker, 0, 0..30, 10).await;
+    let mut consumer = reader(&broker, earliest());
+    consumer.seek(&t(0), Offset(17));
+    assert_eq!(read(&mut consumer, 13).await, range(17..30));
+}
+
+#[tokio::test(start_paused = true)]
+async fn seek_makes_what_is_on_its_way_worthless() {
+    let broker = broker(1);
+    produce(&broker, 0, 0..30, 10).await;
+    let mut consumer = reader(&broker, ConsumerConfig { poll_records: 1, ..earliest() });
+    assert_eq!(read(&mut consumer, 10).await, range(0..10));
+    consumer.seek(&t(0), Offset(0));
+    assert_eq!(read(&mut consumer, 30).await, range(0..30));
+}
+
+#[tokio::test(start_paused = true)]
+async fn paused_partition_waits_and_loses_nothing() {
+    let broker = broker(1);
+    produce(&broker, 0, 0..20, 10).await;
+    let mut consumer = reader(&broker, ConsumerConfig { poll_records: 1, ..earliest() });
+    read(&mut consumer, 10).await;
+    consumer.pause(&t(0));
+    assert!(matches!(consumer.poll(LONG).await, Ok(Polled::Nothing)));
+    consumer.resume(&t(0));
+    assert_eq!(read(&mut consumer, 10).await, range(10..20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn reading_begins_where_the_settings_say() {
+    let broker = broker(1);
+    produce(&broker, 0, 0..30, 10).await;
+    for (offset_reset, expected) in [
+        (OffsetReset::Earliest, 0..31),
+        (OffsetReset::Latest, 30..31),
+        (OffsetReset::Timestamp(Timestamp(15)), 10..31),
+        (OffsetReset::Timestamp(Timestamp(1_000)), 30..31),
+    ] {
+        let mut consumer = reader(&broker, ConsumerConfig { offset_reset, ..ConsumerConfig::default() });
+        consumer.poll(Duration::ZERO).await.unwrap();
+        while consumer.position(&t(0)).is_none() {
+            consumer.poll(Duration::from_millis(1)).await.unwrap();
+        }
+        let start = expected.start;
+        assert!(consumer.position(&t(0)).unwrap().0 >= start, "{offset_reset:?}");
+    }
+    let mut consumer =
+        reader(&broker, ConsumerConfig { offset_reset: OffsetReset::Fail, ..ConsumerConfig::default() });
+    assert!(matches!(consumer.poll(LONG).await, Err(ConsumeError::NoOffset { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn offset_that_is_gone_is_replaced_as_the_settings_say() {
+    let broker = broker(1);
+    produce(&broker, 0, 0..30, 10).await;
+    broker.trim("t", 0, 20);
+    let mut consumer = reader(&broker, earliest());
+    consumer.seek(&t(0), Offset(5));
+    assert_eq!(read(&mut consumer, 10).await, range(20..30));
+    let mut strict = reader(&broker, ConsumerConfig { offset_reset: OffsetReset::Fail, ..earliest() });
+    strict.seek(&t(0), Offset(5));
+    assert!(matches!(strict.poll(LONG).await, Err(ConsumeError::OutOfRange { offset: Offset(5), .. })));
+}
+
+fn fetch_answer(error_code: ErrorCode, records: Bytes) -> Trouble {
+    let data = PartitionData {
+        partition_index: PartitionId(0),
+        error_code,
+        records: Some(Records::Bytes(records)),
+        ..PartitionData::default()
+    };
+    let topic = FetchableTopicResponse {
+        topic: Text::from_static("t"),
+        partitions: vec![data],
+        ..Default::default()
+    };
+    Trouble::Answer(FetchResponse { responses: vec![topic], ..FetchResponse::default() }.into())
+}
+
+#[tokio::test(start_paused = true)]
+async fn damaged_batch_is_reported_after_everything_before_it() {
+    let broker = broker(1);
+    produce(&broker, 0, 0..20, 10).await;
+    let batches = broker.batches("t", 0);
+    let mut damaged = BytesMut::from([batches[0].bytes().as_ref(), batches[1].bytes()].concat().as_slice());
+    *damaged.last_mut().unwrap() ^= 1;
+    broker.trouble(ApiKey::Fetch, fetch_answer(ErrorCode::NONE, damaged.freeze()));
+    let mut consumer = reader(&broker, earliest());
+    assert_eq!(read(&mut consumer, 10).await, range(0..10));
+    for _ in 0..2 {
+        let error = consumer.poll(LONG).await.unwrap_err();
+        assert!(matches!(error, ConsumeError::Damaged { offset: Offset(10), .. }), "{error}");
+    }
+    consumer.seek(&t(0), Offset(10));
+    assert_eq!(read(&mut consumer, 10).await, range(10..20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn lost_fetches_and_moved_leaders_are_tried_again() {
+    let broker = broker(1);
+    produce(&broker, 0, 0..20, 10).await;
+    broker.trouble(ApiKey::Fetch, Trouble::LostBefore);
+    broker.trouble(ApiKey::Fetch, fetch_answer(ErrorCode::NOT_LEADER_OR_FOLLOWER, Bytes::new()));
+    broker.trouble(ApiKey::Fetch, fetch_answer(ErrorCode::CORRUPT_MESSAGE, Bytes::new()));
+    assert_eq!(read(&mut reader(&broker, earliest()), 20).await, range(0..20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_partition_is_reported() {
+    let broker = broker(1);
+    broker.trouble(ApiKey::Fetch, fetch_answer(ErrorCode::TOPIC_AUTHORIZATION_FAILED, Bytes::new()));
+    let error = reader(&broker, earliest()).poll(LONG).await.unwrap_err();
+    assert!(matches!(error, ConsumeError::Refused { .. }) && !error.is_retriable());
+}
+
+#[tokio::test(start_paused = true)]
+async fn ends_and_beginnings_are_known() {
+    let broker = broker(1);
+    produce(&broker, 0, 0..30, 10).await;
+    broker.trim("t", 0, 10);
+    let consumer = reader(&broker, earliest());
+    assert_eq!(consumer.end_offsets(&[t(0)]).await.unwrap()[&t(0)], Offset(30));
+    assert_eq!(consumer.beginning_offsets(&[t(0)]).await.unwrap()[&t(0)], Offset(10));
+    let found = consumer.offsets(&[t(0)], OffsetSpec::Timestamp(Timestamp(15))).await.unwrap();
+    assert_eq!(found[&t(0)], Offset(10));
+    assert_eq!(consumer.partitions("t").await.unwrap(), [t(0)]);
+}
+
+async fn join(broker: &FakeBroker, config: ConsumerConfig) -> Consumer {
+    let mut consumer = Consumer::new(broker, config);
+    consumer.subscribe(["t"]).unwrap();
+    consumer
+}
+
+async fn assigned(consumer: &mut Consumer) -> Vec<TopicPartition> {
+    loop {
+        if let Polled::Assigned(partitions) = consumer.poll(LONG).await.unwrap() {
+            return partitions;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_member_gets_everything_and_goes_on_where_the_group_was() {
+    let broker = broker(2);
+    produce(&broker, 0, 0..20, 10).await;
+    let mut consumer = join(&broker, member()).await;
+    assert_eq!(assigned(&mut consumer).await, [t(0), t(1)]);
+    assert_eq!(read(&mut consumer, 20).await, range(0..20));
+    consumer.commit_consumed().await.unwrap();
+    assert_eq!(broker.committed("g", "t", 0), Some(20));
+    assert_eq!(consumer.committed(&[t(0), t(1)]).await.unwrap()[&t(0)], Offset(20));
+    consumer.close().await;
+    assert_eq!(broker.members("g"), 0);
+    produce(&broker, 0, 20..40, 10).await;
+    assert_eq!(read(&mut join(&broker, member()).await, 20).await, range(20..40));
+}
+
+#[tokio::test(start_paused = true)]
+async fn second_member_shares_and_the_first_may_commit_before_that() {
+    let broker = broker(2);
+    produce(&broker, 0, 0..20, 10).await;
+    let mut first = join(&broker, member()).await;
+    assert_eq!(read(&mut first, 20).await, range(0..20));
+    let mut second = join(&broker, member()).await;
+    let joining = crate::task::spawn("second", async move {
+        let partitions = assigned(&mut second).await;
+        (second, partitions)
+    });
+    let revoked = loop {
+        if let Polled::Revoked(partitions) = first.poll(LONG).await.unwrap() {
+            break partitions;
+        }
+    };
+    assert_eq!(revoked, [t(0), t(1)]);
+    first.commit_consumed().await.unwrap();
+    assert_eq!(assigned(&mut first).await, [t(0)]);
+    let (second, partitions) = joining.await.unwrap();
+    assert_eq!(partitions, [t(1)]);
+    assert_eq!(broker.committed("g", "t", 0), Some(20));
+    second.close().await;
+    assert_eq!(assigned(&mut first).await, [t(0), t(1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn positions_are_committed_by_themselves_if_wanted() {
+    let broker = broker(1);
+    produce(&broker, 0, 0..20, 10).await;
+    let config = ConsumerConfig { auto_commit_interval: Some(Duration::from_secs(5)), ..member() };
+    let mut consumer = join(&broker, config).await;
+    read(&mut consumer, 20).await;
+    assert_eq!(broker.committed("g", "t", 0), None);
+    consumer.poll(Duration::from_secs(6)).await.unwrap();
+    consumer.poll(Duration::ZERO).await.unwrap();
+    assert_eq!(broker.committed("g", "t", 0), Some(20));
+    produce(&broker, 0, 20..30, 10).await;
+    read(&mut consumer, 10).await;
+    consumer.close().await;
+    assert_eq!(broker.committed("g", "t", 0), Some(30));
+}
+
+#[tokio::test(start_paused = true)]
+async fn member_that_does_not_poll_loses_its_partitions_and_cannot_commit() {
+    let broker = broker(1);
+    produce(&broker, 0, 0..20, 10).await;
+    let config = ConsumerConfig { poll_interval_max: Duration::from_secs(10), ..member() };
+    let mut consumer = join(&broker, config).await;
+    read(&mut consumer, 20).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(broker.members("g"), 0);
+    let mut other = join(&broker, member()).await;
+    assigned(&mut other).await;
+    let error = consumer.commit_consumed().await.unwrap_err();
+    assert!(matches!(error, CommitError::NotMember { .. }) && !error.is_retriable());
+    let lost = loop {
+        if let Polled::Lost(partitions) = consumer.poll(LONG).await.unwrap() {
+            break partitions;
+        }
+    };
+    assert_eq!(lost, [t(0)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn coordinator_that_is_not_there_yet_is_waited_for() {
+    let broker = broker(1);
+    for key in [ApiKey::FindCoordinator, ApiKey::JoinGroup, ApiKey::SyncGroup] {
+        broker.trouble(key, Trouble::LostBefore);
+    }
+    let mut consumer = join(&broker, member()).await;
+    assert_eq!(assigned(&mut consumer).await, [t(0)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn consumer_without_a_group_commits_nothing() {
+    let broker = broker(1);
+    let mut consumer = reader(&broker, earliest());
+    assert!(consumer.subscribe(["t"]).is_err());
+    assert!(matches!(consumer.commit(&[(t(0), Offset(1))]).await, Err(CommitError::NoGroup)));
+}
+
+#[tokio::test]
+async fn consumer_works_over_tcp() {
+    let broker = broker(2);
+    let served = crate::testing::serve(&broker, 4).await.unwrap();
+    let transport = crate::TcpTransport::new(crate::TcpConfig::bootstrap(&served.address));
+    produce(&broker, 0, 0..1000, 10).await;
+    let mut consumer = Consumer::new(&transport, ConsumerConfig { poll_records: 100, ..member() });
+    consumer.subscribe(["t"]).unwrap();
+    assert_eq!(read(&mut consumer, 500).await, range(0..500));
+    served.disconnect_all();
+    assert_eq!(read(&mut consumer, 500).await, range(500..1000));
+    consumer.commit_consumed().await.unwrap();
+    consumer.close().await;
+    assert_eq!(broker.committed("g", "t", 0), Some(1000));
+}
