@@ -4,16 +4,19 @@
 //! command takes `--output json`. Exit codes: 0 when it is done, 1 when it failed, 2 when it was called wrongly;
 //! `verify` has its own.
 
+mod durability;
 mod error;
 mod output;
 mod produce;
 mod remote;
 mod settings;
+mod topic;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use durability::Durability;
 use error::Error;
 
 const EXAMPLES: &str = "\
@@ -34,6 +37,7 @@ pub struct Cli {
 enum Command {
     Produce(produce::Args),
     Settings(settings::Args),
+    Topic(topic::Args),
 }
 
 impl Cli {
@@ -42,6 +46,7 @@ impl Cli {
         let result = match self.command {
             Command::Produce(args) => produce::run(&args),
             Command::Settings(args) => settings::run(&args),
+            Command::Topic(args) => topic::run(&args),
         };
         result.unwrap_or_else(|error| error.exit())
     }

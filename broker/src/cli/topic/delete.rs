@@ -1,0 +1,34 @@
+//! `mainstem topic delete`.
+
+use std::process::ExitCode;
+
+use super::admin;
+use crate::cli::Error;
+use crate::cli::output::{self, Output};
+use crate::cli::remote::{self, RemoteArgs};
+
+const EXAMPLES: &str = "\
+Example:
+  mainstem topic delete orders";
+
+/// Delete a topic with all its records
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// The topic
+    topic: String,
+    #[command(flatten)]
+    remote: RemoteArgs,
+    /// How to write the result
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
+pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
+    remote::block_on(async { Ok(admin(&args.remote).await?.delete_topic(&args.topic).await?) })?;
+    match args.output {
+        Output::Json => output::json(&serde_json::json!({ "topic": args.topic, "deleted": true }))?,
+        Output::Text => output::text(format_args!("deleted {}", args.topic))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

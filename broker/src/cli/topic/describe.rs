@@ -1,0 +1,131 @@
+//! `mainstem topic describe`: its partitions with their offsets, and its settings.
+
+use std::collections::{BTreeMap, HashMap};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use mainstem_client::TopicPartition;
+use mainstem_client::admin::{Admin, ConfigEntry, ConfigSource};
+use mainstem_client::cluster::TopicMetadata;
+use mainstem_client::offsets::{FoundOffset, OffsetSpec};
+use serde::Serialize;
+
+use super::admin;
+use crate::cli::Error;
+use crate::cli::output::{self, Output};
+use crate::cli::remote::{self, RemoteArgs};
+
+const EXAMPLES: &str = "\
+Examples:
+  mainstem topic describe orders
+  mainstem topic describe orders --output json | jq '.settings[\"flush.messages\"].value'";
+
+/// Show a topic's partitions, offsets and settings
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// The topic
+    topic: String,
+    #[command(flatten)]
+    remote: RemoteArgs,
+    /// How to write the result
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
+#[derive(Debug, Serialize)]
+struct Described {
+    topic: String,
+    id: String,
+    internal: bool,
+    partitions: Vec<DescribedPartition>,
+    settings: BTreeMap<String, DescribedSetting>,
+}
+
+#[derive(Debug, Serialize)]
+struct DescribedPartition {
+    partition: i32,
+    leader: Option<i32>,
+    /// The first offset that there is.
+    earliest: i64,
+    /// The offset of the next record.
+    latest: i64,
+}
+
+#[derive(Debug, Serialize)]
+struct DescribedSetting {
+    value: Option<String>,
+    /// Whether the topic sets it itself.
+    own: bool,
+}
+
+pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
+    let described = remote::block_on(describe(args))?;
+    match args.output {
+        Output::Json => output::json(&described)?,
+        Output::Text => show(described)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn describe(args: &Args) -> Result<Described, Error> {
+    let admin = admin(&args.remote).await?;
+    let topic = admin.describe_topic(&args.topic).await?;
+    let earliest = offsets(&admin, &topic, OffsetSpec::Earliest).await?;
+    let latest = offsets(&admin, &topic, OffsetSpec::Latest).await?;
+    let configs = admin.describe_topic_configs(&args.topic).await?;
+    Ok(Described {
+        topic: topic.name.to_string(),
+        id: topic.id.to_string(),
+        internal: topic.is_internal,
+        partitions: partitions(&topic, &earliest, &latest),
+        settings: configs.iter().map(setting).collect(),
+    })
+}
+
+type Offsets = HashMap<TopicPartition, FoundOffset>;
+
+async fn offsets(admin: &Admin, topic: &TopicMetadata, spec: OffsetSpec) -> Result<Offsets, Error> {
+    let all = topic.partitions.iter();
+    let wanted: Vec<_> =
+        all.map(|partition| (TopicPartition::new(topic.name.clone(), partition.id.0), spec)).collect();
+    Ok(admin.list_offsets(&wanted).await?)
+}
+
+fn partitions(topic: &Arc<TopicMetadata>, earliest: &Offsets, latest: &Offsets) -> Vec<DescribedPartition> {
+    let described = topic.partitions.iter().map(|partition| {
+        let key = TopicPartition::new(topic.name.clone(), partition.id.0);
+        let offset = |offsets: &Offsets| offsets.get(&key).map_or(-1, |found| found.offset.0);
+        DescribedPartition {
+            partition: partition.id.0,
+            leader: partition.leader.map(|leader| leader.0),
+            earliest: offset(earliest),
+            latest: offset(latest),
+        }
+    });
+    described.collect()
+}
+
+fn setting(entry: &ConfigEntry) -> (String, DescribedSetting) {
+    let value = entry.value.as_ref().map(ToString::to_string);
+    (entry.name.to_string(), DescribedSetting { value, own: entry.source == ConfigSource::Topic })
+}
+
+fn show(described: Described) -> Result<(), Error> {
+    let Described { topic, id, internal: _, partitions, settings } = described;
+    output::text(format_args!("{topic} ({id})\n"))?;
+    output::table(&["partition", "leader", "earliest", "latest", "records"], partitions.iter().map(row))?;
+    output::text("")?;
+    let settings = settings.into_iter().map(|(name, setting)| {
+        let own = if setting.own { "set" } else { "default" };
+        [name, setting.value.unwrap_or_default(), own.to_owned()]
+    });
+    Ok(output::table(&["setting", "value", "from"], settings)?)
+}
+
+fn row(partition: &DescribedPartition) -> [String; 5] {
+    let DescribedPartition { partition, leader, earliest, latest } = partition;
+    let leader = leader.map_or_else(|| "none".to_owned(), |leader| leader.to_string());
+    let records = (latest - earliest).to_string();
+    [partition.to_string(), leader, earliest.to_string(), latest.to_string(), records]
+}

@@ -1,0 +1,41 @@
+//! What to do when a broker refuses.
+
+use mainstem_client::admin::AdminError;
+use mainstem_client::offsets::ListOffsetsError;
+use mainstem_protocol::ErrorCode;
+
+use crate::cli::Error;
+
+impl From<AdminError> for Error {
+    fn from(error: AdminError) -> Self {
+        let advice = error.code().and_then(advice);
+        let error = Self::new(error);
+        match advice {
+            Some(advice) => error.advise(advice),
+            None => error,
+        }
+    }
+}
+
+impl From<ListOffsetsError> for Error {
+    fn from(error: ListOffsetsError) -> Self {
+        Self::new(error)
+    }
+}
+
+const fn advice(code: ErrorCode) -> Option<&'static str> {
+    match code {
+        ErrorCode::TOPIC_ALREADY_EXISTS => Some("`mainstem topic describe TOPIC` shows what it is"),
+        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => {
+            Some("`mainstem topic list` shows what there is; `mainstem topic create TOPIC` makes one")
+        }
+        ErrorCode::INVALID_TOPIC_EXCEPTION => {
+            Some("a name has 1 to 249 letters, digits, dots, underscores or hyphens")
+        }
+        ErrorCode::INVALID_CONFIG => {
+            Some("docs/settings.md lists the settings of topics, under \"Defaults for topics\"")
+        }
+        ErrorCode::TOPIC_DELETION_DISABLED => Some("the broker was started with delete.topic.enable=false"),
+        _ => None,
+    }
+}

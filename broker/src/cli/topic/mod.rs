@@ -1,0 +1,51 @@
+//! `mainstem topic`: create, list, describe, delete.
+
+mod create;
+mod delete;
+mod describe;
+mod failure;
+mod list;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use mainstem_client::admin::{Admin, AdminConfig};
+
+use super::Error;
+use super::remote::RemoteArgs;
+
+const EXAMPLES: &str = "\
+Examples:
+  mainstem topic create orders --partitions 6
+  mainstem topic list
+  mainstem topic describe orders
+  mainstem topic delete orders";
+
+/// Create, list, describe and delete topics
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Create(create::Args),
+    List(list::Args),
+    Describe(describe::Args),
+    Delete(delete::Args),
+}
+
+pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
+    match &args.command {
+        Command::Create(args) => create::run(args),
+        Command::List(args) => list::run(args),
+        Command::Describe(args) => describe::run(args),
+        Command::Delete(args) => delete::run(args),
+    }
+}
+
+async fn admin(remote: &RemoteArgs) -> Result<Admin, Error> {
+    Ok(Admin::new(&remote.connect().await?, AdminConfig::default()))
+}
