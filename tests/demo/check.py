@@ -1,9 +1,11 @@
-"""Compares the demo's counts with its own: requests, errors and bytes per minute and status class.
+"""Compares what the demo wrote with its own reading of the access log.
 
-    mainstem consume access-log-per-minute --from earliest --exit --output json | check.py
+    mainstem consume access-log --from earliest --exit --output json | check.py lines
+    mainstem consume access-log-per-minute --from earliest --exit --output json | check.py counts
 
-It shares nothing with the product: its own parser of the access log, its own minutes. Each minute and class must have come
-exactly once. Prints what differs and exits with 1, or says how much it compared.
+It shares nothing with the product: its own parser of the access log, its own minutes. `lines`: each line must be there once,
+in each partition in the log's order. `counts`: requests, errors and bytes per minute and status class, each exactly once.
+Prints what differs and exits with 1, or says how much it compared.
 """
 
 import collections
@@ -21,13 +23,17 @@ LINE = re.compile(r'\S+ \S+ \S+ \[(?P<time>[^]]+)\] "(?:[^"\\]|\\.)*" (?P<status
 SHOWN = 20
 
 
-def counted():
-    """Counts per (minute, class) from the log itself."""
-    counts = collections.defaultdict(lambda: {"requests": 0, "errors": 0, "bytes": 0})
+def log_lines():
     lines = gzip.decompress(LOG.read_bytes()).decode().splitlines()
     if len(lines) != LINES:
         sys.exit(f"{LOG.name} holds {len(lines)} lines instead of {LINES}")
-    for line in lines:
+    return lines
+
+
+def counted():
+    """Counts per (minute, class) from the log itself."""
+    counts = collections.defaultdict(lambda: {"requests": 0, "errors": 0, "bytes": 0})
+    for line in log_lines():
         add(counts, line)
     return dict(counts)
 
@@ -75,16 +81,36 @@ def differences(expected, rows):
         yield f"{window}: never came, {expected[window]} expected"
 
 
-def main():
+def check_counts(rows):
     expected = counted()
-    wrong = list(differences(expected, emitted(line for line in sys.stdin if line.strip())))
-    for line in wrong[:SHOWN]:
-        print(line)
-    if wrong:
-        sys.exit(f"{len(wrong)} differences in {len(expected)} windows")
+    fail_with(list(differences(expected, emitted(rows))), len(expected))
     totals = {name: sum(count[name] for count in expected.values()) for name in ("requests", "errors", "bytes")}
     print(f"{len(expected)} windows are right: {totals['requests']} requests, {totals['errors']} errors, {totals['bytes']} bytes")
 
 
+def check_lines(rows):
+    expected, partitions = log_lines(), collections.defaultdict(list)
+    for record in map(json.loads, rows):
+        partitions[record["partition"]].append(record["value"])
+    came = sorted(line for lines in partitions.values() for line in lines)
+    wrong = [] if came == sorted(expected) else [f"{len(came)} lines came that are not the {len(expected)} of the log"]
+    wrong += [f"partition {number}: not in order" for number, lines in partitions.items() if not is_in_order(lines, expected)]
+    fail_with(wrong, len(expected))
+    print(f"{len(came)} lines are right, in {len(partitions)} partitions")
+
+
+def is_in_order(lines, whole):
+    """True where `lines` is `whole` with some left out."""
+    rest = iter(whole)
+    return all(line in rest for line in lines)
+
+
+def fail_with(wrong, compared):
+    for line in wrong[:SHOWN]:
+        print(line)
+    if wrong:
+        sys.exit(f"{len(wrong)} differences in {compared}")
+
+
 if __name__ == "__main__":
-    main()
+    {"lines": check_lines, "counts": check_counts}[sys.argv[1]](line for line in sys.stdin if line.strip())

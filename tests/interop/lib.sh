@@ -48,12 +48,14 @@ start_kafka() {
   echo "127.0.0.1:$port" >"$1/upstream"
 }
 
-# start_mainstem FOLDER ADVERTISED: the broker under test, `mainstem` is its process, its address is in FOLDER/upstream.
-start_mainstem() {
-  "$INTEROP_BIN" serve --data "$1/data" --listen 127.0.0.1:0 --http 127.0.0.1:0 --output json \
-    --set "advertised.listeners=PLAINTEXT://$2" --set num.partitions=4 >"$1/mainstem.out" 2>"$1/mainstem.log" </dev/null &
+# start_broker BINARY FOLDER ARGUMENT...: mainstem, `mainstem` is its process, its address is in FOLDER/upstream.
+start_broker() {
+  local binary=$1 folder=$2
+  shift 2
+  "$binary" serve --data "$folder/data" --http 127.0.0.1:0 --output json "$@" \
+    >"$folder/mainstem.out" 2>"$folder/mainstem.log" </dev/null &
   mainstem=$!
   children+=("$mainstem")
-  wait_for 30 "mainstem" grep -q kafka "$1/mainstem.out" || { cat "$1/mainstem.log" >&2; return 1; }
-  python3 -c 'import json, sys; print(json.loads(sys.stdin.readline())["kafka"])' <"$1/mainstem.out" >"$1/upstream"
+  wait_for 30 "mainstem" grep -q kafka "$folder/mainstem.out" || { cat "$folder/mainstem.log" >&2; return 1; }
+  python3 -c 'import json, sys; print(json.loads(sys.stdin.readline())["kafka"])' <"$folder/mainstem.out" >"$folder/upstream"
 }

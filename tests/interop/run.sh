@@ -98,7 +98,8 @@ if [ -z "$bootstrap" ]; then
   else
     [ -n "${INTEROP_BIN:-}" ] || (cd "$here/../.." && cargo build --package mainstem)
     INTEROP_BIN=${INTEROP_BIN:-${CARGO_TARGET_DIR:-$here/../../target}/debug/mainstem}
-    start_mainstem "$work" "$proxy"
+    start_broker "$INTEROP_BIN" "$work" --listen 127.0.0.1:0 \
+      --set "advertised.listeners=PLAINTEXT://$proxy" --set num.partitions=4
   fi
   bootstrap=$proxy
   arguments+=(--seen "$work/seen")
