@@ -33,3 +33,6 @@ pub use header::{BatchHeader, HeaderError};
 pub use range::{Records, RecordsRange};
 pub use record::{Headers, HeadersRef, Record, RecordError, RecordRef};
 pub use validate::{Rules, Summary, ValidateError, Validator, only_batch};
+
+#[cfg(test)]
+mod recorded;
