@@ -4,6 +4,7 @@
 //! command takes `--output json`. Exit codes: 0 when it is done, 1 when it failed, 2 when it was called wrongly;
 //! `verify` has its own.
 
+mod consume;
 mod durability;
 mod error;
 mod output;
@@ -35,6 +36,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Consume(consume::Args),
     Produce(produce::Args),
     Settings(settings::Args),
     Topic(topic::Args),
@@ -44,6 +46,7 @@ impl Cli {
     /// Runs the command that was asked for.
     pub fn run(self) -> ExitCode {
         let result = match self.command {
+            Command::Consume(args) => consume::run(&args),
             Command::Produce(args) => produce::run(&args),
             Command::Settings(args) => settings::run(&args),
             Command::Topic(args) => topic::run(&args),

@@ -41,8 +41,9 @@ impl RemoteArgs {
     }
 }
 
-/// Runs a command's future on this thread, until it ends or Ctrl-C ends the process.
+/// Runs a command's future on this thread. Connections and heartbeats have a thread beside it, so that a reader of standard
+/// output may take its time.
 pub(super) fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     runtime.map_err(Error::new)?.block_on(future)
 }

@@ -1,0 +1,96 @@
+//! `mainstem consume`: records of a topic to standard output.
+
+mod ends;
+mod failure;
+mod format;
+mod from;
+mod json;
+mod reader;
+mod sink;
+mod start;
+
+mod shown;
+
+use std::process::ExitCode;
+
+use super::Error;
+use super::output::Output;
+use super::remote::{self, RemoteArgs};
+use format::Format;
+use from::Begin;
+use reader::Reader;
+use sink::Sink;
+
+const EXAMPLES: &str = "\
+Examples:
+  mainstem consume access-log                              Begin the first record on, and go on
+  mainstem consume access-log --exit                       To the end as it is now
+  mainstem consume access-log --from latest                Only what comes from now on
+  mainstem consume access-log --from 15m --exit            The last quarter of an hour
+  mainstem consume access-log --from 1000 --count 10 --partition 0
+  mainstem consume orders --group billing                  Where the group has left off
+  mainstem consume orders --format '%p %o %T %k=%s\\n'
+  mainstem consume orders --exit --output json | jq .value
+
+Formats: %t topic, %p partition, %o offset, %k key, %s value, %h headers, %T timestamp in milliseconds, %K and %S lengths
+of key and value (-1 for null), %R length of the value as four bytes, %% a per cent sign; \\n \\r \\t \\0 \\\\ \\xHH.
+Exit codes: 0 done, 1 failed, 2 called wrongly.";
+
+/// Print the records of a topic
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// The topic
+    topic: String,
+    #[command(flatten)]
+    remote: RemoteArgs,
+    /// Where to begin: earliest, latest, an offset, a time, or how long ago; in a group, where it has committed nothing
+    #[arg(long, value_name = "WHERE", default_value = "earliest")]
+    from: Begin,
+    /// Stop at the end as it is now, instead of waiting for more
+    #[arg(short, long)]
+    exit: bool,
+    /// Stop after so many records
+    #[arg(short, long, value_name = "N")]
+    count: Option<u64>,
+    /// Read these partitions alone; may repeat
+    #[arg(short, long, value_name = "N", conflicts_with = "group")]
+    #[arg(value_parser = clap::value_parser!(i32).range(0..))]
+    partition: Vec<i32>,
+    /// Share the partitions with the other members of this group, and commit what was printed
+    #[arg(short, long)]
+    group: Option<String>,
+    /// How to print a record, as kcat's -f has it
+    #[arg(short, long, default_value = "%s\\n", conflicts_with = "output")]
+    format: Format,
+    /// For json: an object a line; bytes that are not UTF-8 are {"base64": "…"}
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
+pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
+    remote::block_on(consume(args))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn consume(args: &Args) -> Result<(), Error> {
+    let transport = args.remote.connect().await?;
+    let mut reader = Reader::start(args, &transport).await?;
+    let interrupted = tokio::signal::ctrl_c();
+    let read = tokio::select! {
+        read = reader.read() => read,
+        _ = interrupted => Ok(()),
+    };
+    // What was printed is committed whatever ended it.
+    let finished = reader.finish().await;
+    read.and(finished)
+}
+
+impl Args {
+    fn sink(&self) -> Sink {
+        match self.output {
+            Output::Json => Sink::json(),
+            Output::Text => Sink::formatted(self.format.clone()),
+        }
+    }
+}

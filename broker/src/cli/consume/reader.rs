@@ -1,0 +1,173 @@
+//! Begin polls to prints to commits.
+
+use mainstem_client::consumer::{Consumer, ConsumerConfig, OffsetReset, PartitionRecords, Polled};
+use mainstem_client::{Admin, AdminConfig, OffsetSpec, TcpTransport, TopicPartition};
+use mainstem_protocol::Offset;
+use mainstem_protocol::records::Record;
+use tokio::time::{Duration, Instant};
+
+use super::Args;
+use super::ends::Ends;
+use super::from::Begin;
+use super::shown::Shown;
+use super::sink::Sink;
+use super::start::{self, Offsets, POLL};
+use crate::cli::Error;
+
+/// Records that one poll brings at most.
+const POLL_RECORDS: usize = 5000;
+
+/// How often a group's offsets are committed while records are printed.
+const COMMIT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Reads a topic, prints it, and commits what was printed.
+pub(super) struct Reader {
+    consumer: Consumer,
+    sink: Sink,
+    ends: Ends,
+    /// Where the group has begun that has committed nothing; empty without a group.
+    starts: Offsets,
+    is_member: bool,
+    /// Behind the last record that was printed, for each partition since the last commit.
+    printed: Offsets,
+    committed_at: Instant,
+}
+
+impl Reader {
+    /// Begins to read what the arguments say.
+    pub(super) async fn start(args: &Args, transport: &TcpTransport) -> Result<Self, Error> {
+        let admin = Admin::new(transport, AdminConfig::default());
+        let partitions = partitions(args, &admin).await?;
+        let starts = start::offsets(&admin, &partitions, args.from).await?;
+        let ends = match args.exit {
+            true => Some(start::listed(&admin, &partitions, OffsetSpec::Latest).await?),
+            false => None,
+        };
+        let mut reader = Self {
+            consumer: Consumer::new(transport, config(args)),
+            sink: args.sink(),
+            ends: Ends::new(ends, args.count),
+            starts: Offsets::new(),
+            is_member: args.group.is_some(),
+            printed: Offsets::new(),
+            committed_at: Instant::now(),
+        };
+        reader.begin(args, partitions, starts)?;
+        Ok(reader)
+    }
+
+    fn begin(&mut self, args: &Args, partitions: Vec<TopicPartition>, starts: Offsets) -> Result<(), Error> {
+        if self.is_member {
+            self.starts = starts;
+            return Ok(self.consumer.subscribe([args.topic.as_str()])?);
+        }
+        self.consumer.assign(partitions);
+        starts.iter().for_each(|(partition, offset)| self.consumer.seek(partition, *offset));
+        Ok(())
+    }
+
+    /// Prints until the end is reached.
+    pub(super) async fn read(&mut self) -> Result<(), Error> {
+        let mut is_assigned = !self.is_member;
+        while !(is_assigned && self.ends.are_reached(&self.consumer)) {
+            match self.consumer.poll(POLL).await? {
+                Polled::Records(batches) => self.print(batches)?,
+                Polled::Assigned(partitions) => {
+                    is_assigned = true;
+                    self.begin_uncommitted(&partitions).await?;
+                }
+                Polled::Revoked(_) => self.commit().await?,
+                Polled::Lost(_) => self.printed.clear(),
+                Polled::Nothing => {}
+            }
+            if self.committed_at.elapsed() >= COMMIT_INTERVAL {
+                self.commit().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A group begins where it has committed nothing at what `--from` says.
+    async fn begin_uncommitted(&mut self, partitions: &[TopicPartition]) -> Result<(), Error> {
+        let committed = self.consumer.committed(partitions).await.map_err(Error::new)?;
+        for partition in partitions.iter().filter(|partition| !committed.contains_key(*partition)) {
+            if let Some(start) = self.starts.get(partition) {
+                self.consumer.seek(partition, *start);
+            }
+        }
+        Ok(())
+    }
+
+    /// What did not get out is not committed.
+    fn print(&mut self, batches: Vec<PartitionRecords>) -> Result<(), Error> {
+        let mut printed = Offsets::new();
+        for PartitionRecords { partition, records, .. } in batches {
+            for record in records {
+                let offset = record.offset;
+                if !self.ends.admit(&partition, offset) {
+                    break;
+                }
+                self.sink.print(&shown(&partition, record))?;
+                if self.is_member {
+                    printed.insert(partition.clone(), offset.next());
+                }
+            }
+        }
+        self.sink.flush()?;
+        self.printed.extend(printed);
+        Ok(())
+    }
+
+    async fn commit(&mut self) -> Result<(), Error> {
+        self.committed_at = Instant::now();
+        let printed: Vec<(TopicPartition, Offset)> = self.printed.drain().collect();
+        if !printed.is_empty() {
+            self.consumer.commit(&printed).await?;
+        }
+        Ok(())
+    }
+
+    /// Commits what was printed and leaves the group.
+    pub(super) async fn finish(mut self) -> Result<(), Error> {
+        let committed = self.commit().await;
+        self.consumer.close().await;
+        committed
+    }
+}
+
+fn config(args: &Args) -> ConsumerConfig {
+    let offset_reset = match args.from {
+        Begin::Latest => OffsetReset::Latest,
+        Begin::Earliest | Begin::Offset(_) | Begin::Time(_) | Begin::Ago(_) => OffsetReset::Earliest,
+    };
+    let group_id = args.group.as_deref().map(Into::into);
+    ConsumerConfig { group_id, offset_reset, poll_records: POLL_RECORDS, ..ConsumerConfig::default() }
+}
+
+/// The partitions that were asked for, or all of them.
+async fn partitions(args: &Args, admin: &Admin) -> Result<Vec<TopicPartition>, Error> {
+    let topic = admin.describe_topic(&args.topic).await?;
+    let count = topic.partitions.len();
+    let all = || topic.partitions.iter().map(|partition| partition.id.0).collect();
+    let wanted: Vec<i32> = if args.partition.is_empty() { all() } else { args.partition.clone() };
+    let is_missing = |id: &&i32| !topic.partitions.iter().any(|partition| partition.id.0 == **id);
+    if let Some(missing) = wanted.iter().find(is_missing) {
+        let topic = &args.topic;
+        return Err(Error::usage(format_args!(
+            "{topic} has {count} partitions, and {missing} is none of them"
+        )));
+    }
+    Ok(wanted.into_iter().map(|id| TopicPartition::new(args.topic.as_str(), id)).collect())
+}
+
+fn shown(partition: &TopicPartition, record: Record) -> Shown {
+    Shown {
+        topic: partition.topic.to_string(),
+        partition: partition.partition.0,
+        offset: record.offset.0,
+        timestamp: record.timestamp.0,
+        key: record.key,
+        value: record.value,
+        headers: record.headers,
+    }
+}
