@@ -1,7 +1,7 @@
 //! Which package may depend on which.
 
 use crate::manifest::Manifest;
-use crate::rules::differences;
+use crate::rules::{differences, not_mentioned};
 use crate::{assert_none, tree};
 
 fn manifest(folder: &str) -> Manifest {
@@ -69,4 +69,12 @@ fn versions_are_given_once_in_the_workspace() {
 #[test]
 fn every_package_takes_the_workspace_lints() {
     assert_none(members().into_iter().filter(|folder| !manifest(folder).has_workspace_lints()).collect());
+}
+
+#[test]
+fn every_dependency_is_weighed_in_the_decisions() {
+    let weighed = tree::text("docs/decisions/dependencies.md");
+    let all = members().into_iter().flat_map(|folder| manifest(&folder).all_dependencies());
+    let foreign: Vec<String> = all.filter(|name| !name.starts_with("mainstem")).collect();
+    assert_none(not_mentioned(&foreign, &weighed));
 }
