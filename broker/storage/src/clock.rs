@@ -1,6 +1,7 @@
 //! Where time comes from.
 
 use std::{
+    fmt,
     sync::atomic::{AtomicI64, Ordering},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -8,7 +9,7 @@ use std::{
 use mainstem_protocol::Timestamp;
 
 /// The time, asked for and never taken from the air, so that a simulation has its own.
-pub trait Clock: Send + Sync {
+pub trait Clock: Send + Sync + fmt::Debug {
     /// The wall's time; may jump.
     fn now(&self) -> Timestamp;
 

@@ -1,10 +1,14 @@
 //! What is appended together.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use mainstem_protocol::{
     PartitionId, TopicId,
     records::{Batch, BatchHeader, header::HEADER_BYTES},
 };
+
+use crate::store::Ahead;
 
 /// Batches that become visible together or not at all, for any number of partitions.
 ///
@@ -12,6 +16,8 @@ use mainstem_protocol::{
 #[derive(Debug, Default)]
 pub struct AppendGroup {
     pub(crate) batches: Vec<GroupBatch>,
+    /// Where its records were written ahead, when it is too big for one frame.
+    pub(crate) ahead: Option<Arc<Ahead>>,
 }
 
 /// A batch and where it goes. Its checksum and counts were checked by whoever made it.

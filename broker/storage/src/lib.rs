@@ -22,10 +22,15 @@ pub mod store;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 
+mod checkpoint;
 mod codec;
+mod envelope;
 mod group;
 mod ids;
+mod images;
 mod journal;
+mod meta;
+mod partition;
 mod state;
 #[cfg(test)]
 mod testing;
@@ -33,7 +38,11 @@ mod ticket;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{ConfigError, Overrides, TopicConfig};
+pub use envelope::EnvelopeError;
 pub use group::AppendGroup;
 pub use ids::{Incarnation, Lsn};
 pub use journal::JournalError;
+pub use meta::Identity;
+pub use partition::{Partition, Read, TimeMatch, Visible};
+pub use store::{AppendError, Store};
 pub use ticket::{Committed, NotCommitted, Place, Ticket};

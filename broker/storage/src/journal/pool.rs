@@ -105,7 +105,7 @@ impl Pool {
 
     fn next_number(&self) -> u64 {
         let files = self.files();
-        files.free.back().or(files.used.back()).map_or(0, |last| last.number + 1)
+        files.free.back().or_else(|| files.used.back()).map_or(0, |last| last.number + 1)
     }
 }
 

@@ -96,11 +96,6 @@ impl Reader {
         Point { number: self.current.number, position: self.position, lsn: self.expected }
     }
 
-    /// The incarnation of the last frame.
-    pub(crate) const fn incarnation(&self) -> Incarnation {
-        self.incarnation
-    }
-
     /// Bytes of each file of the folder, by number.
     pub(crate) const fn files(&self) -> &BTreeMap<u64, u64> {
         &self.files

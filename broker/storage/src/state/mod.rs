@@ -10,6 +10,6 @@ mod partition;
 pub(crate) mod producers;
 
 pub(crate) use epochs::{EpochStart, Epochs};
-pub(crate) use overlay::{InFlight, Overlay};
+pub(crate) use overlay::{Draft, Overlay};
 pub(crate) use partition::{PartitionState, SegmentState};
 pub(crate) use producers::{Check, Producer, ProducerBatch, Producers};

@@ -11,12 +11,18 @@ use crate::{ids::Lsn, ticket::Resolver};
 /// A partition's future, on top of its state.
 #[derive(Debug)]
 pub(crate) struct Overlay {
+    pub(crate) draft: Draft,
+    pub(crate) in_flight: VecDeque<InFlight>,
+}
+
+/// What batches that follow each other make of a partition's end.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
     pub(crate) end: Offset,
     pub(crate) segment: Option<SegmentState>,
     pub(crate) is_sealed: bool,
     /// Only those that changed.
     producers: Producers,
-    pub(crate) in_flight: VecDeque<InFlight>,
 }
 
 /// A group on its way, as far as this partition is concerned.
@@ -28,25 +34,28 @@ pub(crate) struct InFlight {
     pub(crate) resolver: Resolver,
 }
 
-impl Overlay {
-    /// Nothing in flight yet.
-    pub(crate) fn over(state: &PartitionState) -> Self {
+impl Draft {
+    /// Begins where the state ends.
+    pub(crate) fn of(state: &PartitionState) -> Self {
         Self {
             end: state.end,
             segment: state.segments.last().copied(),
             is_sealed: state.is_sealed,
             producers: Producers::new(),
-            in_flight: VecDeque::new(),
         }
     }
 
-    /// What is known of a producer, committed or not.
-    pub(crate) fn producer<'a>(&'a self, state: &'a PartitionState, id: ProducerId) -> Option<&'a Producer> {
-        self.producers.get(&id).or_else(|| state.producers.get(&id))
+    /// Begins where this one ends, without its producers.
+    pub(crate) fn next(&self) -> Self {
+        Self { producers: Producers::new(), ..*self }
     }
 
-    /// Gives a batch its place.
-    pub(crate) fn append(&mut self, state: &PartitionState, header: &BatchHeader, starts_segment: bool) {
+    pub(crate) fn producer(&self, id: ProducerId) -> Option<&Producer> {
+        self.producers.get(&id)
+    }
+
+    /// Gives a batch its place; `known` is what is known of its producer so far.
+    pub(crate) fn append(&mut self, known: Option<&Producer>, header: &BatchHeader, starts_segment: bool) {
         if starts_segment {
             self.segment = Some(SegmentState::starting(header.base_offset, header.max_timestamp));
             self.is_sealed = false;
@@ -55,19 +64,26 @@ impl Overlay {
             segment.append(header);
         }
         if header.producer_id.is_some() {
-            self.remember(state, header);
+            let known = known.filter(|_| !self.producers.contains_key(&header.producer_id)).cloned();
+            self.producers.extend(known.map(|known| (header.producer_id, known)));
+            Producer::remember(&mut self.producers, header);
         }
         self.end = header.next_offset();
     }
+}
 
-    fn remember(&mut self, state: &PartitionState, header: &BatchHeader) {
-        let id = header.producer_id;
-        if !self.producers.contains_key(&id)
-            && let Some(known) = state.producers.get(&id)
-        {
-            self.producers.insert(id, known.clone());
-        }
-        Producer::remember(&mut self.producers, header);
+impl Overlay {
+    /// Nothing in flight yet.
+    pub(crate) fn over(state: &PartitionState) -> Self {
+        Self { draft: Draft::of(state), in_flight: VecDeque::new() }
+    }
+
+    /// What a group makes of this partition is now its future.
+    pub(crate) fn adopt(&mut self, draft: Draft, lsn: Lsn, resolver: Resolver) {
+        let Draft { end, segment, is_sealed, producers } = draft;
+        self.draft.producers.extend(producers);
+        (self.draft.end, self.draft.segment, self.draft.is_sealed) = (end, segment, is_sealed);
+        self.in_flight.push_back(InFlight { lsn, end, resolver });
     }
 
     /// The group in flight that appends the record at `offset`.

@@ -85,12 +85,6 @@ impl PartitionState {
     pub(crate) fn bytes(&self) -> u64 {
         self.segments.iter().map(|segment| segment.end_position).sum()
     }
-
-    /// Where the segment ends whose base is `base`.
-    pub(crate) fn segment_end(&self, base: Offset) -> Offset {
-        let next = self.segments.iter().find(|segment| segment.base > base);
-        next.map_or(self.end, |next| next.base)
-    }
 }
 
 #[cfg(test)]
@@ -117,7 +111,6 @@ mod tests {
         assert_eq!(state.segments[1].base, Offset(10));
         assert_eq!(state.bytes(), 4 * (61 + 50));
         assert_eq!(state.producers.len(), 1);
-        assert_eq!(state.segment_end(Offset(0)), Offset(10));
     }
 
     #[test]

@@ -68,6 +68,16 @@ pub enum AppendError {
     Poisoned(#[from] Poisoned),
 }
 
+impl AppendError {
+    /// What the disk says about space that was asked for.
+    pub(crate) fn of_io(error: &std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::StorageFull => Self::DiskFull,
+            _ => Self::Storage(error.to_string()),
+        }
+    }
+}
+
 /// A sync or a write failed: nothing more is accepted in this process (durability rule 27).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the log directory is poisoned: {reason}")]

@@ -1,52 +1,220 @@
 //! The store: every topic of the node, behind one journal.
 //!
-//! ```text
-//! Store::open(Options, Arc<dyn Disk>, Arc<dyn Clock>) -> Result<(Arc<Store>, Recovery), OpenError>
+//! The way of a group: [`Store::append`] gives it its place ([`append`]), it waits ([`queue`]), a round writes and syncs
+//! it ([`round`]), and only then it goes into segments and images and is shown ([`commit`]). Beside that: [`room`] makes
+//! space where an append finds none, [`control`] is for all that is not records, [`checkpoints`] frees the journal,
+//! [`upkeep`] does the rest, [`recovery`] is how a start finds everything again.
 //!
-//! impl Store {
-//!     // Images: never block.
-//!     fn topics(&self) -> Arc<Topics>;                    // by name and by id, each with config and partitions
-//!     fn partition(&self, TopicId, PartitionId) -> Option<Arc<Partition>>;
-//!     fn identity(&self) -> &Identity;                    // cluster id, node id, incarnation
-//!
-//!     // Appends: never block on I/O. On `AppendError::NoRoom` call `make_room` on a thread that may block, and
-//!     // append again.
-//!     fn append(&self, &AppendGroup) -> Result<Ticket, AppendError>;
-//!     fn make_room(&self, &mut AppendGroup) -> Result<(), AppendError>;
-//!
-//!     // Always synced. The ticket resolves once the image shows it.
-//!     fn create_topic(&self, NewTopic { name, partitions, overrides, keyed }) -> Result<(TopicId, Ticket), TopicError>;
-//!     fn delete_topic(&self, TopicId) -> Result<Ticket, TopicError>;
-//!     fn set_topic_config(&self, TopicId, Overrides) -> Result<Ticket, TopicError>;   // all that it then has of its own
-//!     fn move_log_start(&self, TopicId, PartitionId, Offset) -> Result<Ticket, AppendError>;
-//!     fn next_producer_id(&self) -> Result<ProducerId, ProducerIdError>;  // takes blocks from the journal ahead of need
-//!
-//!     // Last values by key of a topic that was created as keyed.
-//!     fn keyed_image(&self, TopicId, PartitionId) -> Option<BTreeMap<Bytes, Bytes>>;
-//!
-//!     // One cut for all partitions of a fetch: the ends stand still while it is held. Never hold it across an await.
-//!     fn cut(&self) -> Cut<'_>;
-//!
-//!     fn truncate_to(&self, Lsn);                         // takes back every unresolved group behind it
-//!     fn shutdown(&self) -> Result<(), Poisoned>;         // drain, sync, last checkpoint; blocks
-//!     fn stats(&self) -> Stats;
-//!
-//!     // The steps that the threads do, for a simulation (`Options { background: false, .. }`).
-//!     fn round(&self) -> Result<Round, Poisoned>;
-//!     fn checkpoint_step(&self), allocate_step(&self), cleanup_step(&self), retention_step(&self) ...
-//! }
-//!
-//! impl Partition {
-//!     fn high_watermark(&self) -> Offset;   fn log_start(&self) -> Offset;   fn leader_epoch(&self) -> LeaderEpoch;
-//!     fn visible(&self, &Cut) -> Visible;                 // log start, high watermark, last stable offset of the cut
-//!     fn end_offset_for_epoch(&self, LeaderEpoch) -> (LeaderEpoch, Offset);
-//!     fn offset_for_timestamp(&self, Timestamp) -> Result<Option<(Offset, Timestamp)>, ReadError>;   // may block
-//!     fn read(&self, &Visible, Offset, Read { bytes_max, at_least_one, wait: bool }) -> Result<Slice, ReadError>;
-//!     // `ReadError::Cold` where `wait` is false and it is not in the page cache: again on a thread that may block
-//!     fn subscribe(&self, &Arc<Notify>);                  // once; told when an end rises, the log start moves, or it is deleted
-//! }
-//! ```
+//! Locks, in the order in which they are taken: checkpoints, allocation, journal, control, partitions by topic id and
+//! number, queue, publication. None is held across a wait for another thread; the journal's and those before it are
+//! held across I/O, the others never.
 
+mod append;
+mod checkpoints;
+mod commit;
+mod control;
 mod error;
+mod open;
+mod options;
+mod queue;
+mod recovery;
+mod retention;
+mod room;
+mod round;
+mod threads;
+mod topics;
+mod truncate;
+mod upkeep;
 
-pub use error::{AppendError, Poisoned};
+#[cfg(test)]
+mod tests;
+
+use std::{
+    io,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard,
+        atomic::{AtomicBool, AtomicU64},
+    },
+};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use mainstem_protocol::{PartitionId, TopicId};
+
+pub(crate) use self::queue::Ahead;
+use self::{
+    checkpoints::Checkpoints,
+    control::{Control, ProducerIds},
+    queue::{Pending, Queue, Request},
+    round::Journal,
+    threads::Threads,
+    upkeep::Upkeep,
+};
+pub use self::{
+    control::{NewTopic, NextProducerId, TopicError},
+    error::{AppendError, Poisoned},
+    open::{OpenError, Recovery},
+    options::{NoObserver, Observer, Options},
+    round::Round,
+    topics::{Topic, Topics},
+};
+use crate::{
+    checkpoint::KeyedValues,
+    clock::Clock,
+    disk::{Disk, DiskLock},
+    ids::Lsn,
+    journal::Pool,
+    meta::Identity,
+    partition::{Partition, Visible},
+    segment::SegmentFiles,
+};
+
+/// Every topic of the node, behind one journal. Shared by all who append and read.
+#[derive(Debug)]
+pub struct Store {
+    disk: Arc<dyn Disk>,
+    clock: Arc<dyn Clock>,
+    options: Options,
+    identity: Identity,
+    pool: Arc<Pool>,
+    files: Arc<SegmentFiles>,
+    queue: Arc<Queue>,
+    journal: Mutex<Journal>,
+    topics: ArcSwap<Topics>,
+    control: Mutex<Control>,
+    producer_ids: Mutex<ProducerIds>,
+    /// Taken for writing just to raise the shown ends of all partitions of a round together (rule 5).
+    publication: RwLock<()>,
+    /// Who makes or removes segments that hold nothing yet.
+    allocation: Mutex<()>,
+    checkpoints: Mutex<Checkpoints>,
+    is_checkpoint_asked: AtomicBool,
+    is_stuck: AtomicBool,
+    /// Milliseconds of the monotonic clock.
+    retention_due: AtomicU64,
+    upkeep: Upkeep,
+    threads: Threads,
+    poisoned: OnceLock<Poisoned>,
+    _lock: DiskLock,
+}
+
+/// One moment of all partitions: while it is held no shown end moves. Never held across an await.
+#[derive(Debug)]
+pub struct Cut<'a> {
+    _held: RwLockReadGuard<'a, ()>,
+}
+
+/// Figures for metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stats {
+    /// Bytes of the journal's files.
+    pub journal_bytes: u64,
+    /// Of them, those that are needed for a start or being written.
+    pub journal_used_bytes: u64,
+    /// Bytes that the journal will have when it has grown.
+    pub journal_bytes_max: u64,
+    /// The last LSN that was given.
+    pub placed: Lsn,
+    /// The last LSN that is in the journal.
+    pub written: Lsn,
+    /// The last LSN that is durable in the journal.
+    pub synced: Lsn,
+    /// The LSN of the last checkpoint.
+    pub checkpointed: Lsn,
+    /// Topics and partitions.
+    pub topics: usize,
+    /// Partitions of all topics.
+    pub partitions: usize,
+}
+
+impl Store {
+    /// All topics as they are now.
+    #[must_use]
+    pub fn topics(&self) -> Arc<Topics> {
+        self.topics.load_full()
+    }
+
+    /// A partition.
+    #[must_use]
+    pub fn partition(&self, topic: TopicId, partition: PartitionId) -> Option<Arc<Partition>> {
+        self.topics.load().get(topic)?.partition(partition).cloned()
+    }
+
+    /// Who this node is.
+    #[must_use]
+    pub const fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The last value of each key of a partition whose topic was created as keyed; `None` for others.
+    #[must_use]
+    pub fn keyed_image(&self, topic: TopicId, partition: PartitionId) -> Option<KeyedValues> {
+        self.partition(topic, partition)?.keyed.as_ref().map(|keyed| keyed.values())
+    }
+
+    /// One value of a keyed topic.
+    #[must_use]
+    pub fn keyed_value(&self, topic: TopicId, partition: PartitionId, key: &[u8]) -> Option<Bytes> {
+        self.partition(topic, partition)?.keyed.as_ref().and_then(|keyed| keyed.value(key))
+    }
+
+    /// Stops the clock of visibility: take it once for all partitions of an answer, and drop it before any await.
+    #[must_use]
+    pub fn cut(&self) -> Cut<'_> {
+        Cut { _held: self.publication.read().unwrap_or_else(PoisonError::into_inner) }
+    }
+
+    /// Why the store takes nothing any more, where it does not.
+    #[must_use]
+    pub fn poisoned(&self) -> Option<&Poisoned> {
+        self.poisoned.get()
+    }
+
+    /// Figures for metrics.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let (journal_bytes, journal_used_bytes) = self.pool.bytes();
+        let checkpointed = self.checkpoints().last;
+        let (written, synced) = {
+            let journal = self.journal();
+            (journal.writer.written(), journal.writer.durable())
+        };
+        let topics = self.topics();
+        Stats {
+            journal_bytes,
+            journal_used_bytes,
+            journal_bytes_max: self.pool.layout.journal_bytes,
+            placed: self.queue.placed(),
+            written,
+            synced,
+            checkpointed,
+            topics: topics.len(),
+            partitions: topics.iter().map(|topic| topic.partitions.len()).sum(),
+        }
+    }
+
+    fn journal(&self) -> MutexGuard<'_, Journal> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_allocation(&self) -> MutexGuard<'_, ()> {
+        self.allocation.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nothing is accepted any more, in this process (rule 27).
+    fn poison(&self, error: &io::Error) -> Poisoned {
+        let why = self.poisoned.get_or_init(|| Poisoned { reason: error.to_string() }).clone();
+        tracing::error!(%error, "the log directory is poisoned");
+        self.queue.poison(&why);
+        self.options.observer.poisoned(&why);
+        why
+    }
+}
+
+impl Partition {
+    /// What readers may see, as of the cut.
+    #[must_use]
+    pub fn visible(&self, _cut: &Cut<'_>) -> Visible {
+        self.shown()
+    }
+}

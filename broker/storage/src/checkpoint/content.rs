@@ -1,0 +1,149 @@
+//! How a checkpoint stands on disk (`docs/formats.md`).
+
+use mainstem_protocol::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
+
+use super::{Checkpoint, PartitionSnapshot, TopicSnapshot};
+use crate::{
+    codec::{DecodeError, Decoder, Encoder},
+    ids::{Incarnation, Lsn},
+    journal::{
+        Point,
+        entry::{decode_overrides, encode_overrides},
+    },
+    state::{EpochStart, Epochs, PartitionState, Producer, ProducerBatch, SegmentState},
+};
+
+const KEYED: u8 = 1;
+
+impl Checkpoint {
+    pub(crate) fn encode(&self) -> Encoder {
+        let Self { lsn, incarnation, journal, next_group, is_clean, next_producer_id, topics } = self;
+        let mut out = Encoder::default();
+        out.u64(lsn.0);
+        out.u64(incarnation.0);
+        out.u64(journal.number);
+        out.u64(journal.position);
+        out.u64(journal.lsn.0);
+        out.u64(*next_group);
+        out.u8(u8::from(*is_clean));
+        out.i64(next_producer_id.0);
+        out.list(topics.iter(), encode_topic);
+        out
+    }
+
+    pub(crate) fn decode(mut from: Decoder) -> Result<Self, DecodeError> {
+        let checkpoint = Self {
+            lsn: Lsn(from.u64()?),
+            incarnation: Incarnation(from.u64()?),
+            journal: Point { number: from.u64()?, position: from.u64()?, lsn: Lsn(from.u64()?) },
+            next_group: from.u64()?,
+            is_clean: from.u8()? != 0,
+            next_producer_id: ProducerId(from.i64()?),
+            topics: from.list(decode_topic)?,
+        };
+        from.end()?;
+        Ok(checkpoint)
+    }
+}
+
+fn encode_topic(out: &mut Encoder, topic: &TopicSnapshot) {
+    let TopicSnapshot { id, name, keyed, overrides, partitions } = topic;
+    out.topic_id(*id);
+    out.string(name);
+    out.u8(if *keyed { KEYED } else { 0 });
+    encode_overrides(out, overrides);
+    out.list(partitions.iter(), encode_partition);
+}
+
+fn decode_topic(from: &mut Decoder) -> Result<TopicSnapshot, DecodeError> {
+    Ok(TopicSnapshot {
+        id: from.topic_id()?,
+        name: from.string()?,
+        keyed: from.u8()? & KEYED != 0,
+        overrides: decode_overrides(from)?,
+        partitions: from.list(decode_partition)?,
+    })
+}
+
+fn encode_partition(out: &mut Encoder, partition: &PartitionSnapshot) {
+    let PartitionSnapshot { state, keyed } = partition;
+    let PartitionState { log_start, end, leader_epoch, is_sealed, epochs, segments, producers } = state;
+    out.i64(log_start.0);
+    out.i64(end.0);
+    out.i32(leader_epoch.0);
+    out.u8(u8::from(*is_sealed));
+    out.list(epochs.0.iter(), |out, EpochStart { epoch, start }| {
+        out.i32(epoch.0);
+        out.i64(start.0);
+    });
+    out.list(segments.iter(), encode_segment);
+    out.list(producers.iter(), |out, (id, producer)| encode_producer(out, *id, producer));
+    out.list(keyed.iter(), |out, (key, value)| {
+        out.bytes(key);
+        out.bytes(value);
+    });
+}
+
+fn decode_partition(from: &mut Decoder) -> Result<PartitionSnapshot, DecodeError> {
+    let state = PartitionState {
+        log_start: Offset(from.i64()?),
+        end: Offset(from.i64()?),
+        leader_epoch: LeaderEpoch(from.i32()?),
+        is_sealed: from.u8()? != 0,
+        epochs: Epochs(
+            from.list(|from| Ok(EpochStart { epoch: LeaderEpoch(from.i32()?), start: Offset(from.i64()?) }))?,
+        ),
+        segments: from.list(decode_segment)?,
+        producers: from.list(decode_producer)?,
+    };
+    let keyed = from.list(|from| Ok((from.bytes()?, from.bytes()?)))?;
+    Ok(PartitionSnapshot { state, keyed })
+}
+
+fn encode_segment(out: &mut Encoder, segment: &SegmentState) {
+    let SegmentState { base, end_position, largest_timestamp, first_timestamp } = segment;
+    out.i64(base.0);
+    out.u64(*end_position);
+    out.i64(largest_timestamp.0);
+    out.i64(first_timestamp.0);
+}
+
+fn decode_segment(from: &mut Decoder) -> Result<SegmentState, DecodeError> {
+    Ok(SegmentState {
+        base: Offset(from.i64()?),
+        end_position: from.u64()?,
+        largest_timestamp: Timestamp(from.i64()?),
+        first_timestamp: Timestamp(from.i64()?),
+    })
+}
+
+fn encode_producer(out: &mut Encoder, id: ProducerId, producer: &Producer) {
+    let Producer { epoch, last_timestamp, batches } = producer;
+    out.i64(id.0);
+    out.i16(epoch.0);
+    out.i64(last_timestamp.0);
+    out.list(batches.iter(), |out, batch| {
+        let ProducerBatch { last_sequence, last_offset, offset_delta, timestamp } = batch;
+        out.i32(last_sequence.0);
+        out.i64(last_offset.0);
+        out.i32(*offset_delta);
+        out.i64(timestamp.0);
+    });
+}
+
+fn decode_producer(from: &mut Decoder) -> Result<(ProducerId, Producer), DecodeError> {
+    let id = ProducerId(from.i64()?);
+    let producer = Producer {
+        epoch: ProducerEpoch(from.i16()?),
+        last_timestamp: Timestamp(from.i64()?),
+        batches: from.list(|from| {
+            Ok(ProducerBatch {
+                last_sequence: Sequence(from.i32()?),
+                last_offset: Offset(from.i64()?),
+                offset_delta: from.i32()?,
+                timestamp: Timestamp(from.i64()?),
+            })
+        })?,
+    };
+    Ok((id, producer))
+}

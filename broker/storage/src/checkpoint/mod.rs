@@ -1,0 +1,72 @@
+//! Everything that is folded from the journal, as of one LSN: with it and the journal behind it a node starts.
+
+mod content;
+mod files;
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use mainstem_protocol::ProducerId;
+
+pub(crate) use files::{FOLDER, Found, Reserve, find, write};
+#[cfg(test)]
+pub(crate) use files::{path, read};
+
+use crate::{
+    config::Overrides,
+    ids::{Incarnation, Lsn},
+    journal::Point,
+    state::PartitionState,
+};
+
+/// Last values by key.
+pub(crate) type KeyedValues = BTreeMap<Bytes, Bytes>;
+
+/// What a checkpoint says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Checkpoint {
+    pub(crate) lsn: Lsn,
+    pub(crate) incarnation: Incarnation,
+    /// The first frame of the journal that is needed beside it.
+    pub(crate) journal: Point,
+    pub(crate) next_group: u64,
+    /// Written when the node stopped in order: nothing follows in the journal.
+    pub(crate) is_clean: bool,
+    pub(crate) next_producer_id: ProducerId,
+    pub(crate) topics: Vec<TopicSnapshot>,
+}
+
+/// A topic in a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TopicSnapshot {
+    pub(crate) id: mainstem_protocol::TopicId,
+    pub(crate) name: String,
+    pub(crate) keyed: bool,
+    pub(crate) overrides: Overrides,
+    pub(crate) partitions: Vec<PartitionSnapshot>,
+}
+
+/// A partition in a checkpoint.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PartitionSnapshot {
+    pub(crate) state: PartitionState,
+    pub(crate) keyed: KeyedValues,
+}
+
+impl Checkpoint {
+    /// Before anything was written.
+    pub(crate) fn empty(incarnation: Incarnation, journal: Point) -> Self {
+        Self {
+            lsn: Lsn::ZERO,
+            incarnation,
+            journal,
+            next_group: 1,
+            is_clean: false,
+            next_producer_id: ProducerId(0),
+            topics: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

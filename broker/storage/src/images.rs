@@ -1,0 +1,131 @@
+//! The fold of the journal without any file: what a start computes before it touches the segments.
+
+use std::collections::BTreeMap;
+
+use mainstem_protocol::{LeaderEpoch, Offset, PartitionId, ProducerId, TopicId};
+
+use crate::{
+    checkpoint::{Checkpoint, PartitionSnapshot, TopicSnapshot},
+    journal::{Entry, NewTopicEntry, PlacedBatch},
+    partition::Keyed,
+};
+
+/// All images, as of one LSN.
+#[derive(Debug, Default)]
+pub(crate) struct Images {
+    pub(crate) topics: BTreeMap<TopicId, TopicImage>,
+    pub(crate) next_producer_id: ProducerId,
+}
+
+/// A topic with its partitions.
+#[derive(Debug)]
+pub(crate) struct TopicImage {
+    pub(crate) new: NewTopicEntry,
+    pub(crate) partitions: Vec<PartitionSnapshot>,
+}
+
+/// An entry that names what does not exist: the journal and its checkpoint do not belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("partition {partition} of topic {topic} does not exist")]
+pub(crate) struct UnknownTarget {
+    topic: TopicId,
+    partition: PartitionId,
+}
+
+impl Images {
+    pub(crate) fn of(checkpoint: Checkpoint) -> Self {
+        let topics = checkpoint.topics.into_iter().map(|topic| (topic.id, TopicImage::of(topic)));
+        Self { topics: topics.collect(), next_producer_id: checkpoint.next_producer_id }
+    }
+
+    /// Folds one entry.
+    pub(crate) fn apply(&mut self, entry: &Entry) -> Result<(), UnknownTarget> {
+        match entry {
+            Entry::Batch(batch) => self.append(batch)?,
+            Entry::TopicCreated(new) => drop(self.topics.insert(new.id, TopicImage::new(new.clone()))),
+            Entry::TopicDeleted { topic } => drop(self.topics.remove(topic)),
+            Entry::ConfigChanged { topic, overrides } => {
+                self.topic(*topic)?.new.overrides = overrides.clone();
+            }
+            Entry::PartitionsAdded { topic, partitions } => self.topic(*topic)?.grow(*partitions),
+            Entry::LogStartMoved { topic, partition, offset } => {
+                self.partition(*topic, *partition)?.state.move_log_start(*offset);
+            }
+            Entry::LeaderEpochRaised { topic, partition, epoch } => {
+                self.partition(*topic, *partition)?.state.raise_leader_epoch(*epoch);
+            }
+            Entry::SegmentSealed { topic, partition } => self.partition(*topic, *partition)?.state.seal(),
+            Entry::ProducerIdsAllocated { next } => self.next_producer_id = self.next_producer_id.max(*next),
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, batch: &PlacedBatch) -> Result<(), UnknownTarget> {
+        let topic = self.topic(batch.topic)?;
+        let keyed = topic.new.keyed;
+        let partition = topic.partition(batch.topic, batch.partition)?;
+        partition.state.append(&batch.header, batch.starts_segment);
+        if keyed {
+            let values = Keyed::new(std::mem::take(&mut partition.keyed));
+            values.fold(batch);
+            partition.keyed = values.into_values();
+        }
+        Ok(())
+    }
+
+    /// Raises the leader epoch of a topic's partitions.
+    pub(crate) fn raise_epochs(&mut self, mut is_affected: impl FnMut(&NewTopicEntry) -> bool) -> u64 {
+        let affected = self.topics.values_mut().filter(|topic| is_affected(&topic.new));
+        let partitions = affected.flat_map(|topic| &mut topic.partitions);
+        partitions.fold(0, |count, partition| {
+            let epoch = partition.state.leader_epoch;
+            partition.state.raise_leader_epoch(LeaderEpoch(epoch.0 + 1));
+            count + 1
+        })
+    }
+
+    /// Whether the segment that begins with `base` still holds anything of the log.
+    pub(crate) fn has_segment(&self, topic: TopicId, partition: PartitionId, base: Offset) -> bool {
+        let partition = self.topics.get(&topic).and_then(|topic| topic.partitions.get(partition.0 as usize));
+        partition.is_some_and(|partition| partition.state.segments.iter().any(|segment| segment.base == base))
+    }
+
+    fn topic(&mut self, topic: TopicId) -> Result<&mut TopicImage, UnknownTarget> {
+        self.topics.get_mut(&topic).ok_or(UnknownTarget { topic, partition: PartitionId(-1) })
+    }
+
+    fn partition(
+        &mut self,
+        topic: TopicId,
+        partition: PartitionId,
+    ) -> Result<&mut PartitionSnapshot, UnknownTarget> {
+        self.topic(topic)?.partition(topic, partition)
+    }
+}
+
+impl TopicImage {
+    fn new(new: NewTopicEntry) -> Self {
+        let partitions = (0..new.partitions).map(|_| PartitionSnapshot::default()).collect();
+        Self { new, partitions }
+    }
+
+    fn of(snapshot: TopicSnapshot) -> Self {
+        let TopicSnapshot { id, name, keyed, overrides, partitions } = snapshot;
+        let new = NewTopicEntry { id, name, keyed, partitions: partitions.len() as u32, overrides };
+        Self { new, partitions }
+    }
+
+    fn grow(&mut self, partitions: u32) {
+        self.new.partitions = partitions;
+        self.partitions.resize_with(partitions as usize, PartitionSnapshot::default);
+    }
+
+    fn partition(
+        &mut self,
+        topic: TopicId,
+        partition: PartitionId,
+    ) -> Result<&mut PartitionSnapshot, UnknownTarget> {
+        let at = usize::try_from(partition.0).ok();
+        at.and_then(|at| self.partitions.get_mut(at)).ok_or(UnknownTarget { topic, partition })
+    }
+}

@@ -1,0 +1,103 @@
+//! From an offset or a time to batches, never beyond what is shown.
+
+use std::sync::Arc;
+
+use mainstem_protocol::{Offset, Timestamp, records::Records};
+
+use super::{Partition, Visible};
+use crate::segment::{Limit, ReadError, Segment, Wait};
+
+/// How much to read.
+#[derive(Clone, Copy, Debug)]
+pub struct Read {
+    /// Bytes of whole batches.
+    pub bytes_max: usize,
+    /// The first batch comes even when it is larger than that.
+    pub at_least_one: bool,
+    /// Whether the read may wait for the disk.
+    pub wait: Wait,
+}
+
+/// The first record at or after some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeMatch {
+    /// Its offset.
+    pub offset: Offset,
+    /// Its timestamp.
+    pub timestamp: Timestamp,
+}
+
+impl Partition {
+    /// Whole batches from the one that holds `offset` on, of one segment. Nothing at the high watermark.
+    ///
+    /// # Errors
+    /// [`ReadError::Cold`] only where it may not wait: again on a thread that may block; damage; what the disk says.
+    pub fn read(&self, visible: &Visible, offset: Offset, how: Read) -> Result<Records, ReadError> {
+        if offset >= visible.high_watermark {
+            return Ok(Records::EMPTY);
+        }
+        let segments = self.segments();
+        let behind = segments.partition_point(|segment| segment.base_offset() <= offset);
+        // A compacted segment may end before the next one begins: what is asked for is then in a later one.
+        for segment in &segments[behind.saturating_sub(1)..] {
+            if segment.base_offset() > visible.segment {
+                break;
+            }
+            let limit = Limit {
+                end: limit_of(visible, segment),
+                bytes_max: how.bytes_max,
+                at_least_one: how.at_least_one,
+            };
+            if let Some(range) = segment.read(offset, limit, how.wait)? {
+                return Ok(Records::Range(Arc::new(range)));
+            }
+            if segment.position_of(offset, limit.end, how.wait)?.is_some() {
+                break;
+            }
+        }
+        Ok(Records::EMPTY)
+    }
+
+    /// The first record whose timestamp is not before `timestamp`. Blocks.
+    ///
+    /// # Errors
+    /// Damage; what the disk says.
+    pub fn offset_for_timestamp(
+        &self,
+        visible: &Visible,
+        timestamp: Timestamp,
+    ) -> Result<Option<TimeMatch>, ReadError> {
+        let segments = self.segments();
+        let shown = segments.iter().take_while(|segment| segment.base_offset() <= visible.segment);
+        for segment in shown.filter(|segment| segment.largest_timestamp() >= timestamp) {
+            let found = segment.record_at_time(timestamp, visible.log_start, limit_of(visible, segment))?;
+            if let Some((offset, timestamp)) = found {
+                return Ok(Some(TimeMatch { offset, timestamp }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The record with the largest timestamp, the first of them. Blocks.
+    ///
+    /// # Errors
+    /// Damage; what the disk says.
+    pub fn offset_of_largest_timestamp(&self, visible: &Visible) -> Result<Option<TimeMatch>, ReadError> {
+        let mut best: Option<TimeMatch> = None;
+        for segment in self.segments().iter().take_while(|segment| segment.base_offset() <= visible.segment) {
+            let is_later = |timestamp| best.is_none_or(|best| timestamp > best.timestamp);
+            if !is_later(segment.largest_timestamp()) {
+                continue;
+            }
+            let found = segment.record_with_largest_time(visible.log_start, limit_of(visible, segment))?;
+            let found = found.filter(|(_, timestamp)| is_later(*timestamp));
+            best = found.map(|(offset, timestamp)| TimeMatch { offset, timestamp }).or(best);
+        }
+        Ok(best)
+    }
+}
+
+/// All of a segment is shown, but for the last one.
+fn limit_of(visible: &Visible, segment: &Segment) -> u64 {
+    if segment.base_offset() == visible.segment { visible.position } else { segment.end() }
+}

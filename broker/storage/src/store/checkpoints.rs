@@ -1,0 +1,160 @@
+//! Checkpoints: what is folded so far, made durable, so that the journal can be used again.
+
+use std::{
+    io,
+    path::Path,
+    sync::{Arc, MutexGuard, PoisonError, atomic::Ordering},
+};
+
+use super::{Journal, Poisoned, Store, Topic, round::Dirty};
+use crate::{
+    checkpoint::{Checkpoint, PartitionSnapshot, Reserve, TopicSnapshot},
+    ids::Lsn,
+    partition::Partition,
+};
+
+/// Who writes checkpoints; held while one is written and while the journal's files change.
+#[derive(Debug)]
+pub(super) struct Checkpoints {
+    pub(super) reserve: Reserve,
+    pub(super) last: Lsn,
+}
+
+/// What a checkpoint is made from: taken between two rounds.
+struct Captured {
+    checkpoint: Checkpoint,
+    dirty: Dirty,
+}
+
+impl Store {
+    /// Writes a checkpoint where half the journal is in use, or somebody waits for space in it. Returns whether it did.
+    ///
+    /// # Errors
+    /// Where a sync fails: the store is poisoned then. For want of space it is not: the journal then fills up, and
+    /// appends are refused until there is space again.
+    pub fn checkpoint_step(&self) -> Result<bool, Poisoned> {
+        let (bytes, used) = self.pool.bytes();
+        let is_half_full = used * 2 >= bytes.max(self.pool.layout.journal_bytes);
+        let is_asked = self.is_checkpoint_asked.swap(false, Ordering::AcqRel);
+        let is_new = self.checkpoints().last < self.journal().resolved();
+        if !is_new || !(is_half_full || is_asked) {
+            return Ok(false);
+        }
+        self.write_checkpoint(false).map(|()| true)
+    }
+
+    /// Writes a checkpoint now.
+    ///
+    /// # Errors
+    /// As [`Store::checkpoint_step`].
+    pub fn write_checkpoint(&self, is_clean: bool) -> Result<(), Poisoned> {
+        let mut checkpoints = self.checkpoints();
+        let Captured { checkpoint, dirty } = self.capture(is_clean)?;
+        self.sync_segments(&dirty)?;
+        match self.finish_checkpoint(&mut checkpoints, &checkpoint) {
+            Ok(()) => self.is_stuck.store(false, Ordering::Release),
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => self.note_stuck(&error, dirty),
+            Err(error) => return Err(self.poison(&error)),
+        }
+        Ok(())
+    }
+
+    fn note_stuck(&self, error: &io::Error, dirty: Dirty) {
+        tracing::error!(%error, "no space for a checkpoint; appends are refused once the journal is full");
+        self.is_stuck.store(true, Ordering::Release);
+        // They are durable already; the next checkpoint finds little to do.
+        self.journal().dirty.extend(dirty);
+    }
+
+    /// Everything as of one LSN, not above the synced position (rule 14).
+    fn capture(&self, is_clean: bool) -> Result<Captured, Poisoned> {
+        let mut journal = self.journal();
+        self.queue.check()?;
+        if journal.writer.durable() < journal.writer.written() {
+            self.sync(&mut journal).map_err(|error| self.poison(&error))?;
+        }
+        let checkpoint = self.snapshot(&journal, is_clean);
+        Ok(Captured { checkpoint, dirty: std::mem::take(&mut journal.dirty) })
+    }
+
+    /// What a checkpoint of now would say.
+    pub(super) fn snapshot(&self, journal: &Journal, is_clean: bool) -> Checkpoint {
+        Checkpoint {
+            lsn: journal.resolved(),
+            incarnation: self.identity.incarnation,
+            journal: journal.writer.first_needed(),
+            next_group: self.queue.next_group(),
+            is_clean,
+            next_producer_id: journal.next_producer_id,
+            topics: self.topics().sorted().iter().map(|topic| topic_snapshot(topic)).collect(),
+        }
+    }
+
+    /// Through the descriptors that the bytes were written with; then the names of new folders (rule 13).
+    fn sync_segments(&self, dirty: &Dirty) -> Result<(), Poisoned> {
+        let folders = self.upkeep.take_new_folders();
+        let segments = dirty.values().try_for_each(|segment| not_found_is_fine(segment.sync()));
+        let result = segments.and_then(|()| folders.iter().try_for_each(|folder| self.sync_folder(folder)));
+        result.map_err(|error| self.poison(&error))
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        not_found_is_fine(self.disk.sync_dir(folder))
+    }
+
+    pub(super) fn finish_checkpoint(
+        &self,
+        checkpoints: &mut Checkpoints,
+        checkpoint: &Checkpoint,
+    ) -> io::Result<()> {
+        let bytes = checkpoints.reserve.write(checkpoint)?;
+        checkpoints.last = checkpoint.lsn;
+        checkpoints.reserve.remove_before(checkpoint.lsn)?;
+        self.pool.recycle_below(checkpoint.journal.number)?;
+        {
+            let journal = self.journal();
+            self.queue.written(0, journal.writer.room());
+        }
+        if let Err(error) = checkpoints.reserve.refill(bytes) {
+            tracing::warn!(%error, "no space is reserved for the next checkpoint");
+        }
+        Ok(())
+    }
+
+    pub(super) fn checkpoints(&self) -> MutexGuard<'_, Checkpoints> {
+        self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn ask_for_checkpoint(&self) {
+        self.is_checkpoint_asked.store(true, Ordering::Release);
+        self.wake_upkeep();
+    }
+
+    /// Whether the checkpoint that would free the journal found no space.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.is_stuck.load(Ordering::Acquire)
+    }
+}
+
+/// What was deleted meanwhile needs no sync.
+fn not_found_is_fine(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
+fn topic_snapshot(topic: &Topic) -> TopicSnapshot {
+    TopicSnapshot {
+        id: topic.id,
+        name: topic.name.clone(),
+        keyed: topic.keyed,
+        overrides: topic.overrides.clone(),
+        partitions: topic.partitions.iter().map(partition_snapshot).collect(),
+    }
+}
+
+fn partition_snapshot(partition: &Arc<Partition>) -> PartitionSnapshot {
+    let keyed = partition.keyed.as_ref().map(|keyed| keyed.values()).unwrap_or_default();
+    PartitionSnapshot { state: partition.placing().state().clone(), keyed }
+}

@@ -1,0 +1,385 @@
+//! What is not records: topics, their settings, log starts, producer ids. Journal entries all of them, and always
+//! synced before they are answered (durability rule 3).
+
+use std::{
+    collections::{HashSet, VecDeque},
+    ops::Range,
+    sync::{Arc, MutexGuard, PoisonError},
+};
+
+use mainstem_protocol::{Offset, PartitionId, ProducerId, TopicId};
+
+use super::{AppendError, Journal, Request, Store, Topic, Topics};
+use crate::{
+    caps::{PARTITIONS_MAX, PRODUCER_ID_BLOCK},
+    checkpoint::KeyedValues,
+    config::{ConfigError, Overrides, TopicConfig},
+    ids::Lsn,
+    journal::{Entry, NewTopicEntry},
+    partition::{Keyed, Partition, Placing},
+    state::PartitionState,
+    ticket::{Resolver, Ticket},
+};
+
+/// Bytes of the journal that a batch needs beside its own.
+const GROUP_OVERHEAD_BYTES: u64 = 4096;
+
+/// A topic to be created.
+#[derive(Clone, Debug)]
+pub struct NewTopic {
+    /// Its name; whoever asks has checked that it may be one.
+    pub name: String,
+    /// How many partitions.
+    pub partitions: u32,
+    /// What it sets of its own.
+    pub overrides: Overrides,
+    /// Whether the last value of each key is kept in memory, for those who start from it.
+    pub keyed: bool,
+}
+
+/// Why a topic cannot be created, changed or deleted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TopicError {
+    /// There is one of that name, or there will be in a moment.
+    #[error("topic {0} exists")]
+    Exists(String),
+    /// There is none.
+    #[error("topic {0} does not exist")]
+    Unknown(TopicId),
+    /// Too few partitions, or too many.
+    #[error("a topic cannot have {0} partitions: from 1 to {PARTITIONS_MAX}, and never fewer than it has")]
+    Partitions(u32),
+    /// A setting that cannot be.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The journal does not take it; after `NoRoom` make room with an empty group first.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+}
+
+/// The next producer id, or what to wait for before asking again.
+#[derive(Debug)]
+pub enum NextProducerId {
+    /// Nobody else has it or ever had it.
+    Ready(ProducerId),
+    /// A block of ids is on its way through the journal.
+    Wait(Ticket),
+}
+
+/// What has its place and is not in the images yet.
+#[derive(Debug, Default)]
+pub(super) struct Control {
+    names: HashSet<String>,
+}
+
+/// Producer ids that may be given away.
+#[derive(Debug, Default)]
+pub(super) struct ProducerIds {
+    granted: VecDeque<Range<i64>>,
+    /// Behind the last block that was granted to anybody.
+    next: i64,
+    /// A block on its way.
+    asked: Option<(Lsn, Resolver)>,
+}
+
+impl Store {
+    /// Creates a topic. The image shows it when the ticket resolves.
+    ///
+    /// # Errors
+    /// Where it cannot be.
+    pub fn create_topic(&self, new: NewTopic) -> Result<(TopicId, Ticket), TopicError> {
+        let NewTopic { name, partitions, overrides, keyed } = new;
+        if !(1..=PARTITIONS_MAX).contains(&partitions) {
+            return Err(TopicError::Partitions(partitions));
+        }
+        self.check_config(&overrides)?;
+        let mut control = self.control();
+        if self.topics().named(&name).is_some() || control.names.contains(&name) {
+            return Err(TopicError::Exists(name));
+        }
+        let id = self.fresh_topic_id();
+        let entry = NewTopicEntry { id, name: name.clone(), keyed, partitions, overrides };
+        let ticket = self.place_own(vec![Entry::TopicCreated(entry)], Vec::new())?;
+        control.names.insert(name);
+        Ok((id, ticket))
+    }
+
+    fn fresh_topic_id(&self) -> TopicId {
+        let is_free = |id: &TopicId| !id.is_reserved() && self.topics().get(*id).is_none();
+        std::iter::repeat_with(TopicId::random).find(is_free).unwrap_or_default()
+    }
+
+    /// Deletes a topic: nothing is appended behind this, and its files go once the deletion is durable.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn delete_topic(&self, id: TopicId) -> Result<Ticket, TopicError> {
+        let _control = self.control();
+        let topic = self.topics().get(id).cloned().ok_or(TopicError::Unknown(id))?;
+        let mut guards: Vec<_> = topic.partitions.iter().map(|partition| partition.placing()).collect();
+        if guards.iter().any(|placing| placing.is_deleted) {
+            return Err(TopicError::Unknown(id));
+        }
+        let ticket = self.place_own(vec![Entry::TopicDeleted { topic: id }], Vec::new())?;
+        guards.iter_mut().for_each(|placing| placing.is_deleted = true);
+        Ok(ticket)
+    }
+
+    /// Gives a topic settings of its own, in place of all that it had.
+    ///
+    /// # Errors
+    /// Where there is no such topic or a setting cannot be.
+    pub fn set_topic_config(&self, id: TopicId, overrides: Overrides) -> Result<Ticket, TopicError> {
+        self.check_config(&overrides)?;
+        let _control = self.control();
+        self.topics().get(id).ok_or(TopicError::Unknown(id))?;
+        Ok(self.place_own(vec![Entry::ConfigChanged { topic: id, overrides }], Vec::new())?)
+    }
+
+    /// Gives a topic more partitions: so many altogether.
+    ///
+    /// # Errors
+    /// Where there is no such topic, or it has as many already.
+    pub fn add_partitions(&self, id: TopicId, partitions: u32) -> Result<Ticket, TopicError> {
+        let _control = self.control();
+        let topic = self.topics().get(id).cloned().ok_or(TopicError::Unknown(id))?;
+        if partitions as usize <= topic.partitions.len() || partitions > PARTITIONS_MAX {
+            return Err(TopicError::Partitions(partitions));
+        }
+        Ok(self.place_own(vec![Entry::PartitionsAdded { topic: id, partitions }], Vec::new())?)
+    }
+
+    /// Moves a partition's log start forward, not beyond what is shown; what lies before it is deleted.
+    ///
+    /// # Errors
+    /// Where there is no such partition or the offset is not within its log.
+    pub fn move_log_start(
+        &self,
+        topic: TopicId,
+        partition: PartitionId,
+        offset: Offset,
+    ) -> Result<Ticket, AppendError> {
+        let unknown = AppendError::UnknownPartition { topic, partition };
+        let found = self.partition(topic, partition).ok_or(unknown)?;
+        let (log_start, high_watermark) = (found.log_start(), found.high_watermark());
+        if !(log_start..=high_watermark).contains(&offset) {
+            return Err(AppendError::OffsetOutOfRange { offset, log_start, high_watermark });
+        }
+        self.place_own(vec![Entry::LogStartMoved { topic, partition, offset }], vec![found])
+    }
+
+    /// The next producer id. Blocks of them come through the journal, ahead of need.
+    ///
+    /// # Errors
+    /// Where the journal takes nothing.
+    pub fn next_producer_id(&self) -> Result<NextProducerId, AppendError> {
+        let mut ids = self.producer_ids();
+        let id = ids.take();
+        if ids.left() >= PRODUCER_ID_BLOCK / 2 {
+            return Ok(NextProducerId::Ready(id.unwrap_or(ProducerId::NONE)));
+        }
+        let asked = self.ask_for_producer_ids(&mut ids);
+        match id {
+            Some(id) => Ok(NextProducerId::Ready(id)),
+            None => asked.map(NextProducerId::Wait),
+        }
+    }
+
+    /// One block at a time: all who wait wait for the same one.
+    fn ask_for_producer_ids(&self, ids: &mut ProducerIds) -> Result<Ticket, AppendError> {
+        let (lsn, resolver) = match ids.asked.clone() {
+            Some(asked) => asked,
+            None => {
+                self.request_own(vec![Entry::ProducerIdsAllocated { next: ids.next_block() }], Vec::new())?
+            }
+        };
+        ids.asked = Some((lsn, resolver.clone()));
+        Ok(resolver.ticket(lsn, Vec::new()))
+    }
+
+    /// Places entries of the store itself. The callers hold what gives them their order.
+    pub(super) fn place_own(
+        &self,
+        entries: Vec<Entry>,
+        partitions: Vec<Arc<Partition>>,
+    ) -> Result<Ticket, AppendError> {
+        let (lsn, resolver) = self.request_own(entries, partitions)?;
+        Ok(resolver.ticket(lsn, Vec::new()))
+    }
+
+    pub(super) fn request_own(
+        &self,
+        entries: Vec<Entry>,
+        partitions: Vec<Arc<Partition>>,
+    ) -> Result<(Lsn, Resolver), AppendError> {
+        self.queue.place(Request { entries, partitions, is_synced: true, ahead: None, is_own: true })
+    }
+
+    /// A largest batch that the full journal could not take is refused, with both figures (rule 11).
+    fn check_config(&self, overrides: &Overrides) -> Result<TopicConfig, ConfigError> {
+        let config = self.options.topic_defaults.with(overrides)?;
+        let most = self.batch_bytes_max();
+        if config.max_message_bytes > most && overrides.contains_key("max.message.bytes") {
+            let value = config.max_message_bytes.to_string();
+            let expected = format!("the journal takes batches of up to {most} bytes");
+            return Err(ConfigError::Invalid { name: "max.message.bytes".to_owned(), value, expected });
+        }
+        Ok(config)
+    }
+
+    /// Bytes that the largest batch may have, whatever a topic says.
+    fn batch_bytes_max(&self) -> u64 {
+        self.group_bytes_max() - GROUP_OVERHEAD_BYTES
+    }
+
+    fn control(&self) -> MutexGuard<'_, Control> {
+        self.control.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn producer_ids(&self) -> MutexGuard<'_, ProducerIds> {
+        self.producer_ids.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn fold_topic_created(&self, new: &NewTopicEntry) {
+        let topic = self.new_topic(new, |_| (PartitionState::default(), Vec::new(), KeyedValues::new()));
+        self.change_topics(|topics| topics.insert(topic.clone()));
+        self.control().names.remove(&new.name);
+    }
+
+    /// A topic's image; `partition` says what a fold left of each of its partitions.
+    pub(super) fn new_topic(
+        &self,
+        new: &NewTopicEntry,
+        partition: impl FnMut(u32) -> (PartitionState, Vec<Arc<crate::segment::Segment>>, KeyedValues),
+    ) -> Topic {
+        let mut partition = partition;
+        let mut build = |number: u32| {
+            let (state, segments, values) = partition(number);
+            let keyed = new.keyed.then(|| Keyed::new(values));
+            Arc::new(Partition::new(new.id, PartitionId(number as i32), Placing::new(state), segments, keyed))
+        };
+        Topic {
+            id: new.id,
+            name: new.name.clone(),
+            keyed: new.keyed,
+            overrides: new.overrides.clone(),
+            config: Arc::new(self.effective_config(&new.overrides)),
+            partitions: (0..new.partitions).map(&mut build).collect(),
+        }
+    }
+
+    /// What was checked once holds; a setting that a later version refuses is passed over and said.
+    fn effective_config(&self, overrides: &Overrides) -> TopicConfig {
+        let mut config = self.options.topic_defaults.clone();
+        for (name, value) in overrides {
+            if let Err(error) = config.set(name, value) {
+                tracing::warn!(%error, "a topic's setting is passed over");
+            }
+        }
+        config.max_message_bytes = config.max_message_bytes.min(self.batch_bytes_max());
+        config
+    }
+
+    pub(super) fn fold_topic_deleted(&self, journal: &mut Journal, id: TopicId) {
+        let mut gone = None;
+        self.change_topics(|topics| gone = topics.remove(id));
+        let Some(topic) = gone else { return };
+        journal.dirty.retain(|(topic, ..), _| *topic != id);
+        topic.partitions.iter().for_each(|partition| partition.wake());
+        self.upkeep.remove_topic_later(&topic);
+    }
+
+    pub(super) fn fold_config(&self, id: TopicId, overrides: &Overrides) {
+        let config = Arc::new(self.effective_config(overrides));
+        self.change_topic(id, |topic| {
+            topic.overrides = overrides.clone();
+            topic.config = config;
+        });
+    }
+
+    pub(super) fn fold_partitions_added(&self, id: TopicId, partitions: u32) {
+        self.change_topic(id, |topic| {
+            let keyed = topic.keyed;
+            let new = |number: u32| {
+                let keyed = keyed.then(Keyed::default);
+                Arc::new(Partition::new(
+                    id,
+                    PartitionId(number as i32),
+                    Placing::default(),
+                    Vec::new(),
+                    keyed,
+                ))
+            };
+            topic.partitions.extend((topic.partitions.len() as u32..partitions).map(new));
+        });
+    }
+
+    pub(super) fn fold_producer_ids(&self, journal: &mut Journal, next: ProducerId) {
+        journal.next_producer_id = next.max(journal.next_producer_id);
+        self.producer_ids().grant(next);
+    }
+
+    fn change_topic(&self, id: TopicId, change: impl FnOnce(&mut Topic)) {
+        self.change_topics(|topics| {
+            let Some(mut topic) = topics.get(id).map(|topic| Topic::clone(topic)) else { return };
+            change(&mut topic);
+            topics.insert(topic);
+        });
+    }
+
+    /// One thread alone, the journal's, changes the image.
+    pub(super) fn change_topics(&self, change: impl FnOnce(&mut Topics)) {
+        let mut topics = Topics::clone(&self.topics());
+        change(&mut topics);
+        self.topics.store(Arc::new(topics));
+    }
+
+    /// A group of the store itself that was taken back.
+    pub(super) fn take_back_own(&self, entries: &[Entry]) {
+        for entry in entries {
+            match entry {
+                Entry::TopicCreated(topic) => drop(self.control().names.remove(&topic.name)),
+                Entry::TopicDeleted { topic } => self.undelete(*topic),
+                Entry::ProducerIdsAllocated { .. } => self.producer_ids().asked = None,
+                _ => {}
+            }
+        }
+    }
+
+    fn undelete(&self, topic: TopicId) {
+        let topics = self.topics();
+        let partitions = topics.get(topic).into_iter().flat_map(|topic| &topic.partitions);
+        partitions.for_each(|partition| partition.placing().is_deleted = false);
+    }
+}
+
+impl ProducerIds {
+    /// Those before `next` are given away, or lost with a process that had them.
+    pub(super) fn behind(next: ProducerId) -> Self {
+        Self { next: next.0, ..Self::default() }
+    }
+
+    const fn next_block(&self) -> ProducerId {
+        ProducerId(self.next + PRODUCER_ID_BLOCK)
+    }
+
+    /// A block came through the journal.
+    fn grant(&mut self, end: ProducerId) {
+        self.granted.push_back(self.next..end.0);
+        self.next = end.0;
+        self.asked = None;
+    }
+
+    fn take(&mut self) -> Option<ProducerId> {
+        let first = self.granted.front_mut()?;
+        let id = first.next()?;
+        if first.is_empty() {
+            self.granted.pop_front();
+        }
+        Some(ProducerId(id))
+    }
+
+    fn left(&self) -> i64 {
+        self.granted.iter().map(|range| range.end - range.start).sum()
+    }
+}

@@ -1,0 +1,368 @@
+//! Recovery: the checkpoint and the journal's tail say what is; the segments are made to hold it (durability §4).
+//!
+//! The tail is read twice. The first time everything is folded, without a file: that tells which segments still hold
+//! anything of a log at the end. The second time the bytes of those are written, all of them, whether or not the files
+//! "already have" them; bytes of deleted topics and segments are not.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use bytes::{Bytes, BytesMut};
+use mainstem_protocol::{Offset, PartitionId, TopicId, records::BatchHeader};
+
+use super::{
+    Options, Recovery,
+    open::{OpenError, io_error},
+};
+use crate::{
+    checkpoint::{self, Checkpoint, Found},
+    disk::Disk,
+    ids::{Incarnation, Lsn},
+    images::Images,
+    journal::{Entry, PlacedBatch, Point, Reader, entry, file, frame::FrameKind},
+    partition::{TOPICS, partition_folder, topic_folder, topic_of_folder},
+    segment::{Origin, Segment, SegmentFiles, parse_file_name},
+    state::{PartitionState, SegmentState},
+};
+
+type Key = (TopicId, PartitionId);
+type Opened = BTreeMap<(TopicId, PartitionId, Offset), Arc<Segment>>;
+
+/// What a start goes on with.
+pub(super) struct Recovered {
+    pub(super) images: Images,
+    /// Where the journal goes on.
+    pub(super) point: Point,
+    pub(super) next_group: u64,
+    pub(super) journal_files: BTreeMap<u64, u64>,
+    /// Segments that were written to.
+    pub(super) segments: Opened,
+    /// The LSN of the checkpoint that was found.
+    pub(super) checkpoint: Lsn,
+    pub(super) needs_checkpoint: bool,
+    pub(super) recovery: Recovery,
+}
+
+/// A group of the tail.
+struct Group {
+    lsn: Lsn,
+    entries: Vec<Entry>,
+}
+
+/// The groups of the tail, one after the other.
+struct Tail {
+    reader: Reader,
+    behind: Lsn,
+    ahead: HashMap<u64, BytesMut>,
+    next_group: u64,
+}
+
+/// `incarnation` is the last one that ran.
+pub(super) fn recover(
+    disk: &Arc<dyn Disk>,
+    files: &Arc<SegmentFiles>,
+    options: &Options,
+    incarnation: Incarnation,
+) -> Result<Recovered, OpenError> {
+    let gone = || OpenError::Missing { path: checkpoint::FOLDER.into(), why: "there is no checkpoint in it" };
+    let Found { checkpoint, damaged } = checkpoint::find(&**disk)?.ok_or_else(gone)?;
+    let was_clean = checkpoint.is_clean && checkpoint.incarnation == incarnation && damaged.is_none();
+    let known = segments_of(&checkpoint);
+    let (first, lsn, next_group) = (checkpoint.journal, checkpoint.lsn, checkpoint.next_group);
+    let mut tail = Tail::open(disk, &checkpoint)?;
+    let mut images = Images::of(checkpoint.clone());
+    let mut recovery = Recovery { was_clean, ..Recovery::default() };
+    if !was_clean {
+        while let Some(group) = tail.next()? {
+            recovery.groups += 1;
+            apply(&mut images, &group)?;
+        }
+    }
+    let point = if was_clean { first } else { tail.reader.point() };
+    reaches(point, lsn, damaged)?;
+    check_segments(files, &known, &images)?;
+    let segments = match recovery.groups {
+        0 => Opened::new(),
+        _ => rewrite(disk, files, &checkpoint, &images, options, &mut recovery)?,
+    };
+    if !was_clean {
+        recovery.files_removed =
+            remove_orphans(&**disk, &images).map_err(io_error("left files cannot be removed"))?;
+        recovery.epochs_raised = images.raise_epochs(|topic| {
+            options.topic_defaults.with(&topic.overrides).map_or(true, |config| !config.is_synced())
+        });
+    }
+    let journal_files = tail.reader.files().clone();
+    let next_group = next_group.max(tail.next_group);
+    let needs_checkpoint = !was_clean;
+    Ok(Recovered {
+        images,
+        point,
+        next_group,
+        journal_files,
+        segments,
+        checkpoint: lsn,
+        needs_checkpoint,
+        recovery,
+    })
+}
+
+/// A journal that ends before what its checkpoint, or a damaged newer one, has seen is damaged.
+fn reaches(
+    point: Point,
+    lsn: Lsn,
+    damaged: Option<(Lsn, crate::envelope::EnvelopeError)>,
+) -> Result<(), OpenError> {
+    if let Some((newer, error)) = damaged
+        && point.lsn <= newer
+    {
+        return Err(error.into());
+    }
+    if point.lsn <= lsn {
+        let what = format!("it ends before frame {}, the checkpoint is of {lsn}", point.lsn);
+        return Err(OpenError::Inconsistent { path: file::path(point.number), what });
+    }
+    Ok(())
+}
+
+fn apply(images: &mut Images, group: &Group) -> Result<(), OpenError> {
+    group.entries.iter().try_for_each(|entry| images.apply(entry)).map_err(|error| OpenError::Inconsistent {
+        path: file::FOLDER.into(),
+        what: format!("group {}: {error}", group.lsn),
+    })
+}
+
+impl Tail {
+    fn open(disk: &Arc<dyn Disk>, checkpoint: &Checkpoint) -> Result<Self, OpenError> {
+        let reader = Reader::open(Arc::clone(disk), checkpoint.journal, checkpoint.incarnation)?;
+        Ok(Self { reader, behind: checkpoint.lsn, ahead: HashMap::new(), next_group: 1 })
+    }
+
+    /// The next group that is complete; `None` where the journal ends.
+    fn next(&mut self) -> Result<Option<Group>, OpenError> {
+        while let Some((header, payload)) = self.reader.next()? {
+            self.next_group = self.next_group.max(header.group + 1);
+            match header.kind {
+                FrameKind::Idle => {}
+                FrameKind::Data => self.ahead.entry(header.group).or_default().extend_from_slice(&payload),
+                FrameKind::Commit => {
+                    let ahead = self.ahead.remove(&header.group).unwrap_or_default().freeze();
+                    if header.lsn > self.behind {
+                        return group(header.lsn, payload, ahead).map(Some);
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn group(lsn: Lsn, payload: Bytes, ahead: Bytes) -> Result<Group, OpenError> {
+    let damaged = |error: crate::codec::DecodeError| OpenError::Inconsistent {
+        path: file::FOLDER.into(),
+        what: format!("group {lsn}: {error}"),
+    };
+    Ok(Group { lsn, entries: entry::decode(payload, ahead).map_err(damaged)? })
+}
+
+/// The segments of a checkpoint, each with what it holds.
+fn segments_of(checkpoint: &Checkpoint) -> BTreeMap<(TopicId, PartitionId, Offset), SegmentState> {
+    let topics = checkpoint.topics.iter();
+    let partitions = topics.flat_map(|topic| {
+        (0..).map(PartitionId).zip(&topic.partitions).map(|(id, partition)| (topic.id, id, partition))
+    });
+    let segments = partitions.flat_map(|(topic, id, partition)| {
+        partition.state.segments.iter().map(move |segment| ((topic, id, segment.base), *segment))
+    });
+    segments.collect()
+}
+
+/// Anything shorter than its checkpoint says is damage (rule 14); all of it is named.
+fn check_segments(
+    files: &Arc<SegmentFiles>,
+    known: &BTreeMap<(TopicId, PartitionId, Offset), SegmentState>,
+    images: &Images,
+) -> Result<(), OpenError> {
+    let needed =
+        known.iter().filter(|((topic, partition, base), _)| images.has_segment(*topic, *partition, *base));
+    let damages: Vec<_> = needed
+        .filter_map(|((topic, partition, base), segment)| {
+            let opened = open_known(files, (*topic, *partition), *base, segment, 4096);
+            opened.and_then(|segment| segment.check_len()).err()
+        })
+        .map(|error| error.to_string())
+        .collect();
+    if damages.is_empty() { Ok(()) } else { Err(OpenError::Segments(damages)) }
+}
+
+fn open_known(
+    files: &Arc<SegmentFiles>,
+    (topic, partition): Key,
+    base: Offset,
+    segment: &SegmentState,
+    interval: u64,
+) -> io::Result<Segment> {
+    let folder: Arc<Path> = partition_folder(topic, partition).into();
+    let origin = Origin::Known { end: segment.end_position, largest: segment.largest_timestamp };
+    Segment::open(files, &folder, base, interval, origin)
+}
+
+/// The segments of a partition; those that were written to are open already.
+pub(super) fn open_segments(
+    files: &Arc<SegmentFiles>,
+    key: Key,
+    state: &PartitionState,
+    interval: u64,
+    opened: &mut Opened,
+) -> io::Result<Vec<Arc<Segment>>> {
+    let open = |segment: &SegmentState| match opened.remove(&(key.0, key.1, segment.base)) {
+        Some(opened) => Ok(opened),
+        None => open_known(files, key, segment.base, segment, interval).map(Arc::new),
+    };
+    state.segments.iter().map(open).collect()
+}
+
+/// The second reading: bytes of the segments that still count go where the fold says, from the checkpoint's end on, and
+/// are synced before anything of them is shown (rule 17).
+fn rewrite(
+    disk: &Arc<dyn Disk>,
+    files: &Arc<SegmentFiles>,
+    checkpoint: &Checkpoint,
+    images: &Images,
+    options: &Options,
+    recovery: &mut Recovery,
+) -> Result<Opened, OpenError> {
+    let mut rewriter = Rewriter {
+        disk,
+        files,
+        images,
+        options,
+        ends: ends_of(checkpoint),
+        opened: Opened::new(),
+        folders: BTreeSet::new(),
+    };
+    let mut tail = Tail::open(disk, checkpoint)?;
+    while let Some(group) = tail.next()? {
+        for entry in &group.entries {
+            if let Entry::Batch(batch) = entry {
+                recovery.bytes += rewriter.write(batch).map_err(io_error("a segment cannot be written"))?;
+            }
+        }
+    }
+    rewriter.finish().map_err(io_error("segments cannot be synced"))
+}
+
+/// The last segment of each partition, as far as it was written.
+type Ends = HashMap<Key, SegmentState>;
+
+fn ends_of(checkpoint: &Checkpoint) -> Ends {
+    let mut ends = Ends::new();
+    for ((topic, partition, _), segment) in segments_of(checkpoint) {
+        ends.insert((topic, partition), segment);
+    }
+    ends
+}
+
+struct Rewriter<'a> {
+    disk: &'a Arc<dyn Disk>,
+    files: &'a Arc<SegmentFiles>,
+    images: &'a Images,
+    options: &'a Options,
+    ends: Ends,
+    opened: Opened,
+    folders: BTreeSet<PathBuf>,
+}
+
+impl Rewriter<'_> {
+    /// Returns the bytes that were written.
+    fn write(&mut self, batch: &PlacedBatch) -> io::Result<u64> {
+        let key = (batch.topic, batch.partition);
+        let header: &BatchHeader = &batch.header;
+        let before = self.ends.get(&key).copied().filter(|_| !batch.starts_segment);
+        let is_new = before.is_none();
+        let before =
+            before.unwrap_or_else(|| SegmentState::starting(header.base_offset, header.max_timestamp));
+        let mut after = before;
+        after.append(header);
+        self.ends.insert(key, after);
+        if !self.images.has_segment(key.0, key.1, before.base) {
+            return Ok(0);
+        }
+        let segment = self.segment(key, &before, is_new)?;
+        segment.append(&[(*header, batch.records.clone())])?;
+        Ok(batch.bytes())
+    }
+
+    fn segment(&mut self, key: Key, before: &SegmentState, is_new: bool) -> io::Result<Arc<Segment>> {
+        let id = (key.0, key.1, before.base);
+        if let Some(segment) = self.opened.get(&id) {
+            return Ok(Arc::clone(segment));
+        }
+        let interval = self.interval(key.0);
+        let segment = if is_new {
+            self.create(key, before.base, interval)?
+        } else {
+            open_known(self.files, key, before.base, before, interval)?
+        };
+        let segment = Arc::new(segment);
+        self.opened.insert(id, Arc::clone(&segment));
+        Ok(segment)
+    }
+
+    fn create(&mut self, key: Key, base: Offset, interval: u64) -> io::Result<Segment> {
+        let folder = partition_folder(key.0, key.1);
+        self.disk.create_dir_all(&folder)?;
+        self.folders.extend(folder.ancestors().skip(1).map(Path::to_owned));
+        Segment::open(self.files, &folder.into(), base, interval, Origin::New)
+    }
+
+    fn interval(&self, topic: TopicId) -> u64 {
+        let overrides = self.images.topics.get(&topic).map(|topic| &topic.new.overrides);
+        let config = overrides.and_then(|overrides| self.options.topic_defaults.with(overrides).ok());
+        config.map_or(self.options.topic_defaults.index_interval_bytes, |config| config.index_interval_bytes)
+    }
+
+    fn finish(self) -> io::Result<Opened> {
+        self.opened.values().try_for_each(|segment| segment.sync())?;
+        self.folders.iter().try_for_each(|folder| self.disk.sync_dir(folder))?;
+        Ok(self.opened)
+    }
+}
+
+/// Files that no log has: an unlink was interrupted, or what made them was lost with the tail.
+fn remove_orphans(disk: &dyn Disk, images: &Images) -> io::Result<u64> {
+    let mut removed = 0;
+    for entry in disk.list(Path::new(TOPICS))? {
+        let Some(topic) = topic_of_folder(&entry.name) else { continue };
+        let partitions = images.topics.get(&topic).map_or(0, |topic| topic.partitions.len());
+        removed += remove_orphans_of(disk, images, topic, partitions)?;
+        if partitions == 0 {
+            disk.remove_dir(&topic_folder(topic))?;
+        }
+    }
+    Ok(removed)
+}
+
+fn remove_orphans_of(disk: &dyn Disk, images: &Images, topic: TopicId, partitions: usize) -> io::Result<u64> {
+    let mut removed = 0;
+    for entry in disk.list(&topic_folder(topic))? {
+        let Ok(number) = entry.name.parse::<u32>() else { continue };
+        let folder = topic_folder(topic).join(&entry.name);
+        let id = PartitionId(number as i32);
+        for file in disk.list(&folder)? {
+            let base = parse_file_name(&file.name).map(|(base, _)| base);
+            if base.is_none_or(|base| !images.has_segment(topic, id, base)) {
+                disk.remove(&folder.join(&file.name))?;
+                removed += 1;
+            }
+        }
+        if number as usize >= partitions {
+            disk.remove_dir(&folder)?;
+        }
+    }
+    Ok(removed)
+}

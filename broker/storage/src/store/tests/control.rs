@@ -1,0 +1,131 @@
+use std::collections::HashSet;
+
+use mainstem_protocol::records::{BatchBuilder, Compression, NewRecord, ProducerStamp};
+
+use super::*;
+use crate::{
+    ConfigError,
+    store::{NextProducerId, TopicError},
+};
+
+#[test]
+fn a_topic_exists_once_until_it_is_deleted() {
+    let bench = Bench::new();
+    let new =
+        || NewTopic { name: "orders".to_owned(), partitions: 2, overrides: Overrides::new(), keyed: false };
+    let first = bench.topic("orders", 2, &[]);
+    assert!(matches!(bench.store.create_topic(new()), Err(TopicError::Exists(name)) if name == "orders"));
+    assert_eq!(bench.store.topics().named("orders").unwrap().id, first);
+    bench.fill(first, 0, 1);
+    let deleted = bench.store.delete_topic(first).unwrap();
+    assert!(matches!(bench.place_batch(first, 0, batch(1, None)), Err(AppendError::UnknownPartition { .. })));
+    bench.store.round().unwrap();
+    deleted.wait().unwrap();
+    assert!(bench.store.topics().named("orders").is_none());
+    assert!(matches!(bench.store.delete_topic(first), Err(TopicError::Unknown(_))));
+    let second = bench.topic("orders", 2, &[]);
+    assert_ne!(first, second);
+    assert!(bench.read(second, 0).is_empty());
+    bench.store.cleanup_step();
+    let bench = bench.restart();
+    assert!(bench.store.topics().get(first).is_none());
+    assert_eq!(bench.store.topics().named("orders").unwrap().id, second);
+}
+
+#[test]
+fn settings_change_for_what_comes_later_and_survive() {
+    let bench = Bench::new();
+    let topic = bench.topic("orders", 1, &[("retention.ms", "5")]);
+    let overrides = Overrides::from([("flush.messages".to_owned(), "100".to_owned())]);
+    bench.store.set_topic_config(topic, overrides.clone()).unwrap();
+    bench.store.round().unwrap();
+    let bench = bench.restart();
+    let found = bench.store.topics().get(topic).unwrap().clone();
+    assert_eq!((found.config.flush_messages, &found.overrides), (100, &overrides));
+    let wrong = Overrides::from([("flush.messages".to_owned(), "many".to_owned())]);
+    assert!(matches!(bench.store.set_topic_config(topic, wrong), Err(TopicError::Config(_))));
+}
+
+#[test]
+fn durability_11_a_batch_size_above_what_the_journal_allows_is_refused_with_both_figures() {
+    let bench = Bench::new();
+    let overrides = Overrides::from([("max.message.bytes".to_owned(), "500000".to_owned())]);
+    let new = NewTopic { name: "big".to_owned(), partitions: 1, overrides, keyed: false };
+    let Err(TopicError::Config(error)) = bench.store.create_topic(new) else { panic!("it was accepted") };
+    assert!(matches!(error, ConfigError::Invalid { .. }));
+    let text = error.to_string();
+    assert!(text.contains("500000") && text.contains("258048"), "{text}");
+}
+
+#[test]
+fn partitions_are_added_and_never_taken_away() {
+    let bench = Bench::new();
+    let topic = bench.topic("orders", 1, &[]);
+    bench.fill(topic, 0, 1);
+    bench.store.add_partitions(topic, 3).unwrap();
+    bench.store.round().unwrap();
+    bench.fill(topic, 2, 1);
+    assert!(matches!(bench.store.add_partitions(topic, 2), Err(TopicError::Partitions(2))));
+    let bench = bench.restart();
+    assert_eq!(bench.read(topic, 0).len(), 1);
+    assert_eq!(bench.read(topic, 2).len(), 1);
+}
+
+fn producer_id(bench: &Bench) -> i64 {
+    loop {
+        match bench.store.next_producer_id().unwrap() {
+            NextProducerId::Ready(id) => return id.0,
+            NextProducerId::Wait(ticket) => {
+                bench.store.round().unwrap();
+                ticket.wait().unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn producer_ids_are_given_once_whatever_happens_between() {
+    let mut seen = HashSet::new();
+    let mut bench = Bench::new();
+    for start in 0..4 {
+        for _ in 0..1700 {
+            assert!(seen.insert(producer_id(&bench)));
+            if start % 2 == 1 {
+                bench.store.round().unwrap();
+            }
+        }
+        bench = bench.restart();
+    }
+    assert_eq!(seen.iter().min(), Some(&0));
+}
+
+fn keyed_batch(records: &[(&str, Option<&str>)]) -> Batch {
+    let mut builder = BatchBuilder::new(Compression::None);
+    for (key, value) in records {
+        let record =
+            NewRecord { key: Some(key.as_bytes()), value: value.map(str::as_bytes), ..NewRecord::default() };
+        builder.append(&record).unwrap();
+    }
+    let mut bytes = builder.seal(&ProducerStamp::default()).unwrap();
+    Batch::split_from(&mut bytes).unwrap()
+}
+
+#[test]
+fn the_last_value_of_each_key_is_kept_and_tombstones_remove_it() {
+    let bench = Bench::new();
+    let topic = bench.create("__consumer_offsets", 2, &[("cleanup.policy", "compact")], true);
+    bench.append(topic, 0, keyed_batch(&[("a", Some("1")), ("b", Some("2"))]));
+    bench.append(topic, 1, keyed_batch(&[("a", Some("other"))]));
+    bench.store.write_checkpoint(false).unwrap();
+    bench.append(topic, 0, keyed_batch(&[("a", Some("3")), ("c", Some("4")), ("b", None)]));
+    let expected = [("a", "3"), ("c", "4")].map(|(key, value)| (key.into(), value.into()));
+    for _ in 0..2 {
+        let values = bench.store.keyed_image(topic, PartitionId(0)).unwrap();
+        assert_eq!(values, std::collections::BTreeMap::from(expected.clone()));
+    }
+    let bench = bench.restart();
+    assert_eq!(bench.store.keyed_image(topic, PartitionId(0)).unwrap().len(), 2);
+    assert_eq!(bench.store.keyed_value(topic, PartitionId(1), b"a").unwrap(), "other");
+    let plain = bench.topic("plain", 1, &[]);
+    assert!(bench.store.keyed_image(plain, PartitionId(0)).is_none());
+}

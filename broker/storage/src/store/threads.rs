@@ -1,0 +1,107 @@
+//! The store's two threads: the journal's, and the one beside it.
+
+use std::{
+    io,
+    sync::{
+        Arc, Condvar, Mutex, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use super::{Poisoned, Store};
+
+/// How often the upkeep looks around without being asked.
+const UPKEEP_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The threads, where there are any.
+#[derive(Debug, Default)]
+pub(super) struct Threads {
+    handles: Mutex<Vec<JoinHandle<()>>>,
+    is_running: AtomicBool,
+    is_stopping: AtomicBool,
+    asked: Mutex<bool>,
+    wake: Condvar,
+}
+
+impl Store {
+    pub(super) fn start_threads(self: &Arc<Self>) -> io::Result<()> {
+        self.threads.is_running.store(true, Ordering::Release);
+        let journal = self.start_thread("journal", Self::journal_loop)?;
+        let upkeep = self.start_thread("upkeep", Self::upkeep_loop)?;
+        self.threads.handles.lock().unwrap_or_else(PoisonError::into_inner).extend([journal, upkeep]);
+        Ok(())
+    }
+
+    /// A thread holds the store only while it works, so that a store that everybody forgot goes.
+    fn start_thread(self: &Arc<Self>, name: &str, step: fn(&Self) -> bool) -> io::Result<JoinHandle<()>> {
+        let store: Weak<Self> = Arc::downgrade(self);
+        thread::Builder::new()
+            .name(format!("storage-{name}"))
+            .spawn(move || while store.upgrade().is_some_and(|store| step(&store)) {})
+    }
+
+    fn journal_loop(&self) -> bool {
+        let is_stopping = self.threads.is_stopping.load(Ordering::Acquire);
+        let Ok(round) = self.round() else { return false };
+        if round.wrote {
+            return true;
+        }
+        if is_stopping {
+            return false;
+        }
+        self.queue.wait_for_work(self.idle_time().min(Duration::from_secs(1)));
+        true
+    }
+
+    fn upkeep_loop(&self) -> bool {
+        if self.threads.is_stopping.load(Ordering::Acquire) || self.poisoned().is_some() {
+            return false;
+        }
+        self.writeback_step();
+        self.retention_when_due();
+        if !matches!(self.upkeep_step(), Ok(true)) {
+            self.wait_for_upkeep();
+        }
+        true
+    }
+
+    fn wait_for_upkeep(&self) {
+        let asked = self.threads.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.threads.wake.wait_timeout_while(asked, UPKEEP_INTERVAL, |asked| !*asked);
+        let (mut asked, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        *asked = false;
+    }
+
+    pub(super) fn wake_upkeep(&self) {
+        *self.threads.asked.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.threads.wake.notify_all();
+    }
+
+    pub(super) fn has_threads(&self) -> bool {
+        self.threads.is_running.load(Ordering::Acquire)
+    }
+
+    /// Stops in order: what waits is written, everything is synced, and a last checkpoint says that nothing follows.
+    /// Blocks. Appends that come later are refused by nobody, but not committed either: stop them before.
+    ///
+    /// # Errors
+    /// Where the store is poisoned.
+    pub fn shutdown(&self) -> Result<(), Poisoned> {
+        self.threads.is_stopping.store(true, Ordering::Release);
+        self.queue.wake();
+        self.wake_upkeep();
+        let handles =
+            std::mem::take(&mut *self.threads.handles.lock().unwrap_or_else(PoisonError::into_inner));
+        // A thread that panicked has said so.
+        handles.into_iter().for_each(|handle| drop(handle.join()));
+        self.threads.is_running.store(false, Ordering::Release);
+        while !self.queue.is_empty() {
+            self.round()?;
+        }
+        self.cleanup_step();
+        self.remove_prepared();
+        self.write_checkpoint(true)
+    }
+}
