@@ -42,13 +42,16 @@ macro_rules! structure {
         }
 
         impl $crate::wire::Wire for $name {
-            #[allow(unused_variables, reason = "few structures have tagged fields")]
+            #[allow(unused_variables, unused_mut, reason = "few structures have tagged fields")]
             fn read(reader: &mut $crate::wire::Reader) -> Result<Self, $crate::wire::DecodeError> {
                 let version = reader.version();
-                let mut this = Self::default();
-                $(if describe::untagged!($($($tag)?)?) && describe::within!(version $(, $since)?) {
-                    this.$field = describe::read!(reader, version $($(, $null)?)?)?;
-                })*
+                let mut this = Self {$(
+                    $field: if describe::untagged!($($($tag)?)?) && describe::within!(version $(, $since)?) {
+                        describe::read!(reader, version $($(, $null)?)?)?
+                    } else {
+                        describe::or_default!($($($default)?)?)
+                    },
+                )*};
                 reader.tagged_fields(|tag, reader| match tag {
                     $($($($tag if ($since).contains(&version) => {
                         this.$field = $crate::wire::Wire::read(reader)?;

@@ -1,5 +1,7 @@
 //! Takes a message apart without trusting a single count in it.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use crate::caps;
@@ -51,6 +53,8 @@ pub enum DecodeError {
 #[derive(Debug)]
 pub struct Reader {
     bytes: Bytes,
+    /// What is left of the bytes; numbers are read without touching the count of their owners.
+    left: Range<usize>,
     version: i16,
     flexible: bool,
     budget: usize,
@@ -60,7 +64,8 @@ impl Reader {
     /// A reader of a message of `version` whose first flexible version is `flexible_since`.
     #[must_use]
     pub const fn new(bytes: Bytes, version: i16, flexible_since: i16) -> Self {
-        Self { bytes, version, flexible: version >= flexible_since, budget: caps::DECODED_BYTES_MAX }
+        let left = 0..bytes.len();
+        Self { bytes, left, version, flexible: version >= flexible_since, budget: caps::DECODED_BYTES_MAX }
     }
 
     /// The version that is being read.
@@ -78,13 +83,13 @@ impl Reader {
     /// Bytes that are left.
     #[must_use]
     pub const fn remaining(&self) -> usize {
-        self.bytes.len()
+        self.left.end - self.left.start
     }
 
     /// What is left, unread.
     #[must_use]
     pub fn into_rest(self) -> Bytes {
-        self.bytes
+        self.bytes.slice(self.left)
     }
 
     /// Fails unless everything was read.
@@ -92,7 +97,7 @@ impl Reader {
     /// # Errors
     /// [`DecodeError::Trailing`] where bytes are left.
     pub const fn finish(&self) -> Result<(), DecodeError> {
-        match self.bytes.len() {
+        match self.remaining() {
             0 => Ok(()),
             left => Err(DecodeError::Trailing(left)),
         }
@@ -103,10 +108,17 @@ impl Reader {
     /// # Errors
     /// [`DecodeError::Truncated`] where there are fewer.
     pub fn take(&mut self, count: usize) -> Result<Bytes, DecodeError> {
-        if count > self.bytes.len() {
-            return Err(DecodeError::Truncated { wanted: count, left: self.bytes.len() });
+        let start = self.left.start;
+        self.skip(count)?;
+        Ok(self.bytes.slice(start..self.left.start))
+    }
+
+    const fn skip(&mut self, count: usize) -> Result<(), DecodeError> {
+        if count > self.remaining() {
+            return Err(DecodeError::Truncated { wanted: count, left: self.remaining() });
         }
-        Ok(self.bytes.split_to(count))
+        self.left.start += count;
+        Ok(())
     }
 
     /// The next `N` bytes, copied.
@@ -114,10 +126,11 @@ impl Reader {
     /// # Errors
     /// [`DecodeError::Truncated`] where there are fewer.
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
-        let Some(array) = self.bytes.first_chunk::<N>().copied() else {
-            return Err(DecodeError::Truncated { wanted: N, left: self.bytes.len() });
+        let left = self.bytes.get(self.left.clone()).and_then(<[u8]>::first_chunk::<N>);
+        let Some(array) = left.copied() else {
+            return Err(DecodeError::Truncated { wanted: N, left: self.remaining() });
         };
-        bytes::Buf::advance(&mut self.bytes, N);
+        self.left.start += N;
         Ok(array)
     }
 
@@ -151,8 +164,8 @@ impl Reader {
             too_long if narrow && too_long > i64::from(i16::MAX) => Err(DecodeError::TooLong),
             -1 => Ok(None),
             ..-1 => Err(DecodeError::NegativeLength),
-            wanted if wanted > self.bytes.len() as i64 => {
-                Err(DecodeError::Truncated { wanted: wanted as usize, left: self.bytes.len() })
+            wanted if wanted > self.remaining() as i64 => {
+                Err(DecodeError::Truncated { wanted: wanted as usize, left: self.remaining() })
             }
             length => Ok(Some(length as usize)),
         }
@@ -188,12 +201,24 @@ impl Reader {
             }
             last = Some(tag);
             let size = self.unsigned_varint()? as usize;
-            let bytes = self.take(size)?;
-            let mut inner = Self { bytes, version: self.version, flexible: true, budget: self.budget };
-            field(tag, &mut inner)?;
-            self.budget = inner.budget;
+            self.within(size, |reader| field(tag, reader))?;
         }
         Ok(())
+    }
+
+    /// Reads inside the next `size` bytes, and goes on behind them whether all of them were read or not.
+    fn within<T>(
+        &mut self,
+        size: usize,
+        read: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<T, DecodeError> {
+        let (start, end) = (self.left.start, self.left.end);
+        self.skip(size)?;
+        let behind = self.left.start;
+        self.left = start..behind;
+        let result = read(self)?;
+        self.left = behind..end;
+        Ok(result)
     }
 }
 

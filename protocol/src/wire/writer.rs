@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::records::RecordsRange;
 
@@ -52,8 +52,10 @@ impl Chunk {
 /// Writes the fields of one message.
 #[derive(Debug)]
 pub struct Writer {
-    chunks: Vec<Chunk>,
-    tail: BytesMut,
+    /// All fields that were copied, back to back.
+    copied: Vec<u8>,
+    /// What was not copied, each with how many copied bytes stand in front of it.
+    shared: Vec<(usize, Chunk)>,
     version: i16,
     flexible: bool,
 }
@@ -63,8 +65,8 @@ impl Writer {
     #[must_use]
     pub fn new(version: i16, flexible_since: i16) -> Self {
         Self {
-            chunks: Vec::new(),
-            tail: BytesMut::with_capacity(256),
+            copied: Vec::with_capacity(256),
+            shared: Vec::new(),
             version,
             flexible: version >= flexible_since,
         }
@@ -91,7 +93,7 @@ impl Writer {
     /// Bytes written so far.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.tail.len() + self.chunks.iter().map(Chunk::len).sum::<usize>()
+        self.copied.len() + self.shared.iter().map(|(_, chunk)| chunk.len()).sum::<usize>()
     }
 
     /// Whether nothing was written.
@@ -102,7 +104,7 @@ impl Writer {
 
     /// Copies bytes as they are.
     pub fn put(&mut self, bytes: &[u8]) {
-        self.tail.put_slice(bytes);
+        self.copied.extend_from_slice(bytes);
     }
 
     /// Passes bytes on as they are, without a copy where they are many.
@@ -110,29 +112,18 @@ impl Writer {
         if bytes.len() < SHARE_BYTES_MIN {
             return self.put(bytes);
         }
-        self.cut();
-        self.chunks.push(Chunk::Bytes(bytes.clone()));
+        self.shared.push((self.copied.len(), Chunk::Bytes(bytes.clone())));
     }
 
     /// Passes a range of a file on.
     pub fn range(&mut self, range: &Arc<dyn RecordsRange>) {
-        self.cut();
-        self.chunks.push(Chunk::Range(Arc::clone(range)));
-    }
-
-    fn cut(&mut self) {
-        if !self.tail.is_empty() {
-            self.chunks.push(Chunk::Bytes(self.tail.split().freeze()));
-        }
+        self.shared.push((self.copied.len(), Chunk::Range(Arc::clone(range))));
     }
 
     /// An unsigned varint of at most 32 bits.
-    pub fn unsigned_varint(&mut self, mut value: u32) {
-        while value >= 0x80 {
-            self.tail.put_u8(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.tail.put_u8(value as u8);
+    pub fn unsigned_varint(&mut self, number: u32) {
+        let (bytes, length) = unsigned_varint(number);
+        self.put(bytes.get(..length).unwrap_or(&bytes));
     }
 
     /// A length as the kind of message has it, `None` for null; the counterpart of [`super::Reader::length`].
@@ -146,8 +137,8 @@ impl Writer {
         }
         match (self.flexible, narrow) {
             (true, _) => self.unsigned_varint(length.map_or(0, |length| length as u32 + 1)),
-            (false, true) => self.tail.put_i16(length.map_or(-1, |length| length as i16)),
-            (false, false) => self.tail.put_i32(length.map_or(-1, |length| length as i32)),
+            (false, true) => self.put(&length.map_or(-1, |length| length as i16).to_be_bytes()),
+            (false, false) => self.put(&length.map_or(-1, |length| length as i32).to_be_bytes()),
         }
         Ok(())
     }
@@ -164,39 +155,125 @@ impl Writer {
     /// # Errors
     /// Where the field's own encoding fails.
     pub fn tagged_field(&mut self, tag: u32, field: &impl super::Wire) -> Result<(), EncodeError> {
-        let mut inner = Self {
-            chunks: Vec::new(),
-            tail: BytesMut::new(),
-            version: self.version,
-            flexible: self.flexible,
-        };
-        field.write(&mut inner)?;
         self.unsigned_varint(tag);
-        self.unsigned_varint(inner.len() as u32);
-        for chunk in &inner.into_chunks() {
-            match chunk {
-                Chunk::Bytes(bytes) => self.share(bytes),
-                Chunk::Range(range) => self.range(range),
-            }
-        }
+        let (place, shared, before) = (self.copied.len(), self.shared.len(), self.len());
+        field.write(self)?;
+        let (size, length) = unsigned_varint((self.len() - before) as u32);
+        self.insert(place, size.get(..length).unwrap_or(&size), shared);
         Ok(())
+    }
+
+    /// Puts bytes in front of what was written since there were so many copied bytes and so many shared chunks.
+    fn insert(&mut self, copied: usize, bytes: &[u8], shared: usize) {
+        self.copied.splice(copied..copied, bytes.iter().copied());
+        for (place, _) in self.shared.iter_mut().skip(shared) {
+            *place += bytes.len();
+        }
     }
 
     /// What was written, piece by piece.
     #[must_use]
-    pub fn into_chunks(mut self) -> Vec<Chunk> {
-        self.cut();
-        self.chunks
+    pub fn into_chunks(self) -> Vec<Chunk> {
+        let Self { copied, shared, .. } = self;
+        let copied = Bytes::from(copied);
+        let mut chunks = Vec::with_capacity(2 * shared.len() + 1);
+        let mut start = 0;
+        for (place, chunk) in shared {
+            chunks.push(Chunk::Bytes(copied.slice(start..place)));
+            chunks.push(chunk);
+            start = place;
+        }
+        chunks.push(Chunk::Bytes(copied.slice(start..)));
+        chunks.retain(|chunk| !chunk.is_empty());
+        chunks
     }
 
     /// What was written as a frame: its size in front.
     ///
     /// # Errors
     /// [`EncodeError::TooLong`] where the size does not fit.
-    pub fn into_frame(self) -> Result<Vec<Chunk>, EncodeError> {
+    pub fn into_frame(mut self) -> Result<Vec<Chunk>, EncodeError> {
         let size = i32::try_from(self.len()).map_err(|_| EncodeError::TooLong)?;
-        let mut chunks = self.into_chunks();
-        chunks.insert(0, Chunk::Bytes(Bytes::copy_from_slice(&size.to_be_bytes())));
-        Ok(chunks)
+        self.insert(0, &size.to_be_bytes(), 0);
+        Ok(self.into_chunks())
+    }
+}
+
+/// The bytes of an unsigned varint, and how many of them count.
+const fn unsigned_varint(mut number: u32) -> ([u8; 5], usize) {
+    let mut bytes = [0; 5];
+    let mut length = 0;
+    while number >= 0x80 {
+        bytes[length] = number as u8 | 0x80;
+        number >>= 7;
+        length += 1;
+    }
+    bytes[length] = number as u8;
+    (bytes, length + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{Reader, Wire, tests::joined};
+
+    /// Long enough to be shared, with one field on either side.
+    struct Long(Bytes);
+
+    impl Wire for Long {
+        fn read(reader: &mut Reader) -> Result<Self, crate::wire::DecodeError> {
+            i8::read(reader)?;
+            let long = Bytes::read(reader)?;
+            i8::read(reader)?;
+            Ok(Self(long))
+        }
+
+        fn write(&self, writer: &mut Writer) -> Result<(), EncodeError> {
+            1_i8.write(writer)?;
+            self.0.write(writer)?;
+            2_i8.write(writer)
+        }
+    }
+
+    #[test]
+    fn shared_bytes_stand_between_the_copied_ones() {
+        let long = Bytes::from(vec![7; SHARE_BYTES_MIN]);
+        let mut writer = Writer::new(0, 0);
+        writer.share(&long);
+        writer.tags(1);
+        writer.tagged_field(5, &Long(long.clone())).unwrap();
+        writer.put(b"end");
+        let size = [0x84, 0x08]; // 1 + 2 + 1024 + 1
+        let expected = [&long[..], &[1, 5], &size, &[1, 0x81, 0x08], &long, &[2], b"end"].concat();
+        assert_eq!(writer.len(), expected.len());
+        assert_eq!(joined(writer), expected);
+    }
+
+    #[test]
+    fn shared_bytes_are_not_copied() {
+        let long = Bytes::from(vec![7; SHARE_BYTES_MIN]);
+        let mut writer = Writer::new(0, 0);
+        Long(long.clone()).write(&mut writer).unwrap();
+        let frame = writer.into_frame().unwrap();
+        let [Chunk::Bytes(before), Chunk::Bytes(shared), Chunk::Bytes(behind)] = &frame[..] else {
+            panic!("{frame:?}")
+        };
+        assert_eq!((before.len(), shared.as_ptr(), &behind[..]), (7, long.as_ptr(), &[2][..]));
+    }
+
+    #[test]
+    fn frame_begins_with_the_size_of_what_follows() {
+        let mut writer = Writer::new(0, 0);
+        writer.put(b"abc");
+        let frame = writer.into_frame().unwrap();
+        assert!(matches!(&frame[..], [Chunk::Bytes(bytes)] if bytes[..] == *b"\0\0\0\x03abc"));
+    }
+
+    #[test]
+    fn what_no_length_can_say_is_refused() {
+        let mut writer = Writer::new(0, 0);
+        assert_eq!(writer.length(Some(32767), true), Ok(()));
+        assert_eq!(writer.length(Some(32768), true), Err(EncodeError::TooLong));
+        assert_eq!(writer.length(Some(i32::MAX as usize), false), Err(EncodeError::TooLong));
     }
 }

@@ -3,6 +3,7 @@
 mod golden;
 mod hostile;
 mod oracle;
+mod recorded;
 mod schema;
 
 use bytes::Bytes;

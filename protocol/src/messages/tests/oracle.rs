@@ -22,7 +22,7 @@ pub(super) trait Oracle:
 
 impl<T: OracleMessage + Decodable + Encodable + HeaderVersion + std::fmt::Debug> Oracle for T {}
 
-/// Versions that the oracle does not have; `tests/golden` has frames of them that Kafka and its client exchanged.
+/// Versions that the oracle does not have; the recorded frames have them.
 const ORACLE_LACKS: &[(ApiKey, Kind, i16)] =
     &[(ApiKey::OffsetCommit, Kind::Request, 10), (ApiKey::OffsetFetch, Kind::Request, 10)];
 
