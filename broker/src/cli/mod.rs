@@ -9,6 +9,7 @@ mod durability;
 mod error;
 mod output;
 mod produce;
+mod reference;
 mod remote;
 mod settings;
 mod topic;
@@ -22,13 +23,17 @@ use error::Error;
 
 const EXAMPLES: &str = "\
 Examples:
+  mainstem serve                            Run a broker in ./data
+  mainstem topic create greetings           Talk to it, or to any other Kafka broker
+  echo hello | mainstem produce greetings
+  mainstem consume greetings --exit
   mainstem settings                         What can be set, and what it is
 
 Exit codes: 0 done, 1 failed, 2 called wrongly.";
 
 /// A message log that any Kafka client talks to, with stream processing beside it.
 #[derive(Debug, Parser)]
-#[command(name = "mainstem", version, about, after_help = EXAMPLES, propagate_version = true)]
+#[command(name = "mainstem", version, about, after_help = EXAMPLES)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -38,6 +43,7 @@ pub struct Cli {
 enum Command {
     Consume(consume::Args),
     Produce(produce::Args),
+    Reference(reference::Args),
     Settings(settings::Args),
     Topic(topic::Args),
 }
@@ -48,6 +54,7 @@ impl Cli {
         let result = match self.command {
             Command::Consume(args) => consume::run(&args),
             Command::Produce(args) => produce::run(&args),
+            Command::Reference(reference::Args {}) => reference::run(),
             Command::Settings(args) => settings::run(&args),
             Command::Topic(args) => topic::run(&args),
         };

@@ -13,6 +13,7 @@ use super::Error;
 pub(super) struct RemoteArgs {
     /// A broker to begin with; several with commas between
     #[arg(short, long, value_name = "HOST:PORT", env = "MAINSTEM_BOOTSTRAP_SERVER")]
+    #[arg(hide_env_values = true)]
     #[arg(default_value = "127.0.0.1:9092")]
     bootstrap_server: String,
 }

@@ -23,7 +23,7 @@ use sink::Sink;
 
 const EXAMPLES: &str = "\
 Examples:
-  mainstem consume access-log                              Begin the first record on, and go on
+  mainstem consume access-log                              From the first record on, and go on
   mainstem consume access-log --exit                       To the end as it is now
   mainstem consume access-log --from latest                Only what comes from now on
   mainstem consume access-log --from 15m --exit            The last quarter of an hour
@@ -32,8 +32,9 @@ Examples:
   mainstem consume orders --format '%p %o %T %k=%s\\n'
   mainstem consume orders --exit --output json | jq .value
 
-Formats: %t topic, %p partition, %o offset, %k key, %s value, %h headers, %T timestamp in milliseconds, %K and %S lengths
-of key and value (-1 for null), %R length of the value as four bytes, %% a per cent sign; \\n \\r \\t \\0 \\\\ \\xHH.
+Formats: %t topic, %p partition, %o offset, %k key, %s value, %h headers, %T timestamp in
+milliseconds, %K and %S lengths of key and value (-1 for null), %R length of the value as four
+bytes, %% a per cent sign; \\n \\r \\t \\0 \\\\ \\xHH.
 Exit codes: 0 done, 1 failed, 2 called wrongly.";
 
 /// Print the records of a topic

@@ -1,0 +1,63 @@
+//! The reference of the command line, made of the help of its commands.
+
+use std::fmt::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Command, CommandFactory};
+
+use super::{Cli, Error, output};
+
+const HEAD: &str = "\
+# The command line
+
+Results go to standard output, everything else to standard error. Every command takes `--output json`; commands that talk to a
+broker take `--bootstrap-server HOST:PORT` (`-b`, `MAINSTEM_BOOTSTRAP_SERVER`), and it may be any Kafka broker. Exit codes are 0
+when a command is done, 1 when it failed and 2 when it was called wrongly, unless it says otherwise. A reader of standard
+output that goes away (`| head`) ends a command quietly.
+
+<!-- Made by `mainstem reference`; change the help in broker/src/cli. -->
+";
+
+/// Columns at which help is wrapped.
+const COLUMNS: usize = 100;
+
+/// Print docs/cli.md
+#[derive(Debug, clap::Args)]
+#[command(hide = true, after_help = "Example:\n  mainstem reference > docs/cli.md")]
+pub(super) struct Args {}
+
+pub(super) fn run() -> Result<ExitCode, Error> {
+    output::text(markdown().trim_end())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn markdown() -> String {
+    let mut command = Cli::command().term_width(COLUMNS);
+    command.build();
+    let mut text = HEAD.to_owned();
+    // Writing into a string cannot fail.
+    let _ = write_all(&mut text, &mut command, "mainstem");
+    text
+}
+
+fn write_all(text: &mut String, command: &mut Command, name: &str) -> fmt::Result {
+    let help = command.render_long_help().to_string();
+    let lines: Vec<_> = help.lines().map(str::trim_end).collect();
+    write!(text, "\n## `{name}`\n\n```text\n{}\n```\n", lines.join("\n").trim_end())?;
+    let shown = |command: &&mut Command| !command.is_hide_set() && command.get_name() != "help";
+    command.get_subcommands_mut().filter(shown).try_for_each(|subcommand| {
+        let name = format!("{name} {}", subcommand.get_name());
+        write_all(text, subcommand, &name)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_reference_is_fresh() {
+        let committed = include_str!("../../../docs/cli.md");
+        assert!(committed == markdown(), "run: cargo run -- reference > docs/cli.md");
+    }
+}

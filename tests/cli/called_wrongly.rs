@@ -1,0 +1,72 @@
+//! What a command says that was called wrongly, or that finds no broker.
+
+use crate::process::{mainstem, piped, run, run_with};
+
+#[test]
+fn no_command_is_called_wrongly() {
+    let said = run(&[]);
+    assert_eq!(said.code, Some(2));
+    assert!(said.err.contains("Usage: mainstem <COMMAND>"), "{}", said.err);
+}
+
+#[test]
+fn nobody_listening_is_told_with_what_to_do() {
+    let expected = "mainstem: cannot connect to 127.0.0.1:1: Connection refused (os error 111)\n  \
+                    is a broker running there? start one with `mainstem serve`, or name another with -b instead of \
+                    127.0.0.1:1\n";
+    for command in [&["topic", "list"][..], &["consume", "logs"], &["produce", "logs"]] {
+        let args = [command, &["-b", "127.0.0.1:1"]].concat();
+        assert_eq!(run(&args).failed(1), expected);
+    }
+}
+
+#[test]
+fn the_environment_names_the_broker() {
+    let mut command = mainstem(&["topic", "list"]);
+    let output = command.env("MAINSTEM_BOOTSTRAP_SERVER", "127.0.0.1:2").output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert!(err.starts_with("mainstem: cannot connect to 127.0.0.1:2: "), "{err}");
+}
+
+#[test]
+fn a_wrong_format_says_what_is_right() {
+    let err = run(&["consume", "logs", "--format", "%z"]).failed(2);
+    assert!(err.contains("%z is not known: %t %p %o %k %s %h %T %K %S %R and %% are"), "{err}");
+}
+
+#[test]
+fn a_wrong_start_says_what_is_right() {
+    let err = run(&["consume", "logs", "--from", "yesterday"]).failed(2);
+    assert!(err.contains("expected earliest, latest, an offset such as 1000, a time such as"), "{err}");
+}
+
+#[test]
+fn an_unknown_setting_is_told() {
+    let err = run(&["settings", "no.such"]).failed(2);
+    assert_eq!(err, "mainstem: there is no setting no.such\n  `mainstem settings` lists them\n");
+}
+
+#[test]
+fn settings_are_listed_for_people_and_programs() {
+    let text = run(&["settings"]).well();
+    assert!(text.starts_with("SETTING"), "{text}");
+    let json: serde_json::Value =
+        serde_json::from_str(&run(&["settings", "--output", "json"]).well()).unwrap();
+    let flush =
+        json.as_array().unwrap().iter().find(|setting| setting["name"] == "log.flush.interval.messages");
+    assert_eq!(flush.unwrap()["default"], "1");
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_a_command_quietly() {
+    let mut child = piped(mainstem(&["settings", "--output", "markdown"]));
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
+}
+
+#[test]
+fn input_without_a_broker_is_not_read_to_its_end() {
+    let lines = b"line\n".repeat(1_000_000);
+    assert!(run_with(&["produce", "logs", "-b", "127.0.0.1:1"], &lines).failed(1).contains("refused"));
+}
