@@ -78,6 +78,7 @@ broker() {
 
 for part in "$@"; do
   case $part in
+    none) ;;
     kcat) apt_needs kcat kcat ;;
     modern) once modern "confluent-kafka $CONFLUENT_KAFKA, kafka-python $KAFKA_PYTHON_2, ${codecs[*]}" modern ;;
     next) once next "kafka-python $KAFKA_PYTHON_3, aiokafka $AIOKAFKA, ${codecs[*]}" next ;;

@@ -3,7 +3,7 @@
 #
 #   run.sh                         builds mainstem, starts it, runs every client
 #   run.sh --client java-4         only this client (may repeat): kcat confluent-kafka kafka-python-2 kafka-python-3
-#                                  aiokafka java-3 java-4
+#                                  aiokafka java-3 java-4 mainstem
 #   run.sh --case gzip             only the cases whose name holds the word
 #   run.sh --kafka                 against Apache Kafka: shows that the cases themselves are right
 #   run.sh --frames DIR            also keeps the first request and response of each kind as hex
@@ -21,7 +21,7 @@ source "$here/lib.sh"
 # shellcheck source=versions.env
 source "$here/versions.env"
 export INTEROP_CACHE=${INTEROP_CACHE:-$HOME/.cache/mainstem-interop}
-all=(kcat confluent-kafka kafka-python-2 kafka-python-3 aiokafka java-3 java-4)
+all=(kcat confluent-kafka kafka-python-2 kafka-python-3 aiokafka java-3 java-4 mainstem)
 limit=(timeout -k 5 600)
 clients=() bootstrap='' kafka='' case='' frames='' tag=$$
 while [ $# -gt 0 ]; do
@@ -44,6 +44,7 @@ part_of() {
     kafka-python-3 | aiokafka) echo next ;;
     java-3) echo java3 ;;
     java-4) echo java4 ;;
+    mainstem) echo none ;;
     *) echo "run.sh: unknown client $1, known are ${all[*]}" >&2; return 2 ;;
   esac
 }
@@ -57,6 +58,7 @@ version_of() {
     aiokafka) echo "$AIOKAFKA" ;;
     java-3) echo "$JAVA_CLIENT_3" ;;
     java-4) echo "$JAVA_CLIENT_4" ;;
+    mainstem) "$INTEROP_BIN" --version ;;
   esac
 }
 
@@ -74,6 +76,7 @@ program_of() {
     kcat) PYTHONDONTWRITEBYTECODE=1 "${limit[@]}" python3 "$here/python/kcat.py" "$@" ;;
     confluent-kafka) python_of "$client" "$here/python/confluent.py" "$@" ;;
     kafka-python-*) python_of "$client" "$here/python/pure.py" "$@" ;;
+    mainstem) PYTHONDONTWRITEBYTECODE=1 "${limit[@]}" python3 "$here/python/command.py" "$@" ;;
     aiokafka) python_of "$client" "$here/python/aio.py" "$@" ;;
     java-*) "${limit[@]}" "$here/java/run.sh" "$client" "$INTEROP_CACHE/$(part_of "$client")" "$@" ;;
   esac
@@ -89,6 +92,8 @@ trap clean_up EXIT
 parts=()
 for client in "${clients[@]}"; do parts+=("$(part_of "$client")"); done
 "$here/install.sh" "${parts[@]}"
+[ -n "${INTEROP_BIN:-}" ] || (cd "$here/../.." && cargo build --quiet --package mainstem)
+export INTEROP_BIN=${INTEROP_BIN:-${CARGO_TARGET_DIR:-$here/../../target}/debug/mainstem}
 
 arguments=(--tag "$tag" ${case:+--case "$case"})
 if [ -z "$bootstrap" ]; then
@@ -96,8 +101,6 @@ if [ -z "$bootstrap" ]; then
   if [ -n "$kafka" ]; then
     start_kafka "$work" "$proxy"
   else
-    [ -n "${INTEROP_BIN:-}" ] || (cd "$here/../.." && cargo build --package mainstem)
-    INTEROP_BIN=${INTEROP_BIN:-${CARGO_TARGET_DIR:-$here/../../target}/debug/mainstem}
     start_broker "$INTEROP_BIN" "$work" --listen 127.0.0.1:0 \
       --set "advertised.listeners=PLAINTEXT://$proxy" --set num.partitions=4
   fi

@@ -1,0 +1,134 @@
+"""Our own command line, and with it our own client: the binary that $INTEROP_BIN names."""
+
+import datetime
+import json
+import os
+import signal
+import subprocess
+import tempfile
+
+from harness import CODECS, GROUP_PARTITIONS, LINES, Failed, Run, check_group, same, until
+
+BINARY = os.environ["INTEROP_BIN"]
+run = Run("mainstem")
+
+
+def mainstem(*arguments, stdin=b"", fails=False):
+    command = [BINARY, *arguments]
+    done = subprocess.run(command, input=stdin, capture_output=True, timeout=120, env=environment())
+    if (done.returncode != 0) != fails:
+        raise Failed(f"{' '.join(command)}: exit {done.returncode}: {done.stderr.decode()[-500:]}")
+    return done.stdout
+
+
+def environment():
+    return {**os.environ, "MAINSTEM_BOOTSTRAP_SERVER": run.bootstrap}
+
+
+def objects(*arguments, **options):
+    return [json.loads(line) for line in mainstem(*arguments, "--output", "json", **options).splitlines()]
+
+
+def joined(lines):
+    return b"".join(line + b"\n" for line in lines)
+
+
+def create(name, *arguments):
+    topic = run.topic(name)
+    mainstem("topic", "create", topic, *arguments)
+    return topic
+
+
+def all_lines(codec):
+    topic = create(codec, "--partitions", "1")
+    same([{"topic": topic, "records": len(LINES)}], objects("produce", topic, "-z", codec, stdin=joined(LINES)), "answer")
+    same(LINES, mainstem("consume", topic, "--exit").splitlines(), "lines")
+
+
+def topics():
+    topic = create("admin", "--partitions", "3", "--durability", "os", "--config", "retention.ms=3600000")
+    same(True, topic in {row["topic"] for row in objects("topic", "list")[0]}, "the topic in the list")
+    found = objects("topic", "describe", topic)[0]
+    same(3, len(found["partitions"]), "partitions")
+    same({"value": "3600000", "own": True}, found["settings"]["retention.ms"], "retention.ms")
+    same(str(2**63 - 1), found["settings"]["flush.messages"]["value"], "flush.messages")
+    mainstem("topic", "delete", topic)
+    mainstem("topic", "describe", topic, fails=True)
+
+
+def headers_and_nulls():
+    topic = create("headers", "--partitions", "1")
+    mainstem("produce", topic, "-K", ":", "-H", "a=1", "-H", "a=2", stdin=b"key:value\nno key\n\xff:\xfe\n")
+    rows = objects("consume", topic, "--exit")
+    pairs = [("key", "value"), (None, "no key"), ({"base64": "/w=="}, {"base64": "/g=="})]
+    same(pairs, [(row["key"], row["value"]) for row in rows], "keys and values")
+    same([[["a", "1"], ["a", "2"]]] * 3, [row["headers"] for row in rows], "headers")
+
+
+def places_to_begin():
+    topic = create("from", "--partitions", "1")
+    mainstem("produce", topic, stdin=joined(LINES[:10]))
+    same(LINES[4:10], mainstem("consume", topic, "--exit", "--from", "4").splitlines(), "from an offset")
+    same([], mainstem("consume", topic, "--exit", "--from", "latest").splitlines(), "from the end")
+    hour_ago = (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=1)).isoformat()
+    same(LINES[:10], mainstem("consume", topic, "--exit", "--from", hour_ago).splitlines(), "from a time")
+
+
+def restart_from_committed():
+    topic = create("commit", "--partitions", "1")
+    mainstem("produce", topic, stdin=joined(LINES[:100]))
+    consume = ("consume", topic, "--group", topic, "--count")
+    same(LINES[:30], mainstem(*consume, "30").splitlines(), "lines before the restart")
+    same(LINES[30:100], mainstem(*consume, "70").splitlines(), "lines after the restart")
+
+
+class Member:
+    """A process that consumes in a group, writing what it gets into a file."""
+
+    def __init__(self, topic):
+        self.out = tempfile.NamedTemporaryFile()
+        self.process = subprocess.Popen([BINARY, "consume", topic, "--group", topic, "-f", "%p %o %s\\n"],
+                                        stdin=subprocess.DEVNULL, stdout=self.out, env=environment())
+
+    def rows(self):
+        whole = open(self.out.name, "rb").read()
+        rows = [row.split(b" ", 2) for row in whole[:whole.rfind(b"\n") + 1].splitlines()]
+        return [(int(partition), int(offset), value) for partition, offset, value in rows]
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(timeout=30)
+
+
+def group_of_two():
+    topic = create("group", "--partitions", str(GROUP_PARTITIONS))
+    members = [Member(topic), Member(topic)]
+    try:
+        # Lines come until each member has some: the command line does not tell when it has its partitions.
+        rest = iter(LINES)
+        until("both members consume", lambda: all(member.rows() for member in members), lambda: feed(topic, rest, 8))
+        members[0].stop()
+        feed(topic, rest, len(LINES))
+        until("all lines", lambda: len({row[:2] for member in members for row in member.rows()}) == len(LINES))
+        members[1].stop()
+        check_group(members[0].rows(), members[1].rows())
+    finally:
+        for member in members:
+            member.process.kill()
+
+
+def feed(topic, lines, count):
+    """Produces the next lines in turn over the partitions."""
+    taken = [line for _, line in zip(range(count), lines)]
+    for partition in range(GROUP_PARTITIONS):
+        mainstem("produce", topic, "-p", str(partition), stdin=joined(taken[partition::GROUP_PARTITIONS]))
+
+
+for name in CODECS:
+    run.case(f"10,000 lines, {name}", all_lines, name)
+run.case("topics created, described, deleted", topics)
+run.case("headers with duplicate keys, null keys, bytes that are no text", headers_and_nulls)
+run.case("from an offset, the end, a time", places_to_begin)
+run.case("restart from committed", restart_from_committed)
+run.case("group of two, one leaves", group_of_two)
+run.done()
