@@ -21,9 +21,18 @@
 //!
 //! **Architecture Invariant:** files belong to `mainstem_storage`; nothing here opens one, except for the settings file.
 
+mod api;
+pub mod broker;
+pub mod caps;
 pub mod cli;
 pub mod config;
+pub mod dispatch;
+pub mod embed;
 pub mod http;
 pub mod metrics;
+pub mod net;
+pub mod node;
+mod observer;
+mod partition;
 pub mod process;
 pub mod task;

@@ -1,0 +1,87 @@
+//! DeleteTopics, key 20 (Kafka: `ControllerApis.deleteTopics`). By name up to version 5, by name or id since 6.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use mainstem_protocol::{
+    ErrorCode, Text, TopicId,
+    messages::{
+        DeleteTopicsRequest, DeleteTopicsResponse,
+        delete_topics::{DeletableTopicResult, DeleteTopicState},
+    },
+};
+use mainstem_storage::store::Topic;
+
+use super::{Refusal, creation};
+use crate::{caps::TOPICS_PER_REQUEST_MAX, dispatch::Context, node::Node};
+
+pub(crate) async fn answer(
+    node: &Node,
+    _context: &Context,
+    request: DeleteTopicsRequest,
+) -> DeleteTopicsResponse {
+    let asked = asked(request);
+    let counts = counts(node, &asked);
+    let mut responses = Vec::new();
+    for (index, state) in asked.into_iter().enumerate() {
+        let result = match index < TOPICS_PER_REQUEST_MAX {
+            true => delete(node, &state, &counts).await,
+            false => Err(Refusal::new(ErrorCode::POLICY_VIOLATION, "too many topics in one request")),
+        };
+        responses.push(respond(state, result));
+    }
+    DeleteTopicsResponse { responses, ..Default::default() }
+}
+
+fn asked(request: DeleteTopicsRequest) -> Vec<DeleteTopicState> {
+    let by_name = |name| DeleteTopicState { name: Some(name), ..Default::default() };
+    request.topics.into_iter().chain(request.topic_names.into_iter().map(by_name)).collect()
+}
+
+/// How often each topic is named, be it by name or by id.
+fn counts(node: &Node, asked: &[DeleteTopicState]) -> BTreeMap<TopicId, usize> {
+    let mut counts = BTreeMap::new();
+    for topic in asked.iter().filter_map(|state| find(node, state).ok()) {
+        *counts.entry(topic.id).or_default() += 1;
+    }
+    counts
+}
+
+async fn delete(
+    node: &Node,
+    state: &DeleteTopicState,
+    counts: &BTreeMap<TopicId, usize>,
+) -> Result<Arc<Topic>, Refusal> {
+    let topic = find(node, state)?;
+    if counts.get(&topic.id).is_some_and(|count| *count > 1) {
+        return Err(Refusal::new(ErrorCode::INVALID_REQUEST, "the topic is named more than once"));
+    }
+    creation::delete(node, topic.id).await?;
+    node.metrics.topics.forget(&topic.name);
+    Ok(topic)
+}
+
+fn find(node: &Node, state: &DeleteTopicState) -> Result<Arc<Topic>, Refusal> {
+    let by_id = state.topic_id != TopicId::ZERO;
+    if by_id == state.name.is_some() {
+        return Err(Refusal::new(ErrorCode::INVALID_REQUEST, "a topic is named by its name or by its id"));
+    }
+    let code = if by_id { ErrorCode::UNKNOWN_TOPIC_ID } else { ErrorCode::UNKNOWN_TOPIC_OR_PARTITION };
+    let found = node.topic(state.name.as_deref().unwrap_or_default(), state.topic_id);
+    found.ok_or_else(|| Refusal::new(code, "this server does not host this topic"))
+}
+
+fn respond(state: DeleteTopicState, result: Result<Arc<Topic>, Refusal>) -> DeletableTopicResult {
+    match result {
+        Ok(topic) => DeletableTopicResult {
+            name: Some(Text::from(topic.name.as_str())),
+            topic_id: topic.id,
+            ..Default::default()
+        },
+        Err(refusal) => DeletableTopicResult {
+            name: state.name,
+            topic_id: state.topic_id,
+            error_code: refusal.code,
+            error_message: refusal.text(),
+        },
+    }
+}

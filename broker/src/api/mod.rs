@@ -1,0 +1,66 @@
+//! One file per API key: what a request means, and the mapping from what went wrong to the codes of the wire.
+//!
+//! A handler takes the node, the context and the request, and answers with the response; nothing here knows of sockets.
+
+pub(crate) mod api_versions;
+pub(crate) mod create_topics;
+pub(crate) mod creation;
+pub(crate) mod delete_topics;
+pub(crate) mod describe_cluster;
+pub(crate) mod describe_configs;
+pub(crate) mod fetch;
+pub(crate) mod find_coordinator;
+pub(crate) mod groups;
+pub(crate) mod init_producer_id;
+pub(crate) mod list_offsets;
+pub(crate) mod metadata;
+pub(crate) mod offset_for_leader_epoch;
+pub(crate) mod produce;
+pub(crate) mod topic_name;
+
+use mainstem_protocol::{ErrorCode, LeaderEpoch, Text};
+use mainstem_storage::Partition;
+
+/// Why a request, or a part of it, is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// The code on the wire.
+    pub(crate) code: ErrorCode,
+    /// For people.
+    pub(crate) message: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    pub(crate) fn text(&self) -> Option<Text> {
+        Some(self.message.as_str().into())
+    }
+}
+
+/// Every operation that Kafka knows for topics and for the cluster, as bits: nothing is forbidden to anybody
+/// (Kafka: `AclEntry.supportedOperations`).
+pub(crate) const TOPIC_OPERATIONS: i32 = bits(&[3, 4, 5, 6, 7, 8, 10, 11]);
+pub(crate) const CLUSTER_OPERATIONS: i32 = bits(&[5, 7, 8, 9, 10, 11, 12]);
+
+const fn bits(operations: &[u8]) -> i32 {
+    let (mut bits, mut index) = (0, 0);
+    while index < operations.len() {
+        bits |= 1 << operations[index];
+        index += 1;
+    }
+    bits
+}
+
+/// Whether a client's idea of the partition's leadership is ours (KIP-320); clients that have none are believed.
+pub(crate) fn check_leader_epoch(partition: &Partition, theirs: LeaderEpoch) -> Result<(), ErrorCode> {
+    let ours = partition.leader_epoch();
+    match theirs {
+        LeaderEpoch::NONE => Ok(()),
+        theirs if theirs < ours => Err(ErrorCode::FENCED_LEADER_EPOCH),
+        theirs if theirs > ours => Err(ErrorCode::UNKNOWN_LEADER_EPOCH),
+        _ => Ok(()),
+    }
+}

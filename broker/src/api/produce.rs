@@ -1,0 +1,187 @@
+//! Produce, key 0: one batch per partition goes into the log (Kafka: `KafkaApis.handleProduceRequest`).
+//!
+//! Versions 3 to 12 name topics, 13 gives their ids. Zstd is refused before version 7. With `acks=0` there is no response
+//! at all: an error closes the connection, so that the client asks for metadata again. `acks=1` waits like `acks=all`.
+
+use std::sync::Arc;
+
+use mainstem_protocol::{
+    ApiKey, ErrorCode, Offset, PartitionId, Text, Timestamp, TopicId,
+    messages::{
+        ProduceRequest, ProduceResponse,
+        produce::{
+            BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, TopicProduceData,
+            TopicProduceResponse,
+        },
+    },
+};
+use mainstem_storage::{
+    NotCommitted, Partition, Ticket,
+    store::{AppendError, Topic},
+};
+
+use crate::{
+    dispatch::{Answer, Context, Started},
+    node::Node,
+    partition::{
+        append,
+        check::{Rejected, Terms, check},
+    },
+};
+
+/// Resolves once each batch that is accepted has its place in the journal.
+pub(crate) async fn start(node: &Arc<Node>, context: &Context, request: ProduceRequest) -> Started {
+    let acks = request.acks;
+    let mut topics = Vec::with_capacity(request.topic_data.len());
+    for topic in request.topic_data {
+        topics.push(place_topic(node, context, acks, topic).await);
+    }
+    Started::Placed(Box::pin(acknowledge(Arc::clone(node), acks, topics)))
+}
+
+/// The batches of a topic, placed or refused.
+struct PlacedTopic {
+    name: Text,
+    topic_id: TopicId,
+    partitions: Vec<(i32, Result<Placed, Rejected>)>,
+}
+
+/// A batch that has its place.
+struct Placed {
+    ticket: Ticket,
+    topic: Arc<Topic>,
+    partition: Arc<Partition>,
+    records: u64,
+    bytes: u64,
+}
+
+async fn place_topic(node: &Arc<Node>, context: &Context, acks: i16, data: TopicProduceData) -> PlacedTopic {
+    let TopicProduceData { name, topic_id, partition_data } = data;
+    let topic = node.topic(&name, topic_id);
+    let unknown = match topic_id {
+        TopicId::ZERO => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+        _ => ErrorCode::UNKNOWN_TOPIC_ID,
+    };
+    let mut partitions = Vec::with_capacity(partition_data.len());
+    for data in partition_data {
+        let index = data.index;
+        let placed = match (&topic, acks) {
+            (_, ..-1 | 2..) => {
+                Err(Rejected::new(ErrorCode::INVALID_REQUIRED_ACKS, "acks must be 0, 1 or -1"))
+            }
+            (None, _) => Err(Rejected::new(unknown, "this server does not host this topic")),
+            (Some(topic), _) => place(node, context, topic, data).await,
+        };
+        partitions.push((index, placed));
+    }
+    PlacedTopic { name, topic_id, partitions }
+}
+
+async fn place(
+    node: &Arc<Node>,
+    context: &Context,
+    topic: &Arc<Topic>,
+    data: PartitionProduceData,
+) -> Result<Placed, Rejected> {
+    let PartitionProduceData { index, records } = data;
+    let unknown = || Rejected::new(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, "there is no such partition");
+    let partition = Arc::clone(topic.partition(PartitionId(index)).ok_or_else(unknown)?);
+    let terms = Terms { version: context.version, now: node.clock.now(), config: Arc::clone(&topic.config) };
+    let batch = check(records.unwrap_or_default(), terms).await?;
+    let (records, bytes) = (batch.header().record_count.unsigned_abs().into(), batch.bytes().len() as u64);
+    let placing = append::place(&node.store, topic.id, PartitionId(index), batch);
+    let ticket = placing.await.map_err(|error| rejected(&error))?;
+    Ok(Placed { ticket, topic: Arc::clone(topic), partition, records, bytes })
+}
+
+async fn acknowledge(node: Arc<Node>, acks: i16, topics: Vec<PlacedTopic>) -> Answer {
+    let mut responses = Vec::with_capacity(topics.len());
+    for PlacedTopic { name, topic_id, partitions } in topics {
+        let mut partition_responses = Vec::with_capacity(partitions.len());
+        for (index, placed) in partitions {
+            let response = acknowledge_batch(&node, index, placed).await;
+            if let Some(error) = response.error_code.name().filter(|_| !response.error_code.is_none()) {
+                node.metrics.requests.failed(ApiKey::Produce, error);
+            }
+            partition_responses.push(response);
+        }
+        responses.push(TopicProduceResponse { name, topic_id, partition_responses });
+    }
+    answer(acks, ProduceResponse { responses, ..Default::default() })
+}
+
+fn answer(acks: i16, response: ProduceResponse) -> Answer {
+    let mut partitions = response.responses.iter().flat_map(|topic| &topic.partition_responses);
+    match acks {
+        0 if partitions.any(|partition| !partition.error_code.is_none()) => {
+            Answer::Close("a batch was refused, and its producer wants no answer (acks=0)")
+        }
+        0 => Answer::Silence,
+        _ => response.into(),
+    }
+}
+
+async fn acknowledge_batch(
+    node: &Node,
+    index: i32,
+    placed: Result<Placed, Rejected>,
+) -> PartitionProduceResponse {
+    let Placed { ticket, topic, partition, records, bytes } = match placed {
+        Ok(placed) => placed,
+        Err(rejected) => return refused(index, rejected),
+    };
+    let place = match ticket.await {
+        Ok(committed) => committed.places.first().copied(),
+        Err(error) => return refused(index, Rejected::new(not_committed(error), error.to_string())),
+    };
+    if place.is_none_or(|place| !place.is_duplicate) {
+        node.metrics.topics.of(&topic.name).produced(records, bytes);
+    }
+    PartitionProduceResponse {
+        index,
+        base_offset: place.map_or(Offset::NONE, |place| place.base_offset),
+        log_append_time_ms: place.map_or(Timestamp::NONE, |place| place.log_append_time),
+        log_start_offset: partition.log_start(),
+        ..Default::default()
+    }
+}
+
+fn refused(index: i32, rejected: Rejected) -> PartitionProduceResponse {
+    let Rejected { code, message, records } = rejected;
+    let record_error = |(batch_index, message): (i32, String)| BatchIndexAndErrorMessage {
+        batch_index,
+        batch_index_error_message: Some(message.into()),
+    };
+    PartitionProduceResponse {
+        index,
+        error_code: code,
+        base_offset: Offset::NONE,
+        record_errors: records.into_iter().map(record_error).collect(),
+        error_message: Some(message.into()),
+        ..Default::default()
+    }
+}
+
+/// The codes for what may keep a batch from its place.
+fn rejected(error: &AppendError) -> Rejected {
+    let code = match error {
+        AppendError::UnknownPartition { .. } => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+        AppendError::TooLarge { .. } => ErrorCode::MESSAGE_TOO_LARGE,
+        AppendError::OutOfOrderSequence { .. } => ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER,
+        AppendError::InvalidProducerEpoch { .. } => ErrorCode::INVALID_PRODUCER_EPOCH,
+        AppendError::Empty => ErrorCode::INVALID_RECORD,
+        AppendError::OffsetOutOfRange { .. } => ErrorCode::OFFSET_OUT_OF_RANGE,
+        AppendError::NoRoom | AppendError::DiskFull | AppendError::Storage(_) | AppendError::Poisoned(_) => {
+            ErrorCode::KAFKA_STORAGE_ERROR
+        }
+    };
+    Rejected::new(code, error.to_string())
+}
+
+/// The codes for a batch that lost its place: after either, its producer looks for the leader again and repeats it.
+const fn not_committed(error: NotCommitted) -> ErrorCode {
+    match error {
+        NotCommitted::Superseded => ErrorCode::NOT_LEADER_OR_FOLLOWER,
+        NotCommitted::Failed => ErrorCode::KAFKA_STORAGE_ERROR,
+    }
+}

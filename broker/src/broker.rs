@@ -1,0 +1,219 @@
+//! A running broker: its parts are put together here, started in order and stopped in order.
+//!
+//! The HTTP port opens first, so that a long recovery can be watched; then the log recovers; the listeners open last. On
+//! the way down the listeners close first, what was begun is finished, and the log is synced and closed last.
+
+use std::{net::SocketAddr, path::Path, sync::Arc};
+
+use mainstem_protocol::BrokerId;
+use mainstem_storage::{
+    Clock, Store, SystemClock,
+    disk::{Disk, RealDisk},
+    segment::{Append, MapAppend},
+    store::{OpenError, Options, Poisoned},
+};
+use tracing::{info, warn};
+
+use crate::{
+    caps::DRAIN_MAX,
+    config::{Config, LogAppend},
+    dispatch::Dispatch,
+    http::{self, Http},
+    metrics::{Metrics, Snapshot},
+    net::{BindError, Endpoint, Listener, Net},
+    node::Node,
+    observer::LogObserver,
+    task::{Failures, Tasks},
+};
+
+/// Why a broker did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory cannot be had.
+    #[error("data directory {dir}: {source}")]
+    Directory {
+        /// As it was configured.
+        dir: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The log cannot be recovered.
+    #[error(transparent)]
+    Log(#[from] OpenError),
+    /// The HTTP port could not be bound.
+    #[error(transparent)]
+    Http(#[from] http::BindError),
+    /// A listener could not be bound.
+    #[error(transparent)]
+    Listener(#[from] BindError),
+    /// There is nowhere to listen.
+    #[error("there is no listener")]
+    NoListener,
+    /// Recovery did not come to an end.
+    #[error("recovery panicked: {0}")]
+    Panicked(String),
+}
+
+/// A broker that serves.
+#[derive(Debug)]
+pub struct Broker {
+    tasks: Tasks,
+    net_tasks: Tasks,
+    http: Http,
+    net: Net,
+    node: Arc<Node>,
+    dispatch: Dispatch,
+    listeners: Vec<(String, SocketAddr)>,
+    advertised: Endpoint,
+}
+
+impl Broker {
+    /// Starts a broker; it serves when this returns.
+    ///
+    /// # Errors
+    /// Where its data cannot be recovered or a port cannot be opened.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let tasks = Tasks::root("broker");
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let metrics = Metrics::new(&*clock);
+        let http = Http::start(&config.http.listener, metrics.clone(), &tasks.child("http")).await?;
+        let store = open(&config, &metrics, tasks.failures().clone(), Arc::clone(&clock)).await?;
+        let node = Arc::new(Node { store, clock, config: Arc::new(config), metrics });
+        ask_at_scrapes(&node);
+        let dispatch = Dispatch::new(Arc::clone(&node));
+        let bound = bind(&node.config).await?;
+        let advertised = bound.first().map(Listener::advertised).ok_or(StartError::NoListener)?;
+        let listeners = bound.iter().map(|bound| (bound.name().to_owned(), bound.address())).collect();
+        let net_tasks = tasks.child("net");
+        let net = Net::new(dispatch.clone(), node.config.net.clone(), &node.metrics, net_tasks.clone());
+        bound.into_iter().for_each(|listener| net.serve(listener));
+        http.readiness().ready();
+        Ok(Self { tasks, net_tasks, http, net, node, dispatch, listeners, advertised })
+    }
+
+    /// The listeners by name, with the addresses they are bound to, in the order of the configuration.
+    #[must_use]
+    pub fn listeners(&self) -> &[(String, SocketAddr)] {
+        &self.listeners
+    }
+
+    /// The address of the HTTP port.
+    #[must_use]
+    pub fn http(&self) -> SocketAddr {
+        self.http.address()
+    }
+
+    /// What the first listener's clients are told to dial.
+    #[must_use]
+    pub const fn advertised(&self) -> &Endpoint {
+        &self.advertised
+    }
+
+    /// The door for requests from within the process.
+    #[must_use]
+    pub const fn dispatch(&self) -> &Dispatch {
+        &self.dispatch
+    }
+
+    /// The node behind the door.
+    #[must_use]
+    pub const fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    /// Connections that there are now.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.net.connections()
+    }
+
+    /// The owner of every task of this broker.
+    #[must_use]
+    pub const fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+
+    /// Where it is told that the broker cannot go on.
+    #[must_use]
+    pub fn failures(&self) -> &Failures {
+        self.tasks.failures()
+    }
+
+    /// Stops accepting, lets connections finish what they have begun, and closes the log.
+    ///
+    /// # Errors
+    /// Where the log could not be closed as it should: the next start recovers it.
+    pub async fn shutdown(self) -> Result<(), Poisoned> {
+        info!("broker stops");
+        self.http.readiness().not_ready("stopping");
+        self.net_tasks.cancel();
+        if let Err(left) = self.net_tasks.join_within(DRAIN_MAX).await {
+            warn!(%left, "connections did not finish");
+        }
+        self.tasks.cancel();
+        let store = Arc::clone(&self.node.store);
+        let closing = tokio::task::spawn_blocking(move || store.shutdown());
+        closing.await.unwrap_or_else(|panic| Err(Poisoned { reason: panic.to_string() }))
+    }
+}
+
+/// Recovers the log, off the reactor.
+async fn open(
+    config: &Config,
+    metrics: &Metrics,
+    failures: Failures,
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<Store>, StartError> {
+    let dir = config.storage.dir.clone();
+    let observer = Arc::new(LogObserver::new(Arc::clone(&metrics.journal), failures));
+    let options = Options {
+        node_id: BrokerId(config.storage.node_id),
+        append: append(config.storage.append),
+        journal_bytes: config.storage.journal_bytes,
+        topic_defaults: config.topic_defaults.clone(),
+        retention_check_interval: config.storage.retention_check_interval,
+        producer_expiration: config.storage.producer_id_expiration,
+        observer,
+        ..Options::default()
+    };
+    let opening = tokio::task::spawn_blocking(move || {
+        let failed = |source| StartError::Directory { dir: dir.display().to_string(), source };
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk::new(dir.clone()));
+        disk.create_dir_all(Path::new("")).map_err(failed)?;
+        let (store, recovery) = Store::open(options, disk, clock)?;
+        info!(?recovery, dir = %dir.display(), "log recovered");
+        Ok(store)
+    });
+    opening.await.unwrap_or_else(|panic| Err(StartError::Panicked(panic.to_string())))
+}
+
+/// How bytes get into segments.
+fn append(how: LogAppend) -> Option<Box<dyn Append>> {
+    match how {
+        LogAppend::Write => None,
+        LogAppend::Map => Some(Box::new(MapAppend)),
+    }
+}
+
+async fn bind(config: &Config) -> Result<Vec<Listener>, BindError> {
+    let mut bound = Vec::with_capacity(config.net.listeners.len());
+    for address in &config.net.listeners {
+        let told = config.net.advertised_of(&address.name).map(Endpoint::from);
+        bound.push(Listener::bind(address.clone(), told).await?);
+    }
+    Ok(bound)
+}
+
+fn ask_at_scrapes(node: &Arc<Node>) {
+    let asked = Arc::downgrade(node);
+    node.metrics.ask(move || asked.upgrade().map_or_else(Snapshot::default, |node| snapshot(&node)));
+}
+
+fn snapshot(node: &Node) -> Snapshot {
+    let topics = node.store.topics();
+    Snapshot {
+        topics: topics.len() as u64,
+        partitions: topics.iter().map(|topic| topic.partitions.len() as u64).sum(),
+        ..Snapshot::default()
+    }
+}

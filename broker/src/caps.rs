@@ -1,0 +1,59 @@
+//! Every limit of the broker in one place; those of decoding are in `mainstem_protocol::caps`, those of storage in
+//! `mainstem_storage::caps`.
+
+use std::time::Duration;
+
+/// Requests of one connection that may wait for their answers before the next one is read. Kafka's clients keep five
+/// Produce requests in flight, librdkafka without idempotence as many as it likes.
+pub const IN_FLIGHT_REQUESTS_MAX: usize = 256;
+
+/// Bytes of requests of one connection that may wait for their answers, one request excepted.
+pub const IN_FLIGHT_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Bytes for which there is room at least when a socket is read; four times as many are made room for at once.
+pub const READ_BYTES_MIN: usize = 4 * 1024;
+
+/// Bytes that are read ahead while a request is being answered.
+pub const READ_AHEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// Pieces of a response that one system call sends at most; Linux takes 1,024.
+pub const SEND_PIECES_MAX: usize = 256;
+
+/// Bytes that one `sendfile` is asked for at most, so that other connections have their turn.
+pub const SEND_FILE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Kinds of refused requests that are remembered, so that each is logged once.
+pub const REFUSALS_REMEMBERED_MAX: usize = 1024;
+
+/// Log lines about broken connections per second; what is above is counted and told with the next line.
+pub const REFUSAL_LINES_PER_SECOND: u32 = 10;
+
+/// How long the accept loop rests after an error such as "too many open files".
+pub const ACCEPT_REST: Duration = Duration::from_millis(100);
+
+/// How long connections may take to finish what they have begun when the broker stops.
+pub const DRAIN_MAX: Duration = Duration::from_secs(10);
+
+/// Characters that a client's name for itself may have in a log line.
+pub const LOGGED_NAME_CHARS_MAX: usize = 64;
+
+/// Bytes that a batch may have in order to be checked on the reactor: a tenth of a millisecond, for checksum and records.
+pub const INLINE_BATCH_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes that a batch may yield when it is decompressed on the reactor.
+pub const INLINE_DECOMPRESSED_BYTES_MAX: usize = 256 * 1024;
+
+/// Topics that one CreateTopics or DeleteTopics request may name.
+pub const TOPICS_PER_REQUEST_MAX: usize = 10_000;
+
+/// Partitions that one request may create, as in Kafka (`QuorumController.MAX_RECORDS_PER_USER_OP`).
+pub const PARTITIONS_PER_REQUEST_MAX: usize = 10_000;
+
+/// Topics that Metadata creates by itself in one request.
+pub const AUTO_CREATED_PER_REQUEST_MAX: usize = 100;
+
+/// Bytes that one Fetch returns at most (Kafka: `fetch.max.bytes` of the broker, 55 MiB).
+pub const FETCH_BYTES_MAX: usize = 55 * 1024 * 1024;
+
+/// How long one Fetch waits at most, whatever it asks for.
+pub const FETCH_WAIT_MAX: Duration = Duration::from_secs(300);

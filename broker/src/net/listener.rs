@@ -1,0 +1,196 @@
+//! Listeners: they bind, accept, and count.
+
+use std::{io, net::SocketAddr, sync::Arc};
+
+use tokio::net::{TcpListener, TcpStream};
+use tracing::{debug, warn};
+
+use super::{
+    connection::{self, Shared},
+    endpoint::Endpoint,
+    limits::{Admission, ConnectionLimits},
+    refusals::Refusals,
+};
+use crate::{
+    caps::ACCEPT_REST,
+    config::{ListenerAddress, NetSettings},
+    dispatch::{Context, Dispatch},
+    metrics::{Connections, Metrics},
+    task::{OnFailure, Tasks},
+};
+
+/// A socket that cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {source}")]
+pub struct BindError {
+    /// As it was configured.
+    pub address: ListenerAddress,
+    /// What the system says.
+    pub source: io::Error,
+}
+
+/// A bound socket that does not accept yet.
+#[derive(Debug)]
+pub struct Listener {
+    name: Arc<str>,
+    socket: TcpListener,
+    address: SocketAddr,
+    advertised: Option<Endpoint>,
+}
+
+impl Listener {
+    /// Binds. Connections wait in the kernel until [`Net::serve`].
+    ///
+    /// # Errors
+    /// Where the address is unknown, taken or forbidden.
+    pub async fn bind(address: ListenerAddress, advertised: Option<Endpoint>) -> Result<Self, BindError> {
+        let bound = async {
+            let socket = TcpListener::bind((address.host.as_str(), address.port)).await?;
+            Ok((socket.local_addr()?, socket))
+        };
+        match bound.await {
+            Ok((local, socket)) => {
+                Ok(Self { name: address.name.as_str().into(), socket, address: local, advertised })
+            }
+            Err(source) => Err(BindError { address, source }),
+        }
+    }
+
+    /// The listener's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it is bound; the port is the one picked.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What clients of this listener are told, unless they see it under another local address.
+    #[must_use]
+    pub fn advertised(&self) -> Endpoint {
+        self.advertised.clone().unwrap_or_else(|| self.address.into())
+    }
+}
+
+/// Everything that is served over sockets.
+#[derive(Debug)]
+pub struct Net {
+    tasks: Tasks,
+    limits: Arc<ConnectionLimits>,
+    metrics: Arc<Connections>,
+    shared: Shared,
+}
+
+impl Net {
+    /// Ready to serve, with `tasks` as the owner of listeners and connections.
+    #[must_use]
+    pub fn new(dispatch: Dispatch, settings: NetSettings, metrics: &Metrics, tasks: Tasks) -> Self {
+        let limits = ConnectionLimits::new(settings.connections_max, settings.connections_max_per_ip);
+        let shared = Shared {
+            dispatch,
+            settings: Arc::new(settings),
+            metrics: Arc::clone(&metrics.requests),
+            refusals: Arc::new(Refusals::default()),
+            cancel: tasks.cancel_token(),
+        };
+        Self { tasks, limits: Arc::new(limits), metrics: Arc::clone(&metrics.connections), shared }
+    }
+
+    /// Accepts connections of the listener until the owner of the tasks is cancelled.
+    pub fn serve(&self, listener: Listener) {
+        let acceptor = Acceptor {
+            tasks: self.tasks.clone(),
+            limits: Arc::clone(&self.limits),
+            metrics: Arc::clone(&self.metrics),
+            shared: self.shared.clone(),
+            listener,
+        };
+        self.tasks.spawn("listener", OnFailure::Stop, acceptor.run());
+    }
+
+    /// Connections that there are now.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.limits.total()
+    }
+}
+
+struct Acceptor {
+    tasks: Tasks,
+    limits: Arc<ConnectionLimits>,
+    metrics: Arc<Connections>,
+    shared: Shared,
+    listener: Listener,
+}
+
+impl Acceptor {
+    async fn run(self) {
+        let mut cancel = self.shared.cancel.clone();
+        tokio::select! {
+            () = cancel.cancelled() => {}
+            () = self.accept_all() => {}
+        }
+    }
+
+    async fn accept_all(&self) {
+        loop {
+            match self.listener.socket.accept().await {
+                Ok((stream, peer)) => self.accept(stream, peer),
+                Err(error) => {
+                    warn!(listener = %self.listener.name, %error, "connection was not accepted");
+                    tokio::time::sleep(ACCEPT_REST).await;
+                }
+            }
+        }
+    }
+
+    fn accept(&self, stream: TcpStream, peer: SocketAddr) {
+        match self.limits.admit(peer.ip().to_canonical()) {
+            Ok(admission) => self.spawn(stream, peer, admission),
+            Err(reason) => {
+                self.metrics.refused();
+                if let Some(suppressed) = self.shared.refusals.line() {
+                    warn!(%peer, %reason, suppressed, "connection refused");
+                }
+            }
+        }
+    }
+
+    fn spawn(&self, stream: TcpStream, peer: SocketAddr, admission: Admission) {
+        let context = match self.context(&stream, peer) {
+            Ok(context) => context,
+            Err(error) => return debug!(%peer, %error, "connection was gone at once"),
+        };
+        let (shared, open) = (self.shared.clone(), Open::new(&self.metrics));
+        self.tasks.spawn("connection", OnFailure::Log, async move {
+            connection::serve(stream, context, shared).await;
+            drop((admission, open));
+        });
+    }
+
+    fn context(&self, stream: &TcpStream, peer: SocketAddr) -> io::Result<Context> {
+        stream.set_nodelay(true)?;
+        let local = stream.local_addr()?;
+        let advertised = self.listener.advertised.clone().unwrap_or_else(|| local.into());
+        Ok(Context::of_socket(Arc::clone(&self.listener.name), advertised, peer))
+    }
+}
+
+/// Counts as an open connection until it is dropped.
+struct Open(Arc<Connections>);
+
+impl Open {
+    fn new(metrics: &Arc<Connections>) -> Self {
+        metrics.opened();
+        Self(Arc::clone(metrics))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.closed();
+    }
+}

@@ -1,0 +1,52 @@
+//! What the APIs of this node work with.
+
+use std::{fmt, sync::Arc};
+
+use mainstem_protocol::{BrokerId, Text, TopicId};
+use mainstem_storage::{Clock, Partition, Store, Visible, store::Topic};
+
+use crate::{config::Config, metrics::Metrics};
+
+/// The node: its log, its clock, its settings.
+pub struct Node {
+    /// The log.
+    pub store: Arc<Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Every setting.
+    pub config: Arc<Config>,
+    /// What is counted.
+    pub metrics: Metrics,
+}
+
+impl Node {
+    /// This broker's number.
+    #[must_use]
+    pub fn id(&self) -> BrokerId {
+        self.store.identity().node_id
+    }
+
+    /// The cluster's identity.
+    #[must_use]
+    pub fn cluster_id(&self) -> Text {
+        self.store.identity().cluster_id.as_str().into()
+    }
+
+    /// What readers may see of a partition now.
+    pub(crate) fn visible(&self, partition: &Partition) -> Visible {
+        partition.visible(&self.store.cut())
+    }
+
+    /// The topic that a request names, by its name or, where that is empty, by its id.
+    pub(crate) fn topic(&self, name: &str, id: TopicId) -> Option<Arc<Topic>> {
+        let topics = self.store.topics();
+        let found = if id == TopicId::ZERO { topics.named(name) } else { topics.get(id) };
+        found.cloned()
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("config", &self.config).finish_non_exhaustive()
+    }
+}

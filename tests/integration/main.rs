@@ -1,0 +1,19 @@
+//! A whole broker on a port of its own, asked over TCP with frames put together byte by byte.
+//!
+//! # Layout
+//!
+//! - `harness`: a broker on a temporary directory, and a client that says exactly what it is told to.
+//! - `frames`: what is no request, and what is one too many.
+//! - `log`: batches in and out.
+//! - `order`: who waits for whom.
+//! - `topics`: topics made, described and deleted.
+//! - `transports`: the ways of a client, over TCP and within the process.
+
+#![allow(clippy::unwrap_used, reason = "these are tests, and a panic is their report")]
+
+mod frames;
+mod harness;
+mod log;
+mod order;
+mod topics;
+mod transports;
