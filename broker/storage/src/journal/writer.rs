@@ -103,6 +103,11 @@ impl Writer {
         here.saturating_sub(self.pool.layout.frame_bytes_max()) + self.pool.free_bytes()
     }
 
+    /// None of the groups that were written ahead will have a commit frame: the node stops.
+    pub(crate) fn abandon_all(&mut self) {
+        self.open_groups.clear();
+    }
+
     /// A group that was written ahead will have no commit frame.
     pub(crate) fn abandon(&mut self, group: u64) {
         self.open_groups.remove(&group);

@@ -17,7 +17,6 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Checkpoints {
     pub(super) reserve: Reserve,
-    pub(super) last: Lsn,
 }
 
 /// What a checkpoint is made from: taken between two rounds.
@@ -36,7 +35,7 @@ impl Store {
         let (bytes, used) = self.pool.bytes();
         let is_half_full = used * 2 >= bytes.max(self.pool.layout.journal_bytes);
         let is_asked = self.is_checkpoint_asked.swap(false, Ordering::AcqRel);
-        let is_new = self.checkpoints().last < self.journal().resolved();
+        let is_new = self.checkpointed() < self.journal().resolved();
         if !is_new || !(is_half_full || is_asked) {
             return Ok(false);
         }
@@ -73,6 +72,9 @@ impl Store {
         if journal.writer.durable() < journal.writer.written() {
             self.sync(&mut journal).map_err(|error| self.poison(&error))?;
         }
+        if is_clean {
+            journal.writer.abandon_all();
+        }
         let checkpoint = self.snapshot(&journal, is_clean);
         Ok(Captured { checkpoint, dirty: std::mem::take(&mut journal.dirty) })
     }
@@ -108,7 +110,7 @@ impl Store {
         checkpoint: &Checkpoint,
     ) -> io::Result<()> {
         let bytes = checkpoints.reserve.write(checkpoint)?;
-        checkpoints.last = checkpoint.lsn;
+        self.checkpointed.store(checkpoint.lsn.0, Ordering::Release);
         checkpoints.reserve.remove_before(checkpoint.lsn)?;
         self.pool.recycle_below(checkpoint.journal.number)?;
         {
@@ -123,6 +125,11 @@ impl Store {
 
     pub(super) fn checkpoints(&self) -> MutexGuard<'_, Checkpoints> {
         self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The LSN of the last checkpoint.
+    pub(super) fn checkpointed(&self) -> Lsn {
+        Lsn(self.checkpointed.load(Ordering::Acquire))
     }
 
     pub(super) fn ask_for_checkpoint(&self) {

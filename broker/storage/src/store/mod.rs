@@ -88,6 +88,8 @@ pub struct Store {
     /// Who makes or removes segments that hold nothing yet.
     allocation: Mutex<()>,
     checkpoints: Mutex<Checkpoints>,
+    /// The LSN of the last checkpoint.
+    checkpointed: AtomicU64,
     is_checkpoint_asked: AtomicBool,
     is_stuck: AtomicBool,
     /// Milliseconds of the monotonic clock.
@@ -174,7 +176,6 @@ impl Store {
     #[must_use]
     pub fn stats(&self) -> Stats {
         let (journal_bytes, journal_used_bytes) = self.pool.bytes();
-        let checkpointed = self.checkpoints().last;
         let (written, synced) = {
             let journal = self.journal();
             (journal.writer.written(), journal.writer.durable())
@@ -187,7 +188,7 @@ impl Store {
             placed: self.queue.placed(),
             written,
             synced,
-            checkpointed,
+            checkpointed: self.checkpointed(),
             topics: topics.len(),
             partitions: topics.iter().map(|topic| topic.partitions.len()).sum(),
         }

@@ -259,7 +259,8 @@ fn assemble(
         producer_ids: Mutex::new(producer_ids),
         publication: RwLock::new(()),
         allocation: Mutex::new(()),
-        checkpoints: Mutex::new(Checkpoints { reserve: Reserve::new(Arc::clone(&disk)), last: checkpoint }),
+        checkpoints: Mutex::new(Checkpoints { reserve: Reserve::new(Arc::clone(&disk)) }),
+        checkpointed: AtomicU64::new(checkpoint.0),
         is_checkpoint_asked: AtomicBool::new(false),
         is_stuck: AtomicBool::new(false),
         retention_due: AtomicU64::new(0),
@@ -279,7 +280,8 @@ fn assemble(
         store.first_checkpoint().map_err(io_error("the first checkpoint cannot be written"))?;
     }
     store.pool.recycle_below(point.number).map_err(io_error("the journal cannot be recycled"))?;
-    Ok((Arc::new(store), recovery))
+    let files_removed = if needs_checkpoint { store.remove_orphans()? } else { 0 };
+    Ok((Arc::new(store), Recovery { files_removed, ..recovery }))
 }
 
 impl Store {
@@ -303,6 +305,18 @@ impl Store {
             opened.push(Some((partition.state, files, partition.keyed)));
         }
         Ok(self.new_topic(&new, |number| opened[number as usize].take().unwrap_or_default()))
+    }
+
+    /// Only when the checkpoint is durable: a power cut may take back the tail that tells us what was deleted.
+    fn remove_orphans(&self) -> Result<u64, OpenError> {
+        let topics = self.topics();
+        let partitions = |topic| topics.get(topic).map_or(0, |topic| topic.partitions.len());
+        let has_segment = |topic, partition, base| {
+            let found = topics.get(topic).and_then(|topic| topic.partition(partition));
+            found.is_some_and(|partition| partition.segment(base).is_some())
+        };
+        let removed = recovery::remove_orphans(&*self.disk, &partitions, &has_segment);
+        removed.map_err(io_error("files that were left cannot be removed"))
     }
 
     /// What the journal's tail had is in the segments and durable there; from here on the tail is not needed (rule 17).

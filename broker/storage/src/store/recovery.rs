@@ -90,8 +90,6 @@ pub(super) fn recover(
         _ => rewrite(disk, files, &checkpoint, &images, options, &mut recovery)?,
     };
     if !was_clean {
-        recovery.files_removed =
-            remove_orphans(&**disk, &images).map_err(io_error("left files cannot be removed"))?;
         recovery.epochs_raised = images.raise_epochs(|topic| {
             options.topic_defaults.with(&topic.overrides).map_or(true, |config| !config.is_synced())
         });
@@ -333,13 +331,18 @@ impl Rewriter<'_> {
     }
 }
 
-/// Files that no log has: an unlink was interrupted, or what made them was lost with the tail.
-fn remove_orphans(disk: &dyn Disk, images: &Images) -> io::Result<u64> {
+/// Removes files that no log has: an unlink was interrupted, or what made them was lost with the tail.
+pub(super) fn remove_orphans(
+    disk: &dyn Disk,
+    partitions: &dyn Fn(TopicId) -> usize,
+    has_segment: &dyn Fn(TopicId, PartitionId, Offset) -> bool,
+) -> io::Result<u64> {
     let mut removed = 0;
     for entry in disk.list(Path::new(TOPICS))? {
         let Some(topic) = topic_of_folder(&entry.name) else { continue };
-        let partitions = images.topics.get(&topic).map_or(0, |topic| topic.partitions.len());
-        removed += remove_orphans_of(disk, images, topic, partitions)?;
+        let partitions = partitions(topic);
+        let has_segment = |id, base| has_segment(topic, id, base);
+        removed += remove_orphans_of(disk, &topic_folder(topic), partitions, &has_segment)?;
         if partitions == 0 {
             disk.remove_dir(&topic_folder(topic))?;
         }
@@ -347,15 +350,19 @@ fn remove_orphans(disk: &dyn Disk, images: &Images) -> io::Result<u64> {
     Ok(removed)
 }
 
-fn remove_orphans_of(disk: &dyn Disk, images: &Images, topic: TopicId, partitions: usize) -> io::Result<u64> {
+fn remove_orphans_of(
+    disk: &dyn Disk,
+    topic: &Path,
+    partitions: usize,
+    has_segment: &dyn Fn(PartitionId, Offset) -> bool,
+) -> io::Result<u64> {
     let mut removed = 0;
-    for entry in disk.list(&topic_folder(topic))? {
+    for entry in disk.list(topic)? {
         let Ok(number) = entry.name.parse::<u32>() else { continue };
-        let folder = topic_folder(topic).join(&entry.name);
-        let id = PartitionId(number as i32);
+        let folder = topic.join(&entry.name);
         for file in disk.list(&folder)? {
             let base = parse_file_name(&file.name).map(|(base, _)| base);
-            if base.is_none_or(|base| !images.has_segment(topic, id, base)) {
+            if base.is_none_or(|base| !has_segment(PartitionId(number as i32), base)) {
                 disk.remove(&folder.join(&file.name))?;
                 removed += 1;
             }

@@ -18,6 +18,10 @@ use crate::{
     ticket::{NotCommitted, Resolver},
 };
 
+/// How long nothing comes before the journal counts as idle and says what was synced last: the next group says it too.
+const WITNESS_DELAY: Duration = Duration::from_millis(20);
+const IDLE_TIME: Duration = Duration::from_secs(1);
+
 /// What the journal's thread owns.
 #[derive(Debug)]
 pub(crate) struct Journal {
@@ -142,11 +146,9 @@ impl Store {
     /// How long an idle journal may sleep.
     pub(super) fn idle_time(&self) -> Duration {
         let journal = self.journal();
-        if journal.writer.lacks_witness() {
-            return Duration::ZERO;
-        }
+        let most = if journal.writer.lacks_witness() { WITNESS_DELAY } else { IDLE_TIME };
         let due = journal.unsynced.due.map(|due| due.saturating_sub(self.clock.monotonic()));
-        due.unwrap_or(Duration::from_secs(1))
+        due.unwrap_or(most).min(most)
     }
 }
 

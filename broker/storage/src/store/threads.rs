@@ -43,16 +43,11 @@ impl Store {
     }
 
     fn journal_loop(&self) -> bool {
-        let is_stopping = self.threads.is_stopping.load(Ordering::Acquire);
-        let Ok(round) = self.round() else { return false };
-        if round.wrote {
-            return true;
-        }
-        if is_stopping {
+        if self.threads.is_stopping.load(Ordering::Acquire) {
             return false;
         }
-        self.queue.wait_for_work(self.idle_time().min(Duration::from_secs(1)));
-        true
+        self.queue.wait_for_work(self.idle_time());
+        self.round().is_ok()
     }
 
     fn upkeep_loop(&self) -> bool {

@@ -1,19 +1,22 @@
 //! What is done beside the journal, on one thread: space ahead of need, seals, removals, checkpoints, retention.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use mainstem_protocol::Offset;
+use mainstem_protocol::{Offset, PartitionId, TopicId};
 
 use super::{Poisoned, Store, Topic};
 use crate::{
     partition::{Need, Partition, topic_folder},
     segment::Segment,
 };
+
+/// Positions in segments that are newer than the last checkpoint.
+type Dirt = BTreeMap<(TopicId, PartitionId, Offset), u64>;
 
 /// What waits to be done.
 #[derive(Debug, Default)]
@@ -25,6 +28,8 @@ struct Lists {
     seal: Vec<Arc<Segment>>,
     remove: Vec<Arc<Segment>>,
     remove_topics: Vec<Arc<Topic>>,
+    /// Up to where write-back was started.
+    written_back: Dirt,
     /// Folders whose entries are not durable yet.
     new_folders: BTreeSet<PathBuf>,
 }
@@ -139,16 +144,23 @@ impl Store {
 
     /// Starts to write what segments hold, so that a checkpoint only finishes it (rule 15).
     pub fn writeback_step(&self) {
-        let dirty: Vec<_> = self.journal().dirty.values().cloned().collect();
-        for segment in dirty {
-            let from = segment.end().saturating_sub(WRITEBACK_BYTES);
-            tell(segment.start_writeback(from), "write-back did not start");
+        let dirty = self.journal().dirty.clone();
+        let started = std::mem::take(&mut self.upkeep.lists().written_back);
+        let mut kept = Dirt::new();
+        for (key, segment) in dirty {
+            let (from, end) = (started.get(&key).copied().unwrap_or(0), segment.end());
+            let is_due = end.saturating_sub(from) >= WRITEBACK_BYTES;
+            if is_due {
+                tell(segment.start_writeback(from), "write-back did not start");
+            }
+            kept.insert(key, if is_due { end } else { from });
         }
+        self.upkeep.lists().written_back = kept;
     }
 }
 
-/// What was written since the last look is rarely more; what is written back already costs nothing.
-const WRITEBACK_BYTES: u64 = 64 * 1024 * 1024;
+/// Bytes of a segment that make it worth starting.
+const WRITEBACK_BYTES: u64 = 1024 * 1024;
 
 fn remove_folder(store: &Store, folder: &Path) -> io::Result<()> {
     match store.disk.remove_dir(folder) {
