@@ -4,7 +4,8 @@
 //!
 //! - [`ids`]: numbers with types, so that an offset is never taken for an epoch.
 //! - [`error_code`]: the table of Kafka's error codes.
-//! - [`wire`]: primitive encodings, the bounded [`wire::Reader`], the copy-free [`wire::Writer`].
+//! - [`wire`]: primitive encodings, the bounded [`wire::Reader`], the copy-free [`wire::Writer`]; [`wire::Detach`] for
+//!   what outlives its frame.
 //! - [`messages`]: one description per API key; the codec follows from it.
 //! - [`formats`]: what travels inside messages and internal topics: subscriptions, committed offsets.
 //! - [`api_key`]: which keys there are, and the versions that are spoken.

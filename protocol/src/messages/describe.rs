@@ -78,6 +78,12 @@ macro_rules! structure {
             }
         }
 
+        impl $crate::wire::Detach for $name {
+            fn detach(&mut self) {
+                $($crate::wire::Detach::detach(&mut self.$field);)*
+            }
+        }
+
         #[cfg(test)]
         impl $crate::specimen::Specimen for $name {
             fn specimen(source: &mut dyn $crate::specimen::Source, version: i16) -> Self {
