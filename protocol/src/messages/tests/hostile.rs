@@ -81,12 +81,15 @@ const POISON: &[&[u8]] = &[
 
 #[test]
 fn poison_at_any_place_is_read_as_a_message_or_refused() {
+    // Which poison meets which place goes round with the messages: all pairs would take seconds.
+    let mut turn = 0;
     visit_all(&mut Each(|_: &str, bytes: &Bytes, read: &dyn Fn(Bytes) -> Result<(), DecodeError>| {
-        for (place, poison) in
-            (0..bytes.len()).flat_map(|place| POISON.iter().map(move |poison| (place, poison)))
-        {
-            let end = bytes.len().min(place + poison.len());
-            let _ = read([&bytes[..place], poison, &bytes[end..]].concat().into());
+        turn += 1;
+        for place in 0..bytes.len() {
+            for poison in [POISON[(place + turn) % POISON.len()], POISON[(place + turn + 3) % POISON.len()]] {
+                let end = bytes.len().min(place + poison.len());
+                let _ = read([&bytes[..place], poison, &bytes[end..]].concat().into());
+            }
         }
     }));
 }
