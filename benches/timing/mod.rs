@@ -16,7 +16,7 @@ const ROUNDS: usize = 7;
 /// A heading, and below it the names of the columns.
 pub(crate) fn heading(title: &str, unit: &str) {
     println!("\n{title}");
-    println!("{:<44} {:>10} {:>12} {:>9}  limit", "", "GB/s", format!("ns/{unit}"), "of limit");
+    println!("{:<58} {:>10} {:>12} {:>9}  limit", "", "GB/s", format!("ns/{unit}"), "of limit");
 }
 
 /// Work that was timed.
@@ -52,7 +52,7 @@ impl Timed {
         let each = self.seconds * 1e9 / units as f64;
         let share = 100.0 * limit.1.seconds / self.seconds;
         let limit_rate = bytes as f64 / limit.1.seconds / 1e9;
-        println!("{name:<44} {rate:>10.3} {each:>12.1} {share:>8.1}%  {} at {limit_rate:.2} GB/s", limit.0);
+        println!("{name:<58} {rate:>10.3} {each:>12.1} {share:>8.1}%  {} at {limit_rate:.2} GB/s", limit.0);
     }
 }
 
