@@ -6,10 +6,13 @@ use bytes::Bytes;
 
 use crate::{
     caps::BLOCK_BYTES,
+    checkpoint::Checkpoint,
+    codec::Decoder,
     disk::{Disk, MemoryDisk, Open},
     ids::{Incarnation, Lsn},
+    images::Images,
     journal::{
-        Point, Reader, entry,
+        Entry, Point, Reader, entry,
         file::{self, FOLDER, FileHeader},
         frame::{FrameHeader, FrameKind},
     },
@@ -25,6 +28,34 @@ pub fn journal_entries(payload: &[u8], ahead: &[u8]) {
     };
     let written = entry::encode(&entries, false).concat();
     assert_eq!(entry::decode(written.into(), Bytes::new()), Ok(entries));
+}
+
+/// Any bytes as the content of a checkpoint, and as the entries of the journal behind it.
+///
+/// # Panics
+/// Where what was read is not read again from what is written.
+pub fn checkpoint(content: &[u8], entries: &[u8]) {
+    let content = Decoder(Bytes::copy_from_slice(content));
+    let Ok(checkpoint) = Checkpoint::decode(content) else { return };
+    let written = checkpoint.encode().0;
+    assert_eq!(Checkpoint::decode(Decoder(written.into())), Ok(checkpoint.clone()));
+
+    let mut images = Images::of(checkpoint);
+    let entries = entry::decode(Bytes::copy_from_slice(entries), Bytes::new()).unwrap_or_default();
+    for entry in entries.iter().filter(|entry| !is_vast(entry)) {
+        let _ = images.apply(entry);
+    }
+}
+
+/// More partitions than this would only show how much memory there is.
+const PARTITIONS_MAX: u32 = 100;
+
+const fn is_vast(entry: &Entry) -> bool {
+    match entry {
+        Entry::TopicCreated(topic) => topic.partitions > PARTITIONS_MAX,
+        Entry::PartitionsAdded { partitions, .. } => *partitions > PARTITIONS_MAX,
+        _ => false,
+    }
 }
 
 /// A journal of two files whose frames come from the input, with right checksums, and then some bytes of it changed.
