@@ -6,6 +6,7 @@
 //!
 //! - [`AppendGroup`]: what goes in together; [`Ticket`]: the promise of an answer.
 //! - [`store`]: the way from the one to the other.
+//! - [`verify`]: an offline look at all of it.
 //! - [`config`]: the settings of a topic.
 //! - [`disk`]: the only place that touches files.
 //! - [`segment`]: the batches of a partition, in files with indexes.
@@ -18,6 +19,7 @@ pub mod config;
 pub mod disk;
 pub mod segment;
 pub mod store;
+pub mod verify;
 
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -44,5 +46,5 @@ pub use ids::{Incarnation, Lsn};
 pub use journal::JournalError;
 pub use meta::Identity;
 pub use partition::{Partition, Read, TimeMatch, Visible};
-pub use store::{AppendError, Store};
+pub use store::{AppendError, Options, Store};
 pub use ticket::{Committed, NotCommitted, Place, Ticket};

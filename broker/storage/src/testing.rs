@@ -2,8 +2,13 @@
 
 use bytes::{Bytes, BytesMut};
 use mainstem_protocol::{
-    LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp,
+    LeaderEpoch, Offset, PartitionId, ProducerEpoch, ProducerId, Sequence, Timestamp, TopicId,
     records::{Attributes, Batch, BatchHeader, crc32c, header::HEADER_BYTES},
+};
+
+use crate::{
+    AppendGroup, Store,
+    store::{AppendError, NewTopic},
 };
 
 /// A batch of `count` records of filler with a right checksum; the producer is id, epoch and first sequence.
@@ -45,4 +50,23 @@ pub(crate) fn sized_batch(
     bytes.extend_from_slice(&records);
     let mut bytes: Bytes = bytes.freeze();
     Batch::split_from(&mut bytes).unwrap()
+}
+
+/// A topic of one partition, in a store without threads.
+pub(crate) fn topic(store: &Store, name: &str, overrides: &[(&str, &str)]) -> TopicId {
+    let overrides = overrides.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let new = NewTopic { name: name.to_owned(), partitions: 1, overrides, keyed: false };
+    let (id, ticket) = store.create_topic(new).unwrap();
+    store.round().unwrap();
+    ticket.wait().unwrap();
+    id
+}
+
+/// Appends to the first partition, and commits.
+pub(crate) fn append(store: &Store, topic: TopicId, batch: Batch) {
+    let mut group = AppendGroup::single(topic, PartitionId(0), batch);
+    while matches!(store.append(&group), Err(AppendError::NoRoom)) {
+        store.make_room(&mut group).unwrap();
+    }
+    store.round().unwrap();
 }

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use mainstem_protocol::ProducerId;
 
-pub(crate) use files::{FOLDER, Found, Reserve, find, write};
 #[cfg(test)]
-pub(crate) use files::{path, read};
+pub(crate) use files::path;
+pub(crate) use files::{FOLDER, Found, Reserve, find, lsn_of, read, write};
 
 use crate::{
     config::Overrides,

@@ -41,7 +41,6 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use mainstem_protocol::{PartitionId, TopicId};
 
-pub(crate) use self::queue::Ahead;
 use self::{
     checkpoints::Checkpoints,
     control::{Control, ProducerIds},
@@ -57,6 +56,10 @@ pub use self::{
     options::{NoObserver, Observer, Options},
     round::Round,
     topics::{Topic, Topics},
+};
+pub(crate) use self::{
+    queue::Ahead,
+    recovery::{Tail, segments_of},
 };
 use crate::{
     checkpoint::KeyedValues,

@@ -48,13 +48,13 @@ pub(super) struct Recovered {
 }
 
 /// A group of the tail.
-struct Group {
+pub(crate) struct Group {
     lsn: Lsn,
     entries: Vec<Entry>,
 }
 
 /// The groups of the tail, one after the other.
-struct Tail {
+pub(crate) struct Tail {
     reader: Reader,
     behind: Lsn,
     ahead: HashMap<u64, BytesMut>,
@@ -79,7 +79,7 @@ pub(super) fn recover(
     if !was_clean {
         while let Some(group) = tail.next()? {
             recovery.groups += 1;
-            apply(&mut images, &group)?;
+            group.apply(&mut images)?;
         }
     }
     let point = if was_clean { first } else { tail.reader.point() };
@@ -127,21 +127,25 @@ fn reaches(
     Ok(())
 }
 
-fn apply(images: &mut Images, group: &Group) -> Result<(), OpenError> {
-    group.entries.iter().try_for_each(|entry| images.apply(entry)).map_err(|error| OpenError::Inconsistent {
-        path: file::FOLDER.into(),
-        what: format!("group {}: {error}", group.lsn),
-    })
+impl Group {
+    pub(crate) fn apply(&self, images: &mut Images) -> Result<(), OpenError> {
+        self.entries.iter().try_for_each(|entry| images.apply(entry)).map_err(|error| {
+            OpenError::Inconsistent {
+                path: file::FOLDER.into(),
+                what: format!("group {}: {error}", self.lsn),
+            }
+        })
+    }
 }
 
 impl Tail {
-    fn open(disk: &Arc<dyn Disk>, checkpoint: &Checkpoint) -> Result<Self, OpenError> {
+    pub(crate) fn open(disk: &Arc<dyn Disk>, checkpoint: &Checkpoint) -> Result<Self, OpenError> {
         let reader = Reader::open(Arc::clone(disk), checkpoint.journal, checkpoint.incarnation)?;
         Ok(Self { reader, behind: checkpoint.lsn, ahead: HashMap::new(), next_group: 1 })
     }
 
     /// The next group that is complete; `None` where the journal ends.
-    fn next(&mut self) -> Result<Option<Group>, OpenError> {
+    pub(crate) fn next(&mut self) -> Result<Option<Group>, OpenError> {
         while let Some((header, payload)) = self.reader.next()? {
             self.next_group = self.next_group.max(header.group + 1);
             match header.kind {
@@ -168,7 +172,7 @@ fn group(lsn: Lsn, payload: Bytes, ahead: Bytes) -> Result<Group, OpenError> {
 }
 
 /// The segments of a checkpoint, each with what it holds.
-fn segments_of(checkpoint: &Checkpoint) -> BTreeMap<(TopicId, PartitionId, Offset), SegmentState> {
+pub(crate) fn segments_of(checkpoint: &Checkpoint) -> BTreeMap<(TopicId, PartitionId, Offset), SegmentState> {
     let topics = checkpoint.topics.iter();
     let partitions = topics.flat_map(|topic| {
         (0..).map(PartitionId).zip(&topic.partitions).map(|(id, partition)| (topic.id, id, partition))
