@@ -34,3 +34,12 @@ pub use offsets::OffsetSpec;
 pub use producer::{Producer, ProducerConfig, ProducerRecord};
 pub use topic_partition::TopicPartition;
 pub use transport::{Node, TcpConfig, TcpTransport, Transport, TransportError};
+
+/// The words of the protocol that appear in this crate's interfaces.
+pub use mainstem_protocol::{
+    BrokerId, ErrorCode, LeaderEpoch, Offset, PartitionId, Text, Timestamp, TopicId,
+    records::{Compression, Headers, Record},
+};
+
+/// The protocol itself, for those who need more of it.
+pub use mainstem_protocol as protocol;

@@ -1,0 +1,28 @@
+//! Every limit on what a processor holds or starts, where no setting says otherwise.
+
+use std::time::Duration;
+
+/// Tasks, and so threads, of one processor.
+pub const TASKS_MAX: usize = 64;
+
+/// Bytes of output and state that may wait for a commit before one is made. Less than what one batch may hold where
+/// nobody has set anything (1 MiB), so that the changes of a commit are one batch.
+pub const UNCOMMITTED_BYTES_MAX: usize = 512 * 1024;
+
+/// The longest time between two commits while there is something to commit.
+pub const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Records that a task takes at once.
+pub const BATCH_RECORDS: usize = 1000;
+
+/// The first wait before a task that failed is started again; it doubles from failure to failure.
+pub const RESTART_BACKOFF: Duration = Duration::from_millis(100);
+
+/// The longest wait before a task is started again.
+pub const RESTART_BACKOFF_MAX: Duration = Duration::from_secs(10);
+
+/// How long brokers are given to answer what a task cannot do without.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Bytes of a batch that takes up the changes of a commit.
+pub const CHANGELOG_BATCH_BYTES: usize = 1_000_000;

@@ -1,0 +1,97 @@
+//! What a commit writes, in this order: outputs; then the changes of state, with the positions in the inputs that they
+//! belong to; then the group's offsets. Each is stored before the next is begun, so that nothing counts as done whose
+//! results could still be lost.
+
+use mainstem_client::{Offset, ProducerRecord, TopicPartition, producer::Ticket};
+
+use super::{TaskError, attempt::Attempt};
+use crate::state::SystemKey;
+
+impl Attempt<'_> {
+    /// Gives the producer what the processor has forwarded.
+    pub(super) async fn send_outputs(&mut self) -> Result<(), TaskError> {
+        let forwarded = std::mem::take(&mut self.work.forwarded);
+        self.spec.meter.gave(forwarded.len() as u64);
+        for (topic, record) in forwarded {
+            self.sent_bytes += record.size();
+            let record = ProducerRecord {
+                topic,
+                partition: None,
+                timestamp: Some(record.timestamp),
+                key: record.key,
+                value: record.value,
+                headers: record.headers,
+            };
+            self.tickets.push(self.producer.send(record).await?);
+        }
+        Ok(())
+    }
+
+    /// Commits everything that has been worked through.
+    pub(super) async fn commit(&mut self) -> Result<(), TaskError> {
+        self.send_outputs().await?;
+        self.store_outputs().await?;
+        self.note_positions();
+        self.store_changes().await?;
+        self.work.stores.apply();
+        self.commit_positions().await?;
+        self.commit_at = None;
+        self.spec.meter.committed();
+        Ok(())
+    }
+
+    async fn store_outputs(&mut self) -> Result<(), TaskError> {
+        self.sent_bytes = 0;
+        stored(&self.producer, std::mem::take(&mut self.tickets)).await
+    }
+
+    /// Puts into the first store what a restart must know, besides what the processor keeps.
+    fn note_positions(&mut self) {
+        let store = self.work.stores.first_mut();
+        for (input, offset) in &self.positions {
+            let key = SystemKey::Position(input);
+            if store.number(&key) != Some(offset.0) {
+                store.put_number(&key, offset.0);
+            }
+        }
+        self.work.time.save(store);
+    }
+
+    async fn store_changes(&mut self) -> Result<(), TaskError> {
+        let mut tickets = Vec::new();
+        // The first store goes last: its positions must not be ahead of any other store.
+        for (name, store) in self.work.stores.iter().collect::<Vec<_>>().into_iter().rev() {
+            let changelog = self.spec.changelog(name);
+            for (key, value) in store.uncommitted() {
+                let record = ProducerRecord {
+                    topic: changelog.clone(),
+                    partition: Some(self.partition.into()),
+                    timestamp: None,
+                    key: Some(key.clone()),
+                    value: value.cloned(),
+                    headers: Default::default(),
+                };
+                tickets.push(self.producer.send(record).await?);
+            }
+            stored(&self.producer, std::mem::take(&mut tickets)).await?;
+        }
+        Ok(())
+    }
+
+    async fn commit_positions(&mut self) -> Result<(), TaskError> {
+        let positions: Vec<(TopicPartition, Offset)> =
+            self.positions.iter().map(|(input, offset)| (input.clone(), *offset)).collect();
+        Ok(self.consumer.commit(&positions).await?)
+    }
+}
+
+async fn stored(producer: &mainstem_client::Producer, tickets: Vec<Ticket>) -> Result<(), TaskError> {
+    if tickets.is_empty() {
+        return Ok(());
+    }
+    producer.flush().await;
+    for ticket in tickets {
+        ticket.receipt().await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! How a running processor is watched and stopped.
+
+use mainstem_client::Text;
+use tokio::sync::watch;
+
+use super::TaskError;
+
+/// What a task is doing.
+#[derive(Clone, Debug, Default)]
+pub enum TaskState {
+    /// It brings its state back.
+    #[default]
+    Restoring,
+    /// It works.
+    Running,
+    /// Something is wrong; it will try again.
+    Waiting(TaskError),
+    /// It has read its inputs to their ends, and committed everything.
+    Finished,
+    /// It was stopped, and has committed everything.
+    Stopped,
+    /// It has ended; what was not committed is dropped.
+    Failed(TaskError),
+}
+
+impl TaskState {
+    /// Whether the task has ended.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        matches!(self, Self::Finished | Self::Stopped | Self::Failed(_))
+    }
+}
+
+/// The ends of a task's channels that stay outside of its thread.
+#[derive(Debug)]
+pub(super) struct TaskHandle {
+    pub(super) stop: watch::Sender<bool>,
+    pub(super) state: watch::Receiver<TaskState>,
+}
+
+/// A running processor. It is told to stop when this is dropped.
+#[derive(Debug)]
+pub struct Handle {
+    name: Text,
+    tasks: Vec<TaskHandle>,
+}
+
+impl Handle {
+    pub(super) const fn new(name: Text, tasks: Vec<TaskHandle>) -> Self {
+        Self { name, tasks }
+    }
+
+    /// The processor's name.
+    #[must_use]
+    pub const fn name(&self) -> &Text {
+        &self.name
+    }
+
+    /// What each task is doing, by partition number.
+    #[must_use]
+    pub fn states(&self) -> Vec<TaskState> {
+        self.tasks.iter().map(|task| task.state.borrow().clone()).collect()
+    }
+
+    /// Waits until all tasks have ended: because their input has, because they were stopped, or because they failed.
+    ///
+    /// # Errors
+    /// Why the first of those that failed did.
+    pub async fn ended(&self) -> Result<(), TaskError> {
+        for task in &self.tasks {
+            if let TaskState::Failed(error) = over(task.state.clone()).await {
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks all tasks to commit and end, and waits until they have.
+    ///
+    /// # Errors
+    /// Why the first of those that failed did.
+    pub async fn stop(&self) -> Result<(), TaskError> {
+        self.tell_to_stop();
+        self.ended().await
+    }
+
+    fn tell_to_stop(&self) {
+        for task in &self.tasks {
+            task.stop.send_replace(true);
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.tell_to_stop();
+    }
+}
+
+async fn over(mut state: watch::Receiver<TaskState>) -> TaskState {
+    let last = state.wait_for(TaskState::is_over).await.map(|state| state.clone());
+    // The thread ended without a last word, which only a fault in the runtime itself can bring about.
+    last.unwrap_or_else(|_| TaskState::Failed(TaskError::Thread("it said nothing".to_owned())))
+}

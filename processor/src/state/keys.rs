@@ -1,0 +1,78 @@
+//! Keys in a store and its changelog begin with a byte that says whose they are.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use mainstem_client::{Timestamp, TopicPartition};
+
+/// Whose a key is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owned {
+    ByUser = 0,
+    BySystem = 1,
+}
+
+impl Owned {
+    /// The key as it is kept.
+    pub(crate) fn key(self, key: &[u8]) -> Bytes {
+        let mut whole = BytesMut::with_capacity(key.len() + 1);
+        whole.put_u8(self as u8);
+        whole.put_slice(key);
+        whole.freeze()
+    }
+}
+
+/// What the runtime keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SystemKey<'a> {
+    /// The offset at which to go on in an input.
+    Position(&'a TopicPartition),
+    /// The largest time seen in an input.
+    StreamTime(&'a TopicPartition),
+    /// The watermark.
+    Watermark,
+    /// A timer.
+    Timer(Timestamp, &'a [u8]),
+}
+
+/// What stands before the time of a timer.
+pub(crate) const TIMER_PREFIX: &[u8] = b"\x01timer/";
+
+impl SystemKey<'_> {
+    pub(crate) fn bytes(&self) -> Bytes {
+        match self {
+            Self::Position(partition) => Owned::BySystem.key(format!("position/{partition}").as_bytes()),
+            Self::StreamTime(partition) => Owned::BySystem.key(format!("stream-time/{partition}").as_bytes()),
+            Self::Watermark => Owned::BySystem.key(b"watermark"),
+            Self::Timer(at, key) => {
+                let mut whole = BytesMut::from(TIMER_PREFIX);
+                whole.put_slice(&ordered(at.0));
+                whole.put_slice(key);
+                whole.freeze()
+            }
+        }
+    }
+}
+
+/// A number as bytes that sort like it, negative ones included.
+pub(crate) const fn ordered(number: i64) -> [u8; 8] {
+    (number.cast_unsigned() ^ (1 << 63)).to_be_bytes()
+}
+
+/// The number of such bytes.
+pub(crate) const fn unordered(bytes: [u8; 8]) -> i64 {
+    (u64::from_be_bytes(bytes) ^ (1 << 63)).cast_signed()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn ordered_bytes_sort_like_their_numbers(left: i64, right: i64) {
+            prop_assert_eq!(ordered(left).cmp(&ordered(right)), left.cmp(&right));
+            prop_assert_eq!(unordered(ordered(left)), left);
+        }
+    }
+}
