@@ -8,7 +8,8 @@ use mainstem::{
     config::{Config, HostPort},
 };
 use mainstem_protocol::{
-    CorrelationId, ErrorCode, Offset, PartitionId, Text, Timestamp, TopicId,
+    CorrelationId, ErrorCode, Offset, PartitionId, ProducerEpoch, ProducerId, Sequence, Text, Timestamp,
+    TopicId,
     header::{RequestHeader, decode_response, encode_request, peek_response},
     messages::{
         CreateTopicsRequest, FetchRequest, FetchResponse, ProduceRequest, ProduceResponse, Request,
@@ -31,7 +32,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// A broker that ends with its test.
 pub(crate) struct TestBroker {
     pub(crate) broker: Broker,
-    _directory: TemporaryDirectory,
+    directory: TemporaryDirectory,
 }
 
 impl TestBroker {
@@ -43,7 +44,14 @@ impl TestBroker {
         let directory = TemporaryDirectory::new();
         let mut config = config(&directory);
         change(&mut config);
-        Self { broker: Broker::start(config).await.unwrap(), _directory: directory }
+        Self { broker: Broker::start(config).await.unwrap(), directory }
+    }
+
+    /// Stops in order and starts on the same directory, on another port.
+    pub(crate) async fn restart(self) -> Self {
+        let Self { broker, directory } = self;
+        broker.shutdown().await.unwrap();
+        Self { broker: Broker::start(config(&directory)).await.unwrap(), directory }
     }
 
     pub(crate) async fn connect(&self) -> Client {
@@ -175,13 +183,28 @@ pub(crate) fn fetched(mut response: FetchResponse) -> PartitionData {
 
 /// A batch of these values.
 pub(crate) fn batch(values: &[&[u8]]) -> Bytes {
+    stamped_batch(&ProducerStamp::NONE, values)
+}
+
+/// A batch of an idempotent producer.
+pub(crate) fn idempotent_batch(id: i64, epoch: i16, sequence: i32, values: &[&[u8]]) -> Bytes {
+    let stamp = ProducerStamp {
+        producer_id: ProducerId(id),
+        producer_epoch: ProducerEpoch(epoch),
+        base_sequence: Sequence(sequence),
+        transactional: false,
+    };
+    stamped_batch(&stamp, values)
+}
+
+fn stamped_batch(stamp: &ProducerStamp, values: &[&[u8]]) -> Bytes {
     let mut builder = BatchBuilder::new(Compression::None);
     for value in values {
         let record =
             NewRecord { timestamp: Timestamp(1_700_000_000_000), value: Some(value), ..Default::default() };
         builder.append(&record).unwrap();
     }
-    builder.seal(&ProducerStamp::NONE).unwrap()
+    builder.seal(stamp).unwrap()
 }
 
 /// A batch as the log has it: with its place and its leader's epoch.

@@ -10,7 +10,9 @@ use mainstem_protocol::{
     },
 };
 
-use crate::harness::{TestBroker, at, batch, bytes_of, fetch_request, fetched, produce_request, produced};
+use crate::harness::{
+    TestBroker, at, batch, bytes_of, fetch_request, fetched, idempotent_batch, produce_request, produced,
+};
 
 #[tokio::test]
 async fn what_was_produced_is_fetched_byte_for_byte() {
@@ -130,6 +132,46 @@ async fn a_fetch_returns_one_batch_however_big_and_no_more_than_asked() {
     assert_eq!(lengths(&mut client, 1 << 20, both).await, [2 * one, one]);
     assert_eq!(lengths(&mut client, 1 << 20, 1 << 20).await, [3 * one, one]);
     assert_eq!(lengths(&mut client, both + 1, 1).await, [one, 0]);
+}
+
+#[tokio::test]
+async fn a_record_of_64_mib_goes_through_where_the_topic_allows_it() {
+    let broker = TestBroker::start_with(|config| config.storage.journal_bytes = 288 << 20).await;
+    let mut client = broker.connect().await;
+    client.create_topic("big", 1, &[("max.message.bytes", "68000000")]).await;
+    let sent = batch(&[&vec![7; 64 << 20]]);
+    let answer = client.produce("big", 0, sent.clone()).await;
+    assert_eq!(answer.error_code, ErrorCode::NONE, "{:?}", answer.error_message);
+    assert!(bytes_of(&client.fetch("big", 0, 0).await) == at(&sent, 0));
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_after_a_restart() {
+    let mut broker = TestBroker::start().await;
+    let mut client = broker.connect().await;
+    client.create_topic("kept", 1, &[]).await;
+    let sent = batch(&[b"a", b"b"]);
+    client.produce("kept", 0, sent.clone()).await;
+    broker = broker.restart().await;
+    let mut client = broker.connect().await;
+    assert_eq!(bytes_of(&client.fetch("kept", 0, 0).await), at(&sent, 0));
+    assert_eq!(client.produce("kept", 0, sent).await.base_offset, Offset(2));
+}
+
+#[tokio::test]
+async fn a_repeated_batch_is_answered_with_its_first_place() {
+    let broker = TestBroker::start().await;
+    let mut client = broker.connect().await;
+    client.create_topic("repeat", 1, &[]).await;
+    let place = async |client: &mut crate::harness::Client, sequence: i32| {
+        let answer = client.produce("repeat", 0, idempotent_batch(7, 0, sequence, &[b"a", b"b"])).await;
+        (answer.error_code, answer.base_offset)
+    };
+    assert_eq!(place(&mut client, 0).await, (ErrorCode::NONE, Offset(0)));
+    assert_eq!(place(&mut client, 2).await, (ErrorCode::NONE, Offset(2)));
+    assert_eq!(place(&mut client, 0).await, (ErrorCode::NONE, Offset(0)));
+    assert_eq!(place(&mut client, 6).await, (ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, Offset::NONE));
+    assert_eq!(client.fetch("repeat", 0, 0).await.high_watermark, Offset(4));
 }
 
 #[tokio::test]

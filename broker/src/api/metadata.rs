@@ -20,7 +20,7 @@ use mainstem_storage::{
     store::{NewTopic, Topic},
 };
 
-use super::{CLUSTER_OPERATIONS, TOPIC_OPERATIONS, creation, topic_name};
+use super::{CLUSTER_OPERATIONS, Refusal, TOPIC_OPERATIONS, creation, topic_name};
 use crate::{caps::AUTO_CREATED_PER_REQUEST_MAX, dispatch::Context, node::Node};
 
 /// The first version in which topics may be asked for by their ids.
@@ -149,8 +149,11 @@ impl<'a> Creator<'a> {
         topic_name::check_new(name, &self.node.store.topics()).map_err(|refusal| refusal.code)?;
         match creation::create(self.node, self.new_topic(name)).await {
             Ok(topic) => Ok(topic),
-            // Another connection was quicker.
-            Err(refusal) => self.node.topic(name, TopicId::ZERO).ok_or(refusal.code),
+            // Another connection was quicker; what it makes may not be there yet.
+            Err(Refusal { code: ErrorCode::TOPIC_ALREADY_EXISTS, .. }) => {
+                self.node.topic(name, TopicId::ZERO).ok_or(ErrorCode::LEADER_NOT_AVAILABLE)
+            }
+            Err(refusal) => Err(refusal.code),
         }
     }
 
