@@ -10,6 +10,9 @@ pub const IN_FLIGHT_REQUESTS_MAX: usize = 256;
 /// Bytes of requests of one connection that may wait for their answers, one request excepted.
 pub const IN_FLIGHT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Bytes of requests of all connections together that may wait for their answers.
+pub const IN_FLIGHT_BYTES_TOTAL_MAX: usize = 1024 * 1024 * 1024;
+
 /// Bytes for which there is room at least when a socket is read; four times as many are made room for at once.
 pub const READ_BYTES_MIN: usize = 4 * 1024;
 
@@ -42,6 +45,10 @@ pub const INLINE_BATCH_BYTES_MAX: usize = 1024 * 1024;
 
 /// Bytes that a batch may yield when it is decompressed on the reactor.
 pub const INLINE_DECOMPRESSED_BYTES_MAX: usize = 256 * 1024;
+
+/// Batches that are decompressed or compressed anew on blocking threads at the same time; each may need as much memory
+/// as `mainstem_protocol::caps::DECOMPRESSED_BYTES_MAX` allows.
+pub const BLOCKING_CHECKS_MAX: usize = 4;
 
 /// Topics that one CreateTopics or DeleteTopics request may name.
 pub const TOPICS_PER_REQUEST_MAX: usize = 10_000;

@@ -56,9 +56,11 @@ const fn bits(operations: &[u8]) -> i32 {
 
 /// Whether a client's idea of the partition's leadership is ours (KIP-320); clients that have none are believed.
 pub(crate) fn check_leader_epoch(partition: &Partition, theirs: LeaderEpoch) -> Result<(), ErrorCode> {
+    if theirs == LeaderEpoch::NONE {
+        return Ok(());
+    }
     let ours = partition.leader_epoch();
     match theirs {
-        LeaderEpoch::NONE => Ok(()),
         theirs if theirs < ours => Err(ErrorCode::FENCED_LEADER_EPOCH),
         theirs if theirs > ours => Err(ErrorCode::UNKNOWN_LEADER_EPOCH),
         _ => Ok(()),

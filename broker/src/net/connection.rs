@@ -44,6 +44,8 @@ pub(super) struct Shared {
     pub(super) settings: Arc<NetSettings>,
     pub(super) metrics: Arc<Requests>,
     pub(super) refusals: Arc<Refusals>,
+    /// Bytes of all connections that may be in flight.
+    pub(super) in_flight: Arc<Semaphore>,
     pub(super) cancel: Cancel,
 }
 
@@ -141,10 +143,14 @@ impl Connection {
         }
     }
 
-    /// Waits until the bytes in flight leave room for this request; the biggest fits when it is alone.
-    async fn admit(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Ended> {
+    /// Waits until the bytes in flight, of this connection and of all, leave room for this request; the biggest fits
+    /// when it is alone.
+    async fn admit(&self, bytes: usize) -> Result<[OwnedSemaphorePermit; 2], Ended> {
         let permits = u32::try_from(bytes.min(IN_FLIGHT_BYTES_MAX)).unwrap_or(u32::MAX);
-        Arc::clone(&self.in_flight).acquire_many_owned(permits).await.map_err(|_| Ended::Closed)
+        let acquire = |semaphore: &Arc<Semaphore>| Arc::clone(semaphore).acquire_many_owned(permits);
+        let own = acquire(&self.in_flight).await.map_err(|_| Ended::Closed)?;
+        let of_all = acquire(&self.shared.in_flight).await.map_err(|_| Ended::Closed)?;
+        Ok([own, of_all])
     }
 
     async fn start(&mut self, key: ApiKey, header: &RequestHeader, rest: Bytes) -> Result<Started, Ended> {

@@ -2,7 +2,10 @@
 
 use std::{io, net::SocketAddr, sync::Arc};
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
 use tracing::{debug, warn};
 
 use super::{
@@ -12,7 +15,7 @@ use super::{
     refusals::Refusals,
 };
 use crate::{
-    caps::ACCEPT_REST,
+    caps::{ACCEPT_REST, IN_FLIGHT_BYTES_TOTAL_MAX},
     config::{ListenerAddress, NetSettings},
     dispatch::{Context, Dispatch},
     metrics::{Connections, Metrics},
@@ -94,6 +97,7 @@ impl Net {
             settings: Arc::new(settings),
             metrics: Arc::clone(&metrics.requests),
             refusals: Arc::new(Refusals::default()),
+            in_flight: Arc::new(Semaphore::new(IN_FLIGHT_BYTES_TOTAL_MAX)),
             cancel: tasks.cancel_token(),
         };
         Self { tasks, limits: Arc::new(limits), metrics: Arc::clone(&metrics.connections), shared }

@@ -22,7 +22,7 @@ pub(super) struct Slot {
     pub(super) request: Received,
     pub(super) started: Started,
     /// The request's bytes count as in flight until the reply has left.
-    pub(super) in_flight: OwnedSemaphorePermit,
+    pub(super) in_flight: [OwnedSemaphorePermit; 2],
 }
 
 /// What is known of a request when its reply leaves.

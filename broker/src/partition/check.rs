@@ -17,9 +17,10 @@ use mainstem_protocol::{
     },
 };
 use mainstem_storage::{TopicConfig, config::CompressionType};
+use tokio::sync::Semaphore;
 
 use super::recompress::recompress;
-use crate::caps::{INLINE_BATCH_BYTES_MAX, INLINE_DECOMPRESSED_BYTES_MAX};
+use crate::caps::{BLOCKING_CHECKS_MAX, INLINE_BATCH_BYTES_MAX, INLINE_DECOMPRESSED_BYTES_MAX};
 
 /// The first version of Produce in which zstd may be used (KIP-110).
 const ZSTD_SINCE: i16 = 7;
@@ -46,6 +47,9 @@ pub(crate) struct Terms {
     pub(crate) config: Arc<TopicConfig>,
 }
 
+/// Batches that are decompressed at length at the same time: each may take its limit of memory.
+static BLOCKING: Semaphore = Semaphore::const_new(BLOCKING_CHECKS_MAX);
+
 thread_local! {
     /// Buffers and contexts of the codecs, one set for each thread.
     static VALIDATOR: RefCell<Validator> = RefCell::default();
@@ -63,11 +67,14 @@ pub(crate) async fn check(records: Records, terms: Terms) -> Result<Batch, Rejec
             checked => return kept(batch, checked, &terms),
         }
     }
+    let permit = BLOCKING.acquire().await;
     let checking = tokio::task::spawn_blocking(move || {
         let checked = check_inside(&batch, &terms, DECOMPRESSED_BYTES_MAX);
         kept(batch, checked, &terms)
     });
-    checking.await.map_err(|panic| Rejected::new(ErrorCode::UNKNOWN_SERVER_ERROR, panic.to_string()))?
+    let checked = checking.await;
+    drop(permit);
+    checked.map_err(|panic| Rejected::new(ErrorCode::UNKNOWN_SERVER_ERROR, panic.to_string()))?
 }
 
 /// Requests off a socket lie in memory. One from within the process that gives a range of the log is odd, and refused.
