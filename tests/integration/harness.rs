@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use mainstem::{
-    broker::Broker,
+    broker::{Broker, StartError},
     config::{Config, HostPort},
 };
 use mainstem_protocol::{
@@ -30,6 +30,7 @@ use tokio::{
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A broker that ends with its test.
+#[derive(Debug)]
 pub(crate) struct TestBroker {
     pub(crate) broker: Broker,
     directory: TemporaryDirectory,
@@ -41,10 +42,14 @@ impl TestBroker {
     }
 
     pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::try_start_with(change).await.unwrap()
+    }
+
+    pub(crate) async fn try_start_with(change: impl FnOnce(&mut Config)) -> Result<Self, StartError> {
         let directory = TemporaryDirectory::new();
         let mut config = config(&directory);
         change(&mut config);
-        Self { broker: Broker::start(config).await.unwrap(), directory }
+        Ok(Self { broker: Broker::start(config).await?, directory })
     }
 
     /// Stops in order and starts on the same directory, on another port.
@@ -55,7 +60,12 @@ impl TestBroker {
     }
 
     pub(crate) async fn connect(&self) -> Client {
-        let (_, address) = self.broker.listeners()[0].clone();
+        self.connect_to(0).await
+    }
+
+    /// Connects to one of several listeners.
+    pub(crate) async fn connect_to(&self, listener: usize) -> Client {
+        let (_, address) = self.broker.listeners()[listener].clone();
         Client { socket: TcpStream::connect(address).await.unwrap(), correlation_id: 0 }
     }
 }
@@ -237,6 +247,7 @@ fn config(directory: &TemporaryDirectory) -> Config {
 }
 
 /// A directory of its own that goes with its owner.
+#[derive(Debug)]
 struct TemporaryDirectory(std::path::PathBuf);
 
 impl TemporaryDirectory {

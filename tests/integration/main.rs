@@ -4,6 +4,7 @@
 //!
 //! - `harness`: a broker on a temporary directory, and a client that says exactly what it is told to.
 //! - `frames`: what is no request, and what is one too many.
+//! - `listeners`: several addresses, and what clients are told to dial.
 //! - `log`: batches in and out.
 //! - `order`: who waits for whom.
 //! - `topics`: topics made, described and deleted.
@@ -13,6 +14,7 @@
 
 mod frames;
 mod harness;
+mod listeners;
 mod log;
 mod order;
 mod topics;

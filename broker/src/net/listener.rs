@@ -177,6 +177,8 @@ impl Acceptor {
 
     fn context(&self, stream: &TcpStream, peer: SocketAddr) -> io::Result<Context> {
         stream.set_nodelay(true)?;
+        // A peer that has gone without a word is noticed, even while it waits for an answer.
+        rustix::net::sockopt::set_socket_keepalive(stream, true)?;
         let local = stream.local_addr()?;
         let advertised = self.listener.advertised.clone().unwrap_or_else(|| local.into());
         Ok(Context::of_socket(Arc::clone(&self.listener.name), advertised, peer))
