@@ -4,9 +4,13 @@
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use mainstem_protocol::records::{
-    Batch, BatchHeader, Compression, Compressor, ControlType, Decompressor, EndTxnMarker, Rules, Tail,
-    ValidateError, Validator, batches, builder::write_header, header,
+use mainstem_protocol::{
+    Timestamp,
+    records::{
+        Batch, BatchHeader, Compression, Compressor, ControlType, Decompressor, EndTxnMarker, Filter,
+        Filtered, OpenBatch, RecordRef, Rules, Tail, ValidateError, Validator, batches,
+        builder::write_header, header, only_batch,
+    },
 };
 
 const LIMIT: usize = 1 << 20;
@@ -83,4 +87,20 @@ fn check(batch: &Batch) {
         Err(ValidateError::Record { error: found, .. }) => assert_eq!(error, Some(found)),
         Err(_) => {}
     }
+    if error.is_none() {
+        filtered(batch);
+    }
+}
+
+/// What compaction leaves must be whole, and in its place.
+fn filtered(batch: &Batch) {
+    let keep = |_: &OpenBatch, record: &RecordRef<'_>| record.offset_delta % 2 == 0;
+    let horizon = (batch.header().record_count % 3 == 0).then_some(Timestamp(7));
+    let Ok(Filtered::Rewritten(bytes)) = Filter::new().filter(batch, horizon, keep) else { return };
+    let left = only_batch(bytes).expect("a batch");
+    assert!(left.is_intact());
+    assert_eq!(left.header().next_offset(), batch.header().next_offset());
+    let open = left.open(&mut Decompressor::new(), 2 * LIMIT).expect("what was written can be read");
+    let kept = open.refs().map(|record| record.expect("what was written can be read"));
+    assert!(kept.filter(|record| keep(&open, record)).count() == left.header().record_count as usize);
 }
