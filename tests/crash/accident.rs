@@ -22,29 +22,31 @@ use crate::{
 
 /// How thorough a simulation is.
 #[derive(Clone, Copy, Debug)]
-pub struct Plan {
-    pub seed: u64,
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
     /// From a start to an accident; each goes on with what the one before left.
-    pub lives: u64,
+    pub(crate) lives: u64,
     /// Append groups of all lives together.
-    pub groups: u64,
+    pub(crate) groups: u64,
     /// How many of the events are cut at, in a hundred.
-    pub cut_percent: u64,
+    pub(crate) cut_percent: u64,
     /// How many of the events of a recovery are cut at once more, in a hundred.
-    pub again_percent: u64,
+    pub(crate) again_percent: u64,
+    /// Whether every event is printed.
+    pub(crate) is_traced: bool,
 }
 
 /// What a simulation did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    pub groups: u64,
-    pub events: u64,
-    pub cuts: u64,
-    pub kills: u64,
-    pub cuts_of_recoveries: u64,
-    pub records_checked: u64,
+pub(crate) struct Report {
+    pub(crate) groups: u64,
+    pub(crate) events: u64,
+    pub(crate) cuts: u64,
+    pub(crate) kills: u64,
+    pub(crate) cuts_of_recoveries: u64,
+    pub(crate) records_checked: u64,
     /// How often the journal was written from its beginning to its end.
-    pub journal_rounds: u64,
+    pub(crate) journal_rounds: u64,
 }
 
 impl fmt::Display for Report {
@@ -64,7 +66,7 @@ struct Next {
 }
 
 /// Runs all lives of a plan. Panics where a promise was broken, and says at which seed and event.
-pub fn simulate(plan: &Plan) -> Report {
+pub(crate) fn simulate(plan: &Plan) -> Report {
     let report = Arc::new(Mutex::new(Report::default()));
     let mut chance = Chance::new(plan.seed);
     let mut once = Once::default();
@@ -126,12 +128,16 @@ fn watch(
     let mut chance = Chance::new(seed);
     disk.observe(move |disk, event| {
         let place = format!("{place}, at {event:?}");
-        let high = |topic, partition| Some(store.partition(topic, PartitionId(partition))?.high_watermark().0);
+        let high =
+            |topic, partition| Some(store.partition(topic, PartitionId(partition))?.high_watermark().0);
         let ledger = shared.ledger().clone();
         if let Some(lsn) = ledger.half_shown(high) {
             panic!("{place}: readers see half of the group at LSN {lsn}");
         }
         let seed = chance.next();
+        if plan.is_traced {
+            println!("{place}");
+        }
         if chance.happens(plan.cut_percent) {
             check_accidents(&plan, disk, &ledger, seed, &report, &place);
         }
@@ -166,7 +172,8 @@ fn check_accidents(
     let records = check(&disk, ledger, accident, seed, &place);
     disk.unobserve();
     for (event, disk) in lock(&again).drain(..) {
-        check(&disk, ledger, accident, seed, &format!("{place}, then in the recovery at {event:?}"));
+        let place = format!("{place}, then in the recovery at {event:?}");
+        check(&disk, ledger, Accident::PowerCut, seed, &place);
         lock(report).cuts_of_recoveries += 1;
     }
     let mut report = lock(report);
@@ -205,7 +212,12 @@ fn check(disk: &FaultyDisk, ledger: &Ledger, accident: Accident, seed: u64, plac
     let mut survivors = ledger.clone();
     survivors.survive(survived, &image);
     check_repeats(&node, &survivors.all()).unwrap_or_else(|error| fail(vec![error]));
-    image.topics.values().flat_map(|topic| &topic.partitions).map(|partition| partition.records.len() as u64).sum()
+    image
+        .topics
+        .values()
+        .flat_map(|topic| &topic.partitions)
+        .map(|partition| partition.records.len() as u64)
+        .sum()
 }
 
 /// A partition that lost records which readers had seen is led anew (durability 18).
@@ -233,20 +245,32 @@ fn check_repeats(node: &Node, image: &Image) -> Result<(), String> {
         for (index, partition) in (0..).zip(&topic.partitions) {
             for (producer, batches) in &partition.producers {
                 let repeats = batches.iter().filter(|repeat| repeat.base_offset >= partition.log_start);
-                repeats.into_iter().try_for_each(|repeat| check_repeat(node, *id, index, *producer, repeat))?;
+                repeats
+                    .into_iter()
+                    .try_for_each(|repeat| check_repeat(node, *id, index, *producer, repeat))?;
             }
         }
     }
     Ok(())
 }
 
-fn check_repeat(node: &Node, topic: TopicId, partition: i32, producer: i64, repeat: &Repeat) -> Result<(), String> {
+fn check_repeat(
+    node: &Node,
+    topic: TopicId,
+    partition: i32,
+    producer: i64,
+    repeat: &Repeat,
+) -> Result<(), String> {
     let batch = batch(&repeat.values, 10, Some((producer, repeat.base_sequence)));
     let group = AppendGroup::single(topic, PartitionId(partition), batch);
     let ticket = node.append(group).map_err(|error| format!("the repeat {repeat:?} is refused: {error}"))?;
     let place = ticket.places().first().ok_or("a group without a place")?;
     let is_known = place.is_duplicate && place.base_offset.0 == repeat.base_offset;
-    if is_known { Ok(()) } else { Err(format!("{repeat:?} of producer {producer} was appended again: {place:?}")) }
+    if is_known {
+        Ok(())
+    } else {
+        Err(format!("{repeat:?} of producer {producer} was appended again: {place:?}"))
+    }
 }
 
 /// The number of the last journal file, in rounds.

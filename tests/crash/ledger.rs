@@ -8,7 +8,7 @@ use crate::image::{Image, Partition, Repeat, Topic, Value, differences};
 
 /// Everything that was asked: what must be there, and behind it what may be.
 #[derive(Clone, Debug, Default)]
-pub struct Ledger {
+pub(crate) struct Ledger {
     /// Folded from all facts up to the last one that no power cut can take back.
     settled: Image,
     /// The facts behind it, in order.
@@ -17,20 +17,20 @@ pub struct Ledger {
     shown: BTreeMap<(TopicId, i32), Shown>,
     last_lsn: u64,
     /// Those that were given to clients: none may be given again.
-    pub producer_ids: BTreeSet<i64>,
+    pub(crate) producer_ids: BTreeSet<i64>,
 }
 
 /// Something that has its place in the journal.
 #[derive(Clone, Debug)]
-pub struct Fact {
-    pub lsn: u64,
-    pub promise: Promise,
-    pub what: What,
+pub(crate) struct Fact {
+    pub(crate) lsn: u64,
+    pub(crate) promise: Promise,
+    pub(crate) what: What,
 }
 
 /// What the store said of a fact. Later ones are stronger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Promise {
+pub(crate) enum Promise {
     /// Nothing yet.
     None,
     /// It survives the death of the process.
@@ -40,51 +40,49 @@ pub enum Promise {
 }
 
 #[derive(Clone, Debug)]
-pub enum What {
+pub(crate) enum What {
     Created { topic: TopicId, name: String, partitions: usize, has_retention: bool },
     Deleted { topic: TopicId },
     LogStart { topic: TopicId, partition: i32, offset: i64 },
     Appended(Vec<Placed>),
-    /// Something whose effect is not looked at: its place in the order is.
-    Other,
 }
 
 /// A batch and where it went.
 #[derive(Clone, Debug)]
-pub struct Placed {
-    pub topic: TopicId,
-    pub partition: i32,
-    pub base_offset: i64,
-    pub values: Vec<Value>,
+pub(crate) struct Placed {
+    pub(crate) topic: TopicId,
+    pub(crate) partition: i32,
+    pub(crate) base_offset: i64,
+    pub(crate) values: Vec<Value>,
     /// Producer id and first sequence.
-    pub producer: Option<(i64, i32)>,
+    pub(crate) producer: Option<(i64, i32)>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Shown {
-    pub log_start: i64,
-    pub high_watermark: i64,
-    pub leader_epoch: i32,
+pub(crate) struct Shown {
+    pub(crate) log_start: i64,
+    pub(crate) high_watermark: i64,
+    pub(crate) leader_epoch: i32,
     /// Whether the topic is one of which nothing visible may be lost.
-    pub is_synced: bool,
+    pub(crate) is_synced: bool,
 }
 
 /// What happened to the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Accident {
+pub(crate) enum Accident {
     PowerCut,
     Kill,
 }
 
 impl Ledger {
-    pub fn add(&mut self, lsn: u64, promise: Promise, what: What) {
+    pub(crate) fn add(&mut self, lsn: u64, promise: Promise, what: What) {
         assert!(lsn > self.last_lsn, "LSN {lsn} was given after {}", self.last_lsn);
         self.last_lsn = lsn;
         self.open.push(Fact { lsn, promise, what });
     }
 
     /// The store made a promise for the fact with that LSN.
-    pub fn promise(&mut self, lsn: u64, promise: Promise) {
+    pub(crate) fn promise(&mut self, lsn: u64, promise: Promise) {
         if let Some(fact) = self.open.iter_mut().find(|fact| fact.lsn == lsn) {
             fact.promise = fact.promise.max(promise);
         }
@@ -94,12 +92,12 @@ impl Ledger {
         }
     }
 
-    pub fn show(&mut self, topic: TopicId, partition: i32, shown: Shown) {
+    pub(crate) fn show(&mut self, topic: TopicId, partition: i32, shown: Shown) {
         self.shown.insert((topic, partition), shown);
     }
 
     /// Everything that was asked, whether it survives or not.
-    pub fn all(&self) -> Image {
+    pub(crate) fn all(&self) -> Image {
         self.after(self.open.len())
     }
 
@@ -116,7 +114,7 @@ impl Ledger {
 
     /// Compares what survived with what may have: everything promised, of the rest a prefix, and nothing else.
     /// Returns how many of the open facts survived.
-    pub fn check(&self, found: &Image, accident: Accident) -> Result<usize, Vec<String>> {
+    pub(crate) fn check(&self, found: &Image, accident: Accident) -> Result<usize, Vec<String>> {
         let least = self.must_survive(accident);
         let mut image = self.after(least);
         let mut best = Vec::new();
@@ -132,12 +130,17 @@ impl Ledger {
                 apply(&mut image, &fact.what);
             }
         }
-        best.insert(0, format!("no prefix of the journal from LSN {} on gives this", self.first_lsn(least)));
+        let facts =
+            self.open.iter().map(|fact| format!("{}: {:?}", fact.lsn, fact.promise)).collect::<Vec<_>>();
+        best.insert(
+            0,
+            format!("none of the prefixes with {least} or more of these gives it: {}", facts.join(", ")),
+        );
         Err(best)
     }
 
     /// A group of which readers see a part (durability 5), where there is one: its LSN.
-    pub fn half_shown(&self, high_watermark: impl Fn(TopicId, i32) -> Option<i64>) -> Option<u64> {
+    pub(crate) fn half_shown(&self, high_watermark: impl Fn(TopicId, i32) -> Option<i64>) -> Option<u64> {
         let is_shown = |batch: &Placed| {
             let end = batch.base_offset + batch.values.len() as i64;
             high_watermark(batch.topic, batch.partition).map(|high| high >= end)
@@ -150,10 +153,6 @@ impl Ledger {
         self.open.iter().find(is_half).map(|fact| fact.lsn)
     }
 
-    fn first_lsn(&self, least: usize) -> u64 {
-        self.open.get(least).map_or(self.last_lsn, |fact| fact.lsn)
-    }
-
     fn check_shown(&self, found: &Image, accident: Accident) -> Result<(), Vec<String>> {
         let violations = self.shown.iter().filter_map(|((topic, partition), shown)| {
             let topic = found.topics.get(topic)?;
@@ -164,14 +163,15 @@ impl Ledger {
             if is_kept && end < shown.high_watermark {
                 return Some(format!("{name} ends at {end}, but {} was shown", shown.high_watermark));
             }
-            (start < shown.log_start).then(|| format!("{name} begins at {start}, but {} was shown", shown.log_start))
+            (start < shown.log_start)
+                .then(|| format!("{name} begins at {start}, but {} was shown", shown.log_start))
         });
         let violations: Vec<_> = violations.collect();
         if violations.is_empty() { Ok(()) } else { Err(violations) }
     }
 
     /// Partitions of which readers were shown records that are gone now (durability 18).
-    pub fn truncated(&self, found: &Image) -> Vec<(TopicId, i32, Shown)> {
+    pub(crate) fn truncated(&self, found: &Image) -> Vec<(TopicId, i32, Shown)> {
         let lost = |topic: &TopicId, partition: i32, shown: &Shown| {
             let end = found.topics.get(topic)?.partitions.get(partition as usize)?.end;
             (end < shown.high_watermark).then_some((*topic, partition, *shown))
@@ -180,7 +180,7 @@ impl Ledger {
     }
 
     /// Goes on after an accident: what survived stays, and the rest never was.
-    pub fn survive(&mut self, survived: usize, found: &Image) {
+    pub(crate) fn survive(&mut self, survived: usize, found: &Image) {
         self.settled = self.after(survived);
         self.open.clear();
         self.shown.clear();
@@ -194,7 +194,7 @@ impl Ledger {
     }
 
     /// The next life's LSNs begin wherever the journal now ends.
-    pub fn forget_lsn(&mut self) {
+    pub(crate) fn forget_lsn(&mut self) {
         self.last_lsn = 0;
     }
 }
@@ -203,7 +203,9 @@ fn apply(image: &mut Image, what: &What) {
     match what {
         What::Created { topic, name, partitions, has_retention } => {
             let partitions = vec![Partition::default(); *partitions];
-            image.topics.insert(*topic, Topic { name: name.clone(), partitions, has_retention: *has_retention });
+            image
+                .topics
+                .insert(*topic, Topic { name: name.clone(), partitions, has_retention: *has_retention });
         }
         What::Deleted { topic } => drop(image.topics.remove(topic)),
         What::LogStart { topic, partition, offset } => {
@@ -212,7 +214,6 @@ fn apply(image: &mut Image, what: &What) {
             }
         }
         What::Appended(batches) => batches.iter().for_each(|batch| append(image, batch)),
-        What::Other => {}
     }
 }
 
@@ -247,11 +248,19 @@ mod tests {
         let mut ledger = Ledger::default();
         for (lsn, topic) in [(1, TOPIC), (2, OTHER)] {
             let name = format!("t{lsn}");
-            ledger.add(lsn, Promise::Synced, What::Created { topic, name, partitions: 2, has_retention: false });
+            ledger.add(
+                lsn,
+                Promise::Synced,
+                What::Created { topic, name, partitions: 2, has_retention: false },
+            );
         }
         ledger.add(3, Promise::None, What::Appended(vec![batch(TOPIC, 0, 0, &[10, 11])]));
         ledger.promise(3, Promise::Synced);
-        ledger.add(4, Promise::None, What::Appended(vec![batch(TOPIC, 0, 2, &[12]), batch(OTHER, 1, 0, &[13])]));
+        ledger.add(
+            4,
+            Promise::None,
+            What::Appended(vec![batch(TOPIC, 0, 2, &[12]), batch(OTHER, 1, 0, &[13])]),
+        );
         ledger.promise(4, Promise::Written);
         ledger.add(5, Promise::None, What::Appended(vec![batch(TOPIC, 0, 3, &[14, 15])]));
         ledger
@@ -322,7 +331,9 @@ mod tests {
     #[test]
     fn half_of_a_group_is_noticed_while_it_is_shown() {
         let ledger = ledger();
-        let shown = |high: i64, other: i64| ledger.half_shown(|topic, _| Some(if topic == TOPIC { high } else { other }));
+        let shown = |high: i64, other: i64| {
+            ledger.half_shown(|topic, _| Some(if topic == TOPIC { high } else { other }))
+        };
         assert_eq!(shown(2, 0), None);
         assert_eq!(shown(3, 1), None);
         assert_eq!(shown(3, 0), Some(4));

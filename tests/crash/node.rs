@@ -8,10 +8,10 @@ use mainstem_protocol::{
     records::{Batch, BatchBuilder, Compression, NewRecord, ProducerStamp, Records, Tail, batches},
 };
 use mainstem_storage::{
-    AppendGroup, ManualClock, Options, Overrides, Read, Store, Ticket,
+    AppendGroup, ManualClock, Overrides, Read, Ticket,
     disk::FaultyDisk,
     segment::Wait,
-    store::{AppendError, NewTopic},
+    store::{AppendError, NewTopic, NextProducerId, Options, Store},
 };
 
 use crate::{
@@ -20,27 +20,27 @@ use crate::{
 };
 
 /// Bytes of the journal: so small that a run recycles it many times.
-pub const JOURNAL_BYTES: u64 = 256 * 1024;
+pub(crate) const JOURNAL_BYTES: u64 = 256 * 1024;
 /// When every simulation begins.
-pub const EPOCH: Timestamp = Timestamp(1_700_000_000_000);
+pub(crate) const EPOCH: Timestamp = Timestamp(1_700_000_000_000);
 /// Rounds after which a store that still has no room never will.
 const ROUNDS_MAX: u32 = 50;
 
 /// The settings of a topic that the workload makes.
 #[derive(Clone, Copy, Debug)]
-pub struct Kind {
-    pub is_synced: bool,
-    pub has_retention: bool,
+pub(crate) struct Kind {
+    pub(crate) is_synced: bool,
+    pub(crate) has_retention: bool,
 }
 
-pub struct Node {
-    pub store: Arc<Store>,
-    pub clock: Arc<ManualClock>,
+pub(crate) struct Node {
+    pub(crate) store: Arc<Store>,
+    pub(crate) clock: Arc<ManualClock>,
 }
 
 impl Node {
     /// Starts a store on what a disk has.
-    pub fn open(disk: &FaultyDisk) -> Result<Self, String> {
+    pub(crate) fn open(disk: &FaultyDisk) -> Result<Self, String> {
         let clock = Arc::new(ManualClock::new(EPOCH));
         let options = Options { journal_bytes: JOURNAL_BYTES, background: false, ..Options::default() };
         let opened = Store::open(options, Arc::new(disk.clone()), clock.clone());
@@ -48,53 +48,58 @@ impl Node {
         Ok(Self { store, clock })
     }
 
-    pub fn create_topic(&self, name: &str, partitions: u32, kind: Kind) -> Option<(TopicId, Ticket)> {
+    pub(crate) fn create_topic(&self, name: &str, partitions: u32, kind: Kind) -> Option<(TopicId, Ticket)> {
         let overrides = overrides(kind);
         let topic = NewTopic { name: name.to_owned(), partitions, overrides, keyed: false };
         self.store.create_topic(topic).ok()
     }
 
     /// Appends, making room where there is none; `None` where the store refuses.
-    pub fn append(&self, mut group: AppendGroup) -> Result<Ticket, AppendError> {
+    pub(crate) fn append(&self, mut group: AppendGroup) -> Result<Ticket, AppendError> {
         for _ in 0..ROUNDS_MAX {
             match self.store.append(&group) {
-                Err(AppendError::NoRoom) => self.make_room(&mut group)?,
+                Err(AppendError::NoRoom) => self.store.make_room(&mut group)?,
                 result => return result,
             }
         }
         Err(AppendError::NoRoom)
     }
 
-    fn make_room(&self, group: &mut AppendGroup) -> Result<(), AppendError> {
-        self.round();
-        self.checkpoint();
-        self.store.make_room(group)
-    }
-
     /// One round of the journal; whether it went well.
-    pub fn round(&self) -> bool {
+    pub(crate) fn round(&self) -> bool {
         self.store.round().is_ok()
     }
 
-    pub fn checkpoint(&self) -> bool {
-        self.store.checkpoint_step().is_ok()
+    pub(crate) fn checkpoint(&self) -> bool {
+        self.store.write_checkpoint(false).is_ok()
     }
 
-    pub fn clean_up(&self) {
-        let _ = self.store.cleanup_step();
+    /// A fresh producer id; `None` where the store has none now.
+    pub(crate) fn producer_id(&self) -> Option<i64> {
+        loop {
+            match self.store.next_producer_id().ok()? {
+                NextProducerId::Ready(id) => return Some(id.0),
+                NextProducerId::Wait(_) if self.round() => {}
+                NextProducerId::Wait(_) => return None,
+            }
+        }
     }
 
-    pub fn allocate(&self) {
-        let _ = self.store.allocate_step();
+    pub(crate) fn clean_up(&self) {
+        self.store.cleanup_step();
     }
 
-    pub fn retain(&self, later: Duration) {
+    pub(crate) fn allocate(&self) {
+        self.store.allocate_step();
+    }
+
+    pub(crate) fn retain(&self, later: Duration) {
         self.clock.advance(later);
-        let _ = self.store.retention_step();
+        self.store.retention_step();
     }
 
     /// What every partition shows.
-    pub fn shown(&self) -> Vec<(TopicId, i32, Shown)> {
+    pub(crate) fn shown(&self) -> Vec<(TopicId, i32, Shown)> {
         let mut all = Vec::new();
         for topic in self.store.topics().iter() {
             for (index, partition) in (0..).zip(&topic.partitions) {
@@ -111,7 +116,7 @@ impl Node {
     }
 
     /// Everything that can be read, through the way that fetches go.
-    pub fn image(&self) -> Result<Image, String> {
+    pub(crate) fn image(&self) -> Result<Image, String> {
         let mut image = Image::default();
         for topic in self.store.topics().iter() {
             let partitions = (0..topic.partitions.len()).map(|index| self.partition(topic.id, index as i32));
@@ -125,11 +130,16 @@ impl Node {
     fn partition(&self, topic: TopicId, index: i32) -> Result<Partition, String> {
         let partition = self.store.partition(topic, PartitionId(index)).ok_or("a partition went away")?;
         let visible = partition.visible(&self.store.cut());
-        let mut found = Partition { log_start: visible.log_start.0, end: visible.high_watermark.0, ..Partition::default() };
+        let mut found = Partition {
+            log_start: visible.log_start.0,
+            end: visible.high_watermark.0,
+            ..Partition::default()
+        };
         let mut next = visible.log_start;
         while next < visible.high_watermark {
             let how = Read { bytes_max: 16 * 1024, at_least_one: true, wait: Wait::Yes };
-            let records = partition.read(&visible, next, how).map_err(|error| format!("offset {next}: {error}"))?;
+            let records =
+                partition.read(&visible, next, how).map_err(|error| format!("offset {next}: {error}"))?;
             let behind = take_records(&records, &mut found, next)?;
             if behind <= next {
                 return Err(format!("a read of offset {next} of {} gives nothing", visible.high_watermark));
@@ -182,7 +192,7 @@ fn overrides(kind: Kind) -> Overrides {
 }
 
 /// A batch of these values, of that producer if there is one.
-pub fn batch(values: &[Value], value_bytes: usize, producer: Option<(i64, i32)>) -> Batch {
+pub(crate) fn batch(values: &[Value], value_bytes: usize, producer: Option<(i64, i32)>) -> Batch {
     let mut builder = BatchBuilder::new(Compression::None);
     for value in values {
         let bytes = value.bytes(value_bytes);

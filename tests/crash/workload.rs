@@ -23,31 +23,31 @@ const PARTITIONS: u64 = 3;
 
 /// Shared with whoever watches the disk.
 #[derive(Clone, Default)]
-pub struct Shared(Arc<Mutex<Ledger>>);
+pub(crate) struct Shared(Arc<Mutex<Ledger>>);
 
 impl Shared {
-    pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
+    pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// One life of a store, from a start to an accident.
-pub struct Workload {
-    pub node: Node,
-    pub ledger: Shared,
+pub(crate) struct Workload {
+    pub(crate) node: Node,
+    pub(crate) ledger: Shared,
     chance: Chance,
     topics: BTreeMap<TopicId, (String, Kind)>,
     producers: Vec<Producer>,
     waiting: Vec<Waiting>,
     /// What no life gave twice.
-    pub once: Once,
-    pub groups: u64,
+    pub(crate) once: Once,
+    pub(crate) groups: u64,
     high: BTreeMap<(TopicId, i32), i64>,
 }
 
 /// Numbers that are given once in the life of a data directory.
 #[derive(Clone, Default)]
-pub struct Once {
+pub(crate) struct Once {
     next_value: u64,
 }
 
@@ -66,7 +66,7 @@ struct Waiting {
 
 impl Workload {
     /// Goes on with what survived of earlier lives.
-    pub fn new(node: Node, ledger: Shared, image: &Image, once: Once, seed: u64) -> Self {
+    pub(crate) fn new(node: Node, ledger: Shared, image: &Image, once: Once, seed: u64) -> Self {
         let topics = node.store.topics();
         let kind = |id: &TopicId| {
             let topic = topics.get(*id)?;
@@ -104,7 +104,7 @@ impl Workload {
     }
 
     /// Does one thing; whether the store still works.
-    pub fn step(&mut self) -> bool {
+    pub(crate) fn step(&mut self) -> bool {
         let is_well = match self.chance.below(100) {
             0..56 => self.append(),
             56..80 => self.node.round(),
@@ -123,7 +123,7 @@ impl Workload {
     }
 
     /// Writes and checkpoints until nothing waits.
-    pub fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         while !self.waiting.is_empty() && self.node.round() {
             self.hear();
             self.look();
@@ -196,7 +196,8 @@ impl Workload {
         let kind = Kind { is_synced: self.chance.happens(60), has_retention: self.chance.happens(40) };
         if let Some((topic, ticket)) = self.node.create_topic(&name, PARTITIONS as u32, kind) {
             let partitions = PARTITIONS as usize;
-            let what = What::Created { topic, name: name.clone(), partitions, has_retention: kind.has_retention };
+            let what =
+                What::Created { topic, name: name.clone(), partitions, has_retention: kind.has_retention };
             self.placed(ticket, Promise::Synced, what, Vec::new());
             self.settle();
             self.topics.insert(topic, (name, kind));
@@ -228,10 +229,10 @@ impl Workload {
     }
 
     fn new_producer(&mut self) -> bool {
-        let Ok(id) = self.node.store.next_producer_id() else { return true };
-        let is_fresh = self.ledger.ledger().producer_ids.insert(id.0);
-        assert!(is_fresh, "producer id {} was given twice", id.0);
-        self.producers.push(Producer { id: id.0, next: BTreeMap::new() });
+        let Some(id) = self.node.producer_id() else { return true };
+        let is_fresh = self.ledger.ledger().producer_ids.insert(id);
+        assert!(is_fresh, "producer id {id} was given twice");
+        self.producers.push(Producer { id, next: BTreeMap::new() });
         true
     }
 
@@ -258,7 +259,9 @@ impl Workload {
 
     /// No acknowledgement leaves before its records are visible (durability 4).
     fn check_visible(&self, batch: &Placed) {
-        let Some(partition) = self.node.store.partition(batch.topic, PartitionId(batch.partition)) else { return };
+        let Some(partition) = self.node.store.partition(batch.topic, PartitionId(batch.partition)) else {
+            return;
+        };
         let end = batch.base_offset + batch.values.len() as i64;
         assert!(partition.high_watermark().0 >= end, "acknowledged before it was visible: {batch:?}");
     }
@@ -267,7 +270,11 @@ impl Workload {
     fn look(&mut self) {
         for (topic, partition, shown) in self.node.shown() {
             let before = self.high.insert((topic, partition), shown.high_watermark).unwrap_or(0);
-            assert!(shown.high_watermark >= before, "a high watermark fell from {before} to {}", shown.high_watermark);
+            assert!(
+                shown.high_watermark >= before,
+                "a high watermark fell from {before} to {}",
+                shown.high_watermark
+            );
             self.ledger.ledger().show(topic, partition, shown);
         }
     }

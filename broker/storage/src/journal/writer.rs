@@ -130,6 +130,15 @@ impl Writer {
         Ok(bytes)
     }
 
+    /// Writes the current file's header again and makes it durable: whoever wrote it may have been killed before its
+    /// sync, and then nobody vouches for it (rule 17).
+    pub(crate) fn renew_header(&self) -> io::Result<()> {
+        let mut block = ZEROS;
+        self.current.file.read_exact_at(&mut block, 0)?;
+        self.current.file.write_at(&[IoSlice::new(&block)], 0)?;
+        self.current.file.sync_data()
+    }
+
     fn fitting(&self, frames: &[Frame]) -> usize {
         let mut left = self.current.bytes.saturating_sub(self.position);
         let fits = |frame: &&Frame| match left.checked_sub(frame.bytes()) {

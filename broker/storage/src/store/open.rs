@@ -321,7 +321,11 @@ impl Store {
 
     /// What the journal's tail had is in the segments and durable there; from here on the tail is not needed (rule 17).
     fn first_checkpoint(&self) -> io::Result<()> {
-        let checkpoint = self.snapshot(&self.journal(), false);
+        let checkpoint = {
+            let journal = self.journal();
+            journal.writer.renew_header()?;
+            self.snapshot(&journal, false)
+        };
         let mut checkpoints = self.checkpoints();
         self.finish_checkpoint(&mut checkpoints, &checkpoint)
     }

@@ -118,7 +118,7 @@ impl Inode {
     pub(super) fn read_direct(&self, buffer: &mut [u8], position: u64) -> usize {
         let count = self.within(buffer.len(), position);
         let mut seen = self.medium.clone();
-        for (page, mask) in &self.dirty {
+        for (page, mask) in self.dirty.iter().chain(&self.orphaned) {
             seen.take_sectors(&self.cache, *page, *mask);
         }
         seen.copy_to(&mut buffer[..count], position);

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# The crash tests: the power is cut, processes are killed, and everything that was promised must still be there.
+#
+#   tests/crash/run.sh              a slice, as CI runs it: three seeds, printed
+#   tests/crash/run.sh SEEDS        so many seeds
+#   tests/crash/run.sh SEEDS all    at every write and every sync, and again at each of the recovery; takes hours
+#
+# MAINSTEM_CRASH_SEED=N begins with that seed: a failure says which one it was.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+export MAINSTEM_CRASH_SEED=${MAINSTEM_CRASH_SEED:-$((RANDOM * 32768 + RANDOM))}
+export MAINSTEM_CRASH_SEEDS=${1:-3} MAINSTEM_CRASH_PERCENT=10 MAINSTEM_CRASH_AGAIN=3
+if [ "${2:-}" = all ]; then
+  MAINSTEM_CRASH_PERCENT=100 MAINSTEM_CRASH_AGAIN=100
+fi
+echo "crash: seeds $MAINSTEM_CRASH_SEED to $((MAINSTEM_CRASH_SEED + MAINSTEM_CRASH_SEEDS - 1))"
+# Optimised: the same time checks several times as many cuts.
+cargo test --release -p mainstem-storage --test power_cut -- --nocapture
