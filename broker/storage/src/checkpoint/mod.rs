@@ -54,14 +54,14 @@ pub(crate) struct PartitionSnapshot {
 }
 
 impl Checkpoint {
-    /// Before anything was written.
+    /// Before anything was written: nothing follows in the journal.
     pub(crate) fn empty(incarnation: Incarnation, journal: Point) -> Self {
         Self {
             lsn: Lsn::ZERO,
             incarnation,
             journal,
             next_group: 1,
-            is_clean: false,
+            is_clean: true,
             next_producer_id: ProducerId(0),
             topics: Vec::new(),
         }

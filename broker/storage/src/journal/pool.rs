@@ -5,7 +5,7 @@
 
 use std::{
     collections::VecDeque,
-    io,
+    io::{self, IoSlice},
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -76,7 +76,7 @@ impl Pool {
         if self.bytes().0 >= self.layout.journal_bytes {
             return Ok(false);
         }
-        let file = create(&*self.disk, self.next_number(), self.layout.file_bytes)?;
+        let file = create(&*self.disk, self.next_number(), self.layout.file_bytes, &[])?;
         self.files().free.push_back(file);
         Ok(true)
     }
@@ -109,13 +109,16 @@ impl Pool {
     }
 }
 
-/// A new file full of zeros, durable with its name.
-pub(crate) fn create(disk: &dyn Disk, number: u64, bytes: u64) -> io::Result<PoolFile> {
+/// A new file full of zeros behind its first bytes, durable with its name.
+pub(crate) fn create(disk: &dyn Disk, number: u64, bytes: u64, first: &[u8]) -> io::Result<PoolFile> {
     let path = file::path(number);
     let temporary = whole::temporary(&path);
     let file = disk.open(&temporary, Open::Create)?;
-    let filled =
-        file.set_len(0).and_then(|()| file.allocate(0..bytes)).and_then(|()| file.zero_fill(0..bytes));
+    let filled = file
+        .set_len(0)
+        .and_then(|()| file.allocate(0..bytes))
+        .and_then(|()| file.write_at(&[IoSlice::new(first)], 0))
+        .and_then(|()| file.zero_fill(first.len() as u64..bytes));
     if let Err(error) = filled {
         disk.remove(&temporary)?;
         return Err(error);

@@ -29,10 +29,9 @@ impl Bench {
         let disk = Arc::new(MemoryDisk::new());
         let layout = Layout::new(1024 * 1024);
         disk.create_dir_all(Path::new(FOLDER)).unwrap();
-        let first = pool::create(&*disk, 0, layout.file_bytes).unwrap();
-        let header =
-            FileHeader { number: 0, first: Lsn(1), incarnation: Incarnation(1), file_bytes: first.bytes };
-        first.file.write_at(&[IoSlice::new(&header.encode())], 0).unwrap();
+        let file_bytes = layout.file_bytes;
+        let header = FileHeader { number: 0, first: Lsn(1), incarnation: Incarnation(1), file_bytes };
+        let first = pool::create(&*disk, 0, file_bytes, &header.encode()).unwrap();
         let pool = Arc::new(Pool::new(disk.clone(), layout, vec![first.clone()], Vec::new()));
         let writer = Writer::new(pool.clone(), Incarnation(1), first, START);
         Self { disk, writer, pool, next: 1 }

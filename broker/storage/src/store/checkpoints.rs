@@ -95,6 +95,10 @@ impl Store {
     /// Through the descriptors that the bytes were written with; then the names of new folders (rule 13).
     fn sync_segments(&self, dirty: &Dirty) -> Result<(), Poisoned> {
         let folders = self.upkeep.take_new_folders();
+        // All of them are on their way before the first is waited for: one commit of the file system then serves many.
+        for segment in dirty.values() {
+            super::upkeep::tell(segment.start_writeback(0), "write-back did not start");
+        }
         let segments = dirty.values().try_for_each(|segment| not_found_is_fine(segment.sync()));
         let result = segments.and_then(|()| folders.iter().try_for_each(|folder| self.sync_folder(folder)));
         result.map_err(|error| self.poison(&error))

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    io::{self, IoSlice},
+    io,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, OnceLock, RwLock,
@@ -154,7 +154,7 @@ fn identity(disk: &dyn Disk, options: &Options, layout: Layout) -> Result<(Ident
     }
 }
 
-/// `meta` is written last: without it nothing was ever appended.
+/// `meta` is written last, with the first incarnation: without it nothing was ever appended.
 fn has_data(disk: &dyn Disk) -> io::Result<bool> {
     match disk.list(Path::new(TOPICS)) {
         Ok(entries) => Ok(!entries.is_empty()),
@@ -169,14 +169,11 @@ fn initialize(disk: &dyn Disk, options: &Options, layout: Layout) -> io::Result<
     }
     disk.sync_dir(Path::new(""))?;
     let identity = Identity::new(options.node_id);
-    let first = pool::create(disk, 0, layout.first_file_bytes)?;
-    let header =
-        FileHeader { number: 0, first: Lsn(1), incarnation: identity.incarnation, file_bytes: first.bytes };
-    first.file.write_at(&[IoSlice::new(&header.encode())], 0)?;
-    first.file.sync_data()?;
+    let (incarnation, file_bytes) = (identity.incarnation, layout.first_file_bytes);
+    let header = FileHeader { number: 0, first: Lsn(1), incarnation, file_bytes };
+    pool::create(disk, 0, file_bytes, &header.encode())?;
     let point = Point { number: 0, position: BLOCK_BYTES, lsn: Lsn(1) };
     checkpoint::write(disk, &Checkpoint::empty(identity.incarnation, point))?;
-    identity.write(disk)?;
     Ok(identity)
 }
 

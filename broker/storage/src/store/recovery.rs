@@ -329,6 +329,7 @@ impl Rewriter<'_> {
     }
 
     fn finish(self) -> io::Result<Opened> {
+        self.opened.values().try_for_each(|segment| segment.start_writeback(0))?;
         self.opened.values().try_for_each(|segment| segment.sync())?;
         self.folders.iter().try_for_each(|folder| self.disk.sync_dir(folder))?;
         Ok(self.opened)

@@ -170,7 +170,7 @@ fn remove_folder(store: &Store, folder: &Path) -> io::Result<()> {
 }
 
 /// Costs space until the next start finishes it, nothing else.
-fn tell(result: io::Result<()>, what: &str) {
+pub(super) fn tell(result: io::Result<()>, what: &str) {
     if let Err(error) = result {
         tracing::warn!(%error, what, "upkeep failed");
     }
