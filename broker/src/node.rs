@@ -37,6 +37,11 @@ impl Node {
         partition.visible(&self.store.cut())
     }
 
+    /// The topic of an id; none for the id that names no topic.
+    pub(crate) fn topic_of_id(&self, id: TopicId) -> Option<Arc<Topic>> {
+        self.store.topics().get(id).cloned()
+    }
+
     /// The topic that a request names, by its name or, where that is empty, by its id.
     pub(crate) fn topic(&self, name: &str, id: TopicId) -> Option<Arc<Topic>> {
         let topics = self.store.topics();

@@ -30,6 +30,7 @@ async fn topics_that_cannot_be_are_refused() {
         (create_request("odd", 1, &[("no.such", "1")]), ErrorCode::INVALID_CONFIG),
         (create_request("odd", 1, &[("retention.ms", "soon")]), ErrorCode::INVALID_CONFIG),
         (create_request("__cluster_metadata", 1, &[]), ErrorCode::INVALID_REQUEST),
+        (create_request("__transaction_state", 1, &[]), ErrorCode::INVALID_REQUEST),
     ];
     for (request, expected) in cases {
         let name = request.topics[0].name.clone();

@@ -11,7 +11,7 @@ use mainstem_protocol::{
 };
 use mainstem_storage::store::Topic;
 
-use super::{Refusal, creation};
+use super::{Refusal, creation, topic_name};
 use crate::{caps::TOPICS_PER_REQUEST_MAX, dispatch::Context, node::Node};
 
 pub(crate) async fn answer(
@@ -52,6 +52,10 @@ async fn delete(
     counts: &BTreeMap<TopicId, usize>,
 ) -> Result<Arc<Topic>, Refusal> {
     let topic = find(node, state)?;
+    if topic_name::is_internal(&topic.name) {
+        let message = "internal topics are the broker's own";
+        return Err(Refusal::new(ErrorCode::INVALID_TOPIC_EXCEPTION, message));
+    }
     if counts.get(&topic.id).is_some_and(|count| *count > 1) {
         return Err(Refusal::new(ErrorCode::INVALID_REQUEST, "the topic is named more than once"));
     }

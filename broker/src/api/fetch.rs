@@ -113,15 +113,11 @@ impl<'a> Fetch<'a> {
 }
 
 fn find_topic(node: &Node, version: i16, asked: &FetchTopic) -> Result<Arc<Topic>, ErrorCode> {
-    let topic = match version {
-        IDS_SINCE.. if asked.topic_id == TopicId::ZERO => None,
-        _ => node.topic(&asked.topic, asked.topic_id),
+    let (found, unknown) = match version {
+        IDS_SINCE.. => (node.topic_of_id(asked.topic_id), ErrorCode::UNKNOWN_TOPIC_ID),
+        _ => (node.topic(&asked.topic, TopicId::ZERO), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
     };
-    let unknown = match version {
-        IDS_SINCE.. => ErrorCode::UNKNOWN_TOPIC_ID,
-        _ => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
-    };
-    let topic = topic.ok_or(unknown)?;
+    let topic = found.ok_or(unknown)?;
     // What lies in the log is not looked at: only the setting says that all of it is zstd.
     let is_zstd = topic.config.compression_type == CompressionType::Fixed(Compression::Zstd);
     if is_zstd && version < ZSTD_SINCE {

@@ -20,6 +20,7 @@ use mainstem_storage::{
     store::{AppendError, Topic},
 };
 
+use super::topic_name;
 use crate::{
     dispatch::{Answer, Context, Started},
     node::Node,
@@ -28,6 +29,12 @@ use crate::{
         check::{Rejected, Terms, check},
     },
 };
+
+/// The first version with topic ids instead of names.
+const IDS_SINCE: i16 = 13;
+
+/// Who calls itself so may write to internal topics (Kafka: `AdminUtils.ADMIN_CLIENT_ID`).
+const ADMIN_CLIENT: &str = "__admin_client";
 
 /// Resolves once each batch that is accepted has its place in the journal.
 pub(crate) async fn start(node: &Arc<Node>, context: &Context, request: ProduceRequest) -> Started {
@@ -57,11 +64,7 @@ struct Placed {
 
 async fn place_topic(node: &Arc<Node>, context: &Context, acks: i16, data: TopicProduceData) -> PlacedTopic {
     let TopicProduceData { name, topic_id, partition_data } = data;
-    let topic = node.topic(&name, topic_id);
-    let unknown = match topic_id {
-        TopicId::ZERO => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
-        _ => ErrorCode::UNKNOWN_TOPIC_ID,
-    };
+    let topic = find(node, context, &name, topic_id);
     let mut partitions = Vec::with_capacity(partition_data.len());
     for data in partition_data {
         let index = data.index;
@@ -69,12 +72,26 @@ async fn place_topic(node: &Arc<Node>, context: &Context, acks: i16, data: Topic
             (_, ..-1 | 2..) => {
                 Err(Rejected::new(ErrorCode::INVALID_REQUIRED_ACKS, "acks must be 0, 1 or -1"))
             }
-            (None, _) => Err(Rejected::new(unknown, "this server does not host this topic")),
-            (Some(topic), _) => place(node, context, topic, data).await,
+            (Err(rejected), _) => Err(rejected.clone()),
+            (Ok(topic), _) => place(node, context, topic, data).await,
         };
         partitions.push((index, placed));
     }
     PlacedTopic { name, topic_id, partitions }
+}
+
+fn find(node: &Node, context: &Context, name: &str, id: TopicId) -> Result<Arc<Topic>, Rejected> {
+    let (found, unknown) = match context.version {
+        IDS_SINCE.. => (node.topic_of_id(id), ErrorCode::UNKNOWN_TOPIC_ID),
+        _ => (node.topic(name, TopicId::ZERO), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+    };
+    let topic = found.ok_or_else(|| Rejected::new(unknown, "this server does not host this topic"))?;
+    let may_be_internal = context.client_id.as_deref() == Some(ADMIN_CLIENT);
+    if topic_name::is_internal(&topic.name) && !may_be_internal {
+        let message = "internal topics are written by the broker alone";
+        return Err(Rejected::new(ErrorCode::INVALID_TOPIC_EXCEPTION, message));
+    }
+    Ok(topic)
 }
 
 async fn place(

@@ -25,7 +25,7 @@ pub(crate) fn is_internal(name: &str) -> bool {
 /// apart.
 pub(crate) fn check_new(name: &str, topics: &Topics) -> Result<(), Refusal> {
     check(name)?;
-    if name == CLUSTER_METADATA {
+    if name == CLUSTER_METADATA || (is_internal(name) && topics.named(name).is_none()) {
         let message = format!("creation of internal topic {name} is prohibited");
         return Err(Refusal::new(ErrorCode::INVALID_REQUEST, message));
     }
