@@ -18,8 +18,9 @@ use crate::{
     caps::DRAIN_MAX,
     config::{Config, LogAppend},
     dispatch::Dispatch,
+    group::Coordinator,
     http::{self, Http},
-    metrics::{Metrics, Snapshot},
+    metrics::{Metrics, Snapshot, caps::GROUP_LAGS_MAX},
     net::{BindError, Endpoint, Listener, Net},
     node::Node,
     observer::LogObserver,
@@ -49,6 +50,9 @@ pub enum StartError {
     /// There is nowhere to listen.
     #[error("there is no listener")]
     NoListener,
+    /// The log of groups cannot be opened.
+    #[error("consumer groups cannot be opened: {0}")]
+    Groups(String),
     /// Recovery did not come to an end.
     #[error("recovery panicked: {0}")]
     Panicked(String),
@@ -78,7 +82,9 @@ impl Broker {
         let metrics = Metrics::new(&*clock);
         let http = Http::start(&config.http.listener, metrics.clone(), &tasks.child("http")).await?;
         let store = open(&config, &metrics, tasks.failures().clone(), Arc::clone(&clock)).await?;
-        let node = Arc::new(Node { store, clock, config: Arc::new(config), metrics });
+        let groups = open_groups(&store, &clock, &config, &tasks).await?;
+        let node = Arc::new(Node { store, clock, config: Arc::new(config), groups, metrics });
+        node.groups.start();
         ask_at_scrapes(&node);
         let dispatch = Dispatch::new(Arc::clone(&node));
         let bound = bind(&node.config).await?;
@@ -195,6 +201,20 @@ fn append(how: LogAppend) -> Option<Box<dyn Append>> {
     }
 }
 
+/// Opens the log of groups, off the reactor.
+async fn open_groups(
+    store: &Arc<Store>,
+    clock: &Arc<dyn Clock>,
+    config: &Config,
+    tasks: &Tasks,
+) -> Result<Coordinator, StartError> {
+    let (store, clock) = (Arc::clone(store), Arc::clone(clock));
+    let (settings, tasks) = (config.groups.clone(), tasks.child("group"));
+    let opening = tokio::task::spawn_blocking(move || Coordinator::open(store, clock, settings, tasks));
+    let opened = opening.await.unwrap_or_else(|panic| Err(panic.to_string()));
+    opened.map_err(StartError::Groups)
+}
+
 async fn bind(config: &Config) -> Result<Vec<Listener>, BindError> {
     let mut bound = Vec::with_capacity(config.net.listeners.len());
     for address in &config.net.listeners {
@@ -210,10 +230,12 @@ fn ask_at_scrapes(node: &Arc<Node>) {
 }
 
 fn snapshot(node: &Node) -> Snapshot {
-    let topics = node.store.topics();
+    let stats = node.store.stats();
     Snapshot {
-        topics: topics.len() as u64,
-        partitions: topics.iter().map(|topic| topic.partitions.len() as u64).sum(),
-        ..Snapshot::default()
+        topics: stats.topics as u64,
+        partitions: stats.partitions as u64,
+        journal_bytes_used: stats.journal_used_bytes,
+        journal_bytes_max: stats.journal_bytes_max,
+        group_lags: node.groups.lags(GROUP_LAGS_MAX),
     }
 }

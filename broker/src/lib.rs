@@ -28,6 +28,7 @@ pub mod cli;
 pub mod config;
 pub mod dispatch;
 pub mod embed;
+pub mod group;
 pub mod http;
 pub mod metrics;
 pub mod net;

@@ -5,9 +5,9 @@ use std::{fmt, sync::Arc};
 use mainstem_protocol::{BrokerId, Text, TopicId};
 use mainstem_storage::{Clock, Partition, Store, Visible, store::Topic};
 
-use crate::{config::Config, metrics::Metrics};
+use crate::{config::Config, group::Coordinator, metrics::Metrics};
 
-/// The node: its log, its clock, its settings.
+/// The node: its log, its groups, its clock, its settings.
 pub struct Node {
     /// The log.
     pub store: Arc<Store>,
@@ -15,6 +15,8 @@ pub struct Node {
     pub clock: Arc<dyn Clock>,
     /// Every setting.
     pub config: Arc<Config>,
+    /// Consumer groups.
+    pub groups: Coordinator,
     /// What is counted.
     pub metrics: Metrics,
 }

@@ -77,6 +77,19 @@ structure! {
     }
 }
 
+impl OffsetCommitKey {
+    /// What the keys of all offsets of a group begin with.
+    ///
+    /// # Errors
+    /// Where the name is too long.
+    pub fn prefix(group: &Text) -> Result<Bytes, EncodeError> {
+        let key = Self { group: group.clone(), ..Self::default() };
+        let whole = Key::Offset(key).to_bytes()?;
+        // Behind the group there is an empty topic and a partition.
+        Ok(whole.slice(..whole.len() - size_of::<u16>() - size_of::<PartitionId>()))
+    }
+}
+
 impl Key {
     /// The kind of key that we write for offsets, as Kafka does.
     const OFFSET: i16 = 1;

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ops::Bound,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -34,6 +35,16 @@ impl Keyed {
 
     pub(crate) fn into_values(self) -> KeyedValues {
         self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The values whose keys begin with `prefix`.
+    pub(crate) fn values_of(&self, prefix: &[u8]) -> Vec<(Bytes, Bytes)> {
+        let values = self.lock();
+        let found = values.range::<[u8], _>((Bound::Included(prefix), Bound::Unbounded));
+        found
+            .take_while(|(key, _)| key.starts_with(prefix))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect()
     }
 
     /// Folds a batch. One that cannot be opened says so and is passed over: its bytes stay in the log.

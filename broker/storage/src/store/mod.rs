@@ -163,6 +163,13 @@ impl Store {
         self.partition(topic, partition)?.keyed.as_ref().and_then(|keyed| keyed.value(key))
     }
 
+    /// The values of a keyed topic whose keys begin with `prefix`, in the order of keys.
+    #[must_use]
+    pub fn keyed_values(&self, topic: TopicId, partition: PartitionId, prefix: &[u8]) -> Vec<(Bytes, Bytes)> {
+        let partition = self.partition(topic, partition);
+        partition.and_then(|found| Some(found.keyed.as_ref()?.values_of(prefix))).unwrap_or_default()
+    }
+
     /// Stops the clock of visibility: take it once for all partitions of an answer, and drop it before any await.
     #[must_use]
     pub fn cut(&self) -> Cut<'_> {

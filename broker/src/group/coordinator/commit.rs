@@ -1,0 +1,195 @@
+//! OffsetCommit.
+
+use std::sync::Arc;
+
+use mainstem_protocol::{
+    ErrorCode, PartitionId, Text,
+    formats::offsets::{Key, OffsetCommitKey, OffsetCommitValue},
+    messages::{
+        OffsetCommitRequest, OffsetCommitResponse,
+        offset_commit::{
+            OffsetCommitRequestPartition, OffsetCommitRequestTopic, OffsetCommitResponsePartition,
+            OffsetCommitResponseTopic,
+        },
+    },
+};
+use mainstem_storage::{AppendError, Ticket};
+
+use super::{Coordinator, Slot};
+use crate::{
+    group::log::{Records, error_code},
+    task::OnFailure,
+};
+
+/// From this version on topics come by id alone (KIP-848).
+const IDS_SINCE: i16 = 10;
+/// From this version on a group that is not there has a code of its own (KIP-848).
+const GROUP_NOT_FOUND_SINCE: i16 = 9;
+
+/// Why a commit got no place yet.
+enum NoPlace {
+    Refused(ErrorCode),
+    NoRoom,
+}
+
+impl Coordinator {
+    /// Answers when the offsets are stored.
+    pub async fn offset_commit(&self, version: i16, request: OffsetCommitRequest) -> OffsetCommitResponse {
+        let (mut response, records) = self.check_partitions(version, &request);
+        if !records.is_empty() {
+            let stored = self.commit(version, &request, records).await;
+            if let Err(error) = stored {
+                refuse_accepted(&mut response, error);
+            }
+        }
+        response
+    }
+
+    /// What may be committed becomes records, what may not an error code.
+    fn check_partitions(
+        &self,
+        version: i16,
+        request: &OffsetCommitRequest,
+    ) -> (OffsetCommitResponse, Records) {
+        let mut records = Records::new();
+        let topics = request.topics.iter().map(|topic| {
+            let known = self.topic(version, topic);
+            let partition = |partition: &OffsetCommitRequestPartition| {
+                let checked = known.as_ref().map_err(|error| *error).and_then(|(name, partitions)| {
+                    self.check_partition(partition, *partitions)?;
+                    records.push(self.record(&request.group_id, name, partition)?);
+                    Ok(())
+                });
+                OffsetCommitResponsePartition {
+                    partition_index: partition.partition_index,
+                    error_code: checked.err().unwrap_or_default(),
+                }
+            };
+            OffsetCommitResponseTopic {
+                name: topic.name.clone(),
+                topic_id: topic.topic_id,
+                partitions: topic.partitions.iter().map(partition).collect(),
+            }
+        });
+        let topics = topics.collect();
+        (OffsetCommitResponse { throttle_time_ms: 0, topics }, records)
+    }
+
+    /// The name and the number of partitions of a topic.
+    fn topic(&self, version: i16, topic: &OffsetCommitRequestTopic) -> Result<(Text, u32), ErrorCode> {
+        let topics = self.0.log.store().topics();
+        let (found, missing) = if version >= IDS_SINCE {
+            (topics.get(topic.topic_id), ErrorCode::UNKNOWN_TOPIC_ID)
+        } else {
+            (topics.named(&topic.name), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+        };
+        found.map(|topic| (Text::from(topic.name.as_str()), topic.partitions.len() as u32)).ok_or(missing)
+    }
+
+    fn check_partition(
+        &self,
+        partition: &OffsetCommitRequestPartition,
+        partitions: u32,
+    ) -> Result<(), ErrorCode> {
+        let PartitionId(index) = partition.partition_index;
+        if u32::try_from(index).is_ok_and(|index| index < partitions) {
+            let metadata = partition.committed_metadata.as_ref().map_or(0, |metadata| metadata.len());
+            let fits = metadata <= self.0.settings.offset_metadata_bytes_max;
+            return if fits { Ok(()) } else { Err(ErrorCode::OFFSET_METADATA_TOO_LARGE) };
+        }
+        Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+    }
+
+    fn record(
+        &self,
+        group: &Text,
+        topic: &Text,
+        partition: &OffsetCommitRequestPartition,
+    ) -> Result<(Key, Option<bytes::Bytes>), ErrorCode> {
+        let key = OffsetCommitKey {
+            group: group.clone(),
+            topic: topic.clone(),
+            partition: partition.partition_index,
+        };
+        let value = OffsetCommitValue {
+            offset: partition.committed_offset,
+            leader_epoch: partition.committed_leader_epoch,
+            metadata: partition.committed_metadata.clone().unwrap_or_default(),
+            commit_timestamp: self.0.clock.now(),
+            ..Default::default()
+        };
+        let value = value.to_bytes(OffsetCommitValue::WRITTEN_VERSION);
+        value.map(|value| (Key::Offset(key), Some(value))).map_err(|_| ErrorCode::INVALID_REQUEST)
+    }
+
+    async fn commit(
+        &self,
+        version: i16,
+        request: &OffsetCommitRequest,
+        records: Records,
+    ) -> Result<(), ErrorCode> {
+        let slot = self.commit_slot(version, request)?;
+        let (ticket, number) = loop {
+            match self.place_commit(&slot, request, &records) {
+                Ok(placed) => break placed,
+                Err(NoPlace::Refused(error)) => return Err(error),
+                Err(NoPlace::NoRoom) => {
+                    let room = self.make_room(&request.group_id, &records).await;
+                    room.map_err(|error| error_code(&error))?;
+                }
+            }
+        };
+        self.await_commit(slot, ticket, number).await
+    }
+
+    /// The group that the offsets are for. An offset that comes from no member makes a group of its own.
+    fn commit_slot(&self, version: i16, request: &OffsetCommitRequest) -> Result<Arc<Slot>, ErrorCode> {
+        let is_member = request.generation_id_or_member_epoch >= 0;
+        match self.existing(&request.group_id) {
+            Some(slot) => Ok(slot),
+            None if !is_member => self.existing_or_new(&request.group_id),
+            None if version >= GROUP_NOT_FOUND_SINCE => Err(ErrorCode::GROUP_ID_NOT_FOUND),
+            None => Err(ErrorCode::ILLEGAL_GENERATION),
+        }
+    }
+
+    /// Member and generation are checked as the place is given: what comes later cannot pass it.
+    fn place_commit(
+        &self,
+        slot: &Slot,
+        request: &OffsetCommitRequest,
+        records: &Records,
+    ) -> Result<(Ticket, u64), NoPlace> {
+        let now = self.now();
+        slot.place(|group| {
+            let OffsetCommitRequest { member_id, group_instance_id, generation_id_or_member_epoch, .. } =
+                request;
+            group
+                .check_commit(member_id, group_instance_id.as_ref(), *generation_id_or_member_epoch, now)
+                .map_err(NoPlace::Refused)?;
+            self.0.log.append(&request.group_id, records).map_err(|error| match error {
+                AppendError::NoRoom => NoPlace::NoRoom,
+                error => NoPlace::Refused(error_code(&error)),
+            })
+        })
+    }
+
+    /// Waits in a task of its own: whoever asked may go, but what was placed must be told as decided.
+    async fn await_commit(&self, slot: Arc<Slot>, ticket: Ticket, number: u64) -> Result<(), ErrorCode> {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        self.0.tasks.spawn("offset commit", OnFailure::Log, async move {
+            let committed = ticket.await.map(drop).map_err(|_| ErrorCode::COORDINATOR_NOT_AVAILABLE);
+            slot.decide(number);
+            // Whoever asked may have gone.
+            let _ = sender.send(committed);
+        });
+        receiver.await.unwrap_or(Err(ErrorCode::COORDINATOR_NOT_AVAILABLE))
+    }
+}
+
+fn refuse_accepted(response: &mut OffsetCommitResponse, error: ErrorCode) {
+    let partitions = response.topics.iter_mut().flat_map(|topic| &mut topic.partitions);
+    for partition in partitions.filter(|partition| partition.error_code.is_none()) {
+        partition.error_code = error;
+    }
+}

@@ -1,0 +1,27 @@
+//! Heartbeat.
+
+use mainstem_protocol::{
+    ErrorCode,
+    messages::{HeartbeatRequest, HeartbeatResponse},
+};
+
+use super::Coordinator;
+
+impl Coordinator {
+    /// Keeps a member alive.
+    #[must_use]
+    pub fn heartbeat(&self, request: &HeartbeatRequest) -> HeartbeatResponse {
+        let error_code = self.beat(request).err().unwrap_or_default();
+        HeartbeatResponse { throttle_time_ms: 0, error_code }
+    }
+
+    fn beat(&self, request: &HeartbeatRequest) -> Result<(), ErrorCode> {
+        let HeartbeatRequest { group_id, generation_id, member_id, group_instance_id } = request;
+        if group_id.is_empty() {
+            return Err(ErrorCode::INVALID_GROUP_ID);
+        }
+        let slot = self.existing(group_id).ok_or(ErrorCode::UNKNOWN_MEMBER_ID)?;
+        let now = self.now();
+        slot.read(|group| group.heartbeat(member_id, group_instance_id.as_ref(), *generation_id, now))
+    }
+}

@@ -1,0 +1,135 @@
+//! JoinGroup.
+
+use mainstem_protocol::{
+    ErrorCode, Text, TopicId,
+    messages::{
+        JoinGroupRequest, JoinGroupResponse,
+        join_group::{JoinGroupRequestProtocol, JoinGroupResponseMember},
+    },
+};
+
+use super::{Caller, Coordinator, store::duration};
+use crate::group::classic::{JoinAnswer, JoinRequest, Profile, Protocol};
+
+/// From this version on a new dynamic member must join twice (KIP-394).
+const KNOWN_ID_SINCE: i16 = 4;
+/// From this version on a static leader may be told not to assign (KIP-814).
+const SKIP_ASSIGNMENT_SINCE: i16 = 9;
+
+impl Coordinator {
+    /// Answers when the generation stands.
+    pub async fn join_group(
+        &self,
+        caller: &Caller,
+        version: i16,
+        request: JoinGroupRequest,
+    ) -> JoinGroupResponse {
+        let id = request.member_id.clone();
+        let answer = match self.join(caller, version, request).await {
+            Ok(answer) => answer,
+            Err(error) => JoinAnswer::refused(error, id),
+        };
+        response(answer, version)
+    }
+
+    async fn join(
+        &self,
+        caller: &Caller,
+        version: i16,
+        request: JoinGroupRequest,
+    ) -> Result<JoinAnswer, ErrorCode> {
+        self.check_join(&request)?;
+        let slot = match self.existing(&request.group_id) {
+            Some(slot) => slot,
+            None if request.member_id.is_empty() => self.existing_or_new(&request.group_id)?,
+            None => return Err(ErrorCode::UNKNOWN_MEMBER_ID),
+        };
+        let request = join_request(caller, version, request);
+        let (now, mut receiver) = (self.now(), None);
+        self.with(&slot, |group, waiting| {
+            let (waiter, answer) = waiting.join();
+            receiver = Some(answer);
+            group.join(waiter, request, now)
+        });
+        match receiver {
+            Some(receiver) => receiver.await.map_err(|_| ErrorCode::COORDINATOR_NOT_AVAILABLE),
+            None => Err(ErrorCode::COORDINATOR_NOT_AVAILABLE),
+        }
+    }
+
+    fn check_join(&self, request: &JoinGroupRequest) -> Result<(), ErrorCode> {
+        if request.group_id.is_empty() {
+            return Err(ErrorCode::INVALID_GROUP_ID);
+        }
+        let session = duration(request.session_timeout_ms);
+        let allowed = self.0.settings.session_timeout_min..=self.0.settings.session_timeout_max;
+        if allowed.contains(&session) { Ok(()) } else { Err(ErrorCode::INVALID_SESSION_TIMEOUT) }
+    }
+}
+
+fn join_request(caller: &Caller, version: i16, request: JoinGroupRequest) -> JoinRequest {
+    let JoinGroupRequest {
+        group_id: _,
+        session_timeout_ms,
+        rebalance_timeout_ms,
+        member_id,
+        group_instance_id,
+        protocol_type,
+        protocols,
+        reason: _,
+    } = request;
+    // Version 0 has one timeout for both (KAFKA-8653).
+    let rebalance_ms = if version == 0 { session_timeout_ms } else { rebalance_timeout_ms };
+    let protocol = |p: JoinGroupRequestProtocol| Protocol { name: p.name, metadata: p.metadata };
+    JoinRequest {
+        member_id,
+        fresh_id: fresh_id(caller, group_instance_id.as_ref()),
+        requires_known_id: version >= KNOWN_ID_SINCE && group_instance_id.is_none(),
+        may_skip_assignment: version >= SKIP_ASSIGNMENT_SINCE,
+        profile: Profile {
+            instance_id: group_instance_id,
+            client_id: caller.client_id.clone(),
+            client_host: caller.host.clone(),
+            session_timeout: duration(session_timeout_ms),
+            rebalance_timeout: duration(rebalance_ms),
+            protocols: protocols.into_iter().map(protocol).collect(),
+        },
+        protocol_type,
+    }
+}
+
+/// An id for a member: what it calls itself, and what nobody else has.
+fn fresh_id(caller: &Caller, instance_id: Option<&Text>) -> Text {
+    let name = instance_id.unwrap_or(&caller.client_id);
+    format!("{name}-{}", TopicId::random()).into()
+}
+
+fn response(answer: JoinAnswer, version: i16) -> JoinGroupResponse {
+    let JoinAnswer {
+        error,
+        generation,
+        protocol_type,
+        protocol,
+        leader,
+        skip_assignment,
+        member_id,
+        members,
+    } = answer;
+    let member = |(member_id, group_instance_id, metadata)| JoinGroupResponseMember {
+        member_id,
+        group_instance_id,
+        metadata,
+    };
+    JoinGroupResponse {
+        throttle_time_ms: 0,
+        error_code: error,
+        generation_id: generation,
+        protocol_type,
+        // Only from version 7 on may the name be null.
+        protocol_name: protocol.or_else(|| (version < 7).then(Text::new)),
+        leader,
+        skip_assignment,
+        member_id,
+        members: members.into_iter().map(member).collect(),
+    }
+}

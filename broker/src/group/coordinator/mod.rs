@@ -1,0 +1,165 @@
+//! The groups of this broker.
+
+mod commit;
+mod expiry;
+mod fetch;
+mod heartbeat;
+mod join;
+mod leave;
+mod slot;
+mod store;
+mod sync;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use mainstem_protocol::{
+    ErrorCode, Text,
+    formats::offsets::{OffsetCommitKey, OffsetCommitValue},
+};
+use mainstem_storage::{Clock, Store};
+
+use self::slot::Slot;
+use super::{
+    classic::{Group, Limits},
+    log::GroupLog,
+    timers::Timers,
+};
+use crate::{
+    caps,
+    config::GroupSettings,
+    metrics::GroupLag,
+    task::{OnFailure, Tasks},
+};
+
+/// Who sends a request.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// What the client calls itself.
+    pub client_id: Text,
+    /// Where it is, as Kafka writes it: `/127.0.0.1`.
+    pub host: Text,
+}
+
+/// Handles the requests of groups. Clones are the same coordinator.
+#[derive(Clone)]
+pub struct Coordinator(Arc<Inner>);
+
+struct Inner {
+    log: GroupLog,
+    clock: Arc<dyn Clock>,
+    settings: GroupSettings,
+    groups: Mutex<HashMap<Text, Arc<Slot>>>,
+    timers: Timers,
+    tasks: Tasks,
+}
+
+impl Coordinator {
+    /// Opens the log of groups and starts to watch sessions. Blocks while the log is created.
+    ///
+    /// # Errors
+    /// Where `__consumer_offsets` is not there and cannot be created.
+    pub fn open(
+        store: Arc<Store>,
+        clock: Arc<dyn Clock>,
+        settings: GroupSettings,
+        tasks: Tasks,
+    ) -> Result<Self, String> {
+        let log = GroupLog::open(store, Arc::clone(&clock), settings.offsets_partitions)?;
+        let (groups, timers) = (Mutex::default(), Timers::default());
+        Ok(Self(Arc::new(Inner { log, clock, settings, groups, timers, tasks })))
+    }
+
+    /// Starts the tasks that let time pass. To be called on the runtime.
+    pub fn start(&self) {
+        let tasks = &self.0.tasks;
+        tasks.spawn("group timers", OnFailure::Stop, self.clone().watch_time());
+        tasks.spawn("offset expiry", OnFailure::Stop, self.clone().expire_offsets());
+        self.restore();
+    }
+
+    /// How far groups are behind, of at most `limit` partitions.
+    #[must_use]
+    pub fn lags(&self, limit: usize) -> Vec<GroupLag> {
+        let topics = self.0.log.store().topics();
+        let lag = |(key, value): (OffsetCommitKey, OffsetCommitValue)| {
+            let end = topics.named(&key.topic)?.partition(key.partition)?.high_watermark();
+            Some(GroupLag {
+                group: key.group.to_string(),
+                topic: key.topic.to_string(),
+                partition: key.partition,
+                records: u64::try_from(end.0 - value.offset.0).unwrap_or_default(),
+            })
+        };
+        self.0.log.all_offsets().filter_map(lag).take(limit).collect()
+    }
+
+    /// Tells each group the time when it wants to know it.
+    async fn watch_time(self) {
+        let mut cancel = self.0.tasks.cancel_token();
+        loop {
+            let (due, next) = self.0.timers.due(self.now());
+            due.iter().for_each(|group| self.tick(group));
+            let wait = next.map_or(Duration::MAX, |next| next.saturating_sub(self.now()));
+            tokio::select! {
+                () = tokio::time::sleep(wait.min(caps::GROUP_TIMER_SLEEP_MAX)) => {}
+                () = self.0.timers.sooner() => {}
+                () = cancel.cancelled() => return,
+            }
+        }
+    }
+
+    fn tick(&self, group: &Text) {
+        if let Some(slot) = self.existing(group) {
+            let now = self.now();
+            self.with(&slot, |group, _| group.tick(now));
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.0.clock.monotonic()
+    }
+
+    fn limits(&self) -> Limits {
+        let settings = &self.0.settings;
+        Limits { members_max: settings.size_max, initial_delay: settings.initial_rebalance_delay }
+    }
+
+    /// A group that is in memory, or was stored.
+    fn existing(&self, id: &Text) -> Option<Arc<Slot>> {
+        if let Some(slot) = self.groups().get(id) {
+            return Some(Arc::clone(slot));
+        }
+        let group = self.stored(id)?;
+        self.insert(group).ok()
+    }
+
+    /// A group, which is created where it is not there.
+    ///
+    /// # Errors
+    /// Where there are too many groups.
+    fn existing_or_new(&self, id: &Text) -> Result<Arc<Slot>, ErrorCode> {
+        match self.existing(id) {
+            Some(slot) => Ok(slot),
+            None => self.insert(Group::new(id.clone(), self.limits())),
+        }
+    }
+
+    fn insert(&self, group: Group) -> Result<Arc<Slot>, ErrorCode> {
+        let mut groups = self.groups();
+        if groups.len() >= caps::GROUPS_MAX {
+            return Err(ErrorCode::GROUP_MAX_SIZE_REACHED);
+        }
+        let slot = groups.entry(group.id.clone()).or_insert_with(|| Arc::new(Slot::new(group)));
+        Ok(Arc::clone(slot))
+    }
+
+    fn groups(&self) -> std::sync::MutexGuard<'_, HashMap<Text, Arc<Slot>>> {
+        self.0.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,126 @@
+//! A group, those who wait for its answers, and the order of its commits.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::{oneshot, watch};
+
+use super::Coordinator;
+use crate::group::classic::{Action, Group, JoinAnswer, SyncAnswer, Waiter};
+
+/// A group in memory.
+pub(super) struct Slot {
+    state: Mutex<Locked>,
+    /// The number of the last commit that is decided. Commits are decided in the order of their places.
+    decided: watch::Sender<u64>,
+}
+
+struct Locked {
+    group: Group,
+    waiting: Waiting,
+    /// Commits that have been given a place.
+    placed: u64,
+}
+
+/// Those whose answers are still to come.
+#[derive(Default)]
+pub(super) struct Waiting {
+    last: u64,
+    joins: HashMap<Waiter, oneshot::Sender<JoinAnswer>>,
+    syncs: HashMap<Waiter, oneshot::Sender<SyncAnswer>>,
+}
+
+impl Waiting {
+    fn next(&mut self) -> Waiter {
+        self.last += 1;
+        Waiter(self.last)
+    }
+
+    pub(super) fn join(&mut self) -> (Waiter, oneshot::Receiver<JoinAnswer>) {
+        let (waiter, (sender, receiver)) = (self.next(), oneshot::channel());
+        self.joins.insert(waiter, sender);
+        (waiter, receiver)
+    }
+
+    pub(super) fn sync(&mut self) -> (Waiter, oneshot::Receiver<SyncAnswer>) {
+        let (waiter, (sender, receiver)) = (self.next(), oneshot::channel());
+        self.syncs.insert(waiter, sender);
+        (waiter, receiver)
+    }
+
+    /// Answers what is to be answered and returns what is to be stored.
+    fn answer(&mut self, actions: Vec<Action>) -> Vec<Action> {
+        let mut rest = Vec::new();
+        for action in actions {
+            match action {
+                Action::Joined(waiter, answer) => tell(self.joins.remove(&waiter), answer),
+                Action::Synced(waiter, answer) => tell(self.syncs.remove(&waiter), answer),
+                store => rest.push(store),
+            }
+        }
+        rest
+    }
+}
+
+fn tell<T>(sender: Option<oneshot::Sender<T>>, answer: T) {
+    if let Some(sender) = sender {
+        // Whoever asked may have gone.
+        drop(sender.send(answer));
+    }
+}
+
+impl Slot {
+    pub(super) fn new(group: Group) -> Self {
+        let state = Locked { group, waiting: Waiting::default(), placed: 0 };
+        Self { state: Mutex::new(state), decided: watch::Sender::new(0) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Locked> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at the group.
+    pub(super) fn read<T>(&self, look: impl FnOnce(&mut Group) -> T) -> T {
+        look(&mut self.lock().group)
+    }
+
+    /// Gives a commit its place, if it may have one, and its number. Nothing else of the group happens meanwhile.
+    pub(super) fn place<T, E>(&self, place: impl FnOnce(&mut Group) -> Result<T, E>) -> Result<(T, u64), E> {
+        let mut locked = self.lock();
+        let placed = place(&mut locked.group)?;
+        locked.placed += 1;
+        Ok((placed, locked.placed))
+    }
+
+    /// Says that a commit is decided, and with it all that were placed before.
+    pub(super) fn decide(&self, number: u64) {
+        self.decided.send_if_modified(|decided| {
+            let rises = number > *decided;
+            *decided = number.max(*decided);
+            rises
+        });
+    }
+
+    /// Until every commit that has its place by now is decided.
+    pub(super) async fn decided(&self) {
+        let placed = self.lock().placed;
+        // The sender lives as long as the slot.
+        let _ = self.decided.subscribe().wait_for(|decided| *decided >= placed).await;
+    }
+}
+
+impl Coordinator {
+    /// Does something with a group: answers go out, stores are begun, the next deadline is set.
+    pub(super) fn with(&self, slot: &Arc<Slot>, work: impl FnOnce(&mut Group, &mut Waiting) -> Vec<Action>) {
+        let mut locked = slot.lock();
+        let Locked { group, waiting, .. } = &mut *locked;
+        let actions = work(group, waiting);
+        let stores = waiting.answer(actions);
+        stores.into_iter().for_each(|store| self.begin_store(slot, group, store));
+        if let Some(deadline) = group.next_deadline() {
+            self.0.timers.arm(deadline, &group.id);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! A group's generations in the log: an assignment is handed out only when it is stored.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use mainstem_protocol::{
+    ErrorCode, Text, Timestamp,
+    formats::offsets::{GroupMetadataKey, GroupMetadataValue, Key, MemberMetadata},
+};
+use mainstem_storage::{AppendError, Ticket};
+use tracing::warn;
+
+use super::{Coordinator, Slot};
+use crate::{
+    group::{
+        classic::{Action, Group, Limits, Member, Profile, Protocol, Stored},
+        log::{Records, error_code},
+    },
+    task::OnFailure,
+};
+
+/// A generation on its way to the log.
+struct Generation {
+    number: i32,
+    records: Records,
+    assignments: BTreeMap<Text, Bytes>,
+    /// Whether somebody waits for the outcome.
+    is_awaited: bool,
+}
+
+impl Coordinator {
+    /// Gives a generation its place while the group is held, so that generations are stored in their order.
+    pub(super) fn begin_store(&self, slot: &Arc<Slot>, group: &Group, action: Action) {
+        let (assignments, is_awaited) = match action {
+            Action::Store { assignments, .. } => (assignments, true),
+            _ => (BTreeMap::new(), false),
+        };
+        let records = self.metadata_records(group, &assignments);
+        let generation = Generation { number: group.generation, records, assignments, is_awaited };
+        let placed = self.0.log.append(&group.id, &generation.records);
+        let storing = self.clone().finish_store(Arc::clone(slot), group.id.clone(), generation, placed);
+        self.0.tasks.spawn("group store", OnFailure::Log, storing);
+    }
+
+    async fn finish_store(
+        self,
+        slot: Arc<Slot>,
+        group: Text,
+        generation: Generation,
+        placed: Result<Ticket, AppendError>,
+    ) {
+        let stored = self.settle(&slot, &group, &generation, placed).await;
+        if let Err(error) = stored {
+            warn!(group = group.as_ref() as &str, generation = generation.number, %error, "group was not stored");
+        }
+        if generation.is_awaited {
+            let now = self.now();
+            self.with(&slot, |group, _| group.stored(generation.number, generation.assignments, stored, now));
+        }
+    }
+
+    async fn settle(
+        &self,
+        slot: &Slot,
+        group: &Text,
+        generation: &Generation,
+        mut placed: Result<Ticket, AppendError>,
+    ) -> Result<(), ErrorCode> {
+        while matches!(placed, Err(AppendError::NoRoom)) {
+            self.make_room(group, &generation.records).await.map_err(|error| error_code(&error))?;
+            placed = slot.read(|now| {
+                // Meanwhile the group may have gone on: what is stored last must be the last.
+                if now.generation == generation.number {
+                    self.0.log.append(group, &generation.records)
+                } else {
+                    Err(AppendError::Empty)
+                }
+            });
+        }
+        let ticket = placed.map_err(|error| error_code(&error))?;
+        ticket.await.map(drop).map_err(|_| ErrorCode::NOT_COORDINATOR)
+    }
+
+    /// Waits for room on a thread that may block.
+    pub(super) async fn make_room(&self, group: &Text, records: &Records) -> Result<(), AppendError> {
+        let (coordinator, group, records) = (self.clone(), group.clone(), records.clone());
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        self.0.tasks.spawn_blocking("group room", OnFailure::Log, move || {
+            // Whoever waits may have gone.
+            let _ = sender.send(coordinator.0.log.make_room(&group, &records));
+        });
+        receiver.await.unwrap_or(Err(AppendError::NoRoom))
+    }
+
+    fn metadata_records(&self, group: &Group, assignments: &BTreeMap<Text, Bytes>) -> Records {
+        let key = Key::Group(GroupMetadataKey { group: group.id.clone() });
+        let value = metadata(group, assignments, self.0.clock.now());
+        let value = value.to_bytes(GroupMetadataValue::WRITTEN_VERSION);
+        value.map(|value| vec![(key, Some(value))]).unwrap_or_default()
+    }
+
+    /// A group as it was stored last; also one of which only offsets are known.
+    pub(super) fn stored(&self, id: &Text) -> Option<Group> {
+        match self.0.log.metadata(id) {
+            Some(value) => Some(restored(id, value, self.limits(), self.now())),
+            None => (!self.0.log.offsets(id).is_empty()).then(|| Group::new(id.clone(), self.limits())),
+        }
+    }
+
+    /// Brings back the groups that had members, so that those who do not come back are noticed.
+    pub(super) fn restore(&self) {
+        let ids: Vec<Text> = self
+            .0
+            .log
+            .keys()
+            .filter_map(|key| if let Key::Group(key) = key { Some(key.group) } else { None })
+            .collect();
+        for id in ids {
+            if let Some(slot) = self.existing(&id) {
+                self.with(&slot, |_, _| Vec::new());
+            }
+        }
+    }
+}
+
+fn metadata(group: &Group, assignments: &BTreeMap<Text, Bytes>, now: Timestamp) -> GroupMetadataValue {
+    let protocol = group.protocol.clone().unwrap_or_default();
+    let member = |member: &Member| MemberMetadata {
+        member_id: member.id.clone(),
+        group_instance_id: member.profile.instance_id.clone(),
+        client_id: member.profile.client_id.clone(),
+        client_host: member.profile.client_host.clone(),
+        rebalance_timeout: millis(member.profile.rebalance_timeout),
+        session_timeout: millis(member.profile.session_timeout),
+        subscription: member.metadata(&protocol),
+        assignment: assignments.get(&member.id).cloned().unwrap_or_default(),
+    };
+    GroupMetadataValue {
+        protocol_type: group.protocol_type.clone().unwrap_or_default(),
+        generation: group.generation,
+        protocol: group.protocol.clone(),
+        leader: group.leader.clone(),
+        current_state_timestamp: now,
+        members: group.members.values().map(member).collect(),
+    }
+}
+
+fn restored(id: &Text, value: GroupMetadataValue, limits: Limits, now: Duration) -> Group {
+    let GroupMetadataValue {
+        protocol_type,
+        generation,
+        protocol,
+        leader,
+        current_state_timestamp: _,
+        members,
+    } = value;
+    let name = protocol.clone().unwrap_or_default();
+    let stored = Stored {
+        generation,
+        protocol_type: Some(protocol_type).filter(|name| !name.is_empty()),
+        protocol,
+        leader,
+        members: members.into_iter().map(|member| restored_member(member, &name)).collect(),
+    };
+    Group::restored(id.clone(), limits, stored, now)
+}
+
+/// Of the protocols that a member knows only the chosen one was stored.
+fn restored_member(member: MemberMetadata, protocol: &Text) -> (Text, Profile, Bytes) {
+    let profile = Profile {
+        instance_id: member.group_instance_id,
+        client_id: member.client_id,
+        client_host: member.client_host,
+        session_timeout: duration(member.session_timeout),
+        rebalance_timeout: duration(member.rebalance_timeout),
+        protocols: vec![Protocol { name: protocol.clone(), metadata: member.subscription }],
+    };
+    (member.member_id, profile, member.assignment)
+}
+
+fn millis(duration: Duration) -> i32 {
+    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
+}
+
+/// A time as requests and stored groups have it, in milliseconds.
+pub(super) fn duration(millis: i32) -> Duration {
+    Duration::from_millis(millis.max(0).unsigned_abs().into())
+}

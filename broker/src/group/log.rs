@@ -1,0 +1,165 @@
+//! `__consumer_offsets`: where groups and their offsets are kept, in Kafka's own format.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use mainstem_protocol::{
+    ErrorCode, PartitionId, Text, Timestamp, TopicId,
+    formats::offsets::{GroupMetadataKey, GroupMetadataValue, Key, OffsetCommitKey, OffsetCommitValue},
+    records::{Batch, BatchBuilder, Compression, NewRecord, ProducerStamp},
+};
+use mainstem_storage::{AppendError, AppendGroup, Clock, Overrides, Store, Ticket, store::NewTopic};
+use tracing::warn;
+
+/// The topic's name.
+pub(crate) const TOPIC: &str = "__consumer_offsets";
+
+/// The log of groups.
+pub(super) struct GroupLog {
+    store: Arc<Store>,
+    clock: Arc<dyn Clock>,
+    topic: TopicId,
+    partitions: u32,
+}
+
+/// Records of one group that are stored together.
+pub(super) type Records = Vec<(Key, Option<Bytes>)>;
+
+impl GroupLog {
+    /// Opens the topic, which is created where it is not there yet. Blocks.
+    ///
+    /// # Errors
+    /// Where the topic cannot be created.
+    pub(super) fn open(store: Arc<Store>, clock: Arc<dyn Clock>, partitions: u32) -> Result<Self, String> {
+        let existing = store.topics().named(TOPIC).map(|topic| (topic.id, topic.partitions.len() as u32));
+        let (topic, partitions) = match existing {
+            Some(existing) => existing,
+            None => (create(&store, partitions)?, partitions),
+        };
+        Ok(Self { store, clock, topic, partitions })
+    }
+
+    /// The partition of a group: Java's hash of its name, as everybody expects who reads the topic.
+    pub(super) fn partition(&self, group: &str) -> PartitionId {
+        let hash = group
+            .encode_utf16()
+            .fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
+        // Kafka's `Utils.abs` gives 0 for the one number that has no positive counterpart.
+        let hash = hash.checked_abs().unwrap_or(0).unsigned_abs();
+        PartitionId((hash % self.partitions) as i32)
+    }
+
+    /// Gives records their place in the log. Does not block.
+    ///
+    /// # Errors
+    /// [`AppendError::NoRoom`] asks to wait for [`Self::make_room`].
+    pub(super) fn append(&self, group: &str, records: &Records) -> Result<Ticket, AppendError> {
+        self.store.append(&self.group(group, records)?)
+    }
+
+    /// Makes room for records. Blocks.
+    ///
+    /// # Errors
+    /// Where there can be none.
+    pub(super) fn make_room(&self, group: &str, records: &Records) -> Result<(), AppendError> {
+        self.store.make_room(&mut self.group(group, records)?)
+    }
+
+    fn group(&self, group: &str, records: &Records) -> Result<AppendGroup, AppendError> {
+        let batch = batch(records, self.clock.now()).ok_or(AppendError::Empty)?;
+        Ok(AppendGroup::single(self.topic, self.partition(group), batch))
+    }
+
+    /// The offset that a group has committed for a partition.
+    pub(super) fn offset(
+        &self,
+        group: &Text,
+        topic: &Text,
+        partition: PartitionId,
+    ) -> Option<OffsetCommitValue> {
+        let key = Key::Offset(OffsetCommitKey { group: group.clone(), topic: topic.clone(), partition });
+        let value = self.store.keyed_value(self.topic, self.partition(group), &key.to_bytes().ok()?)?;
+        understood(OffsetCommitValue::from_bytes(value), group)
+    }
+
+    /// All offsets that a group has committed.
+    pub(super) fn offsets(&self, group: &Text) -> Vec<(OffsetCommitKey, OffsetCommitValue)> {
+        let Ok(prefix) = OffsetCommitKey::prefix(group) else { return Vec::new() };
+        let found = self.store.keyed_values(self.topic, self.partition(group), &prefix);
+        found.into_iter().filter_map(|(key, value)| parse_offset(key, value)).collect()
+    }
+
+    /// A group as it was last stored.
+    pub(super) fn metadata(&self, group: &Text) -> Option<GroupMetadataValue> {
+        let key = Key::Group(GroupMetadataKey { group: group.clone() });
+        let value = self.store.keyed_value(self.topic, self.partition(group), &key.to_bytes().ok()?)?;
+        understood(GroupMetadataValue::from_bytes(value), group)
+    }
+
+    /// Every key that the log holds; what cannot be read is passed over.
+    pub(super) fn keys(&self) -> impl Iterator<Item = Key> + '_ {
+        self.values().filter_map(|(key, _)| Key::from_bytes(key).ok())
+    }
+
+    /// Every committed offset.
+    pub(super) fn all_offsets(&self) -> impl Iterator<Item = (OffsetCommitKey, OffsetCommitValue)> + '_ {
+        self.values().filter_map(|(key, value)| parse_offset(key, value))
+    }
+
+    /// All keys and values, partition by partition.
+    fn values(&self) -> impl Iterator<Item = (Bytes, Bytes)> + '_ {
+        let all = |partition: u32| self.store.keyed_values(self.topic, PartitionId(partition as i32), &[]);
+        (0..self.partitions).flat_map(all)
+    }
+
+    pub(super) fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+}
+
+fn create(store: &Store, partitions: u32) -> Result<TopicId, String> {
+    let overrides: Overrides = [("cleanup.policy", "compact"), ("segment.bytes", "104857600")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+    let new = NewTopic { name: TOPIC.into(), partitions, overrides, keyed: true };
+    let (topic, ticket) = store.create_topic(new).map_err(|error| error.to_string())?;
+    ticket.wait().map_err(|error| error.to_string())?;
+    Ok(topic)
+}
+
+fn parse_offset(key: Bytes, value: Bytes) -> Option<(OffsetCommitKey, OffsetCommitValue)> {
+    match Key::from_bytes(key) {
+        Ok(Key::Offset(key)) => {
+            let value = understood(OffsetCommitValue::from_bytes(value), &key.group)?;
+            Some((key, value))
+        }
+        _ => None,
+    }
+}
+
+/// Records as one batch; none where there are none, or a name is too long for the format.
+fn batch(records: &Records, now: Timestamp) -> Option<Batch> {
+    let mut builder = BatchBuilder::new(Compression::None);
+    for (key, value) in records {
+        let key = key.to_bytes().ok()?;
+        let record =
+            NewRecord { timestamp: now, key: Some(&key), value: value.as_deref(), ..NewRecord::default() };
+        builder.append(&record).ok()?;
+    }
+    let mut bytes = builder.seal(&ProducerStamp::NONE).ok()?;
+    Batch::split_from(&mut bytes).ok()
+}
+
+/// A value that a newer or another program wrote is passed over, not guessed at.
+fn understood<T, E: std::fmt::Display>(value: Result<T, E>, group: &str) -> Option<T> {
+    value.inspect_err(|error| warn!(group, %error, "value in {TOPIC} is not understood")).ok()
+}
+
+/// The code that answers a request whose records got no place, or lost it.
+pub(super) fn error_code(error: &AppendError) -> ErrorCode {
+    match error {
+        AppendError::TooLarge { .. } => ErrorCode::INVALID_COMMIT_OFFSET_SIZE,
+        // Clients look for the coordinator again, and then find it as it is by then.
+        _ => ErrorCode::COORDINATOR_NOT_AVAILABLE,
+    }
+}

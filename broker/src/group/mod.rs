@@ -1,0 +1,18 @@
+//! Consumer groups: who is in them, and how far they have read.
+//!
+//! # Layout
+//!
+//! - [`classic`]: a group as a machine without I/O.
+//! - [`log`]: `__consumer_offsets`, where groups and their offsets are kept.
+//! - [`coordinator`]: the groups of this broker; one file per request.
+//! - [`timers`]: who wants to be told the time, and when.
+//!
+//! What is committed has one home, the last values by key of `__consumer_offsets` that storage keeps: nothing here
+//! repeats it, so nothing here can be ahead of the log or behind it.
+
+mod classic;
+mod coordinator;
+mod log;
+mod timers;
+
+pub use coordinator::{Caller, Coordinator};

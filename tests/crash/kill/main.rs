@@ -1,0 +1,163 @@
+//! Kill -9 and power cuts on the real binary, again and again, under an idempotent load: what was acknowledged is
+//! there after each start, once, in order.
+//!
+//! `MAINSTEM_KILLS` says how often (default 5), `MAINSTEM_SEED` repeats the choice of moments. The power cuts need
+//! root and loop devices, and say so where there are none.
+
+mod check;
+mod load;
+mod loop_device;
+#[path = "../../support/process.rs"]
+mod process;
+#[path = "../../support/wire.rs"]
+mod wire;
+
+use std::{path::PathBuf, sync::Arc, thread, time::Duration};
+
+use chance::Chance;
+use load::{Pressure, Producer};
+use loop_device::LoopDevice;
+use process::Broker;
+use wire::Connection;
+
+const TOPICS: [(&str, &str); 2] = [("synced", "1"), ("written", "9223372036854775807")];
+const PARTITIONS: i32 = 3;
+/// So small that it is recycled many times in a run.
+const SETTINGS: [&str; 1] = ["journal.bytes=1048576"];
+
+#[test]
+fn acknowledged_records_survive_kill_9() {
+    let (kills, mut chance) = (kills(), chance());
+    let data = process::fresh_directory("kill");
+
+    let mut broker = Broker::start(&data, &SETTINGS);
+    let mut producers = prepare(&broker, &TOPICS);
+    let mut checked = 0;
+    for kill in 1..=kills {
+        producers = interrupted(producers, &broker, &mut chance, Broker::kill);
+        broker = Broker::start(&data, &SETTINGS);
+        checked = verify(&broker, &producers);
+        println!("kill {kill}: {checked} acknowledged records checked");
+    }
+    broker.stop();
+    let recycled = process::last_journal_file(&data);
+    println!("{kills} kills, {checked} acknowledged records, journal files up to number {recycled}");
+    assert!(checked > 0);
+    if kills >= 5 {
+        assert!(recycled >= 10, "the journal was not recycled ten times: its last file is {recycled}");
+    }
+}
+
+#[test]
+fn acknowledged_records_survive_power_cuts_of_a_loop_device() {
+    let directory = process::fresh_directory("power-cut");
+    let device = match LoopDevice::new(&directory) {
+        Ok(device) => device,
+        Err(why) => return println!("skipped: no file system on a loop device here: {why}"),
+    };
+    let (cuts, mut chance) = (kills(), chance());
+    let data = device.mount.join("data");
+    let mut broker = Broker::start(&data, &SETTINGS);
+    // What is only written may be lost here; so only what is synced is promised.
+    let mut producers = prepare(&broker, &TOPICS[..1]);
+    let mut checked = 0;
+    for cut in 1..=cuts {
+        let mut medium = PathBuf::new();
+        producers = interrupted(producers, &broker, &mut chance, |broker| {
+            broker.freeze();
+            medium = device.snapshot();
+            broker.kill();
+        });
+        device.restore(&medium);
+        broker = Broker::start(&data, &SETTINGS);
+        checked = verify(&broker, &producers);
+        println!("power cut {cut}: {checked} acknowledged records checked");
+    }
+    broker.stop();
+    assert!(checked > 0);
+}
+
+fn prepare(broker: &Broker, topics: &[(&'static str, &str)]) -> Vec<Producer> {
+    let mut connection = Connection::open(broker.address);
+    for (topic, flush_messages) in topics {
+        connection.create_topic(topic, PARTITIONS, &[("flush.messages", flush_messages)]);
+    }
+    topics.iter().map(|(topic, _)| Producer::new(topic, PARTITIONS, connection.init_producer())).collect()
+}
+
+/// Loads the broker and ends it while acknowledgements are outstanding.
+fn interrupted(
+    producers: Vec<Producer>,
+    broker: &Broker,
+    chance: &mut Chance,
+    end: impl FnOnce(&Broker),
+) -> Vec<Producer> {
+    let pressure = Arc::new(Pressure::default());
+    let address = broker.address;
+    let running: Vec<_> = producers
+        .into_iter()
+        .map(|producer| {
+            let pressure = Arc::clone(&pressure);
+            thread::spawn(move || producer.run(address, &pressure))
+        })
+        .collect();
+    pressure.wait_for_acknowledged(1 + chance.below(150));
+    // Not to wait for anything: to hit any moment between two acknowledgements.
+    thread::sleep(Duration::from_micros(chance.below(4000)));
+    pressure.wait_for_outstanding();
+    end(broker);
+    running.into_iter().map(|producer| producer.join().expect("the load has failed")).collect()
+}
+
+fn verify(broker: &Broker, producers: &[Producer]) -> usize {
+    let mut connection = Connection::open(broker.address);
+    let mut checked = 0;
+    for producer in producers {
+        for track in &producer.tracks {
+            let records = connection.read(producer.topic, track.partition);
+            match check::check(&records, track) {
+                Ok(count) => checked += count,
+                Err(violation) => panic!("{}-{}: {violation:?}", producer.topic, track.partition),
+            }
+        }
+    }
+    checked
+}
+
+fn kills() -> u64 {
+    number("MAINSTEM_KILLS").unwrap_or(5)
+}
+
+fn chance() -> Chance {
+    let seed = number("MAINSTEM_SEED").unwrap_or_else(chance::seed);
+    println!("seed {seed}: MAINSTEM_SEED={seed} MAINSTEM_KILLS={} repeats this run", kills());
+    Chance::new(seed)
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
+}
+
+mod chance {
+    use std::hash::{BuildHasher, RandomState};
+
+    /// A small generator: the same seed, the same choices (xorshift64*).
+    pub(super) struct Chance(u64);
+
+    impl Chance {
+        pub(super) fn new(seed: u64) -> Self {
+            Self(seed.max(1))
+        }
+
+        pub(super) fn below(&mut self, limit: u64) -> u64 {
+            self.0 ^= self.0 >> 12;
+            self.0 ^= self.0 << 25;
+            self.0 ^= self.0 >> 27;
+            (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) % limit
+        }
+    }
+
+    pub(super) fn seed() -> u64 {
+        RandomState::new().hash_one(0) >> 16
+    }
+}
