@@ -6,6 +6,7 @@ use mainstem_protocol::{
         JoinGroupRequest, JoinGroupResponse,
         join_group::{JoinGroupRequestProtocol, JoinGroupResponseMember},
     },
+    wire::Detach,
 };
 
 use super::{Caller, Coordinator, store::duration};
@@ -44,7 +45,8 @@ impl Coordinator {
             None if request.member_id.is_empty() => self.existing_or_new(&request.group_id)?,
             None => return Err(ErrorCode::UNKNOWN_MEMBER_ID),
         };
-        let request = join_request(caller, version, request);
+        // What is kept must not keep the request that it came with.
+        let request = join_request(caller, version, request.detached());
         let (now, mut receiver) = (self.now(), None);
         self.with(&slot, |group, waiting| {
             let (waiter, answer) = waiting.join();
@@ -88,7 +90,7 @@ fn join_request(caller: &Caller, version: i16, request: JoinGroupRequest) -> Joi
         may_skip_assignment: version >= SKIP_ASSIGNMENT_SINCE,
         profile: Profile {
             instance_id: group_instance_id,
-            client_id: caller.client_id.clone(),
+            client_id: caller.client_id.clone().detached(),
             client_host: caller.host.clone(),
             session_timeout: duration(session_timeout_ms),
             rebalance_timeout: duration(rebalance_ms),

@@ -21,6 +21,7 @@ use std::{
 use mainstem_protocol::{
     ErrorCode, Text,
     formats::offsets::{OffsetCommitKey, OffsetCommitValue},
+    wire::Detach,
 };
 use mainstem_storage::{Clock, Store};
 
@@ -150,7 +151,9 @@ impl Coordinator {
         }
     }
 
-    fn insert(&self, group: Group) -> Result<Arc<Slot>, ErrorCode> {
+    fn insert(&self, mut group: Group) -> Result<Arc<Slot>, ErrorCode> {
+        // What is kept must not keep the request that it came with.
+        group.id.detach();
         let mut groups = self.groups();
         if groups.len() >= caps::GROUPS_MAX {
             return Err(ErrorCode::GROUP_MAX_SIZE_REACHED);

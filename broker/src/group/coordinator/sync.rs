@@ -3,6 +3,7 @@
 use mainstem_protocol::{
     ErrorCode,
     messages::{SyncGroupRequest, SyncGroupResponse},
+    wire::Detach,
 };
 
 use super::Coordinator;
@@ -35,7 +36,7 @@ impl Coordinator {
             protocol_type,
             protocol_name,
             assignments,
-        } = request;
+        } = request.detached();
         if group_id.is_empty() {
             return Err(ErrorCode::INVALID_GROUP_ID);
         }
