@@ -75,7 +75,7 @@ fn started(data: &Path) -> Broker {
 
 fn write(topic: &'static str, partitions: i32, data: &Path) {
     let broker = started(data);
-    Connection::open(broker.address).create_topic(topic, partitions, &[]);
+    Connection::open(broker.address).create_topic(topic, partitions, &[("retention.ms", "-1")]);
     produce(&broker, topic, partitions);
     broker.stop();
 }

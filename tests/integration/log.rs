@@ -149,12 +149,13 @@ async fn a_record_of_64_mib_goes_through_where_the_topic_allows_it() {
 async fn what_was_acknowledged_is_there_after_a_restart() {
     let mut broker = TestBroker::start().await;
     let mut client = broker.connect().await;
-    client.create_topic("kept", 1, &[]).await;
+    client.create_topic("kept", 1, &[("retention.ms", "-1")]).await;
     let sent = batch(&[b"a", b"b"]);
     client.produce("kept", 0, sent.clone()).await;
     broker = broker.restart().await;
     let mut client = broker.connect().await;
-    assert_eq!(bytes_of(&client.fetch("kept", 0, 0).await), at(&sent, 0));
+    let data = client.fetch("kept", 0, 0).await;
+    assert_eq!(bytes_of(&data), at(&sent, 0), "{data:?}");
     assert_eq!(client.produce("kept", 0, sent).await.base_offset, Offset(2));
 }
 

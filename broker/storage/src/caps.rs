@@ -1,5 +1,7 @@
 //! Every limit of storage in one place.
 
+use std::time::Duration;
+
 /// What the journal is written in: a write begins and ends at a multiple of it.
 pub const BLOCK_BYTES: u64 = 4096;
 
@@ -44,3 +46,7 @@ pub const MAPS_MAX: usize = 16 * 1024;
 
 /// Damaged ranges that are remembered of one segment.
 pub const DAMAGES_MAX: usize = 1024;
+
+/// How long after a start retention looks at segments for the first time (Kafka: `log.initial.task.delay.ms`): whoever
+/// starts a broker with old data has time to change a setting.
+pub const INITIAL_TASK_DELAY: Duration = Duration::from_secs(30);

@@ -80,7 +80,11 @@ fn acknowledged_records_survive_power_cuts_of_a_loop_device() {
 fn prepare(broker: &Broker, topics: &[(&'static str, &str)]) -> Vec<Producer> {
     let mut connection = Connection::open(broker.address);
     for (topic, flush_messages) in topics {
-        connection.create_topic(topic, PARTITIONS, &[("flush.messages", flush_messages)]);
+        connection.create_topic(
+            topic,
+            PARTITIONS,
+            &[("flush.messages", flush_messages), ("retention.ms", "-1")],
+        );
     }
     topics.iter().map(|(topic, _)| Producer::new(topic, PARTITIONS, connection.init_producer())).collect()
 }

@@ -24,7 +24,7 @@ use super::{
     upkeep::Upkeep,
 };
 use crate::{
-    caps::BLOCK_BYTES,
+    caps::{BLOCK_BYTES, INITIAL_TASK_DELAY},
     checkpoint::{self, Checkpoint, Reserve},
     clock::Clock,
     disk::{Disk, LockError, Open, whole::TEMPORARY_SUFFIX},
@@ -244,6 +244,8 @@ fn assemble(
         next_producer_id: images.next_producer_id,
     };
     let producer_ids = ProducerIds::behind(images.next_producer_id);
+    let rest = INITIAL_TASK_DELAY.min(options.retention_check_interval);
+    let first_retention = clock.monotonic().saturating_add(rest).as_millis() as u64;
     let store = Store {
         clock,
         identity,
@@ -260,7 +262,7 @@ fn assemble(
         checkpointed: AtomicU64::new(checkpoint.0),
         is_checkpoint_asked: AtomicBool::new(false),
         is_stuck: AtomicBool::new(false),
-        retention_due: AtomicU64::new(0),
+        retention_due: AtomicU64::new(first_retention),
         upkeep: Upkeep::default(),
         threads: Threads::default(),
         poisoned: OnceLock::new(),
