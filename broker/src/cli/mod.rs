@@ -11,6 +11,7 @@ mod output;
 mod produce;
 mod reference;
 mod remote;
+mod serve;
 mod settings;
 mod topic;
 
@@ -44,6 +45,7 @@ enum Command {
     Consume(consume::Args),
     Produce(produce::Args),
     Reference(reference::Args),
+    Serve(serve::Args),
     Settings(settings::Args),
     Topic(topic::Args),
 }
@@ -55,6 +57,7 @@ impl Cli {
             Command::Consume(args) => consume::run(&args),
             Command::Produce(args) => produce::run(&args),
             Command::Reference(reference::Args {}) => reference::run(),
+            Command::Serve(args) => serve::run(&args),
             Command::Settings(args) => settings::run(&args),
             Command::Topic(args) => topic::run(&args),
         };

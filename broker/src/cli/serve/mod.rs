@@ -1,0 +1,63 @@
+//! `mainstem serve`: the broker, until it is told to stop.
+
+mod announcement;
+mod failure;
+mod settings;
+
+use std::process::ExitCode;
+
+use tracing::info;
+
+use super::Error;
+use super::output::Output;
+use crate::broker::Broker;
+use crate::config::Config;
+use crate::process::{self, Signals};
+use crate::task::Tasks;
+
+pub(super) use settings::SettingsArgs;
+
+const EXAMPLES: &str = "\
+Examples:
+  mainstem serve                                           In ./data, for this machine alone
+  mainstem serve --data /var/lib/mainstem --listen 0.0.0.0:9092 --http 0.0.0.0:8080
+  mainstem serve --listen INSIDE://10.0.0.5:9092 --listen OUTSIDE://0.0.0.0:9093 \\
+      --set advertised.listeners=OUTSIDE://broker.example:9093
+  mainstem serve --config /etc/mainstem.toml --set num.partitions=6
+  mainstem serve --listen 127.0.0.1:0 --http 127.0.0.1:0 --output json    Any free ports
+
+`mainstem settings` lists what --set takes, docs/settings.md explains it.
+Exit codes: 0 stopped as asked, 1 failed, 2 called wrongly, 130 told twice to stop.";
+
+/// Run the broker until it is told to stop
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    #[command(flatten)]
+    settings: SettingsArgs,
+    /// How to write the first line, which says where the broker listens
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
+pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
+    let config = args.settings.config()?;
+    process::init_logging(&config.process).map_err(Error::usage)?;
+    process::raise_descriptor_limit();
+    let runtime = process::build_runtime(config.process.threads).map_err(Error::new)?;
+    runtime.block_on(serve(config, args.output))
+}
+
+async fn serve(config: Config, output: Output) -> Result<ExitCode, Error> {
+    let signals = Signals::new().map_err(Error::new)?;
+    let process = Tasks::root("process");
+    let broker = Broker::start(config).await?;
+    announcement::announce(&broker, output);
+    tokio::select! {
+        () = signals.first(&process) => {}
+        failure = broker.failures().first() => return Err(Error::new(failure)),
+    }
+    broker.shutdown().await.map_err(Error::new)?;
+    info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
