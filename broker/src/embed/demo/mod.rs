@@ -1,0 +1,215 @@
+//! `mainstem demo`: a broker, a real access log, and a processor beside it that counts the log by the minute.
+//!
+//! - [`run`]: the whole of it, from start to end.
+//! - `bundled`: the log that comes with the binary; `access_log`: its lines; `feed`: the way into the topic.
+//! - `counter`: the processor; `documents`: what it writes.
+//! - `results` and `screen`: what is shown.
+
+mod access_log;
+mod bundled;
+mod counter;
+mod documents;
+mod error;
+mod feed;
+mod results;
+mod screen;
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use mainstem_client::{Admin, AdminConfig, NewTopic, TopicPartition, Transport, admin::AdminError};
+use mainstem_processor::{Handle, InputEnd, Meter, ProcessorSpec, runtime};
+use mainstem_protocol::{ErrorCode, Offset, Timestamp};
+use tokio::{
+    sync::{OnceCell, watch},
+    time::timeout,
+};
+use tracing::debug;
+
+pub use error::DemoError;
+
+use super::{BrokerMeter, LocalTransport};
+use crate::{broker::Broker, config::Config, process::Signals};
+use results::Total;
+use screen::Screen;
+
+/// The topic of lines.
+const INPUT: &str = "access-log";
+
+/// The topic of results.
+const OUTPUT_TOPIC: &str = "access-log-per-minute";
+
+/// The processor, and its group.
+const PROCESSOR: &str = "access-log-counter";
+
+/// How long the processor is given to commit when the demo ends.
+const STOP_MAX: Duration = Duration::from_secs(5);
+
+/// What the demo is told.
+#[derive(Debug)]
+pub struct Options {
+    /// The broker's settings.
+    pub config: Config,
+    /// Whether it ends after the last window; else it stays up until it is told to stop.
+    pub exit: bool,
+}
+
+/// Runs the demo. Must be called within a runtime. A second run over the same data directory goes on where the first
+/// one ended: no line is fed or counted twice.
+///
+/// # Errors
+/// Whatever keeps it from its end.
+pub async fn run(options: Options) -> Result<(), DemoError> {
+    let Options { config, exit } = options;
+    let signals = Signals::new()?;
+    let dir = config.storage.dir.clone();
+    let broker = Broker::start(config).await?;
+    let told_to_stop = signals.first(broker.tasks());
+    let screen = Screen::new();
+    screen.say(format_args!("The broker keeps its data in {}.", dir.display()))?;
+    let processor = OnceCell::new();
+    let ended = tokio::select! {
+        ended = demonstrate(&broker, &screen, &processor, exit) => ended,
+        failure = broker.failures().first() => Err(DemoError::Failure(failure)),
+        () = told_to_stop => Ok(()),
+    };
+    screen.done();
+    stop(processor).await;
+    let stopped = broker.shutdown().await;
+    ended.and_then(|()| Ok(stopped?))
+}
+
+/// Lets the processor commit what it has done. What it did not is done again by the next run.
+async fn stop(processor: OnceCell<Handle>) {
+    let Some(processor) = processor.into_inner() else { return };
+    match timeout(STOP_MAX, processor.stop()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => debug!(%error, "processor had failed"),
+        Err(late) => debug!(%late, "processor does not stop"),
+    }
+}
+
+async fn demonstrate(
+    broker: &Broker,
+    screen: &Screen,
+    processor: &OnceCell<Handle>,
+    exit: bool,
+) -> Result<(), DemoError> {
+    let transport: Arc<dyn Transport> = Arc::new(LocalTransport::new(broker, "mainstem-demo"));
+    create_topics(transport.as_ref()).await?;
+    let before = feed::fed_before(transport.as_ref()).await?;
+    screen.fed(before);
+    screen.say(about_to_feed(before))?;
+    let started = start_processor(broker, Arc::clone(&transport), screen);
+    let processor = processor.get_or_try_init(|| started).await?;
+    let (done, is_done) = watch::channel(false);
+    let (total, ()) = tokio::try_join!(results::show(transport.as_ref(), screen, is_done), async {
+        feed::feed(transport.as_ref(), before, screen).await?;
+        processor.ended().await?;
+        done.send_replace(true);
+        Ok(())
+    })?;
+    screen.done();
+    screen.say(summary(total))?;
+    if !exit {
+        screen.say(look_closer(broker))?;
+        std::future::pending::<()>().await;
+    }
+    Ok(())
+}
+
+/// Lines and results bear the times of the log, which are years ago: they are kept all the same.
+async fn create_topics(transport: &dyn Transport) -> Result<(), DemoError> {
+    let admin = Admin::new(transport, AdminConfig::default());
+    for name in [INPUT, OUTPUT_TOPIC] {
+        match admin.create_topic(NewTopic::new(name, 1).config("retention.ms", "-1")).await {
+            Err(AdminError::Refused { code: ErrorCode::TOPIC_ALREADY_EXISTS, .. }) | Ok(_) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+async fn start_processor(
+    broker: &Broker,
+    transport: Arc<dyn Transport>,
+    screen: &Screen,
+) -> Result<Handle, DemoError> {
+    let counts = broker.node().metrics.processors.of(PROCESSOR);
+    let meter = BrokerMeter::new(counts, Arc::clone(&broker.node().clock));
+    let end = Offset(bundled::LINES as i64);
+    let spec = ProcessorSpec::new(PROCESSOR, counter::Counter::new)
+        .input(INPUT)
+        .output(counter::OUTPUT, OUTPUT_TOPIC)
+        .store(counter::STORE)
+        .input_end(InputEnd::At(HashMap::from([(TopicPartition::new(INPUT, 0), end)])))
+        .meter(Arc::new(ScreenMeter { meter, screen: screen.clone() }));
+    Ok(runtime::start(spec, transport).await?)
+}
+
+/// Counts for the broker's metrics, and for the eyes of whoever watches.
+#[derive(Debug)]
+struct ScreenMeter {
+    meter: BrokerMeter,
+    screen: Screen,
+}
+
+impl Meter for ScreenMeter {
+    fn took(&self, records: u64) {
+        self.meter.took(records);
+        self.screen.counted(records);
+    }
+
+    fn gave(&self, records: u64) {
+        self.meter.gave(records);
+    }
+
+    fn committed(&self) {
+        self.meter.committed();
+    }
+
+    fn dropped_late(&self, records: u64) {
+        self.meter.dropped_late(records);
+    }
+
+    fn watermark(&self, at: Timestamp) {
+        self.meter.watermark(at);
+    }
+}
+
+fn about_to_feed(before: u64) -> String {
+    let lines = bundled::LINES;
+    match before {
+        0 => format!(
+            "Feeding {lines} lines of a web server's access log into the topic {INPUT}; the processor\n\
+             {PROCESSOR} counts them by minute and status class into {OUTPUT_TOPIC}.\n"
+        ),
+        before if before < lines => {
+            format!(
+                "An earlier run has fed {before} of {lines} lines into {INPUT}; this one goes on behind them.\n"
+            )
+        }
+        _ => format!(
+            "An earlier run has fed all {lines} lines into {INPUT}: nothing is fed twice. What was counted\n\
+             is in {OUTPUT_TOPIC}; what was not is counted now. Another --data begins anew.\n"
+        ),
+    }
+}
+
+fn summary(total: Total) -> String {
+    let Total { windows, counts } = total;
+    let documents::Counts { requests, errors, bytes } = counts;
+    format!("\n{windows} windows: {requests} requests, {errors} errors, {bytes} bytes.")
+}
+
+fn look_closer(broker: &Broker) -> String {
+    let (kafka, http) = (broker.advertised(), broker.http());
+    format!(
+        "\nLook closer, in another terminal:\n\
+         \x20 kcat -b {kafka} -C -t {OUTPUT_TOPIC} -o beginning -e -K ' '\n\
+         \x20 kcat -b {kafka} -C -t {INPUT} -o beginning -c 3\n\
+         \x20 mainstem consume -b {kafka} {OUTPUT_TOPIC} --from earliest --exit --output json\n\
+         \x20 mainstem topic describe -b {kafka} {INPUT}\n\
+         \x20 curl http://{http}/metrics\n\n\
+         The broker stays up until Ctrl-C."
+    )
+}

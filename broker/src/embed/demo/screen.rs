@@ -1,0 +1,77 @@
+//! What the demo shows: results on standard output, one line each; progress on standard error, where that is a terminal.
+
+use std::io::{self, Write};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::{
+    bundled,
+    documents::{Counts, MinuteAndClass},
+};
+
+/// How a bar looks.
+const STYLE: &str = "{msg:>9} [{bar:40}] {pos}/{len} lines";
+
+/// The screen. Nothing but results and what is said about them gets on standard output.
+#[derive(Clone, Debug)]
+pub(super) struct Screen {
+    bars: MultiProgress,
+    fed: ProgressBar,
+    counted: ProgressBar,
+}
+
+impl Screen {
+    pub(super) fn new() -> Self {
+        // Where standard error is no terminal, these draw nothing.
+        let bars = MultiProgress::new();
+        let (fed, counted) = (bars.add(bar("fed")), bars.add(bar("counted")));
+        Self { bars, fed, counted }
+    }
+
+    /// Says something.
+    pub(super) fn say(&self, text: impl std::fmt::Display) -> io::Result<()> {
+        self.bars.suspend(|| {
+            let mut out = io::stdout().lock();
+            writeln!(out, "{text}")?;
+            out.flush()
+        })
+    }
+
+    /// The head of the table of results.
+    pub(super) fn head(&self) -> io::Result<()> {
+        self.say(format_args!(
+            "{:<22} {:<6} {:>8} {:>7} {:>12}",
+            "MINUTE", "CLASS", "REQUESTS", "ERRORS", "BYTES"
+        ))
+    }
+
+    /// A result.
+    pub(super) fn row(&self, key: &MinuteAndClass, counts: Counts) -> io::Result<()> {
+        let Counts { requests, errors, bytes } = counts;
+        self.say(format_args!("{:<22} {:<6} {requests:>8} {errors:>7} {bytes:>12}", key.minute, key.class))
+    }
+
+    /// Lines were fed.
+    pub(super) fn fed(&self, lines: u64) {
+        self.fed.inc(lines);
+    }
+
+    /// So many lines have been counted.
+    pub(super) fn counted(&self, lines: u64) {
+        self.counted.inc(lines);
+    }
+
+    /// Takes the bars away.
+    pub(super) fn done(&self) {
+        self.fed.finish_and_clear();
+        self.counted.finish_and_clear();
+    }
+}
+
+fn bar(name: &'static str) -> ProgressBar {
+    let bar = ProgressBar::new(bundled::LINES).with_message(name);
+    match ProgressStyle::with_template(STYLE) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
