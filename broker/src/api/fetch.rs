@@ -52,6 +52,7 @@ pub(crate) async fn answer(node: &Node, context: &Context, request: FetchRequest
         fetch.subscribe(&changed);
         let found = fetch.read(node).await;
         if found.is_enough(&request) || timeout_at(deadline, changed.notified()).await.is_err() {
+            fetch.count(node, &found);
             return found.respond(request);
         }
     }
@@ -100,6 +101,16 @@ impl<'a> Fetch<'a> {
             found.push(data.unwrap_or_else(|code| failed(asked, code)));
         }
         found
+    }
+
+    fn count(&self, node: &Node, found: &Found) {
+        for ((_, partition), data) in self.partitions.iter().zip(&found.partitions) {
+            let (Ok(partition), Some(records)) = (partition, &data.records) else { continue };
+            if let (false, Some(topic)) = (records.is_empty(), node.topic_of_id(partition.topic())) {
+                let count = read::estimated_count(records);
+                node.metrics.topics.of(&topic.name).fetched(count, records.len() as u64);
+            }
+        }
     }
 
     /// What is visible of each partition, by one cut.

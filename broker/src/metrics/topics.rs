@@ -98,7 +98,10 @@ impl Families {
         Self {
             records_in: family("mainstem_topic_records_in_total", "Records appended, by topic"),
             bytes_in: family("mainstem_topic_bytes_in_total", "Bytes of batches appended, by topic"),
-            records_out: family("mainstem_topic_records_out_total", "Records sent to consumers, by topic"),
+            records_out: family(
+                "mainstem_topic_records_out_total",
+                "Records sent to consumers, by topic, as if all batches of a response were like the first",
+            ),
             bytes_out: family(
                 "mainstem_topic_bytes_out_total",
                 "Bytes of batches sent to consumers, by topic",

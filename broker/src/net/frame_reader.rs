@@ -79,10 +79,10 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         self.source.read_buf(&mut self.buffer).await
     }
 
-    /// What is missing of the frame, but never more than what has come already.
+    /// What is missing of the frame, but never more than three times what has come already.
     fn wanted(&self) -> usize {
         let missing = self.claimed().map_or(0, |size| (SIZE_BYTES + size).saturating_sub(self.buffer.len()));
-        missing.min(self.buffer.len()).max(4 * READ_BYTES_MIN)
+        missing.min(3 * self.buffer.len()).max(4 * READ_BYTES_MIN)
     }
 
     fn claimed(&self) -> Option<usize> {

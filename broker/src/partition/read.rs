@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use mainstem_protocol::{ErrorCode, Offset, Timestamp, records::Records};
+use mainstem_protocol::{
+    ErrorCode, Offset, Timestamp,
+    records::{BatchHeader, Records, header::HEADER_BYTES},
+};
 use mainstem_storage::{
     Partition, Read, TimeMatch, Visible,
-    segment::{ReadError, Wait},
+    segment::{FileRange, ReadError, Wait},
 };
 
 /// Whole batches from `offset` on, of at most `bytes_max` bytes, unless the first alone is bigger and `at_least_one`
@@ -54,6 +57,24 @@ pub(crate) async fn offset_of_largest_timestamp(
     visible: Visible,
 ) -> Result<Option<TimeMatch>, ErrorCode> {
     blocking(partition, move |partition| partition.offset_of_largest_timestamp(&visible)).await
+}
+
+/// How many records there are, if all batches are like the first: batches are not walked to be counted.
+pub(crate) fn estimated_count(records: &Records) -> u64 {
+    let Some(header) = first_header(records) else { return 0 };
+    u64::from(header.record_count.unsigned_abs()) * records.len() as u64 / header.size().max(1) as u64
+}
+
+fn first_header(records: &Records) -> Option<BatchHeader> {
+    match records {
+        Records::Bytes(bytes) => BatchHeader::parse(bytes).ok(),
+        Records::Range(range) => {
+            let range: &FileRange = range.as_any().downcast_ref()?;
+            let mut header = [0; HEADER_BYTES];
+            range.file().read_at_nowait(&mut header, range.position()).ok()??;
+            BatchHeader::parse(&header).ok()
+        }
+    }
 }
 
 async fn blocking<T, F>(partition: &Arc<Partition>, read: F) -> Result<T, ErrorCode>
