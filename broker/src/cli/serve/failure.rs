@@ -20,6 +20,6 @@ fn advice(error: &StartError) -> Option<&'static str> {
         StartError::Http(_) => Some("choose another address with --http; port 0 picks a free one"),
         StartError::Directory { .. } => Some("choose another directory with --data"),
         StartError::Log(_) => Some("`mainstem verify DIR` says what is wrong with a data directory"),
-        StartError::NoListener | StartError::Panicked(_) => None,
+        StartError::Groups(_) | StartError::NoListener | StartError::Panicked(_) => None,
     }
 }
