@@ -2,5 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is a test's report")]
 
+mod broker;
 mod called_wrongly;
 mod process;
+mod records;
+mod serve;
+mod topics;

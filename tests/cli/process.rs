@@ -48,14 +48,28 @@ impl Said {
     }
 }
 
+/// Seconds after which a command that should have ended has failed; coreutils' `timeout` then ends with 124.
+const SECONDS_MAX: &str = "60";
+
+/// The same, for a command that ends by itself.
+fn limited(args: &[&str]) -> Command {
+    let command = mainstem(args);
+    let mut limited = Command::new("timeout");
+    limited.arg(SECONDS_MAX).arg(command.get_program()).args(command.get_args());
+    command.get_envs().for_each(|(name, _)| {
+        limited.env_remove(name);
+    });
+    limited
+}
+
 /// Runs a command without input.
 pub(crate) fn run(args: &[&str]) -> Said {
-    mainstem(args).stdin(Stdio::null()).output().unwrap().into()
+    limited(args).stdin(Stdio::null()).output().unwrap().into()
 }
 
 /// Runs a command with `input`.
 pub(crate) fn run_with(args: &[&str], input: &[u8]) -> Said {
-    let mut child = piped(mainstem(args));
+    let mut child = piped(limited(args));
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_vec();
     // A command that fails early does not read all of it.

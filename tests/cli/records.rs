@@ -1,0 +1,130 @@
+//! Records from the command line: produced and consumed.
+
+use std::io::{BufRead, BufReader};
+
+use crate::broker::{Broker, Folder};
+use crate::process::{mainstem, piped};
+
+fn broker(folder: &Folder) -> Broker {
+    Broker::start(&folder.path("data"), &[])
+}
+
+/// Many lines, some of them empty, long, or not UTF-8.
+fn lines() -> Vec<Vec<u8>> {
+    let line = |n: usize| match n % 1000 {
+        0 => Vec::new(),
+        1 => vec![b'x'; 50_000],
+        2 => vec![0xff, 0xfe, b'a'],
+        _ => format!("line {n}").into_bytes(),
+    };
+    (0..20_000).map(line).collect()
+}
+
+#[test]
+fn lines_come_out_as_they_went_in_with_every_compression() {
+    let folder = Folder::new();
+    let broker = broker(&folder);
+    let input: Vec<u8> = lines().iter().flat_map(|line| [line.as_slice(), b"\n"].concat()).collect();
+    for compression in ["none", "gzip", "snappy", "lz4", "zstd"] {
+        let topic = format!("logs-{compression}");
+        let said = broker.run_with(&["produce", &topic, "--compression", compression], &input);
+        assert_eq!(said.well(), format!("20000 records are in {topic}\n"));
+        let output = mainstem(&["consume", &topic, "--exit", "-b", &broker.kafka]).output().unwrap();
+        assert!(output.stdout == input, "{compression}: {} bytes", output.stdout.len());
+    }
+}
+
+#[test]
+fn json_has_every_field() {
+    let folder = Folder::new();
+    let broker = broker(&folder);
+    let produce = ["produce", "pairs", "-K", ":", "-H", "a=1", "-H", "a", "--output", "json"];
+    let produced = broker.run_with(&produce, b"k:v\n\xff\n").well();
+    assert_eq!(produced, "{\"records\":2,\"topic\":\"pairs\"}\n");
+    let consumed = broker.run(&["consume", "pairs", "--exit", "--output", "json"]).well();
+    let records: Vec<serde_json::Value> =
+        consumed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let headers = serde_json::json!([["a", "1"], ["a", null]]);
+    let expected = |offset: i64, key: serde_json::Value, value: serde_json::Value| {
+        serde_json::json!({
+            "topic": "pairs", "partition": 0, "offset": offset, "key": key, "value": value,
+            "timestamp": records[usize::try_from(offset).unwrap()]["timestamp"], "headers": headers,
+        })
+    };
+    assert_eq!(records[0], expected(0, "k".into(), "v".into()));
+    assert_eq!(records[1], expected(1, serde_json::Value::Null, serde_json::json!({ "base64": "/w==" })));
+    assert!(records[0]["timestamp"].as_i64().unwrap() > 1_600_000_000_000);
+}
+
+#[test]
+fn formats_are_those_of_kcat() {
+    let folder = Folder::new();
+    let broker = broker(&folder);
+    broker.run(&["topic", "create", "pairs", "--partitions", "2"]).well();
+    broker.run_with(&["produce", "pairs", "-K", ":", "-p", "1", "-H", "h=1"], b"k:v\n").well();
+    let consume = ["consume", "pairs", "--exit", "-f", "%t %p %o %k=%s %K %S %h\\t%%\\n"];
+    assert_eq!(broker.run(&consume).well(), "pairs 1 0 k=v 1 1 h=1\t%\n");
+}
+
+#[test]
+fn reading_begins_where_it_is_told_to() {
+    let folder = Folder::new();
+    let broker = broker(&folder);
+    broker.run_with(&["produce", "logs"], b"0\n1\n2\n3\n").well();
+    let check = |from: &[&str], expected: &str| {
+        let args = [&["consume", "logs", "--exit"], from].concat();
+        assert_eq!(broker.run(&args).well(), expected, "{from:?}");
+    };
+    check(&[], "0\n1\n2\n3\n");
+    check(&["--from", "earliest", "--count", "2"], "0\n1\n");
+    check(&["--from", "2"], "2\n3\n");
+    check(&["--from", "99"], "");
+    check(&["--from", "latest"], "");
+    check(&["--from", "1h"], "0\n1\n2\n3\n");
+    check(&["--from", "2001-01-01"], "0\n1\n2\n3\n");
+    check(&["--from", "2999-01-01T00:00:00Z"], "");
+}
+
+#[test]
+fn without_exit_it_follows() {
+    let folder = Folder::new();
+    let broker = broker(&folder);
+    broker.run_with(&["produce", "logs"], b"before\n").well();
+    let mut follower = piped(mainstem(&["consume", "logs", "-b", &broker.kafka]));
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "before");
+    broker.run_with(&["produce", "logs"], b"after\n").well();
+    assert_eq!(lines.next().unwrap().unwrap(), "after");
+    // Its reader goes away: the next record ends it quietly.
+    drop(lines);
+    broker.run_with(&["produce", "logs"], b"unread\n").well();
+    let output = follower.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(0), String::new()));
+}
+
+#[test]
+fn a_group_goes_on_where_it_left_off() {
+    let folder = Folder::new();
+    let broker = broker(&folder);
+    broker.run_with(&["produce", "logs"], b"0\n1\n2\n").well();
+    let group = |more: &[&str]| {
+        let args = [&["consume", "logs", "--exit", "--group", "readers"], more].concat();
+        broker.run(&args).well()
+    };
+    assert_eq!(group(&["--count", "2"]), "0\n1\n");
+    assert_eq!(group(&[]), "2\n");
+    assert_eq!(group(&[]), "");
+    broker.run_with(&["produce", "logs"], b"3\n").well();
+    assert_eq!(group(&[]), "3\n");
+}
+
+#[test]
+fn partitions_that_are_not_there_are_refused() {
+    let folder = Folder::new();
+    let broker = broker(&folder);
+    broker.run(&["topic", "create", "logs"]).well();
+    let err = broker.run(&["consume", "logs", "--partition", "1"]).failed(2);
+    assert_eq!(err, "mainstem: logs has 1 partitions, and 1 is none of them\n");
+    let err = broker.run_with(&["produce", "logs", "--partition", "1"], b"x\n").failed(1);
+    assert!(err.contains("logs-1 does not exist: the topic has 1 partitions"), "{err}");
+}
