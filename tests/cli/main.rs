@@ -1,5 +1,6 @@
 //! The command line from end to end: the binary itself, its output, its exit codes.
 
+#![expect(clippy::disallowed_methods, reason = "the folders of tests are no log")]
 #![expect(clippy::unwrap_used, reason = "a panic is a test's report")]
 
 mod broker;
