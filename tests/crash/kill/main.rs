@@ -1,7 +1,7 @@
 //! Kill -9 and power cuts on the real binary, again and again, under an idempotent load: what was acknowledged is
 //! there after each start, once, in order.
 //!
-//! `MAINSTEM_KILLS` says how often (default 5), `MAINSTEM_SEED` repeats the choice of moments. The power cuts need
+//! `KILLS` says how often (default 5), `SEED` repeats the choice of moments. The power cuts need
 //! root and loop devices, and say so where there are none.
 
 mod check;
@@ -129,12 +129,12 @@ fn verify(broker: &Broker, producers: &[Producer]) -> usize {
 }
 
 fn kills() -> u64 {
-    number("MAINSTEM_KILLS").unwrap_or(5)
+    number("KILLS").unwrap_or(5)
 }
 
 fn chance() -> Chance {
-    let seed = number("MAINSTEM_SEED").unwrap_or_else(chance::seed);
-    println!("seed {seed}: MAINSTEM_SEED={seed} MAINSTEM_KILLS={} repeats this run", kills());
+    let seed = number("SEED").unwrap_or_else(chance::seed);
+    println!("seed {seed}: SEED={seed} KILLS={} repeats this run", kills());
     Chance::new(seed)
 }
 
