@@ -4,6 +4,7 @@
 //!
 //! - `harness`: a broker on a temporary directory, and a client that says exactly what it is told to.
 //! - `frames`: what is no request, and what is one too many.
+//! - `groups`: members come and go, and what they commit stays.
 //! - `listeners`: several addresses, and what clients are told to dial.
 //! - `log`: batches in and out.
 //! - `order`: who waits for whom.
@@ -13,6 +14,7 @@
 #![allow(clippy::unwrap_used, reason = "these are tests, and a panic is their report")]
 
 mod frames;
+mod groups;
 mod harness;
 mod listeners;
 mod log;

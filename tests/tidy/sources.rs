@@ -18,10 +18,7 @@ const FILES: [Exception; 4] = [
     Exception::new("broker/src/metrics/process.rs", "/proc, which is no file"),
 ];
 
-const UNSAFE: [Exception; 2] = [
-    Exception::new("broker/storage/src/disk/", "maps and direct I/O"),
-    Exception::new("broker/src/net/", "sendfile to a socket"),
-];
+const UNSAFE: [Exception; 1] = [Exception::new("broker/storage/src/disk/", "maps and direct I/O")];
 
 const PROCESSORS: [Exception; 2] = [
     Exception::new("broker/src/embed/", "processors that live beside the broker"),
@@ -71,7 +68,7 @@ fn processor_names_the_broker_and_the_protocol_nowhere() {
 }
 
 #[test]
-fn only_the_disk_seam_and_the_socket_sender_have_unsafe_code() {
+fn only_the_disk_seam_has_unsafe_code() {
     assert_none(rules::named_outside(&product(), &["unsafe"], &UNSAFE));
 }
 
