@@ -3,6 +3,7 @@
 //! # Layout
 //!
 //! - `harness`: a broker on a temporary directory, and a client that says exactly what it is told to.
+//! - `clients`, `processors`: our own, over TCP and within the process.
 //! - `frames`: what is no request, and what is one too many.
 //! - `groups`: members come and go, and what they commit stays.
 //! - `listeners`: several addresses, and what clients are told to dial.
@@ -13,11 +14,13 @@
 
 #![allow(clippy::unwrap_used, reason = "these are tests, and a panic is their report")]
 
+mod clients;
 mod frames;
 mod groups;
 mod harness;
 mod listeners;
 mod log;
 mod order;
+mod processors;
 mod topics;
 mod transports;

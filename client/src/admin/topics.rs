@@ -10,6 +10,7 @@ use mainstem_protocol::{
 };
 
 use super::{Admin, AdminError};
+use crate::transport::Lane;
 
 /// A topic that is to be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,13 +88,10 @@ impl Admin {
     pub async fn delete_topic(&self, name: &str) -> Result<(), AdminError> {
         let (subject, name) = (format!("topic {name}"), Text::from(name));
         self.cluster.refresh(&[], false).await?;
-        let request = DeleteTopicsRequest {
-            topics: vec![DeleteTopicState { name: Some(name.clone()), topic_id: TopicId::ZERO }],
-            topic_names: vec![name.clone()],
-            timeout_ms: self.timeout_ms(),
-        };
         let deleted = self.trying(|| async {
-            let answer = self.cluster.ask(self.cluster.controller(), request.clone()).await?;
+            let request = |version| self.delete_request(&name, version);
+            let (node, limit) = (self.cluster.controller(), self.config.request_timeout);
+            let answer = self.cluster.call_in_version(node, Lane::General, request, limit).await?;
             let no_answer = || AdminError::NoAnswer { subject: subject.clone() };
             let topic = answer.responses.into_iter().next().ok_or_else(no_answer)?;
             AdminError::check(&subject, topic.error_code, topic.error_message.as_ref())
@@ -101,6 +99,14 @@ impl Admin {
         let deleted = deleted.await;
         self.cluster.forget(&name);
         deleted
+    }
+
+    /// Version 6 can also name a topic by its id, and has another place for names.
+    fn delete_request(&self, name: &Text, version: i16) -> DeleteTopicsRequest {
+        let state = DeleteTopicState { name: Some(name.clone()), topic_id: TopicId::ZERO };
+        let (topics, topic_names) =
+            if version < 6 { (Vec::new(), vec![name.clone()]) } else { (vec![state], Vec::new()) };
+        DeleteTopicsRequest { topics, topic_names, timeout_ms: self.timeout_ms() }
     }
 
     fn timeout_ms(&self) -> i32 {

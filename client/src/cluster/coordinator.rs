@@ -8,7 +8,7 @@ use mainstem_protocol::{
 };
 
 use super::{Cluster, MetadataError, retry::Retry};
-use crate::transport::{Node, TransportError};
+use crate::transport::{Lane, Node, TransportError};
 
 /// Key type of groups in FindCoordinator.
 const GROUP: i8 = 0;
@@ -63,7 +63,9 @@ impl Cluster {
     async fn find_coordinator(&self, group: &Text) -> Result<BrokerId, CoordinatorError> {
         let refused = |code| CoordinatorError::Refused { group: group.clone(), code };
         let lost = |source| CoordinatorError::Transport { group: group.clone(), source };
-        let response = self.ask(Node::Any, request(group)).await.map_err(lost)?;
+        let asked = |version| request(group, version);
+        let response = self.call_in_version(Node::Any, Lane::General, asked, self.request_timeout());
+        let response = response.await.map_err(lost)?;
         let found = found(&response).map_err(refused)?;
         self.locate(found).await.map_err(|error| match error {
             MetadataError::Transport(source) => lost(source),
@@ -81,9 +83,11 @@ impl Cluster {
     }
 }
 
-/// The key stands where old versions look for it and where new ones do.
-fn request(group: &Text) -> FindCoordinatorRequest {
-    FindCoordinatorRequest { key: group.clone(), key_type: GROUP, coordinator_keys: vec![group.clone()] }
+/// From version 4 on, several keys may be asked for at once.
+fn request(group: &Text, version: i16) -> FindCoordinatorRequest {
+    let (key, coordinator_keys) =
+        if version < 4 { (group.clone(), Vec::new()) } else { (Text::new(), vec![group.clone()]) };
+    FindCoordinatorRequest { key, key_type: GROUP, coordinator_keys }
 }
 
 fn found(response: &FindCoordinatorResponse) -> Result<BrokerId, ErrorCode> {

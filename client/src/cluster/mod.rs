@@ -65,12 +65,26 @@ impl Cluster {
         request: R,
         timeout: Duration,
     ) -> Result<R::Response, TransportError> {
+        self.call_in_version(node, lane, |_| request, timeout).await
+    }
+
+    /// As [`Self::call`], for a request that differs from version to version in more than its encoding.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    pub async fn call_in_version<R: Request>(
+        &self,
+        node: Node,
+        lane: Lane,
+        request: impl FnOnce(i16) -> R,
+        timeout: Duration,
+    ) -> Result<R::Response, TransportError> {
         let versions = self.transport.versions(node, R::KEY).await?;
         let version = usable(R::KEY).min(*versions.end());
         if version < *versions.start() {
             return Err(TransportError::Unsupported { key: R::KEY });
         }
-        let call = Call { node, lane, version, request: request.into(), timeout };
+        let call = Call { node, lane, version, request: request(version).into(), timeout };
         let wrong = |asked, answered| TransportError::WrongResponse { asked, answered };
         let answer = self.transport.call(call).await?;
         R::Response::try_from(answer).map_err(|other| wrong(R::KEY, other.key()))

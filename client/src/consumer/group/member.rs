@@ -316,21 +316,28 @@ impl Member {
         if identity.id.is_empty() || self.coordinator.is_none() {
             return;
         }
-        let member = leave_group::MemberIdentity { member_id: identity.id.clone(), ..Default::default() };
-        let request =
-            LeaveGroupRequest { group_id: self.group.clone(), member_id: identity.id, members: vec![member] };
-        if let Err(error) = self.ask(request, self.config.request_timeout).await {
+        let group = self.group.clone();
+        let request = |version| leave_request(group, identity.id, version);
+        if let Err(error) = self.ask_in_version(request, self.config.request_timeout).await {
             debug!(group = %self.group, %error, "left without the group hearing of it");
         }
     }
 
     async fn ask<R: Request>(&mut self, request: R, limit: Duration) -> Result<R::Response, GroupError> {
+        self.ask_in_version(|_| request, limit).await
+    }
+
+    async fn ask_in_version<R: Request>(
+        &mut self,
+        request: impl FnOnce(i16) -> R,
+        limit: Duration,
+    ) -> Result<R::Response, GroupError> {
         let coordinator = match self.coordinator {
             Some(coordinator) => coordinator,
             None => self.cluster.coordinator(&self.group, self.config.timeout).await?,
         };
         self.coordinator = Some(coordinator);
-        let answer = self.cluster.call(Node::Id(coordinator), Lane::Group, request, limit).await;
+        let answer = self.cluster.call_in_version(Node::Id(coordinator), Lane::Group, request, limit).await;
         answer.map_err(|source| GroupError::Transport { group: self.group.clone(), source })
     }
 
@@ -341,6 +348,15 @@ impl Member {
     fn unreadable(&self, error: &dyn std::error::Error) -> GroupError {
         GroupError::Unreadable { group: self.group.clone(), reason: error.to_string() }
     }
+}
+
+/// From version 3 on, several members may leave at once.
+fn leave_request(group_id: Text, member_id: Text, version: i16) -> LeaveGroupRequest {
+    if version < 3 {
+        return LeaveGroupRequest { group_id, member_id, members: Vec::new() };
+    }
+    let members = vec![leave_group::MemberIdentity { member_id, ..Default::default() }];
+    LeaveGroupRequest { group_id, members, ..LeaveGroupRequest::default() }
 }
 
 /// Whether an error is a step on the way into a group rather than an obstacle.

@@ -46,7 +46,7 @@ async fn commit_once(
     limit: Duration,
 ) -> Result<(), CommitError> {
     let request = commit_request(group, member, offsets);
-    let answer = ask(cluster, group, request, limit).await?;
+    let answer = ask(cluster, group, |_| request, limit).await?;
     let answer = answer.map_err(|source| CommitError::Transport { group: group.clone(), source })?;
     check_commit(group, answer)
 }
@@ -120,7 +120,8 @@ async fn committed_once(
     partitions: &[TopicPartition],
     limit: Duration,
 ) -> Result<HashMap<TopicPartition, Offset>, CommittedError> {
-    let answer = ask(cluster, group, fetch_request(group, partitions), limit).await?;
+    let request = |version| fetch_request(group, partitions, version);
+    let answer = ask(cluster, group, request, limit).await?;
     let answer = answer.map_err(|source| CommittedError::Transport { group: group.clone(), source })?;
     let (code, offsets) = read(answer);
     let mut committed = HashMap::new();
@@ -133,33 +134,32 @@ async fn committed_once(
     Ok(committed)
 }
 
-/// The partitions stand where old versions look for them and where new ones do.
-fn fetch_request(group: &Text, partitions: &[TopicPartition]) -> OffsetFetchRequest {
+/// From version 8 on, several groups may be asked about at once.
+fn fetch_request(group: &Text, partitions: &[TopicPartition], version: i16) -> OffsetFetchRequest {
     let mut topics: HashMap<Text, Vec<PartitionId>> = HashMap::new();
     for partition in partitions {
         topics.entry(partition.topic.clone()).or_default().push(partition.partition);
     }
-    let old = topics.iter().map(|(name, indexes)| OffsetFetchRequestTopic {
-        name: name.clone(),
-        partition_indexes: indexes.clone(),
-    });
-    let old = old.collect();
-    let new = topics.into_iter().map(|(name, partition_indexes)| OffsetFetchRequestTopics {
+    let topics = topics.into_iter();
+    if version < 8 {
+        let topics =
+            topics.map(|(name, partition_indexes)| OffsetFetchRequestTopic { name, partition_indexes });
+        let topics = Some(topics.collect());
+        return OffsetFetchRequest {
+            group_id: group.clone(),
+            topics,
+            require_stable: true,
+            ..Default::default()
+        };
+    }
+    let topics = topics.map(|(name, partition_indexes)| OffsetFetchRequestTopics {
         name,
         partition_indexes,
         ..Default::default()
     });
-    let wanted = OffsetFetchRequestGroup {
-        group_id: group.clone(),
-        topics: Some(new.collect()),
-        ..OffsetFetchRequestGroup::default()
-    };
-    OffsetFetchRequest {
-        group_id: group.clone(),
-        topics: Some(old),
-        groups: vec![wanted],
-        require_stable: true,
-    }
+    let topics = Some(topics.collect());
+    let wanted = OffsetFetchRequestGroup { group_id: group.clone(), topics, ..Default::default() };
+    OffsetFetchRequest { groups: vec![wanted], require_stable: true, ..OffsetFetchRequest::default() }
 }
 
 /// The answer, in whichever of the two places it stands.
@@ -184,10 +184,11 @@ fn read(answer: OffsetFetchResponse) -> (ErrorCode, Vec<(TopicPartition, Offset,
 async fn ask<R: Request>(
     cluster: &Cluster,
     group: &Text,
-    request: R,
+    request: impl FnOnce(i16) -> R,
     limit: Duration,
 ) -> Result<Result<R::Response, TransportError>, CoordinatorError> {
     let coordinator = cluster.coordinator(group, limit).await?;
     // Not on the group's lane: a join that waits for others must not hold up a commit.
-    Ok(cluster.call(Node::Id(coordinator), Lane::General, request, cluster.request_timeout()).await)
+    let node = Node::Id(coordinator);
+    Ok(cluster.call_in_version(node, Lane::General, request, cluster.request_timeout()).await)
 }
