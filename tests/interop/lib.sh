@@ -53,9 +53,9 @@ start_broker() {
   local binary=$1 folder=$2
   shift 2
   "$binary" serve --data "$folder/data" --http 127.0.0.1:0 --output json "$@" \
-    >"$folder/mainstem.out" 2>"$folder/mainstem.log" </dev/null &
+    >"$folder/server.out" 2>"$folder/server.err" </dev/null &
   mainstem=$!
   children+=("$mainstem")
-  wait_for 30 "mainstem" grep -q kafka "$folder/mainstem.out" || { cat "$folder/mainstem.log" >&2; return 1; }
-  python3 -c 'import json, sys; print(json.loads(sys.stdin.readline())["kafka"])' <"$folder/mainstem.out" >"$folder/upstream"
+  wait_for 30 "mainstem" grep -q kafka "$folder/server.out" || { cat "$folder/server.err" >&2; return 1; }
+  python3 -c 'import json, sys; print(json.loads(sys.stdin.readline())["kafka"])' <"$folder/server.out" >"$folder/upstream"
 }

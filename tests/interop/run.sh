@@ -125,7 +125,7 @@ check() {
   if "$@" >>"$work/checks.out" 2>&1; then echo "ok   broker: $what"; else echo "FAIL broker: $what"; fi
 }
 stop_mainstem() { kill "$mainstem" && wait "$mainstem"; }
-no_panic() { ! grep -n panicked "$work/mainstem.log"; }
+no_panic() { ! grep -n panicked "$work/server.err"; }
 check_broker() {
   check "stops in order" stop_mainstem
   check "its data is clean" "$INTEROP_BIN" verify "$work/data"

@@ -28,13 +28,14 @@ macro_rules! bodies {
                 }
             }
 
-            /// Reads the request of an API.
+            /// Reads the request of an API. Bytes behind it are let be, as Kafka does: librdkafka 2.16 writes four
+            /// zeros where Metadata from version 9 on has one, to ask for all topics, and so leaves three behind.
             ///
             /// # Errors
             /// Where the bytes are no such request.
             pub fn decode(key: ApiKey, bytes: Bytes, version: i16) -> Result<Self, DecodeError> {
                 match key {
-                    $(ApiKey::$name => $request::decode(bytes, version).map(Self::$name),)*
+                    $(ApiKey::$name => $request::decode_leading(bytes, version).map(Self::$name),)*
                 }
             }
 

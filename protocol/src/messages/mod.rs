@@ -70,13 +70,29 @@ pub trait Message: Wire + Default {
     /// # Errors
     /// Where the bytes are no such message, or more than it.
     fn decode(bytes: Bytes, version: i16) -> Result<Self, DecodeError> {
-        if !Self::VERSIONS.contains(&version) {
-            return Err(DecodeError::UnknownVersion(version));
-        }
         let mut reader = Reader::new(bytes, version, Self::FLEXIBLE_SINCE);
-        let message = Self::read(&mut reader)?;
+        let message = Self::read_version(&mut reader)?;
         reader.finish()?;
         Ok(message)
+    }
+
+    /// Reads the message that the bytes begin with, whatever stands behind it.
+    ///
+    /// # Errors
+    /// Where the bytes begin with no such message.
+    fn decode_leading(bytes: Bytes, version: i16) -> Result<Self, DecodeError> {
+        Self::read_version(&mut Reader::new(bytes, version, Self::FLEXIBLE_SINCE))
+    }
+
+    /// Reads the message, if there is one of the reader's version.
+    ///
+    /// # Errors
+    /// Where there is no such version, or the bytes begin with no such message.
+    fn read_version(reader: &mut Reader) -> Result<Self, DecodeError> {
+        match reader.version() {
+            version if Self::VERSIONS.contains(&version) => Self::read(reader),
+            version => Err(DecodeError::UnknownVersion(version)),
+        }
     }
 
     /// Writes the message behind what the writer holds.

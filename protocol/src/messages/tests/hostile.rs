@@ -48,6 +48,21 @@ fn bytes_behind_a_message_are_refused() {
     }));
 }
 
+/// What librdkafka 2.16 sends to ask for all topics, behind the client id: header tags, then the topics as four zeros
+/// instead of one, so that the two flags and the tags are three bytes too many.
+#[test]
+fn bytes_behind_a_request_are_let_be() {
+    let header = crate::header::RequestHeader {
+        key: ApiKey::Metadata as i16,
+        version: 13,
+        correlation_id: Default::default(),
+        client_id: None,
+    };
+    let body = header.body(Bytes::from_static(&[0, 0, 0, 0, 0, 1, 0, 0])).unwrap();
+    let all = MetadataRequest { topics: None, allow_auto_topic_creation: false, ..Default::default() };
+    assert_eq!(body, all.into());
+}
+
 #[test]
 fn versions_outside_the_range_are_refused() {
     visit_all(&mut Outside);
