@@ -237,7 +237,7 @@ fn flat(chunks: Vec<Chunk>) -> Vec<u8> {
     bytes.collect::<Vec<_>>().concat()
 }
 
-fn config(directory: &TemporaryDirectory) -> Config {
+pub(crate) fn config(directory: &TemporaryDirectory) -> Config {
     let mut config = Config::default();
     config.storage.dir.clone_from(&directory.0);
     config.storage.journal_bytes = 16 << 20;
@@ -248,10 +248,10 @@ fn config(directory: &TemporaryDirectory) -> Config {
 
 /// A directory of its own that goes with its owner.
 #[derive(Debug)]
-struct TemporaryDirectory(std::path::PathBuf);
+pub(crate) struct TemporaryDirectory(std::path::PathBuf);
 
 impl TemporaryDirectory {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         use std::sync::atomic::{AtomicU32, Ordering};
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);

@@ -4,6 +4,7 @@
 //!
 //! - `harness`: a broker on a temporary directory, and a client that says exactly what it is told to.
 //! - `clients`, `processors`: our own, over TCP and within the process.
+//! - `demo`: the demo, to its end.
 //! - `frames`: what is no request, and what is one too many.
 //! - `groups`: members come and go, and what they commit stays.
 //! - `listeners`: several addresses, and what clients are told to dial.
@@ -15,6 +16,7 @@
 #![allow(clippy::unwrap_used, reason = "these are tests, and a panic is their report")]
 
 mod clients;
+mod demo;
 mod frames;
 mod groups;
 mod harness;

@@ -1,6 +1,10 @@
-//! What the demo shows: results on standard output, one line each; progress on standard error, where that is a terminal.
+//! What the demo shows: results on its output, one line each; progress on standard error, where that is a terminal.
 
-use std::io::{self, Write};
+use std::{
+    fmt,
+    io::{self, Write},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
@@ -12,26 +16,27 @@ use super::{
 /// How a bar looks.
 const STYLE: &str = "{msg:>9} [{bar:40}] {pos}/{len} lines";
 
-/// The screen. Nothing but results and what is said about them gets on standard output.
-#[derive(Clone, Debug)]
+/// The screen. Nothing but results and what is said about them gets on the output.
+#[derive(Clone)]
 pub(super) struct Screen {
+    out: Arc<Mutex<dyn Write + Send>>,
     bars: MultiProgress,
     fed: ProgressBar,
     counted: ProgressBar,
 }
 
 impl Screen {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(out: impl Write + Send + 'static) -> Self {
         // Where standard error is no terminal, these draw nothing.
         let bars = MultiProgress::new();
         let (fed, counted) = (bars.add(bar("fed")), bars.add(bar("counted")));
-        Self { bars, fed, counted }
+        Self { out: Arc::new(Mutex::new(out)), bars, fed, counted }
     }
 
     /// Says something.
     pub(super) fn say(&self, text: impl std::fmt::Display) -> io::Result<()> {
         self.bars.suspend(|| {
-            let mut out = io::stdout().lock();
+            let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
             writeln!(out, "{text}")?;
             out.flush()
         })
@@ -65,6 +70,12 @@ impl Screen {
     pub(super) fn done(&self) {
         self.fed.finish_and_clear();
         self.counted.finish_and_clear();
+    }
+}
+
+impl fmt::Debug for Screen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Screen")
     }
 }
 
