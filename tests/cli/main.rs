@@ -5,7 +5,9 @@
 
 mod broker;
 mod called_wrongly;
+mod demo;
 mod process;
 mod records;
 mod serve;
 mod topics;
+mod verify;

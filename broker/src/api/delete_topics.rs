@@ -51,6 +51,10 @@ async fn delete(
     state: &DeleteTopicState,
     counts: &BTreeMap<TopicId, usize>,
 ) -> Result<Arc<Topic>, Refusal> {
+    if !node.config.topics.delete {
+        let message = "the broker was started with delete.topic.enable=false";
+        return Err(Refusal::new(ErrorCode::TOPIC_DELETION_DISABLED, message));
+    }
     let topic = find(node, state)?;
     if topic_name::is_internal(&topic.name) {
         let message = "internal topics are the broker's own";

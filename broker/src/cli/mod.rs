@@ -5,6 +5,7 @@
 //! `verify` has its own.
 
 mod consume;
+mod demo;
 mod durability;
 mod error;
 mod output;
@@ -14,6 +15,7 @@ mod remote;
 mod serve;
 mod settings;
 mod topic;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -24,10 +26,12 @@ use error::Error;
 
 const EXAMPLES: &str = "\
 Examples:
+  mainstem demo                             See what it is about
   mainstem serve                            Run a broker in ./data
   mainstem topic create greetings           Talk to it, or to any other Kafka broker
   echo hello | mainstem produce greetings
   mainstem consume greetings --exit
+  mainstem verify ./data                    Check a stopped broker's data
   mainstem settings                         What can be set, and what it is
 
 Exit codes: 0 done, 1 failed, 2 called wrongly.";
@@ -43,11 +47,13 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Consume(consume::Args),
+    Demo(demo::Args),
     Produce(produce::Args),
     Reference(reference::Args),
     Serve(serve::Args),
     Settings(settings::Args),
     Topic(topic::Args),
+    Verify(verify::Args),
 }
 
 impl Cli {
@@ -55,11 +61,13 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         let result = match self.command {
             Command::Consume(args) => consume::run(&args),
+            Command::Demo(args) => demo::run(&args),
             Command::Produce(args) => produce::run(&args),
             Command::Reference(reference::Args {}) => reference::run(),
             Command::Serve(args) => serve::run(&args),
             Command::Settings(args) => settings::run(&args),
             Command::Topic(args) => topic::run(&args),
+            Command::Verify(args) => verify::run(&args),
         };
         result.unwrap_or_else(|error| error.exit())
     }

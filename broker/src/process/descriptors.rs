@@ -4,7 +4,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::warn;
 
 /// Descriptors below which thousands of partitions or clients will not fit.
-const COMFORTABLE: u64 = 65_536;
+const COMFORTABLE: u64 = 16_384;
 
 /// Raises the soft limit to the hard one, which needs no privileges.
 pub fn raise_limit() {

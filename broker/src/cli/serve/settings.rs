@@ -31,14 +31,22 @@ pub(in crate::cli) struct SettingsArgs {
 impl SettingsArgs {
     /// Flags over environment over file over defaults.
     pub(in crate::cli) fn config(&self) -> Result<Config, ConfigError> {
-        let variables = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        self.config_with(variables)
+        self.config_with(None, variables())
     }
 
-    fn config_with(&self, variables: impl Iterator<Item = (String, String)>) -> Result<Config, ConfigError> {
+    /// The same, over another default.
+    pub(in crate::cli) fn config_over(&self, default: Assignment) -> Result<Config, ConfigError> {
+        self.config_with(Some(default), variables())
+    }
+
+    fn config_with(
+        &self,
+        default: Option<Assignment>,
+        variables: impl Iterator<Item = (String, String)>,
+    ) -> Result<Config, ConfigError> {
         let file = self.config.as_deref().map(config::file).transpose()?;
-        let assignments = file.into_iter().flatten().chain(config::environment(variables));
+        let assignments = default.into_iter().chain(file.into_iter().flatten());
+        let assignments = assignments.chain(config::environment(variables));
         Config::from_assignments(assignments.chain(self.flags()?))
     }
 
@@ -53,6 +61,12 @@ impl SettingsArgs {
         assignments.extend([data, listen, http, flush].into_iter().flatten());
         Ok(assignments)
     }
+}
+
+/// What is not UTF-8 can be no setting.
+fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 #[cfg(test)]
@@ -71,7 +85,7 @@ mod tests {
             ..SettingsArgs::default()
         };
         let variables = [variable("MAINSTEM_LOG_DIR", "/env"), variable("MAINSTEM_NODE_ID", "9")];
-        let config = args.config_with(variables.into_iter()).unwrap();
+        let config = args.config_with(None, variables.into_iter()).unwrap();
         assert_eq!(config.storage.dir, PathBuf::from("/flag"));
         assert_eq!(config.topics.partitions, 4);
         assert_eq!(config.storage.node_id, 9);
@@ -80,7 +94,8 @@ mod tests {
     #[test]
     fn listeners_repeat() {
         let listen = vec!["A://127.0.0.1:1".to_owned(), "B://127.0.0.1:2".to_owned()];
-        let config = SettingsArgs { listen, ..SettingsArgs::default() }.config_with([].into_iter()).unwrap();
+        let config =
+            SettingsArgs { listen, ..SettingsArgs::default() }.config_with(None, [].into_iter()).unwrap();
         let names: Vec<_> = config.net.listeners.iter().map(|listener| listener.name.as_str()).collect();
         assert_eq!(names, ["A", "B"]);
     }
@@ -88,8 +103,9 @@ mod tests {
     #[test]
     fn durability_is_kafkas_setting() {
         let with = |durability| SettingsArgs { durability: Some(durability), ..SettingsArgs::default() };
-        let flush =
-            |args: SettingsArgs| args.config_with([].into_iter()).unwrap().topic_defaults.flush_messages;
+        let flush = |args: SettingsArgs| {
+            args.config_with(None, [].into_iter()).unwrap().topic_defaults.flush_messages
+        };
         assert_eq!(flush(with(Durability::Fsync)), 1);
         assert_eq!(flush(with(Durability::Os)), i64::MAX.unsigned_abs());
     }
@@ -98,7 +114,7 @@ mod tests {
     fn a_wrong_flag_is_told_with_its_name() {
         let args = SettingsArgs { http: Some("8080".to_owned()), ..SettingsArgs::default() };
         assert_eq!(
-            args.config_with([].into_iter()).unwrap_err().to_string(),
+            args.config_with(None, [].into_iter()).unwrap_err().to_string(),
             "setting http.listener cannot be 8080 (flag --http): expected HOST:PORT"
         );
     }
