@@ -30,7 +30,7 @@ impl Write for Shown {
 
 async fn run(config: Config) -> String {
     let shown = Shown::default();
-    demo::run(Options { config, exit: true, out: Box::new(shown.clone()) }).await.unwrap();
+    demo::run_on(Options { config, exit: true }, shown.clone()).await.unwrap();
     let bytes = shown.0.lock().unwrap().clone();
     String::from_utf8(bytes).unwrap()
 }

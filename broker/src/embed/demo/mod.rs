@@ -14,7 +14,12 @@ mod feed;
 mod results;
 mod screen;
 
-use std::{collections::HashMap, fmt, io::Write, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    io::{self, Write},
+    sync::Arc,
+    time::Duration,
+};
 
 use mainstem_client::{Admin, AdminConfig, NewTopic, TopicPartition, Transport, admin::AdminError};
 use mainstem_processor::{Handle, InputEnd, Meter, ProcessorSpec, runtime};
@@ -45,28 +50,29 @@ const PROCESSOR: &str = "access-log-counter";
 const STOP_MAX: Duration = Duration::from_secs(5);
 
 /// What the demo is told.
+#[derive(Debug)]
 pub struct Options {
     /// The broker's settings.
     pub config: Config,
     /// Whether it ends after the last window; else it stays up until it is told to stop.
     pub exit: bool,
-    /// Where results are written; progress goes to standard error.
-    pub out: Box<dyn Write + Send>,
 }
 
-impl fmt::Debug for Options {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options").field("exit", &self.exit).finish_non_exhaustive()
-    }
-}
-
-/// Runs the demo. Must be called within a runtime. A second run over the same data directory goes on where the first
-/// one ended: no line is fed or counted twice.
+/// Runs the demo and shows it on standard output. Must be called within a runtime. A second run over the same data
+/// directory goes on where the first one ended: no line is fed or counted twice.
 ///
 /// # Errors
 /// Whatever keeps it from its end.
 pub async fn run(options: Options) -> Result<(), DemoError> {
-    let Options { config, exit, out } = options;
+    run_on(options, io::stdout()).await
+}
+
+/// As [`run`], with what is shown written elsewhere; progress still goes to standard error.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_on(options: Options, out: impl Write + Send + 'static) -> Result<(), DemoError> {
+    let Options { config, exit } = options;
     let signals = Signals::new()?;
     let dir = config.storage.dir.clone();
     let broker = Broker::start(config).await?;

@@ -34,7 +34,7 @@ impl Screen {
     }
 
     /// Says something.
-    pub(super) fn say(&self, text: impl std::fmt::Display) -> io::Result<()> {
+    pub(super) fn say(&self, text: impl fmt::Display) -> io::Result<()> {
         self.bars.suspend(|| {
             let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
             writeln!(out, "{text}")?;
