@@ -35,8 +35,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
     process::init_logging(&config.process).map_err(Error::usage)?;
     process::raise_descriptor_limit();
     let runtime = process::build_runtime(config.process.threads).map_err(Error::new)?;
-    let out = Box::new(std::io::stdout());
-    runtime.block_on(demo::run(Options { config, exit: args.exit, out }))?;
+    runtime.block_on(demo::run(Options { config, exit: args.exit }))?;
     Ok(ExitCode::SUCCESS)
 }
 
