@@ -68,8 +68,16 @@ async fn bodies_that_do_not_fit_close_the_connection() {
     let metadata = ApiKey::Metadata as i16;
     closes(&broker, &frame(metadata, 1, b"\0\0")).await;
     closes(&broker, &frame(metadata, 1, b"\x7f\xff\xff\xff")).await;
-    closes(&broker, &frame(metadata, 1, b"\0\0\0\0trailing")).await;
     closes(&broker, &frame(metadata, 9, b"\0\xff\xff\xff\xff\x0f")).await;
+}
+
+#[tokio::test]
+async fn bytes_behind_a_request_are_ignored() {
+    let broker = TestBroker::start().await;
+    let mut client = broker.connect().await;
+    client.send_raw(&frame(ApiKey::Metadata as i16, 1, b"\0\0\0\0and more")).await;
+    let reply = client.receive_raw().await;
+    assert!(decode_response(ApiKey::Metadata, 1, reply.slice(4..)).is_ok());
 }
 
 #[tokio::test]
