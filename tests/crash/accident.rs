@@ -14,9 +14,9 @@ use mainstem_storage::{
 
 use crate::{
     chance::Chance,
-    image::{Image, Repeat, differences},
+    image::{Image, Repeat, Value, differences},
     ledger::{Accident, Ledger},
-    node::{Node, batch},
+    node::{Node, batch, shown},
     workload::{Once, Shared, Workload},
 };
 
@@ -130,7 +130,8 @@ fn watch(
         let place = format!("{place}, at {event:?}");
         let high =
             |topic, partition| Some(store.partition(topic, PartitionId(partition))?.high_watermark().0);
-        let ledger = shared.ledger().clone();
+        let mut ledger = shared.ledger().clone();
+        shown(&store).into_iter().for_each(|(topic, partition, shown)| ledger.show(topic, partition, shown));
         if let Some(lsn) = ledger.half_shown(high) {
             panic!("{place}: readers see half of the group at LSN {lsn}");
         }
@@ -212,6 +213,7 @@ fn check(disk: &FaultyDisk, ledger: &Ledger, accident: Accident, seed: u64, plac
     let mut survivors = ledger.clone();
     survivors.survive(survived, &image);
     check_repeats(&node, &survivors.all()).unwrap_or_else(|error| fail(vec![error]));
+    check_goes_on(node, disk, image.clone(), seed).unwrap_or_else(|error| fail(vec![error]));
     image
         .topics
         .values()
@@ -271,6 +273,24 @@ fn check_repeat(
     } else {
         Err(format!("{repeat:?} of producer {producer} was appended again: {place:?}"))
     }
+}
+
+/// What is appended after a start is what the next one finds, and nothing of what was lost comes back with it
+/// (durability 7).
+fn check_goes_on(node: Node, disk: &FaultyDisk, mut image: Image, seed: u64) -> Result<(), String> {
+    let Some((id, topic)) = image.topics.iter_mut().nth(seed as usize % 3) else { return Ok(()) };
+    let value = Value(u64::MAX);
+    let group = AppendGroup::single(*id, PartitionId(0), batch(&[value], 10, None));
+    let ticket = node.append(group).map_err(|error| error.to_string())?;
+    let base_offset = ticket.places().first().ok_or("a group without a place")?.base_offset.0;
+    if !node.round() {
+        return Err("the journal fails".to_owned());
+    }
+    topic.partitions[0].append(base_offset, &[value]);
+    let killed = disk.killed(seed);
+    drop(node);
+    let differences = differences(&image, &Node::open(&killed)?.image()?);
+    if differences.is_empty() { Ok(()) } else { Err(format!("it does not go on: {differences:#?}")) }
 }
 
 /// The number of the last journal file, in rounds.

@@ -98,23 +98,6 @@ impl Node {
         self.store.retention_step();
     }
 
-    /// What every partition shows.
-    pub(crate) fn shown(&self) -> Vec<(TopicId, i32, Shown)> {
-        let mut all = Vec::new();
-        for topic in self.store.topics().iter() {
-            for (index, partition) in (0..).zip(&topic.partitions) {
-                let shown = Shown {
-                    log_start: partition.log_start().0,
-                    high_watermark: partition.high_watermark().0,
-                    leader_epoch: partition.leader_epoch().0,
-                    is_synced: topic.config.is_synced(),
-                };
-                all.push((topic.id, index, shown));
-            }
-        }
-        all
-    }
-
     /// Everything that can be read, through the way that fetches go.
     pub(crate) fn image(&self) -> Result<Image, String> {
         let mut image = Image::default();
@@ -148,6 +131,23 @@ impl Node {
         }
         Ok(found)
     }
+}
+
+/// What every partition shows now.
+pub(crate) fn shown(store: &Store) -> Vec<(TopicId, i32, Shown)> {
+    let mut all = Vec::new();
+    for topic in store.topics().iter() {
+        for (index, partition) in (0..).zip(&topic.partitions) {
+            let shown = Shown {
+                log_start: partition.log_start().0,
+                high_watermark: partition.high_watermark().0,
+                leader_epoch: partition.leader_epoch().0,
+                is_synced: topic.config.is_synced(),
+            };
+            all.push((topic.id, index, shown));
+        }
+    }
+    all
 }
 
 fn take_records(records: &Records, partition: &mut Partition, from: Offset) -> Result<Offset, String> {

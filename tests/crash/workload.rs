@@ -13,7 +13,7 @@ use crate::{
     chance::Chance,
     image::{Image, Value},
     ledger::{Ledger, Placed, Promise, What},
-    node::{Kind, Node, batch},
+    node::{Kind, Node, batch, shown},
 };
 
 /// Topics that there are at once.
@@ -268,7 +268,7 @@ impl Workload {
 
     /// Notes what readers see now; it never falls while the process lives (durability 5).
     fn look(&mut self) {
-        for (topic, partition, shown) in self.node.shown() {
+        for (topic, partition, shown) in shown(&self.node.store) {
             let before = self.high.insert((topic, partition), shown.high_watermark).unwrap_or(0);
             assert!(
                 shown.high_watermark >= before,
