@@ -14,7 +14,7 @@ use mainstem_protocol::{
         },
     },
 };
-use mainstem_storage::{Overrides, TopicConfig, caps::PARTITIONS_MAX, store::NewTopic};
+use mainstem_storage::{Overrides, Ticket, TopicConfig, caps::PARTITIONS_MAX, store::NewTopic};
 
 use super::{Refusal, creation, describe_configs, topic_name};
 use crate::{
@@ -31,18 +31,21 @@ pub(crate) async fn answer(
     let duplicates = duplicates(&request.topics);
     let mut creation =
         Creation { node, validate_only: request.validate_only, left: PARTITIONS_PER_REQUEST_MAX };
-    let mut topics = Vec::new();
+    let mut begun = Vec::new();
     for (index, topic) in request.topics.iter().enumerate() {
-        topics.push(match () {
+        begun.push(match () {
             () if duplicates.contains(&topic.name) => {
-                failed(&topic.name, &Refusal::new(ErrorCode::INVALID_REQUEST, "duplicate topic name"))
+                Err(Refusal::new(ErrorCode::INVALID_REQUEST, "duplicate topic name"))
             }
-            () if index >= TOPICS_PER_REQUEST_MAX => failed(
-                &topic.name,
-                &Refusal::new(ErrorCode::POLICY_VIOLATION, "too many topics in one request"),
-            ),
-            () => creation.create(topic).await.unwrap_or_else(|refusal| failed(&topic.name, &refusal)),
+            () if index >= TOPICS_PER_REQUEST_MAX => {
+                Err(Refusal::new(ErrorCode::POLICY_VIOLATION, "too many topics in one request"))
+            }
+            () => creation.begin(topic).await,
         });
+    }
+    let mut topics = Vec::with_capacity(begun.len());
+    for (topic, begun) in request.topics.iter().zip(begun) {
+        topics.push(finish(begun).await.unwrap_or_else(|refusal| failed(&topic.name, &refusal)));
     }
     CreateTopicsResponse { topics, ..Default::default() }
 }
@@ -57,6 +60,21 @@ fn failed(name: &Text, refusal: &Refusal) -> CreatableTopicResult {
     CreatableTopicResult { name: name.clone(), error_code, error_message, ..Default::default() }
 }
 
+/// A topic that is being made. All of a request are begun before one is waited for, so that one sync serves them.
+struct Begun {
+    result: CreatableTopicResult,
+    /// None where nothing is to be made.
+    ticket: Option<Ticket>,
+}
+
+async fn finish(begun: Result<Begun, Refusal>) -> Result<CreatableTopicResult, Refusal> {
+    let Begun { result, ticket } = begun?;
+    if let Some(ticket) = ticket {
+        creation::durable(ticket).await?;
+    }
+    Ok(result)
+}
+
 /// The topics of one request on their way.
 struct Creation<'a> {
     node: &'a Node,
@@ -66,29 +84,20 @@ struct Creation<'a> {
 }
 
 impl Creation<'_> {
-    async fn create(&mut self, asked: &CreatableTopic) -> Result<CreatableTopicResult, Refusal> {
+    async fn begin(&mut self, asked: &CreatableTopic) -> Result<Begun, Refusal> {
         topic_name::check_new(&asked.name, &self.node.store.topics())?;
         let overrides = overrides(asked)?;
         let config = self.node.config.topic_defaults.with(&overrides);
         let config = config.map_err(|error| creation::config_refusal(&error))?;
         let partitions = self.partitions(asked)?;
-        let id = self.store(asked, partitions, overrides.clone()).await?;
-        Ok(created(asked, id, partitions, &overrides, &config))
-    }
-
-    async fn store(
-        &self,
-        asked: &CreatableTopic,
-        partitions: u32,
-        overrides: Overrides,
-    ) -> Result<TopicId, Refusal> {
+        let result = |id| created(asked, id, partitions, &overrides, &config);
         if self.validate_only {
-            return Ok(TopicId::ZERO);
+            return Ok(Begun { result: result(TopicId::ZERO), ticket: None });
         }
-        let name = asked.name.to_string();
-        let topic =
-            creation::create(self.node, NewTopic { name, partitions, overrides, keyed: false }).await?;
-        Ok(topic.id)
+        let (name, overrides) = (asked.name.to_string(), overrides.clone());
+        let new = NewTopic { name, partitions, overrides, keyed: false };
+        let (id, ticket) = creation::begin_creation(self.node, new).await?;
+        Ok(Begun { result: result(id), ticket: Some(ticket) })
     }
 
     fn partitions(&mut self, asked: &CreatableTopic) -> Result<u32, Refusal> {

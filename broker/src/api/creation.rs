@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mainstem_protocol::{ErrorCode, TopicId};
 use mainstem_storage::{
-    ConfigError,
+    ConfigError, NotCommitted, Ticket,
     store::{AppendError, NewTopic, Topic, TopicError},
 };
 
@@ -16,20 +16,35 @@ use crate::{node::Node, partition::append};
 /// # Errors
 /// Where it exists already, its settings cannot be, or it cannot be stored.
 pub(crate) async fn create(node: &Node, topic: NewTopic) -> Result<Arc<Topic>, Refusal> {
-    let (id, ticket) = with_room(node, || node.store.create_topic(topic.clone())).await?;
-    ticket.await.map_err(|error| Refusal::new(ErrorCode::KAFKA_STORAGE_ERROR, error.to_string()))?;
+    let (id, ticket) = begin_creation(node, topic).await?;
+    durable(ticket).await?;
     let gone = || Refusal::new(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, "the topic was deleted at once");
     node.store.topics().get(id).cloned().ok_or_else(gone)
 }
 
-/// Deletes the topic and waits until that is durable.
+/// Begins to make the topic; it is there when the ticket resolves.
+///
+/// # Errors
+/// Where it exists already, its settings cannot be, or the log takes nothing.
+pub(crate) async fn begin_creation(node: &Node, topic: NewTopic) -> Result<(TopicId, Ticket), Refusal> {
+    with_room(node, || node.store.create_topic(topic.clone())).await
+}
+
+/// Begins to delete the topic; it is gone when the ticket resolves.
 ///
 /// # Errors
 /// Where it is gone already, or the log takes nothing.
-pub(crate) async fn delete(node: &Node, id: TopicId) -> Result<(), Refusal> {
-    let ticket = with_room(node, || node.store.delete_topic(id)).await?;
-    ticket.await.map_err(|error| Refusal::new(ErrorCode::KAFKA_STORAGE_ERROR, error.to_string()))?;
-    Ok(())
+pub(crate) async fn begin_deletion(node: &Node, id: TopicId) -> Result<Ticket, Refusal> {
+    with_room(node, || node.store.delete_topic(id)).await
+}
+
+/// Waits until what was begun is durable.
+///
+/// # Errors
+/// Where the log failed meanwhile.
+pub(crate) async fn durable(ticket: Ticket) -> Result<(), Refusal> {
+    let failed = |error: NotCommitted| Refusal::new(ErrorCode::KAFKA_STORAGE_ERROR, error.to_string());
+    ticket.await.map(drop).map_err(failed)
 }
 
 /// Changes something about topics, with room made for it in the journal where there is none.

@@ -9,7 +9,7 @@ use mainstem_protocol::{
         delete_topics::{DeletableTopicResult, DeleteTopicState},
     },
 };
-use mainstem_storage::store::Topic;
+use mainstem_storage::{Ticket, store::Topic};
 
 use super::{Refusal, creation, topic_name};
 use crate::{caps::TOPICS_PER_REQUEST_MAX, dispatch::Context, node::Node};
@@ -21,13 +21,16 @@ pub(crate) async fn answer(
 ) -> DeleteTopicsResponse {
     let asked = asked(request);
     let counts = counts(node, &asked);
-    let mut responses = Vec::new();
-    for (index, state) in asked.into_iter().enumerate() {
-        let result = match index < TOPICS_PER_REQUEST_MAX {
-            true => delete(node, &state, &counts).await,
+    let mut begun = Vec::with_capacity(asked.len());
+    for (index, state) in asked.iter().enumerate() {
+        begun.push(match index < TOPICS_PER_REQUEST_MAX {
+            true => begin(node, state, &counts).await,
             false => Err(Refusal::new(ErrorCode::POLICY_VIOLATION, "too many topics in one request")),
-        };
-        responses.push(respond(state, result));
+        });
+    }
+    let mut responses = Vec::with_capacity(begun.len());
+    for (state, begun) in asked.into_iter().zip(begun) {
+        responses.push(respond(state, finish(node, begun).await));
     }
     DeleteTopicsResponse { responses, ..Default::default() }
 }
@@ -46,11 +49,21 @@ fn counts(node: &Node, asked: &[DeleteTopicState]) -> BTreeMap<TopicId, usize> {
     counts
 }
 
-async fn delete(
+/// A topic that is being deleted. All of a request are begun before one is waited for, so that one sync serves them.
+type Begun = (Arc<Topic>, Ticket);
+
+async fn finish(node: &Node, begun: Result<Begun, Refusal>) -> Result<Arc<Topic>, Refusal> {
+    let (topic, ticket) = begun?;
+    creation::durable(ticket).await?;
+    node.metrics.topics.forget(&topic.name);
+    Ok(topic)
+}
+
+async fn begin(
     node: &Node,
     state: &DeleteTopicState,
     counts: &BTreeMap<TopicId, usize>,
-) -> Result<Arc<Topic>, Refusal> {
+) -> Result<Begun, Refusal> {
     if !node.config.topics.delete {
         let message = "the broker was started with delete.topic.enable=false";
         return Err(Refusal::new(ErrorCode::TOPIC_DELETION_DISABLED, message));
@@ -63,9 +76,8 @@ async fn delete(
     if counts.get(&topic.id).is_some_and(|count| *count > 1) {
         return Err(Refusal::new(ErrorCode::INVALID_REQUEST, "the topic is named more than once"));
     }
-    creation::delete(node, topic.id).await?;
-    node.metrics.topics.forget(&topic.name);
-    Ok(topic)
+    let ticket = creation::begin_deletion(node, topic.id).await?;
+    Ok((topic, ticket))
 }
 
 fn find(node: &Node, state: &DeleteTopicState) -> Result<Arc<Topic>, Refusal> {
