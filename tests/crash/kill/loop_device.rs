@@ -7,7 +7,9 @@ use std::{
     process::{Command, Output},
 };
 
-const IMAGE_BYTES: u64 = 512 * 1024 * 1024;
+const IMAGE_BYTES: u64 = 192 * 1024 * 1024;
+/// The file system's own journal must not be written while its medium is copied.
+const MOUNT_OPTIONS: &str = "loop,commit=3600";
 
 /// A mounted file system.
 pub(crate) struct LoopDevice {
@@ -32,14 +34,19 @@ impl LoopDevice {
     }
 
     fn mount(&self) -> Result<(), String> {
-        run(Command::new("mount").args(["-o", "loop"]).arg(&self.image).arg(&self.mount))
+        run(Command::new("mount").args(["-o", MOUNT_OPTIONS]).arg(&self.image).arg(&self.mount))
     }
 
-    /// What is on the medium at this moment.
+    /// What is on the medium at one moment: a copy during which the kernel wrote something back is made again.
     pub(crate) fn snapshot(&self) -> PathBuf {
         let copy = self.image.with_extension("copy");
-        fs::copy(&self.image, &copy).expect("the medium can be copied");
-        copy
+        loop {
+            fs::copy(&self.image, &copy).expect("the medium can be copied");
+            let same = Command::new("cmp").arg("-s").arg(&self.image).arg(&copy).status().expect("cmp runs");
+            if same.success() {
+                return copy;
+            }
+        }
     }
 
     /// Goes on with an earlier medium. Nobody may use the file system.
