@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # The crash tests: the power is cut, processes are killed, and everything that was promised must still be there.
 #
-#   tests/crash/run.sh              a slice, as CI runs it: three seeds, printed
+#   tests/crash/run.sh              a slice, as CI runs it: three seeds, printed; twenty kills of the real binary
 #   tests/crash/run.sh SEEDS        so many seeds
 #   tests/crash/run.sh SEEDS all    at every write and every sync, and again at each of the recovery; takes hours
 #
-# MAINSTEM_CRASH_SEED=N begins with that seed: a failure says which one it was.
+# MAINSTEM_CRASH_SEED=N begins with that seed, KILLS=N kills so often: a failure says which seed it was.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -17,3 +17,5 @@ fi
 echo "crash: seeds $MAINSTEM_CRASH_SEED to $((MAINSTEM_CRASH_SEED + MAINSTEM_CRASH_SEEDS - 1))"
 # Optimised: the same time checks several times as many cuts.
 cargo test --release -p mainstem-storage --test power_cut -- --nocapture
+# The real binary: kill -9, and the power of a loop device, where there is one.
+KILLS=${KILLS:-20} cargo test -p mainstem --test kill -- --nocapture --test-threads=1
