@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mainstem_protocol::{LeaderEpoch, Offset, PartitionId, ProducerId, TopicId};
+use mainstem_protocol::{Offset, PartitionId, ProducerId, TopicId};
 
 use crate::{
     checkpoint::{Checkpoint, PartitionSnapshot, TopicSnapshot},
@@ -71,17 +71,6 @@ impl Images {
             partition.keyed = values.into_values();
         }
         Ok(())
-    }
-
-    /// Raises the leader epoch of a topic's partitions.
-    pub(crate) fn raise_epochs(&mut self, mut is_affected: impl FnMut(&NewTopicEntry) -> bool) -> u64 {
-        let affected = self.topics.values_mut().filter(|topic| is_affected(&topic.new));
-        let partitions = affected.flat_map(|topic| &mut topic.partitions);
-        partitions.fold(0, |count, partition| {
-            let epoch = partition.state.leader_epoch;
-            partition.state.raise_leader_epoch(LeaderEpoch(epoch.0 + 1));
-            count + 1
-        })
     }
 
     /// Whether the segment that begins with `base` still holds anything of the log.

@@ -66,7 +66,8 @@ impl Writer {
             position: padded(point.position),
             next: point.lsn,
             durable,
-            witnessed: durable,
+            // What a start made durable has no witness yet.
+            witnessed: Lsn::ZERO,
             left_behind: Vec::new(),
             open_groups: BTreeMap::new(),
         }
@@ -128,15 +129,6 @@ impl Writer {
             rest = later;
         }
         Ok(bytes)
-    }
-
-    /// Writes the current file's header again and makes it durable: whoever wrote it may have been killed before its
-    /// sync, and then nobody vouches for it (rule 17).
-    pub(crate) fn renew_header(&self) -> io::Result<()> {
-        let mut block = ZEROS;
-        self.current.file.read_exact_at(&mut block, 0)?;
-        self.current.file.write_at(&[IoSlice::new(&block)], 0)?;
-        self.current.file.sync_data()
     }
 
     fn fitting(&self, frames: &[Frame]) -> usize {

@@ -304,6 +304,17 @@ impl Segment {
     /// # Errors
     /// A failure poisons the log directory.
     pub fn sync(&self) -> io::Result<()> {
+        self.sync_bytes()?;
+        self.flush_index();
+        Ok(())
+    }
+
+    /// As [`Segment::sync`], without the indexes. Whoever syncs many segments flushes their indexes behind that: new
+    /// files between the syncs would make the file system commit anew for each of them.
+    ///
+    /// # Errors
+    /// A failure poisons the log directory.
+    pub fn sync_bytes(&self) -> io::Result<()> {
         let (file, seen, is_named) = {
             let state = self.state();
             (state.unsynced.clone(), state.appends_ended, state.is_named)
@@ -314,7 +325,6 @@ impl Segment {
         if !is_named {
             self.files.disk.sync_dir(&self.folder)?;
         }
-        self.flush_index();
         let mut state = self.state();
         state.is_named = true;
         let is_quiet = state.appends_begun == seen && state.appends_ended == seen;
@@ -325,7 +335,7 @@ impl Segment {
     }
 
     /// Moves index entries from memory into the files. A failure costs time at some later start, nothing else.
-    fn flush_index(&self) {
+    pub fn flush_index(&self) {
         if let Err(error) = self.try_flush_index() {
             tracing::warn!(segment = %self.path(LOG).display(), %error, "index was not written");
             self.state().written = None;

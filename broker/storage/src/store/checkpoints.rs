@@ -99,9 +99,11 @@ impl Store {
         for segment in dirty.values() {
             super::upkeep::tell(segment.start_writeback(0), "write-back did not start");
         }
-        let segments = dirty.values().try_for_each(|segment| not_found_is_fine(segment.sync()));
+        let segments = dirty.values().try_for_each(|segment| not_found_is_fine(segment.sync_bytes()));
         let result = segments.and_then(|()| folders.iter().try_for_each(|folder| self.sync_folder(folder)));
-        result.map_err(|error| self.poison(&error))
+        result.map_err(|error| self.poison(&error))?;
+        dirty.values().for_each(|segment| segment.flush_index());
+        Ok(())
     }
 
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {

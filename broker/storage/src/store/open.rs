@@ -11,10 +11,10 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use mainstem_protocol::{Offset, PartitionId, TopicId};
+use mainstem_protocol::{LeaderEpoch, Offset, PartitionId, TopicId};
 
 use super::{
-    Options, Store, Topics,
+    AppendError, Options, Poisoned, Store, Topics,
     checkpoints::Checkpoints,
     control::{Control, ProducerIds},
     queue::Queue,
@@ -31,12 +31,12 @@ use crate::{
     envelope::EnvelopeError,
     ids::{Incarnation, Lsn},
     journal::{
-        JournalError, Layout, Point, Pool, Writer,
+        Entry, JournalError, Layout, Point, Pool, Writer,
         file::{self, FOLDER as JOURNAL, FileHeader},
         pool::{self, PoolFile},
     },
     meta::{self, Identity},
-    partition::TOPICS,
+    partition::{Partition, TOPICS},
     segment::{Segment, SegmentFiles},
 };
 
@@ -88,6 +88,12 @@ pub enum OpenError {
     /// Segments are missing or shorter than a checkpoint says.
     #[error("{} damaged segments, the first: {}", .0.len(), .0.first().map_or("", String::as_str))]
     Segments(Vec<String>),
+    /// The journal takes nothing.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// A sync failed.
+    #[error(transparent)]
+    Poisoned(#[from] Poisoned),
     /// The disk does not do what it should; a full one among others.
     #[error("{what}: {source}")]
     Io {
@@ -225,6 +231,8 @@ fn assemble(
         journal_files,
         mut segments,
         checkpoint,
+        folders,
+        first_file,
         needs_checkpoint,
         recovery,
     } = recovered;
@@ -239,7 +247,7 @@ fn assemble(
     let queue = Queue::new(point.lsn, next_group, writer.room(), kept_back);
     let journal = Journal {
         writer,
-        dirty: BTreeMap::new(),
+        dirty: segments.clone(),
         unsynced: Unsynced::default(),
         next_producer_id: images.next_producer_id,
     };
@@ -275,12 +283,10 @@ fn assemble(
         topics.insert(store.topic_of(image, &mut segments)?);
     }
     store.topics.store(Arc::new(topics));
-    if needs_checkpoint {
-        store.first_checkpoint().map_err(io_error("the first checkpoint cannot be written"))?;
-    }
-    store.pool.recycle_below(point.number).map_err(io_error("the journal cannot be recycled"))?;
-    let files_removed = if needs_checkpoint { store.remove_orphans()? } else { 0 };
-    Ok((Arc::new(store), Recovery { files_removed, ..recovery }))
+    store.upkeep.note_folders(folders);
+    store.pool.recycle_below(first_file).map_err(io_error("the journal cannot be recycled"))?;
+    let recovery = store.finish_recovery(needs_checkpoint, recovery)?;
+    Ok((Arc::new(store), recovery))
 }
 
 impl Store {
@@ -306,7 +312,7 @@ impl Store {
         Ok(self.new_topic(&new, |number| opened[number as usize].take().unwrap_or_default()))
     }
 
-    /// Only when the checkpoint is durable: a power cut may take back the tail that tells us what was deleted.
+    /// Only when the tail is durable: a power cut might take back what tells us of the deletions.
     fn remove_orphans(&self) -> Result<u64, OpenError> {
         let topics = self.topics();
         let partitions = |topic| topics.get(topic).map_or(0, |topic| topic.partitions.len());
@@ -318,14 +324,48 @@ impl Store {
         removed.map_err(io_error("files that were left cannot be removed"))
     }
 
-    /// What the journal's tail had is in the segments and durable there; from here on the tail is not needed (rule 17).
-    fn first_checkpoint(&self) -> io::Result<()> {
-        let checkpoint = {
-            let journal = self.journal();
-            journal.writer.renew_header()?;
-            self.snapshot(&journal, false)
-        };
-        let mut checkpoints = self.checkpoints();
-        self.finish_checkpoint(&mut checkpoints, &checkpoint)
+    /// What must be done before anybody has the store.
+    fn finish_recovery(&self, needs_checkpoint: bool, recovery: Recovery) -> Result<Recovery, OpenError> {
+        if needs_checkpoint {
+            self.write_checkpoint(false)?;
+        }
+        if recovery.was_clean {
+            return Ok(recovery);
+        }
+        let (files_removed, epochs_raised) = (self.remove_orphans()?, self.raise_epochs()?);
+        if recovery.groups > 0 {
+            self.ask_for_checkpoint();
+        }
+        Ok(Recovery { files_removed, epochs_raised, ..recovery })
     }
+
+    /// Partitions whose topic does not wait for syncs may have lost what was acknowledged (rule 18).
+    fn raise_epochs(&self) -> Result<u64, OpenError> {
+        let topics = self.topics().sorted();
+        let lax = topics.iter().filter(|topic| !topic.config.is_synced());
+        let partitions: Vec<_> = lax.flat_map(|topic| topic.partitions.iter().cloned()).collect();
+        for some in partitions.chunks(EPOCHS_PER_GROUP) {
+            self.raise_epochs_of(some)?;
+        }
+        Ok(partitions.len() as u64)
+    }
+
+    fn raise_epochs_of(&self, partitions: &[Arc<Partition>]) -> Result<(), OpenError> {
+        let entries: Vec<_> = partitions.iter().map(raised_epoch).collect();
+        if self.place_own(entries.clone(), partitions.to_vec()).is_err() {
+            // The journal is full of what was just recovered.
+            self.write_checkpoint(false)?;
+            self.place_own(entries, partitions.to_vec())?;
+        }
+        self.round()?;
+        Ok(())
+    }
+}
+
+/// So many entries fit into a frame of the smallest journal.
+const EPOCHS_PER_GROUP: usize = 200;
+
+fn raised_epoch(partition: &Arc<Partition>) -> Entry {
+    let epoch = LeaderEpoch(partition.leader_epoch().0 + 1);
+    Entry::LeaderEpochRaised { topic: partition.topic(), partition: partition.id(), epoch }
 }

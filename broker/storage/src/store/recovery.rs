@@ -6,7 +6,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    io,
+    io::{self, IoSlice},
+    ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -19,11 +20,16 @@ use super::{
     open::{OpenError, io_error},
 };
 use crate::{
+    caps::BLOCK_BYTES,
     checkpoint::{self, Checkpoint, Found},
-    disk::Disk,
+    disk::{Disk, DiskFile, Open},
     ids::{Incarnation, Lsn},
     images::Images,
-    journal::{Entry, PlacedBatch, Point, Reader, entry, file, frame::FrameKind},
+    journal::{
+        Entry, PlacedBatch, Point, Reader, entry,
+        file::{self, padded},
+        frame::FrameKind,
+    },
     partition::{TOPICS, partition_folder, topic_folder, topic_of_folder},
     segment::{Origin, Segment, SegmentFiles, parse_file_name},
     state::{PartitionState, SegmentState},
@@ -39,10 +45,13 @@ pub(super) struct Recovered {
     pub(super) point: Point,
     pub(super) next_group: u64,
     pub(super) journal_files: BTreeMap<u64, u64>,
-    /// Segments that were written to.
+    /// Segments that were written to, and folders that were made: not durable yet, the journal's tail is.
     pub(super) segments: Opened,
-    /// The LSN of the checkpoint that was found.
+    pub(super) folders: BTreeSet<PathBuf>,
+    /// The LSN of the checkpoint that was found, and the first file of the journal that it needs.
     pub(super) checkpoint: Lsn,
+    pub(super) first_file: u64,
+    /// The checkpoint is not the newest that there was.
     pub(super) needs_checkpoint: bool,
     pub(super) recovery: Recovery,
 }
@@ -70,6 +79,8 @@ pub(super) fn recover(
 ) -> Result<Recovered, OpenError> {
     let gone = || OpenError::Missing { path: checkpoint::FOLDER.into(), why: "there is no checkpoint in it" };
     let Found { checkpoint, damaged } = checkpoint::find(&**disk)?.ok_or_else(gone)?;
+    // Whoever wrote it may have been killed before it synced the folder; the journal is recycled on the strength of it.
+    disk.sync_dir(Path::new(checkpoint::FOLDER)).map_err(io_error("the checkpoints cannot be synced"))?;
     let was_clean = checkpoint.is_clean && checkpoint.incarnation == incarnation && damaged.is_none();
     let known = segments_of(&checkpoint);
     let (first, lsn, next_group) = (checkpoint.journal, checkpoint.lsn, checkpoint.next_group);
@@ -83,21 +94,21 @@ pub(super) fn recover(
         }
     }
     let point = if was_clean { first } else { tail.reader.point() };
+    let needs_checkpoint = damaged.is_some();
     reaches(point, lsn, damaged)?;
     check_segments(files, &known, &images)?;
-    let segments = match recovery.groups {
-        0 => Opened::new(),
+    if !was_clean {
+        renew_tail(&**disk, first, point).map_err(io_error("the journal's tail cannot be written again"))?;
+    }
+    let (segments, folders) = match recovery.groups {
+        0 => Default::default(),
         _ => rewrite(disk, files, &checkpoint, &images, options, &mut recovery)?,
     };
-    if !was_clean {
-        recovery.epochs_raised = images.raise_epochs(|topic| {
-            options.topic_defaults.with(&topic.overrides).map_or(true, |config| !config.is_synced())
-        });
-    }
     let journal_files = tail.reader.files().clone();
     let next_group = next_group.max(tail.next_group);
-    let needs_checkpoint = !was_clean;
     Ok(Recovered {
+        folders,
+        first_file: first.number,
         images,
         point,
         next_group,
@@ -108,6 +119,41 @@ pub(super) fn recover(
         recovery,
     })
 }
+
+/// Whoever wrote the tail may have been killed before its sync, and no sync of ours vouches for the writes of others: it
+/// is written again, byte for byte, and synced, before anything is done because of it (rule 17). Then it need not be
+/// anywhere else.
+fn renew_tail(disk: &dyn Disk, first: Point, last: Point) -> io::Result<()> {
+    for number in first.number..=last.number {
+        let file = disk.open(&file::path(number), Open::Write)?;
+        let start =
+            if number == first.number { first.position / BLOCK_BYTES * BLOCK_BYTES } else { BLOCK_BYTES };
+        let end = if number == last.number { padded(last.position) } else { file.len()? };
+        renew(&*file, 0..BLOCK_BYTES)?;
+        renew(&*file, start..end)?;
+        file.sync_data()?;
+    }
+    disk.sync_dir(Path::new(file::FOLDER))
+}
+
+/// Writes what the medium has.
+fn renew(file: &dyn DiskFile, range: Range<u64>) -> io::Result<()> {
+    let mut buffer = vec![0; RENEWED_BYTES];
+    let mut position = range.start;
+    while position < range.end {
+        let count = buffer.len().min((range.end - position) as usize);
+        let read = file.read_direct(&mut buffer[..count], position)?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        file.write_at(&[IoSlice::new(&buffer[..read])], position)?;
+        position += read as u64;
+    }
+    Ok(())
+}
+
+/// Bytes that are written again at once.
+const RENEWED_BYTES: usize = 1024 * 1024;
 
 /// A journal that ends before what its checkpoint, or a damaged newer one, has seen is damaged.
 fn reaches(
@@ -228,8 +274,8 @@ pub(super) fn open_segments(
     state.segments.iter().map(open).collect()
 }
 
-/// The second reading: bytes of the segments that still count go where the fold says, from the checkpoint's end on, and
-/// are synced before anything of them is shown (rule 17).
+/// The second reading: bytes of the segments that still count go where the fold says, from the checkpoint's end on. They
+/// are on their way to the disk then; the next checkpoint waits for them, as for all that is newer than the last one.
 fn rewrite(
     disk: &Arc<dyn Disk>,
     files: &Arc<SegmentFiles>,
@@ -237,7 +283,7 @@ fn rewrite(
     images: &Images,
     options: &Options,
     recovery: &mut Recovery,
-) -> Result<Opened, OpenError> {
+) -> Result<(Opened, BTreeSet<PathBuf>), OpenError> {
     let mut rewriter = Rewriter {
         disk,
         files,
@@ -255,7 +301,7 @@ fn rewrite(
             }
         }
     }
-    rewriter.finish().map_err(io_error("segments cannot be synced"))
+    rewriter.finish().map_err(io_error("write-back does not start"))
 }
 
 /// The last segment of each partition, as far as it was written.
@@ -328,11 +374,9 @@ impl Rewriter<'_> {
         config.map_or(self.options.topic_defaults.index_interval_bytes, |config| config.index_interval_bytes)
     }
 
-    fn finish(self) -> io::Result<Opened> {
+    fn finish(self) -> io::Result<(Opened, BTreeSet<PathBuf>)> {
         self.opened.values().try_for_each(|segment| segment.start_writeback(0))?;
-        self.opened.values().try_for_each(|segment| segment.sync())?;
-        self.folders.iter().try_for_each(|folder| self.disk.sync_dir(folder))?;
-        Ok(self.opened)
+        Ok((self.opened, self.folders))
     }
 }
 

@@ -60,6 +60,10 @@ impl Upkeep {
         self.lists().new_folders.extend(folder.ancestors().skip(1).map(Path::to_owned));
     }
 
+    pub(super) fn note_folders(&self, folders: BTreeSet<PathBuf>) {
+        self.lists().new_folders.extend(folders);
+    }
+
     pub(super) fn take_new_folders(&self) -> BTreeSet<PathBuf> {
         std::mem::take(&mut self.lists().new_folders)
     }
