@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    hash::{Hash, Hasher},
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -16,7 +17,7 @@ use crate::{
     chance::Chance,
     image::{Image, Repeat, Value, differences},
     ledger::{Accident, Ledger},
-    node::{Node, batch, shown},
+    node::{Node, batch, restart_topic_ids, shown},
     workload::{Once, Shared, Workload},
 };
 
@@ -47,11 +48,14 @@ pub(crate) struct Report {
     pub(crate) records_checked: u64,
     /// How often the journal was written from its beginning to its end.
     pub(crate) journal_rounds: u64,
+    /// Every event of every life, in one number.
+    pub(crate) fingerprint: u64,
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { groups, events, cuts, kills, cuts_of_recoveries, records_checked, journal_rounds } = self;
+        let Self { groups, events, cuts, kills, cuts_of_recoveries, records_checked, journal_rounds, .. } =
+            self;
         write!(f, "{groups} groups, {events} events, {cuts} power cuts, {kills} kills, ")?;
         write!(f, "{cuts_of_recoveries} power cuts in recoveries, {records_checked} records checked, ")?;
         write!(f, "journal recycled {journal_rounds} times")
@@ -67,6 +71,7 @@ struct Next {
 
 /// Runs all lives of a plan. Panics where a promise was broken, and says at which seed and event.
 pub(crate) fn simulate(plan: &Plan) -> Report {
+    restart_topic_ids();
     let report = Arc::new(Mutex::new(Report::default()));
     let mut chance = Chance::new(plan.seed);
     let mut once = Once::default();
@@ -136,6 +141,7 @@ fn watch(
             panic!("{place}: readers see half of the group at LSN {lsn}");
         }
         let seed = chance.next();
+        note(&report, event);
         if plan.is_traced {
             println!("{place}");
         }
@@ -149,6 +155,13 @@ fn watch(
         }
     });
     next
+}
+
+fn note(report: &Mutex<Report>, event: &Event) {
+    let mut report = lock(report);
+    let mut hasher = std::hash::DefaultHasher::new();
+    (report.fingerprint, format!("{event:?}")).hash(&mut hasher);
+    report.fingerprint = hasher.finish();
 }
 
 fn after(disk: &FaultyDisk, accident: Accident, seed: u64) -> FaultyDisk {

@@ -1,6 +1,6 @@
 //! A store on a faulty disk, driven step by step, and what it shows to anybody who asks.
 
-use std::{sync::Arc, time::Duration};
+use std::{cell::Cell, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use mainstem_protocol::{
@@ -42,7 +42,12 @@ impl Node {
     /// Starts a store on what a disk has.
     pub(crate) fn open(disk: &FaultyDisk) -> Result<Self, String> {
         let clock = Arc::new(ManualClock::new(EPOCH));
-        let options = Options { journal_bytes: JOURNAL_BYTES, background: false, ..Options::default() };
+        let options = Options {
+            journal_bytes: JOURNAL_BYTES,
+            background: false,
+            topic_id: next_topic_id,
+            ..Options::default()
+        };
         let opened = Store::open(options, Arc::new(disk.clone()), clock.clone());
         let (store, _) = opened.map_err(|error| format!("the store does not open: {error}"))?;
         Ok(Self { store, clock })
@@ -131,6 +136,21 @@ impl Node {
         }
         Ok(found)
     }
+}
+
+thread_local! {
+    /// Of this simulation: each runs on a thread of its own.
+    static TOPICS: Cell<u128> = const { Cell::new(0) };
+}
+
+/// Begins the identities of topics anew.
+pub(crate) fn restart_topic_ids() {
+    TOPICS.set(0);
+}
+
+fn next_topic_id() -> TopicId {
+    TOPICS.set(TOPICS.get() + 1);
+    TopicId((0x1000 + TOPICS.get()).to_be_bytes())
 }
 
 /// What every partition shows now.

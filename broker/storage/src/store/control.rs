@@ -106,7 +106,7 @@ impl Store {
 
     fn fresh_topic_id(&self) -> TopicId {
         let is_free = |id: &TopicId| !id.is_reserved() && self.topics().get(*id).is_none();
-        std::iter::repeat_with(TopicId::random).find(is_free).unwrap_or_default()
+        std::iter::repeat_with(self.options.topic_id).find(is_free).unwrap_or_default()
     }
 
     /// Deletes a topic: nothing is appended behind this, and its files go once the deletion is durable.

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use mainstem_protocol::BrokerId;
+use mainstem_protocol::{BrokerId, TopicId};
 
 use super::Poisoned;
 use crate::{config::TopicConfig, segment::Append};
@@ -24,6 +24,8 @@ pub struct Options {
     pub retention_check_interval: Duration,
     /// How long a producer is remembered after its last batch (Kafka: `producer.id.expiration.ms`).
     pub producer_expiration: Duration,
+    /// Where the identities of new topics come from: a simulation has its own, so that the same seed is the same run.
+    pub topic_id: fn() -> TopicId,
     /// Who is told what happens.
     pub observer: Arc<dyn Observer>,
 }
@@ -57,6 +59,7 @@ impl Default for Options {
             background: true,
             retention_check_interval: Duration::from_secs(5 * 60),
             producer_expiration: Duration::from_secs(24 * 60 * 60),
+            topic_id: TopicId::random,
             observer: Arc::new(NoObserver),
         }
     }

@@ -28,7 +28,8 @@ impl Store {
     /// forgotten.
     pub fn retention_step(&self) -> usize {
         let now = self.clock.now();
-        let topics = self.topics();
+        // In an order of their own, so that a simulation is the same each time.
+        let topics = self.topics().sorted();
         let partitions =
             topics.iter().flat_map(|topic| topic.partitions.iter().map(move |partition| (topic, partition)));
         partitions.filter(|(topic, partition)| self.retain(topic, partition, now)).count()
