@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use super::Error;
+use super::output::Output;
 use super::serve::SettingsArgs;
 use crate::config::flags;
 use crate::embed::demo::{self, DemoError, Options};
@@ -26,6 +27,9 @@ pub(super) struct Args {
     /// End after the last window, instead of staying up until Ctrl-C
     #[arg(long)]
     exit: bool,
+    /// How to write the results; for json, an object a line, the first with the broker's addresses
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
@@ -35,7 +39,11 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
     process::init_logging(&config.process).map_err(Error::usage)?;
     process::raise_descriptor_limit();
     let runtime = process::build_runtime(config.process.threads).map_err(Error::new)?;
-    runtime.block_on(demo::run(Options { config, exit: args.exit }))?;
+    let options = Options { config, exit: args.exit };
+    match args.output {
+        Output::Text => runtime.block_on(demo::run(options))?,
+        Output::Json => runtime.block_on(demo::run_json(options))?,
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -72,12 +72,24 @@ pub async fn run(options: Options) -> Result<(), DemoError> {
 /// # Errors
 /// As [`run`].
 pub async fn run_on(options: Options, out: impl Write + Send + 'static) -> Result<(), DemoError> {
+    run_with(options, Screen::new(out)).await
+}
+
+/// As [`run`], for programs: an object of JSON a line, the first of them with the broker's addresses.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_json(options: Options) -> Result<(), DemoError> {
+    run_with(options, Screen::json(io::stdout())).await
+}
+
+async fn run_with(options: Options, screen: Screen) -> Result<(), DemoError> {
     let Options { config, exit } = options;
     let signals = Signals::new()?;
     let dir = config.storage.dir.clone();
     let broker = Broker::start(config).await?;
     let told_to_stop = signals.first(broker.tasks());
-    let screen = Screen::new(out);
+    screen.broker(broker.advertised(), broker.http())?;
     screen.say(format_args!("The broker keeps its data in {}.", dir.display()))?;
     let processor = OnceCell::new();
     let ended = tokio::select! {
