@@ -7,7 +7,7 @@
 //! # Layout
 //!
 //! - [`Assignment`], [`Place`]: a name, a value, and where somebody wrote it.
-//! - [`flags`], [`environment`], [`file`](mod@file): the three places.
+//! - [`flags`], [`environment`], `file`: the three places.
 //! - `sections`: the settings themselves; `setting`, `value`: how they are described, read and shown.
 //! - `aliases`: Kafka's second names for times.
 //! - `manual`: the reference manual; `listing`: what DescribeConfigs says.

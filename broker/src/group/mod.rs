@@ -2,10 +2,10 @@
 //!
 //! # Layout
 //!
-//! - [`classic`]: a group as a machine without I/O.
-//! - [`log`]: `__consumer_offsets`, where groups and their offsets are kept.
-//! - [`coordinator`]: the groups of this broker; one file per request.
-//! - [`timers`]: who wants to be told the time, and when.
+//! - `classic`: a group as a machine without I/O.
+//! - `log`: `__consumer_offsets`, where groups and their offsets are kept.
+//! - `coordinator`: the groups of this broker; one file per request.
+//! - `timers`: who wants to be told the time, and when.
 //!
 //! What is committed has one home, the last values by key of `__consumer_offsets` that storage keeps: nothing here
 //! repeats it, so nothing here can be ahead of the log or behind it.

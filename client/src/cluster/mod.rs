@@ -1,7 +1,7 @@
 //! What a client knows of its cluster, and how it asks: versions, leaders, coordinators, what to try again.
 //!
 //! - [`Metadata`]: who leads what, as it was last heard.
-//! - [`retry`]: how long to go on trying.
+//! - `retry`: how long to go on trying.
 
 mod coordinator;
 mod error;

@@ -1,9 +1,9 @@
 //! The store: every topic of the node, behind one journal.
 //!
-//! The way of a group: [`Store::append`] gives it its place ([`append`]), it waits ([`queue`]), a round writes and syncs
-//! it ([`round`]), and only then it goes into segments and images and is shown ([`commit`]). Beside that: [`room`] makes
-//! space where an append finds none, [`control`] is for all that is not records, [`checkpoints`] frees the journal,
-//! [`upkeep`] does the rest, [`recovery`] is how a start finds everything again.
+//! The way of a group: [`Store::append`] gives it its place (`append`), it waits (`queue`), a round writes and syncs
+//! it (`round`), and only then it goes into segments and images and is shown (`commit`). Beside that: `room` makes
+//! space where an append finds none, `control` is for all that is not records, `checkpoints` frees the journal,
+//! `upkeep` does the rest, `recovery` is how a start finds everything again.
 //!
 //! Locks, in the order in which they are taken: checkpoints, allocation, journal, control, partitions by topic id and
 //! number, queue, publication. None is held across a wait for another thread; the journal's and those before it are

@@ -1,9 +1,9 @@
 //! An offline look at a data directory: every bad range of bytes is named, nothing is changed.
 //!
-//! - [`segments`]: batch by batch, up to the end that the checkpoint vouches for; what lies behind it is written anew at
+//! - `segments`: batch by batch, up to the end that the checkpoint vouches for; what lies behind it is written anew at
 //!   the next start anyhow.
-//! - [`indexes`]: whole or not; they can be made anew.
-//! - [`folders`]: files that should not be there.
+//! - `indexes`: whole or not; they can be made anew.
+//! - `folders`: files that should not be there.
 
 mod folders;
 mod indexes;
