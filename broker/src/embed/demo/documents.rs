@@ -5,7 +5,7 @@ use mainstem_processor::Window;
 use serde::{Deserialize, Serialize};
 
 /// Key of a result: `{"minute":"2015-05-17T10:05:00Z","class":"2xx"}`.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Hash, Serialize)]
 pub(super) struct MinuteAndClass {
     pub(super) minute: String,
     pub(super) class: String,

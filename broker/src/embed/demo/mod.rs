@@ -34,7 +34,7 @@ pub use error::DemoError;
 
 use super::{BrokerMeter, LocalTransport};
 use crate::{broker::Broker, config::Config, process::Signals};
-use results::Total;
+use results::Results;
 use screen::Screen;
 
 /// The topic of lines.
@@ -127,14 +127,14 @@ async fn demonstrate(
     let started = start_processor(broker, Arc::clone(&transport), screen);
     let processor = processor.get_or_try_init(|| started).await?;
     let (done, is_done) = watch::channel(false);
-    let (total, ()) = tokio::try_join!(results::show(transport.as_ref(), screen, is_done), async {
+    let (results, ()) = tokio::try_join!(results::show(transport.as_ref(), screen, is_done), async {
         feed::feed(transport.as_ref(), before, screen).await?;
         processor.ended().await?;
         done.send_replace(true);
         Ok(())
     })?;
     screen.done();
-    screen.say(summary(total))?;
+    screen.say(summary(&results))?;
     if !exit {
         screen.say(look_closer(broker))?;
         std::future::pending::<()>().await;
@@ -220,9 +220,8 @@ fn about_to_feed(before: u64) -> String {
     }
 }
 
-fn summary(total: Total) -> String {
-    let Total { windows, counts } = total;
-    let documents::Counts { requests, errors, bytes } = counts;
+fn summary(results: &Results) -> String {
+    let (windows, documents::Counts { requests, errors, bytes }) = (results.windows(), results.total());
     format!("\n{windows} windows: {requests} requests, {errors} errors, {bytes} bytes.")
 }
 

@@ -1,10 +1,9 @@
 //! Follows the topic of results and shows each of them.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
-use mainstem_client::Record;
 use mainstem_client::{
-    Consumer, ConsumerConfig, Offset, TopicPartition, Transport,
+    Consumer, ConsumerConfig, Offset, Record, TopicPartition, Transport,
     consumer::{OffsetReset, Polled},
 };
 use tokio::sync::watch;
@@ -18,11 +17,23 @@ use super::{
 /// How long to wait for results before looking whether there will be more.
 const POLL: Duration = Duration::from_millis(100);
 
-/// What all results together say.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Total {
-    pub(super) windows: u64,
-    pub(super) counts: Counts,
+/// The results so far. A processor that was killed writes again what it had not committed, so that a result may be
+/// there twice; it says the same each time, and is shown and added up once.
+#[derive(Debug, Default)]
+pub(super) struct Results {
+    seen: HashMap<MinuteAndClass, Counts>,
+}
+
+impl Results {
+    /// How many there are.
+    pub(super) fn windows(&self) -> usize {
+        self.seen.len()
+    }
+
+    /// What all of them together say.
+    pub(super) fn total(&self) -> Counts {
+        self.seen.values().copied().fold(Counts::default(), Counts::plus)
+    }
 }
 
 /// Shows results from the first one on, those of earlier runs too, until the processor is done (`done` turns true) and
@@ -31,22 +42,22 @@ pub(super) async fn show(
     transport: &dyn Transport,
     screen: &Screen,
     done: watch::Receiver<bool>,
-) -> Result<Total, DemoError> {
+) -> Result<Results, DemoError> {
     let config = ConsumerConfig { offset_reset: OffsetReset::Earliest, ..ConsumerConfig::default() };
     let mut consumer = Consumer::new(transport, config);
     let partition = TopicPartition::new(OUTPUT_TOPIC, 0);
     consumer.assign([partition.clone()]);
-    let mut total = Total::default();
+    let mut results = Results::default();
     screen.head()?;
     loop {
         // The end is looked up after the processor was seen to be done: nothing comes behind it.
         let end = if *done.borrow() { Some(end(&consumer, &partition).await?) } else { None };
         if end.is_some_and(|end| consumer.position(&partition).is_some_and(|position| position >= end)) {
-            return Ok(total);
+            return Ok(results);
         }
         if let Polled::Records(batches) = consumer.poll(POLL).await? {
             for record in batches.iter().flat_map(|batch| &batch.records) {
-                show_one(record, screen, &mut total)?;
+                show_one(record, screen, &mut results)?;
             }
         }
     }
@@ -58,13 +69,14 @@ async fn end(consumer: &Consumer, partition: &TopicPartition) -> Result<Offset, 
 }
 
 /// Whatever else somebody has put into the topic is passed over.
-fn show_one(record: &Record, screen: &Screen, total: &mut Total) -> Result<(), DemoError> {
+fn show_one(record: &Record, screen: &Screen, results: &mut Results) -> Result<(), DemoError> {
     let key = record.key.as_deref().and_then(|key| serde_json::from_slice::<MinuteAndClass>(key).ok());
     let value = record.value.as_deref().and_then(|value| serde_json::from_slice::<Counts>(value).ok());
-    if let Some((key, counts)) = key.zip(value) {
+    if let Some((key, counts)) = key.zip(value)
+        && results.seen.get(&key) != Some(&counts)
+    {
         screen.row(&key, counts)?;
-        total.windows += 1;
-        total.counts = total.counts.plus(counts);
+        results.seen.insert(key, counts);
     }
     Ok(())
 }
