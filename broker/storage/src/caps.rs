@@ -38,8 +38,8 @@ pub const ENVELOPE_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 /// Files of old segments that are open at once; those with bytes that are not durable yet come on top.
 pub const SEGMENT_DESCRIPTORS_MAX: usize = 4096;
 
-/// Index files of old segments that are in memory at once; of a full segment of 1 GiB they take 2 to 5 MiB.
-pub const SEGMENT_INDEXES_MAX: usize = 256;
+/// Bytes of the indexes of old segments that are in memory at once; those of a full segment of 1 GiB have 2 to 5 MiB.
+pub const SEGMENT_INDEX_BYTES_MAX: usize = 48 * 1024 * 1024;
 
 /// Mappings that are open at once; what is above is copied. Linux has 65,530 for the whole process.
 pub const MAPS_MAX: usize = 16 * 1024;

@@ -5,7 +5,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -64,7 +64,7 @@ impl SegmentFiles {
             disk,
             append,
             logs: Cache::new(caps::SEGMENT_DESCRIPTORS_MAX),
-            indexes: Cache::new(caps::SEGMENT_INDEXES_MAX),
+            indexes: Cache::new(caps::SEGMENT_INDEX_BYTES_MAX),
             next_key: AtomicU64::new(0),
         })
     }
@@ -86,49 +86,65 @@ pub(super) fn path(folder: &Path, base_offset: Offset, extension: &str) -> PathB
     folder.join(file_name(base_offset, extension))
 }
 
-/// The most recently used things by segment, up to a number. When it is full the oldest eighth goes at once, so
-/// that looking for the oldest is rare.
+/// The most recently used things by segment, up to a weight of all together. When that is passed the oldest eighth of
+/// them goes at once, and again if need be, so that looking for the oldest is rare.
 #[derive(Debug)]
 pub(super) struct Cache<T> {
-    entries: Mutex<HashMap<u64, (T, u64)>>,
+    entries: Mutex<HashMap<u64, Cached<T>>>,
     clock: AtomicU64,
-    max: usize,
+    weight_max: usize,
+}
+
+#[derive(Debug)]
+struct Cached<T> {
+    thing: T,
+    weight: usize,
+    used: u64,
 }
 
 impl<T: Clone> Cache<T> {
-    fn new(max: usize) -> Self {
-        Self { entries: Mutex::default(), clock: AtomicU64::new(0), max }
+    fn new(weight_max: usize) -> Self {
+        Self { entries: Mutex::default(), clock: AtomicU64::new(0), weight_max }
     }
 
     pub(super) fn get(&self, key: u64) -> Option<T> {
-        let now = self.clock.fetch_add(1, Ordering::Relaxed);
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.get_mut(&key).map(|(thing, used)| {
-            *used = now;
-            thing.clone()
-        })
+        let used = self.clock.fetch_add(1, Ordering::Relaxed);
+        let mut entries = self.entries();
+        let cached = entries.get_mut(&key)?;
+        cached.used = used;
+        Some(cached.thing.clone())
     }
 
-    pub(super) fn insert(&self, key: u64, thing: T) {
-        let now = self.clock.fetch_add(1, Ordering::Relaxed);
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.insert(key, (thing, now));
-        if entries.len() > self.max {
-            let mut ages: Vec<_> = entries.values().map(|(_, used)| *used).collect();
-            let (_, oldest, _) = ages.select_nth_unstable(self.max / 8);
-            let oldest = *oldest;
-            entries.retain(|_, (_, used)| *used > oldest);
+    pub(super) fn insert(&self, key: u64, thing: T, weight: usize) {
+        let used = self.clock.fetch_add(1, Ordering::Relaxed);
+        let mut entries = self.entries();
+        entries.insert(key, Cached { thing, weight, used });
+        while entries.values().map(|cached| cached.weight).sum::<usize>() > self.weight_max {
+            drop_oldest(&mut entries);
         }
     }
 
     pub(super) fn remove(&self, key: u64) {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        self.entries().remove(&key);
+    }
+
+    fn entries(&self) -> MutexGuard<'_, HashMap<u64, Cached<T>>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.entries().len()
     }
+}
+
+/// What is used by nobody else goes with its last clone.
+fn drop_oldest<T>(entries: &mut HashMap<u64, Cached<T>>) {
+    let mut ages: Vec<_> = entries.values().map(|cached| cached.used).collect();
+    let at = ages.len() / 8;
+    let (_, oldest, _) = ages.select_nth_unstable(at);
+    let oldest = *oldest;
+    entries.retain(|_, cached| cached.used > oldest);
 }
 
 #[cfg(test)]
@@ -150,11 +166,15 @@ mod tests {
     fn cache_keeps_what_was_used_last_and_never_more_than_it_may() {
         let cache = Cache::new(16);
         for key in 0..1000 {
-            cache.insert(key, key);
+            cache.insert(key, key, 1);
             assert_eq!(cache.get(0), Some(0));
             assert!(cache.len() <= 16);
         }
         assert_eq!(cache.get(999), Some(999));
         assert_eq!(cache.get(1), None);
+        cache.insert(1000, 1000, 15);
+        assert_eq!((cache.get(1000), cache.get(998)), (Some(1000), None));
+        cache.insert(1001, 1001, 17);
+        assert_eq!(cache.len(), 0);
     }
 }

@@ -139,19 +139,6 @@ impl Segment {
         self.live().largest
     }
 
-    /// Whether the indexes have room for a batch that begins with this offset at this position.
-    #[must_use]
-    pub fn can_index(&self, offset: Offset, position: u64) -> bool {
-        offset.0.checked_sub(self.base_offset.0).is_some_and(|relative| relative <= i32::MAX.into())
-            && i32::try_from(position).is_ok()
-    }
-
-    /// Bytes that the offset index takes.
-    #[must_use]
-    pub fn index_bytes(&self) -> u64 {
-        self.end() / self.interval.max(1) * 8
-    }
-
     /// What was found broken.
     #[must_use]
     pub fn damages(&self) -> Vec<Damage> {
@@ -329,7 +316,7 @@ impl Segment {
         state.is_named = true;
         let is_quiet = state.appends_begun == seen && state.appends_ended == seen;
         if let Some(file) = state.unsynced.take_if(|_| is_quiet) {
-            self.files.logs.insert(self.key, file);
+            self.files.logs.insert(self.key, file, 1);
         }
         Ok(())
     }
@@ -405,7 +392,7 @@ impl Segment {
             return Ok(file);
         }
         let file = self.files.disk.open(&self.path(LOG), Open::Write)?;
-        self.files.logs.insert(self.key, Arc::clone(&file));
+        self.files.logs.insert(self.key, Arc::clone(&file), 1);
         Ok(file)
     }
 

@@ -222,7 +222,7 @@ impl Segment {
             return Err(ReadError::Cold);
         }
         let sealed = Arc::new(self.load_index(start)?);
-        self.files.indexes.insert(self.key, Arc::clone(&sealed));
+        self.files.indexes.insert(self.key, Arc::clone(&sealed), sealed.bytes());
         Ok(sealed)
     }
 

@@ -89,6 +89,11 @@ impl Sealed {
         self.covered.end = position;
     }
 
+    /// Bytes in memory.
+    pub(in crate::segment) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.offsets.len() + self.times.len()
+    }
+
     /// The same, and behind it these.
     pub(in crate::segment) fn with(
         &self,
