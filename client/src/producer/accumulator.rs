@@ -91,15 +91,19 @@ impl Accumulator {
             headers: record.headers.as_ref(),
         };
         let partition = state.choose(&record, partitions);
-        let ticket = match state.open(&partition, |batch| self.fits(batch, &new)) {
-            Some(batch) => push(batch, &new, Some(room))?,
+        // The sender knows when the batches are due that there are already: what concerns it is a new batch, and
+        // one that is full.
+        let (ticket, wake) = match state.open(&partition, |batch| self.fits(batch, &new)) {
+            Some(batch) => (push(batch, &new, Some(room))?, self.is_full(batch)),
             None => {
                 let partition = state.move_on(partition, &record, partitions);
-                push(state.begin(partition, self.compression, room), &new, None)?
+                (push(state.begin(partition, self.compression, room), &new, None)?, true)
             }
         };
         drop(state);
-        self.changed.notify_one();
+        if wake {
+            self.changed.notify_one();
+        }
         Ok(ticket)
     }
 
@@ -127,7 +131,11 @@ impl Accumulator {
     }
 
     fn is_due(&self, batch: &OpenBatch, now: Instant) -> bool {
-        now >= batch.created + self.linger || batch.builder.estimated_size() >= self.batch_bytes
+        now >= batch.created + self.linger || self.is_full(batch)
+    }
+
+    fn is_full(&self, batch: &OpenBatch) -> bool {
+        batch.builder.estimated_size() >= self.batch_bytes
     }
 
     /// Takes the batches that were begun before an instant, to give them up.

@@ -66,7 +66,7 @@ impl Default for ProducerConfig {
             acks: Acks::All,
             idempotent: true,
             compression: Compression::None,
-            batch_bytes: 16 * 1024,
+            batch_bytes: 64 * 1024,
             linger: Duration::from_millis(5),
             buffer_bytes: 32 * 1024 * 1024,
             request_bytes_max: 1024 * 1024,

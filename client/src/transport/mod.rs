@@ -56,6 +56,14 @@ pub struct BrokerAddress {
     pub port: u16,
 }
 
+impl fmt::Display for BrokerAddress {
+    /// As it is dialled: an IPv6 address stands in brackets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port, .. } = self;
+        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+    }
+}
+
 /// A request on its way.
 #[derive(Clone, Debug)]
 pub struct Call {

@@ -8,7 +8,7 @@ use mainstem_protocol::{
 };
 
 use super::{Call, Lane, Node, TcpConfig, TcpTransport, Transport, TransportError};
-use crate::testing::{FakeBroker, Trouble, serve, suite};
+use crate::testing::{FakeBroker, NODE, Trouble, serve, suite};
 
 fn tcp(address: &str) -> TcpTransport {
     TcpTransport::new(TcpConfig::bootstrap(address))
@@ -66,6 +66,13 @@ async fn bootstrap_servers_are_tried_one_after_the_other() {
     let served = serve(&FakeBroker::new(), 4).await.unwrap();
     let transport = tcp(&format!("{},{}", refusing().await, served.address));
     metadata(&transport).await.unwrap();
+}
+
+#[test]
+fn ipv6_addresses_are_dialled_in_brackets() {
+    let address = |host: &str| super::BrokerAddress { id: NODE, host: host.to_owned(), port: 9092 };
+    assert_eq!(address("::1").to_string(), "[::1]:9092");
+    assert_eq!(address("broker.example").to_string(), "broker.example:9092");
 }
 
 #[tokio::test]

@@ -111,7 +111,7 @@ impl Transport for TcpTransport {
     }
 
     fn learn(&self, brokers: &[BrokerAddress]) {
-        let known = brokers.iter().map(|broker| (broker.id, format!("{}:{}", broker.host, broker.port)));
+        let known = brokers.iter().map(|broker| (broker.id, broker.to_string()));
         let known: HashMap<_, _> = known.collect();
         let before = std::mem::replace(&mut *lock(&self.shared.addresses), known.clone());
         // A broker that moved is dialled anew; requests under way keep the old connection until they are answered.
