@@ -63,12 +63,14 @@ fn what_was_acknowledged_survives_a_kill() {
 fn a_second_broker_in_the_same_directory_is_refused() {
     let folder = Folder::new();
     let data = folder.path("data");
-    let _first = Broker::start(&data, &[]);
+    let first = Broker::start(&data, &[]);
     let args =
         ["serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data", data.to_str().unwrap()];
     let said = run(&args);
     assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{}", said.err);
     assert!(said.err.contains("mainstem: the broker did not start: "), "{}", said.err);
+    assert!(said.err.contains(&format!("is locked by process {}", first.id())), "{}", said.err);
+    assert!(said.err.contains("one broker at a time"), "{}", said.err);
 }
 
 #[test]

@@ -4,7 +4,9 @@ mod announcement;
 mod failure;
 mod settings;
 
+use std::pin::pin;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tracing::info;
 
@@ -40,21 +42,30 @@ pub(super) struct Args {
     output: Output,
 }
 
+/// How long work that blocks may go on once the broker has stopped, or has failed.
+const LEFT_OVER_MAX: Duration = Duration::from_secs(1);
+
 pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
     let config = args.settings.config()?;
     process::init_logging(&config.process).map_err(Error::usage)?;
     process::raise_descriptor_limit();
     let runtime = process::build_runtime(config.process.threads).map_err(Error::new)?;
-    runtime.block_on(serve(config, args.output))
+    let ended = runtime.block_on(serve(config, args.output));
+    runtime.shutdown_timeout(LEFT_OVER_MAX);
+    ended
 }
 
+/// A signal ends a recovery as well: the next start begins it anew.
 async fn serve(config: Config, output: Output) -> Result<ExitCode, Error> {
-    let signals = Signals::new().map_err(Error::new)?;
     let process = Tasks::root("process");
-    let broker = Broker::start(config).await?;
+    let mut told_to_stop = pin!(Signals::new().map_err(Error::new)?.first(&process));
+    let broker = tokio::select! {
+        broker = Broker::start(config) => broker?,
+        () = &mut told_to_stop => return Ok(ExitCode::SUCCESS),
+    };
     announcement::announce(&broker, output);
     tokio::select! {
-        () = signals.first(&process) => {}
+        () = told_to_stop => {}
         failure = broker.failures().first() => return Err(Error::new(failure)),
     }
     broker.shutdown().await.map_err(Error::new)?;
