@@ -17,7 +17,10 @@
 //!
 //! At least once. A commit writes the outputs first, then the changes of state together with the positions in the
 //! inputs, then the group's offsets. A restart takes up state and positions of one commit, so state counts each
-//! record once as long as the changes of one commit fit into one batch; outputs may be written twice.
+//! record once as long as the changes of one commit fit into one batch; outputs may be written twice. The group's
+//! offsets tell others how far the processor has come; it is the changelog that says where to go on.
+//!
+//! Tasks take their partitions as they are, without membership of a group: one instance of a processor runs at a time.
 
 pub mod caps;
 mod context;
