@@ -136,6 +136,14 @@ mod tests {
     }
 
     #[test]
+    fn the_example_of_a_deployment_is_right() {
+        let example = Path::new("deploy/mainstem.toml");
+        let assignments = parse(example, include_str!("../../../deploy/mainstem.toml")).unwrap();
+        let config = crate::config::Config::from_assignments(assignments).unwrap();
+        assert_eq!(config.storage.dir, Path::new("/var/lib/mainstem"));
+    }
+
+    #[test]
     fn a_value_and_a_table_of_one_name_stand_together_when_one_is_quoted() {
         check(
             "\"max.connections\" = 5\nmax.connections.per.ip = 3",
