@@ -20,10 +20,8 @@ const FILES: [Exception; 4] = [
 
 const UNSAFE: [Exception; 1] = [Exception::new("broker/storage/src/disk/", "maps and direct I/O")];
 
-const PROCESSORS: [Exception; 2] = [
-    Exception::new("broker/src/embed/", "processors that live beside the broker"),
-    Exception::new("broker/src/main.rs", "the composition root"),
-];
+const PROCESSORS: [Exception; 1] =
+    [Exception::new("broker/src/embed/", "processors that live beside the broker")];
 
 const NOWHERE: [Exception; 0] = [];
 
@@ -53,7 +51,7 @@ fn storage_names_no_sockets() {
 }
 
 #[test]
-fn only_embed_and_main_name_the_processor() {
+fn only_embed_names_the_processor() {
     assert_none(rules::named_outside(
         &sources(&["broker/src", "broker/storage/src"]),
         &["mainstem_processor"],
@@ -75,6 +73,15 @@ fn only_the_disk_seam_has_unsafe_code() {
 #[test]
 fn only_the_disk_seam_opens_files() {
     assert_none(rules::named_outside(&product(), &["std::fs", "tokio::fs", "rustix::fs"], &FILES));
+}
+
+#[test]
+fn every_exception_is_used() {
+    let sources = product();
+    let mut unused = rules::unused_exceptions(&sources, &["std::fs", "tokio::fs", "rustix::fs"], &FILES);
+    unused.extend(rules::unused_exceptions(&sources, &["unsafe"], &UNSAFE));
+    unused.extend(rules::unused_exceptions(&sources, &["mainstem_processor"], &PROCESSORS));
+    assert_none(unused);
 }
 
 #[test]
