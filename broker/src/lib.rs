@@ -16,7 +16,7 @@
 //! - [`cli`]: every subcommand of the binary.
 //! - [`task`]: spawning: each task has a name, an owner and a policy.
 //!
-//! **Architecture Invariant:** only `embed`, [`cli`] and `main.rs` name `mainstem_processor`: the broker serves processors
+//! **Architecture Invariant:** only `embed` names `mainstem_processor`: the broker serves processors
 //! as it serves any client.
 //!
 //! **Architecture Invariant:** files belong to `mainstem_storage`; nothing here opens one, except for the settings file.
