@@ -128,3 +128,13 @@ fn partitions_that_are_not_there_are_refused() {
     let err = broker.run_with(&["produce", "logs", "--partition", "1"], b"x\n").failed(1);
     assert!(err.contains("logs-1 does not exist: the topic has 1 partitions"), "{err}");
 }
+
+#[test]
+fn a_line_that_is_too_large_is_told_with_the_setting() {
+    let folder = Folder::new();
+    let broker = broker(&folder);
+    broker.run(&["topic", "create", "logs", "--config", "max.message.bytes=1000"]).well();
+    let err = broker.run_with(&["produce", "logs"], &[b'x'; 2000]).failed(1);
+    assert!(err.contains("line 1: logs-0 refused the batch: MESSAGE_TOO_LARGE"), "{err}");
+    assert!(err.contains("the topic's max.message.bytes is below it"), "{err}");
+}

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clap::ValueEnum;
-use mainstem_client::producer::{Acks, Ticket};
+use mainstem_client::producer::{Acks, ProduceError, Ticket};
 use mainstem_client::{Producer, ProducerConfig, ProducerRecord};
-use mainstem_protocol::PartitionId;
+use mainstem_protocol::{ErrorCode, PartitionId};
 use mainstem_protocol::records::{Compression, Headers};
 
 use super::Error;
@@ -174,10 +174,22 @@ impl Tickets {
 
     async fn first(&mut self) -> Result<(), Error> {
         if let Some(ticket) = self.waiting.pop_front() {
-            ticket.await.map_err(|error| self.failed(&error))?;
+            ticket.await.map_err(|error| self.refused(&error))?;
             self.stored += 1;
         }
         Ok(())
+    }
+
+    fn refused(&self, error: &ProduceError) -> Error {
+        match error {
+            ProduceError::Refused { code: ErrorCode::MESSAGE_TOO_LARGE, .. } => {
+                let stored = self.stored;
+                self.failed(error).advise(format!(
+                    "the topic's max.message.bytes is below it; {stored} lines before it are stored"
+                ))
+            }
+            error => self.failed(error),
+        }
     }
 
     fn failed(&self, error: &dyn std::error::Error) -> Error {
