@@ -11,8 +11,8 @@ use bytes::Bytes;
 use clap::ValueEnum;
 use mainstem_client::producer::{Acks, ProduceError, Ticket};
 use mainstem_client::{Producer, ProducerConfig, ProducerRecord};
-use mainstem_protocol::{ErrorCode, PartitionId};
 use mainstem_protocol::records::{Compression, Headers};
+use mainstem_protocol::{ErrorCode, PartitionId};
 
 use super::Error;
 use super::output::{self, Output};
