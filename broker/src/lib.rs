@@ -14,12 +14,14 @@
 //! - [`metrics`]: what is counted, behind typed handles.
 //! - [`config`]: settings: flags over environment over file over defaults.
 //! - [`cli`]: every subcommand of the binary.
+//! - [`process`]: log lines, descriptors, threads, signals.
 //! - [`task`]: spawning: each task has a name, an owner and a policy.
 //!
 //! **Architecture Invariant:** only `embed` names `mainstem_processor`: the broker serves processors
 //! as it serves any client.
 //!
-//! **Architecture Invariant:** files belong to `mainstem_storage`; nothing here opens one, except for the settings file.
+//! **Architecture Invariant:** files belong to `mainstem_storage`; nothing here opens one, except for the settings
+//! file, and `/proc`, which is none.
 
 mod api;
 pub mod broker;
