@@ -77,8 +77,16 @@ impl Store {
 
     /// Blocks of the journal that a group takes.
     pub(super) fn cost(group: &AppendGroup) -> u64 {
-        let fixed = (FRAME_HEADER_BYTES as u64) + ENTRY_BYTES * group.len() as u64;
-        padded(fixed + if group.ahead.is_some() { 0 } else { group.bytes() })
+        padded(Self::commit_bytes(group) + if group.ahead.is_some() { 0 } else { group.bytes() })
+    }
+
+    /// What the commit frame of a group takes whose records are written ahead.
+    pub(super) fn commit_cost(group: &AppendGroup) -> u64 {
+        padded(Self::commit_bytes(group))
+    }
+
+    fn commit_bytes(group: &AppendGroup) -> u64 {
+        (FRAME_HEADER_BYTES as u64) + ENTRY_BYTES * group.len() as u64
     }
 
     pub(super) fn targets(&self, group: &AppendGroup) -> Result<Targets, AppendError> {

@@ -13,7 +13,7 @@ use super::{AppendError, Journal, Request, Store, Topic, Topics};
 use crate::{
     caps::{PARTITIONS_MAX, PRODUCER_ID_BLOCK},
     checkpoint::KeyedValues,
-    config::{ConfigError, Overrides, TopicConfig},
+    config::{ConfigError, Overrides, Setting, TopicConfig},
     ids::Lsn,
     journal::{Entry, NewTopicEntry},
     partition::{Keyed, Partition, Placing},
@@ -93,6 +93,7 @@ impl Store {
             return Err(TopicError::Partitions(partitions));
         }
         self.check_config(&overrides)?;
+        let overrides = if keyed { overrides } else { self.with_durability(overrides) };
         let mut control = self.control();
         if self.topics().named(&name).is_some() || control.names.contains(&name) {
             return Err(TopicError::Exists(name));
@@ -102,6 +103,19 @@ impl Store {
         let ticket = self.place_own(vec![Entry::TopicCreated(entry)], Vec::new())?;
         control.names.insert(name);
         Ok((id, ticket))
+    }
+
+    /// A topic keeps the durability that it was made with: another default of the broker is for new topics, and what was
+    /// promised for the records that there are must not change behind anybody's back. Topics of the broker itself follow
+    /// its default (durability rule 3).
+    fn with_durability(&self, mut overrides: Overrides) -> Overrides {
+        for name in ["flush.messages", "flush.ms"] {
+            let default = Setting::of_topic(name).map(|setting| (setting.read)(&self.options.topic_defaults));
+            if let (false, Some(value)) = (overrides.contains_key(name), default) {
+                overrides.insert(name.to_owned(), value);
+            }
+        }
+        overrides
     }
 
     fn fresh_topic_id(&self) -> TopicId {

@@ -2,7 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -12,7 +15,11 @@ use super::{AppendError, Poisoned};
 use crate::{
     caps::{QUEUE_BYTES_MAX, ROUND_AHEAD_BYTES_MAX, ROUND_BYTES_MAX},
     ids::Lsn,
-    journal::{Entry, Frame, file::padded, frame::FrameKind},
+    journal::{
+        Entry, Frame,
+        file::padded,
+        frame::{FRAME_HEADER_BYTES, FrameKind},
+    },
     partition::Partition,
     ticket::{NotCommitted, Resolver},
 };
@@ -38,11 +45,14 @@ pub(crate) struct Pending {
 pub(crate) struct Ahead {
     queue: Arc<Queue>,
     group: u64,
+    /// Bytes of the journal that are kept for the commit frame, until it has its place: what is written ahead holds the
+    /// journal's first file, so a commit frame that found no room would never find any.
+    kept: AtomicU64,
 }
 
 impl Drop for Ahead {
     fn drop(&mut self) {
-        self.queue.abandon(self.group);
+        self.queue.abandon(self.group, self.kept.load(Ordering::Relaxed));
     }
 }
 
@@ -88,6 +98,8 @@ struct Inner {
     room: u64,
     /// Of them, those that are kept for the store's own entries.
     kept_back: u64,
+    /// Of them, those that are kept for the commit frames of groups that are written ahead.
+    kept_for_commits: u64,
     poisoned: Option<Poisoned>,
 }
 
@@ -102,6 +114,7 @@ impl Queue {
             cost: 0,
             room,
             kept_back,
+            kept_for_commits: 0,
             poisoned: None,
         };
         Self { inner: Mutex::new(inner), changed: Condvar::new() }
@@ -118,9 +131,13 @@ impl Queue {
         inner.check()?;
         let group = request.ahead.as_ref().map_or(inner.next_group, |ahead| ahead.group);
         let frame = Frame { kind: FrameKind::Commit, lsn: inner.next, group, payload };
-        inner.admit(padded(frame.bytes()), request.is_own)?;
-        if request.ahead.is_none() {
-            inner.next_group += 1;
+        let cost = padded(frame.bytes());
+        match &request.ahead {
+            Some(ahead) => inner.admit_commit(cost, ahead)?,
+            None => {
+                inner.admit(cost, request.is_own)?;
+                inner.next_group += 1;
+            }
         }
         let pending = inner.push(frame, request);
         drop(inner);
@@ -128,26 +145,36 @@ impl Queue {
         Ok(pending)
     }
 
-    /// Bytes that the largest group may have where nothing else waits.
+    /// Whether a group of so many bytes would get a place now.
     pub(crate) fn has_room(&self, bytes: u64) -> bool {
-        let inner = self.inner();
-        inner.room >= inner.cost + bytes + inner.kept_back
+        self.inner().refusal(bytes, false).is_none()
     }
 
-    /// Puts the records of a big group into the way, in pieces of one frame each.
-    pub(crate) fn write_ahead(self: &Arc<Self>, pieces: Vec<Bytes>, cost: u64) -> Result<Ahead, AppendError> {
+    /// Whether so many bytes may be written ahead now.
+    pub(crate) fn has_room_ahead(&self, bytes: u64) -> bool {
+        self.inner().is_free(bytes, false)
+    }
+
+    /// Puts the records of a big group into the way, in pieces of one frame each, and keeps room for its commit frame.
+    pub(crate) fn write_ahead(
+        self: &Arc<Self>,
+        pieces: Vec<Bytes>,
+        cost: u64,
+        commit_cost: u64,
+    ) -> Result<Ahead, AppendError> {
         let mut inner = self.inner();
         inner.check()?;
-        if inner.room < inner.cost + cost + inner.kept_back {
+        if !inner.is_free(cost + commit_cost, false) {
             return Err(AppendError::NoRoom);
         }
         let group = inner.next_group;
         inner.next_group += 1;
         inner.cost += cost;
+        inner.kept_for_commits += commit_cost;
         inner.ahead.extend(pieces.into_iter().map(|piece| (group, piece)));
         drop(inner);
         self.changed.notify_all();
-        Ok(Ahead { queue: Arc::clone(self), group })
+        Ok(Ahead { queue: Arc::clone(self), group, kept: AtomicU64::new(commit_cost) })
     }
 
     /// Whether all of a group's pieces were taken by a round.
@@ -157,10 +184,13 @@ impl Queue {
         Ok(inner.ahead.iter().all(|(group, _)| *group != ahead.group))
     }
 
-    /// A group that was written ahead gets no commit frame any more.
-    fn abandon(&self, group: u64) {
+    /// A group that was written ahead gets no commit frame any more, or has it.
+    fn abandon(&self, group: u64, kept: u64) {
         let mut inner = self.inner();
-        inner.ahead.retain(|(other, _)| *other != group);
+        let (gone, left): (VecDeque<_>, _) = inner.ahead.drain(..).partition(|(other, _)| *other == group);
+        inner.ahead = left;
+        inner.cost -= gone.iter().map(|(_, piece)| data_cost(piece)).sum::<u64>();
+        inner.kept_for_commits -= kept;
         inner.abandoned.push(group);
     }
 
@@ -281,14 +311,32 @@ impl Inner {
     }
 
     fn admit(&mut self, cost: u64, is_own: bool) -> Result<(), AppendError> {
-        let kept_back = if is_own { 0 } else { self.kept_back };
-        let is_full = self.room < self.cost + cost + kept_back;
-        let is_crowded = !is_own && self.cost > 0 && self.cost + cost > QUEUE_BYTES_MAX;
-        if is_full || is_crowded {
-            return Err(AppendError::NoRoom);
-        }
+        self.refusal(cost, is_own).map_or(Ok(()), Err)?;
         self.cost += cost;
         Ok(())
+    }
+
+    /// The commit frame of a group that was written ahead: its room was kept.
+    fn admit_commit(&mut self, cost: u64, ahead: &Ahead) -> Result<(), AppendError> {
+        let kept = ahead.kept.load(Ordering::Relaxed);
+        if self.room < self.cost + cost + self.kept_for_commits - kept {
+            return Err(AppendError::NoRoom);
+        }
+        ahead.kept.store(0, Ordering::Relaxed);
+        self.kept_for_commits -= kept;
+        self.cost += cost;
+        Ok(())
+    }
+
+    fn refusal(&self, cost: u64, is_own: bool) -> Option<AppendError> {
+        let is_crowded = !is_own && self.cost > 0 && self.cost + cost > QUEUE_BYTES_MAX;
+        (is_crowded || !self.is_free(cost, is_own)).then_some(AppendError::NoRoom)
+    }
+
+    /// Whether the journal has so much room besides what waits for it and what is kept.
+    fn is_free(&self, cost: u64, is_own: bool) -> bool {
+        let kept_back = if is_own { 0 } else { self.kept_back };
+        self.room >= self.cost + cost + kept_back + self.kept_for_commits
     }
 
     fn push(&mut self, frame: Frame, request: Request) -> (Lsn, Resolver) {
@@ -299,6 +347,11 @@ impl Inner {
         self.waiting.push_back(pending);
         (lsn, resolver)
     }
+}
+
+/// Bytes of the journal that a piece of a big group takes.
+pub(crate) fn data_cost(piece: &Bytes) -> u64 {
+    padded((piece.len() + FRAME_HEADER_BYTES) as u64)
 }
 
 impl Taken {

@@ -4,11 +4,14 @@ use std::{io, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
-use super::{AppendError, Store, append::Targets};
+use super::{
+    AppendError, Store,
+    append::Targets,
+    queue::{Queue, data_cost},
+};
 use crate::{
     config::TopicConfig,
     group::AppendGroup,
-    journal::{file::padded, frame::FRAME_HEADER_BYTES},
     partition::{Need, Partition},
     segment::{Origin, Segment},
 };
@@ -31,7 +34,8 @@ impl Store {
         if !group.is_empty() {
             self.make_segment_room(group)?;
         }
-        self.wait_for_journal(Self::cost(group))
+        // The room for the commit frame of what was written ahead is kept.
+        if group.ahead.is_some() { Ok(()) } else { self.wait_for_journal(Queue::has_room, Self::cost(group)) }
     }
 
     fn make_segment_room(&self, group: &AppendGroup) -> Result<(), AppendError> {
@@ -96,10 +100,13 @@ impl Store {
     fn write_ahead(&self, group: &mut AppendGroup) -> Result<(), AppendError> {
         self.check_size_of(group)?;
         let pieces = pieces(group, self.pool.layout.payload_bytes_max as usize);
-        let cost = pieces.iter().map(|piece| padded((piece.len() + FRAME_HEADER_BYTES) as u64)).sum();
+        let cost = pieces.iter().map(data_cost).sum();
+        let commit_cost = Self::commit_cost(group);
         let ahead = loop {
-            match self.queue.write_ahead(pieces.clone(), cost) {
-                Err(AppendError::NoRoom) => self.wait_for_journal(cost)?,
+            match self.queue.write_ahead(pieces.clone(), cost, commit_cost) {
+                Err(AppendError::NoRoom) => {
+                    self.wait_for_journal(Queue::has_room_ahead, cost + commit_cost)?;
+                }
                 result => break result?,
             }
         };
@@ -116,8 +123,8 @@ impl Store {
     }
 
     /// Waits until the journal takes so many bytes.
-    fn wait_for_journal(&self, bytes: u64) -> Result<(), AppendError> {
-        while !self.queue.has_room(bytes) {
+    fn wait_for_journal(&self, has_room: fn(&Queue, u64) -> bool, bytes: u64) -> Result<(), AppendError> {
+        while !has_room(&self.queue, bytes) {
             self.queue.check()?;
             if self.is_stuck() {
                 return Err(AppendError::DiskFull);

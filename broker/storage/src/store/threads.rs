@@ -25,6 +25,18 @@ pub(super) struct Threads {
     wake: Condvar,
 }
 
+/// A panic here leaves the log's invariants in doubt: nothing may be checkpointed, acknowledged or read behind it. The
+/// next start recovers from what is durable.
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            std::process::abort();
+        }
+    }
+}
+
 impl Store {
     pub(super) fn start_threads(self: &Arc<Self>) -> io::Result<()> {
         self.threads.is_running.store(true, Ordering::Release);
@@ -37,9 +49,10 @@ impl Store {
     /// A thread holds the store only while it works, so that a store that everybody forgot goes.
     fn start_thread(self: &Arc<Self>, name: &str, step: fn(&Self) -> bool) -> io::Result<JoinHandle<()>> {
         let store: Weak<Self> = Arc::downgrade(self);
-        thread::Builder::new()
-            .name(format!("storage-{name}"))
-            .spawn(move || while store.upgrade().is_some_and(|store| step(&store)) {})
+        thread::Builder::new().name(format!("storage-{name}")).spawn(move || {
+            let _guard = AbortOnPanic;
+            while store.upgrade().is_some_and(|store| step(&store)) {}
+        })
     }
 
     fn journal_loop(&self) -> bool {

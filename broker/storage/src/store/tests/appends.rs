@@ -140,6 +140,31 @@ fn durability_10_a_group_bigger_than_a_frame_is_written_ahead() {
 }
 
 #[test]
+fn durability_10_a_group_that_is_written_ahead_gets_its_commit_frame_in_a_full_journal() {
+    let bench = Bench::new();
+    let topic = bench.topic("big", 2, &[]);
+    let mut big = AppendGroup::single(topic, PartitionId(0), sized_batch(1, 200_000, None, NOW));
+    bench.store.make_room(&mut big).unwrap();
+    let small = || AppendGroup::single(topic, PartitionId(1), sized_batch(1, 3_000, None, NOW));
+    bench.append(topic, 1, sized_batch(1, 3_000, None, NOW));
+    let mut placed = 0;
+    let full = loop {
+        while bench.store.allocate_step() {}
+        match bench.store.append(&small()) {
+            Ok(_) => placed += 1,
+            Err(error) => break error,
+        }
+        bench.store.round().unwrap();
+    };
+    assert_eq!(full, AppendError::NoRoom);
+    assert!(placed > 20, "the journal is full after {placed}");
+    let ticket = bench.store.append(&big).unwrap();
+    bench.store.round().unwrap();
+    ticket.wait().unwrap();
+    assert_eq!(bench.read(topic, 0).len(), 1);
+}
+
+#[test]
 fn durability_10_a_group_bigger_than_a_quarter_of_the_journal_is_refused() {
     let bench = Bench::new();
     let topic = bench.topic("big", 1, &[]);

@@ -4,7 +4,7 @@ use mainstem_protocol::records::{BatchBuilder, Compression, NewRecord, ProducerS
 
 use super::*;
 use crate::{
-    ConfigError,
+    ConfigError, TopicConfig,
     store::{NextProducerId, TopicError},
 };
 
@@ -128,4 +128,19 @@ fn the_last_value_of_each_key_is_kept_and_tombstones_remove_it() {
     assert_eq!(bench.store.keyed_value(topic, PartitionId(1), b"a").unwrap(), "other");
     let plain = bench.topic("plain", 1, &[]);
     assert!(bench.store.keyed_image(plain, PartitionId(0)).is_none());
+}
+
+#[test]
+fn a_topic_keeps_the_durability_that_it_was_made_with() {
+    let bench = Bench::new();
+    let topic = bench.topic("kept", 1, &[]);
+    bench.store.shutdown().unwrap();
+    let Bench { disk, store, .. } = bench;
+    drop(store);
+    let topic_defaults = TopicConfig { flush_messages: 1000, ..TopicConfig::default() };
+    let bench = Bench::open(Options { topic_defaults, ..options() }, disk).unwrap();
+    assert!(bench.store.topics().get(topic).unwrap().config.is_synced());
+    let other = bench.topic("other", 1, &[("flush.ms", "7")]);
+    let config = bench.store.topics().get(other).unwrap().config.clone();
+    assert_eq!((config.flush_messages, config.flush_ms), (1000, 7));
 }
