@@ -136,6 +136,8 @@ pub(crate) struct Group {
     pub(crate) protocol: Option<Text>,
     pub(crate) leader: Option<Text>,
     pub(crate) members: BTreeMap<Text, Member>,
+    /// How often a store was begun: of two on their way, the later one counts.
+    pub(crate) stores: u64,
     /// Which member holds an instance id.
     static_members: BTreeMap<Text, Text>,
     /// Ids that were handed out and must be used in a second JoinGroup before they expire (KIP-394).
@@ -156,6 +158,7 @@ impl Group {
             protocol: None,
             leader: None,
             members: BTreeMap::new(),
+            stores: 0,
             static_members: BTreeMap::new(),
             pending: BTreeMap::new(),
             limits,

@@ -49,8 +49,10 @@ impl Coordinator {
         if !slot.read(|group| group.is_empty()) {
             return;
         }
+        let placed = slot.placed();
+        slot.decided().await;
         let (records, is_last) = self.expired(id);
-        if !records.is_empty() && !self.store_expired(id, slot, &records).await {
+        if !records.is_empty() && !self.store_expired(id, slot, placed, &records).await {
             return;
         }
         if is_last {
@@ -79,12 +81,13 @@ impl Coordinator {
         u128::try_from(age).is_ok_and(|age| age >= self.0.settings.offsets_retention.as_millis())
     }
 
-    async fn store_expired(&self, id: &Text, slot: &Slot, records: &Records) -> bool {
+    async fn store_expired(&self, id: &Text, slot: &Slot, placed: u64, records: &Records) -> bool {
         if let Err(error) = self.make_room(id, records).await {
             warn!(group = id.as_ref() as &str, %error, "expired offsets stay for now");
             return false;
         }
-        let placed = slot.place(|group| {
+        // What was committed since it was looked at must not be removed behind it.
+        let placed = slot.place_next(placed, |group| {
             // Somebody may have joined meanwhile.
             if group.is_empty() { self.0.log.append(id, records).map_err(drop) } else { Err(()) }
         });

@@ -94,6 +94,26 @@ impl Slot {
         Ok((placed, locked.placed))
     }
 
+    /// How many commits have been given a place.
+    pub(super) fn placed(&self) -> u64 {
+        self.lock().placed
+    }
+
+    /// Gives a commit its place unless another one got one since `placed` was read.
+    pub(super) fn place_next<T, E: Default>(
+        &self,
+        placed: u64,
+        place: impl FnOnce(&mut Group) -> Result<T, E>,
+    ) -> Result<(T, u64), E> {
+        let mut locked = self.lock();
+        if locked.placed != placed {
+            return Err(E::default());
+        }
+        let given = place(&mut locked.group)?;
+        locked.placed += 1;
+        Ok((given, locked.placed))
+    }
+
     /// Says that a commit is decided, and with it all that were placed before.
     pub(super) fn decide(&self, number: u64) {
         self.decided.send_if_modified(|decided| {

@@ -22,6 +22,8 @@ use crate::{
 /// A generation on its way to the log.
 struct Generation {
     number: i32,
+    /// Which store of the group this is.
+    store: u64,
     records: Records,
     assignments: BTreeMap<Text, Bytes>,
     /// Whether somebody waits for the outcome.
@@ -30,13 +32,15 @@ struct Generation {
 
 impl Coordinator {
     /// Gives a generation its place while the group is held, so that generations are stored in their order.
-    pub(super) fn begin_store(&self, slot: &Arc<Slot>, group: &Group, action: Action) {
+    pub(super) fn begin_store(&self, slot: &Arc<Slot>, group: &mut Group, action: Action) {
+        group.stores += 1;
         let (assignments, is_awaited) = match action {
             Action::Store { assignments, .. } => (assignments, true),
             _ => (BTreeMap::new(), false),
         };
         let records = self.metadata_records(group, &assignments);
-        let generation = Generation { number: group.generation, records, assignments, is_awaited };
+        let (number, store) = (group.generation, group.stores);
+        let generation = Generation { number, store, records, assignments, is_awaited };
         let placed = self.0.log.append(&group.id, &generation.records);
         let storing = self.clone().finish_store(Arc::clone(slot), group.id.clone(), generation, placed);
         self.0.tasks.spawn("group store", OnFailure::Log, storing);
@@ -70,7 +74,7 @@ impl Coordinator {
             self.make_room(group, &generation.records).await.map_err(|error| error_code(&error))?;
             placed = slot.read(|now| {
                 // Meanwhile the group may have gone on: what is stored last must be the last.
-                if now.generation == generation.number {
+                if now.stores == generation.store {
                     self.0.log.append(group, &generation.records)
                 } else {
                     Err(AppendError::Empty)
