@@ -147,7 +147,9 @@ async fn settings_are_described_with_their_sources() {
             (Some("1000"), 1)
         );
         assert_eq!(find("retention.ms").synonyms.len(), 2);
-        assert_eq!(find("flush.messages").config_source, 5);
+        assert_eq!(find("segment.bytes").config_source, 5);
+        // A topic keeps the durability that it was made with.
+        assert_eq!(find("flush.messages").config_source, 1);
     }
 }
 

@@ -5,7 +5,7 @@
 use mainstem_client::{Offset, ProducerRecord, TopicPartition, producer::Ticket};
 
 use super::{TaskError, attempt::Attempt};
-use crate::state::SystemKey;
+use crate::state::{POSITION_PREFIX, SystemKey};
 
 impl Attempt<'_> {
     /// Gives the producer what the processor has forwarded.
@@ -62,7 +62,11 @@ impl Attempt<'_> {
         // The first store goes last: its positions must not be ahead of any other store.
         for (name, store) in self.work.stores.iter().collect::<Vec<_>>().into_iter().rev() {
             let changelog = self.spec.changelog(name);
-            for (key, value) in store.uncommitted() {
+            // Positions go last: what they stand behind may take several batches, and a crash between two of them must
+            // find the positions of before.
+            let (positions, rest): (Vec<_>, Vec<_>) =
+                store.uncommitted().partition(|(key, _)| key.starts_with(POSITION_PREFIX));
+            for (key, value) in rest.into_iter().chain(positions) {
                 let record = ProducerRecord {
                     topic: changelog.clone(),
                     partition: Some(self.partition.into()),

@@ -33,6 +33,9 @@ pub(crate) enum SystemKey<'a> {
     Timer(Timestamp, &'a [u8]),
 }
 
+/// What the key of a position begins with.
+pub(crate) const POSITION_PREFIX: &[u8] = b"\x01position/";
+
 /// What stands before the time of a timer.
 pub(crate) const TIMER_PREFIX: &[u8] = b"\x01timer/";
 

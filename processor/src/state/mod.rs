@@ -8,7 +8,7 @@ mod store;
 
 use mainstem_client::Text;
 
-pub(crate) use keys::{SystemKey, ordered, unordered};
+pub(crate) use keys::{POSITION_PREFIX, SystemKey, ordered, unordered};
 pub use store::Store;
 
 /// The stores of a task.
