@@ -34,7 +34,7 @@ fn power_cut_at_any_event_loses_nothing_that_was_promised() {
     let plan = |seed| Plan {
         seed,
         lives: 8,
-        groups: 1200,
+        groups: 1400,
         cut_percent: setting("MAINSTEM_CRASH_PERCENT", 5),
         again_percent: setting("MAINSTEM_CRASH_AGAIN", 2),
         is_traced: setting("MAINSTEM_CRASH_TRACE", 0) > 0,
