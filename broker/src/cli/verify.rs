@@ -16,7 +16,7 @@ Examples:
   mainstem verify ./data
   mainstem verify /var/lib/mainstem --output json | jq '.damages[]'
 
-Nothing is changed. Exit codes: 0 clean, 1 damaged, 2 could not run.";
+Nothing is changed but the lock, which is taken meanwhile. Exit codes: 0 clean, 1 damaged, 2 could not run.";
 
 /// The exit code where something is damaged.
 const DAMAGED: u8 = 1;
