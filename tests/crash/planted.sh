@@ -12,7 +12,7 @@ copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$copy" 2>/dev/null || true
 patches=$(cd tests/crash/planted && ls ./*.patch | sed 's|^\./||')
-export CARGO_TARGET_DIR=$copy/target MAINSTEM_CRASH_SEED=${MAINSTEM_CRASH_SEED:-1} MAINSTEM_CRASH_SEEDS=${MAINSTEM_CRASH_SEEDS:-2}
+export CARGO_TARGET_DIR=$copy/target CRASH_SEED=${CRASH_SEED:-1} CRASH_SEEDS=${CRASH_SEEDS:-2}
 found=0 missed=()
 
 build() { cargo test -q -p mainstem-storage --test power_cut --no-run; }

@@ -7,9 +7,9 @@
 //! - [`accident`]: the cuts, and what is asked of a store that comes back.
 //! - [`cases`]: the table of what a start may find.
 //!
-//! `MAINSTEM_CRASH_SEED` is the first seed, `MAINSTEM_CRASH_SEEDS` how many there are, `MAINSTEM_CRASH_PERCENT` how
-//! many of all events are cut at (100: every one), `MAINSTEM_CRASH_AGAIN` how many of a recovery's;
-//! `MAINSTEM_CRASH_TRACE=1` prints every event.
+//! `CRASH_SEED` is the first seed, `CRASH_SEEDS` how many there are, `CRASH_PERCENT` how
+//! many of all events are cut at (100: every one), `CRASH_AGAIN` how many of a recovery's;
+//! `CRASH_TRACE=1` prints every event.
 
 #![expect(clippy::unwrap_used, reason = "all of this is a test: a panic is the report")]
 
@@ -30,16 +30,16 @@ fn setting(name: &str, otherwise: u64) -> u64 {
 
 #[test]
 fn power_cut_at_any_event_loses_nothing_that_was_promised() {
-    let first = setting("MAINSTEM_CRASH_SEED", 1);
+    let first = setting("CRASH_SEED", 1);
     let plan = |seed| Plan {
         seed,
         lives: 8,
         groups: 1400,
-        cut_percent: setting("MAINSTEM_CRASH_PERCENT", 5),
-        again_percent: setting("MAINSTEM_CRASH_AGAIN", 2),
-        is_traced: setting("MAINSTEM_CRASH_TRACE", 0) > 0,
+        cut_percent: setting("CRASH_PERCENT", 5),
+        again_percent: setting("CRASH_AGAIN", 2),
+        is_traced: setting("CRASH_TRACE", 0) > 0,
     };
-    for seed in first..first + setting("MAINSTEM_CRASH_SEEDS", 1) {
+    for seed in first..first + setting("CRASH_SEEDS", 1) {
         println!("seed {seed}");
         let report = simulate(&plan(seed));
         println!("seed {seed}: {report}");

@@ -5,16 +5,16 @@
 #   tests/crash/run.sh SEEDS        so many seeds
 #   tests/crash/run.sh SEEDS all    at every write and every sync, and again at each of the recovery; takes hours
 #
-# MAINSTEM_CRASH_SEED=N begins with that seed, KILLS=N kills so often: a failure says which seed it was.
+# CRASH_SEED=N begins with that seed, KILLS=N kills so often: a failure says which seed it was.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-export MAINSTEM_CRASH_SEED=${MAINSTEM_CRASH_SEED:-$((RANDOM * 32768 + RANDOM))}
-export MAINSTEM_CRASH_SEEDS=${1:-3} MAINSTEM_CRASH_PERCENT=10 MAINSTEM_CRASH_AGAIN=3
+export CRASH_SEED=${CRASH_SEED:-$((RANDOM * 32768 + RANDOM))}
+export CRASH_SEEDS=${1:-3} CRASH_PERCENT=10 CRASH_AGAIN=3
 if [ "${2:-}" = all ]; then
-  MAINSTEM_CRASH_PERCENT=100 MAINSTEM_CRASH_AGAIN=100
+  CRASH_PERCENT=100 CRASH_AGAIN=100
 fi
-echo "crash: seeds $MAINSTEM_CRASH_SEED to $((MAINSTEM_CRASH_SEED + MAINSTEM_CRASH_SEEDS - 1))"
+echo "crash: seeds $CRASH_SEED to $((CRASH_SEED + CRASH_SEEDS - 1))"
 # Optimised: the same time checks several times as many cuts.
 cargo test --release -p mainstem-storage --test power_cut -- --nocapture
 # The real binary: kill -9, and the power of a loop device, where there is one.
