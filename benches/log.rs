@@ -154,6 +154,6 @@ fn fresh_directory() -> PathBuf {
     if directory.exists() {
         fs::remove_dir_all(&directory).expect("the last run's folder goes");
     }
-    fs::create_dir_all(&directory).expect("the folder is made");
+    fs::create_dir_all(directory.join("data")).expect("the folder is made");
     directory
 }
