@@ -1,4 +1,4 @@
-//! The log below the wire: append, fetch and recovery, each beside the least that has to be done.
+//! The log below the wire: append and fetch, each beside the least that has to be done.
 //!
 //! `cargo bench -p mainstem-storage --bench log`
 
@@ -43,8 +43,6 @@ fn main() {
         println!("fetch of 1 MiB from the page cache, GB/s:     {}", Spread::of(fetch));
         store.shutdown().expect("the store stops");
     }
-    let recovery = (0..ROUNDS).map(|round| recovered(&data, round)).collect();
-    println!("start after a crash, 128 MiB in the journal, ms: {}", Spread::of(recovery));
 }
 
 fn gigabytes_per_second(bytes: usize, seconds: f64) -> f64 {
@@ -120,22 +118,12 @@ fn fetched(store: &Store, topic: TopicId) -> f64 {
             let range = records.bytes().expect("the log is readable");
             target[..range.len()].copy_from_slice(&range);
             bytes += range.len();
-            offset = offset.plus((range.len() / BATCH_BYTES) as i64);
+            // A batch is a little shorter than that.
+            offset = offset.plus(range.len().div_ceil(BATCH_BYTES) as i64);
         }
         bytes
     });
     gigabytes_per_second(bytes, elapsed.as_secs_f64())
-}
-
-/// A store that is dropped instead of stopped leaves its tail to the next start.
-fn recovered(data: &Path, round: usize) -> f64 {
-    let store = open(data);
-    let topic = create(&store, &format!("tail-{round}"), "1");
-    append_all(&store, topic, &batch());
-    drop(store);
-    let (elapsed, store) = time(|| open(data));
-    store.shutdown().expect("the store stops");
-    elapsed.as_secs_f64() * 1000.0
 }
 
 /// One record, so that offsets count batches.
