@@ -47,16 +47,12 @@ impl Coordinator {
         };
         // What is kept must not keep the request that it came with.
         let request = join_request(caller, version, request.detached());
-        let (now, mut receiver) = (self.now(), None);
-        self.with(&slot, |group, waiting| {
+        let now = self.now();
+        let answer = self.with(&slot, |group, waiting| {
             let (waiter, answer) = waiting.join();
-            receiver = Some(answer);
-            group.join(waiter, request, now)
+            (answer, group.join(waiter, request, now))
         });
-        match receiver {
-            Some(receiver) => receiver.await.map_err(|_| ErrorCode::COORDINATOR_NOT_AVAILABLE),
-            None => Err(ErrorCode::COORDINATOR_NOT_AVAILABLE),
-        }
+        answer.await.map_err(|_| ErrorCode::COORDINATOR_NOT_AVAILABLE)
     }
 
     fn check_join(&self, request: &JoinGroupRequest) -> Result<(), ErrorCode> {

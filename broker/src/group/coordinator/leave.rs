@@ -1,5 +1,7 @@
 //! LeaveGroup.
 
+use std::sync::Arc;
+
 use mainstem_protocol::{
     ErrorCode,
     messages::{
@@ -8,7 +10,7 @@ use mainstem_protocol::{
     },
 };
 
-use super::Coordinator;
+use super::{Coordinator, Slot};
 
 /// From this version on several members may leave at once, each with a code of its own (KIP-345).
 const MEMBERS_SINCE: i16 = 3;
@@ -26,20 +28,23 @@ impl Coordinator {
             _ => members,
         };
         let slot = self.existing(&group_id);
-        let mut codes = vec![ErrorCode::UNKNOWN_MEMBER_ID; members.len()];
-        if let Some(slot) = slot {
-            let now = self.now();
-            self.with(&slot, |group, _| {
-                let mut actions = Vec::new();
-                for (member, code) in members.iter().zip(&mut codes) {
-                    let left =
-                        group.leave(&member.member_id, member.group_instance_id.as_ref(), now, &mut actions);
-                    *code = left.err().unwrap_or_default();
-                }
-                actions
-            });
-        }
+        let codes = match slot {
+            Some(slot) => self.leave_slot(&slot, &members),
+            None => vec![ErrorCode::UNKNOWN_MEMBER_ID; members.len()],
+        };
         response(version, members, &codes)
+    }
+
+    fn leave_slot(&self, slot: &Arc<Slot>, members: &[MemberIdentity]) -> Vec<ErrorCode> {
+        let now = self.now();
+        self.with(slot, |group, _| {
+            let mut actions = Vec::new();
+            let leave = |member: &MemberIdentity| {
+                let (id, instance_id) = (&member.member_id, member.group_instance_id.as_ref());
+                group.leave(id, instance_id, now, &mut actions).err().unwrap_or_default()
+            };
+            (members.iter().map(leave).collect(), actions)
+        })
     }
 }
 

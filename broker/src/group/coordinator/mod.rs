@@ -118,7 +118,7 @@ impl Coordinator {
     fn tick(&self, group: &Text) {
         if let Some(slot) = self.existing(group) {
             let now = self.now();
-            self.with(&slot, |group, _| group.tick(now));
+            self.with(&slot, |group, _| ((), group.tick(now)));
         }
     }
 

@@ -64,6 +64,14 @@ impl Waiting {
     }
 }
 
+impl Locked {
+    fn place<T, E>(&mut self, place: impl FnOnce(&mut Group) -> Result<T, E>) -> Result<(T, u64), E> {
+        let given = place(&mut self.group)?;
+        self.placed += 1;
+        Ok((given, self.placed))
+    }
+}
+
 fn tell<T>(sender: Option<oneshot::Sender<T>>, answer: T) {
     if let Some(sender) = sender {
         // Whoever asked may have gone.
@@ -88,10 +96,7 @@ impl Slot {
 
     /// Gives a commit its place, if it may have one, and its number. Nothing else of the group happens meanwhile.
     pub(super) fn place<T, E>(&self, place: impl FnOnce(&mut Group) -> Result<T, E>) -> Result<(T, u64), E> {
-        let mut locked = self.lock();
-        let placed = place(&mut locked.group)?;
-        locked.placed += 1;
-        Ok((placed, locked.placed))
+        self.lock().place(place)
     }
 
     /// How many commits have been given a place.
@@ -109,9 +114,7 @@ impl Slot {
         if locked.placed != placed {
             return Err(E::default());
         }
-        let given = place(&mut locked.group)?;
-        locked.placed += 1;
-        Ok((given, locked.placed))
+        locked.place(place)
     }
 
     /// Says that a commit is decided, and with it all that were placed before.
@@ -133,14 +136,19 @@ impl Slot {
 
 impl Coordinator {
     /// Does something with a group: answers go out, stores are begun, the next deadline is set.
-    pub(super) fn with(&self, slot: &Arc<Slot>, work: impl FnOnce(&mut Group, &mut Waiting) -> Vec<Action>) {
+    pub(super) fn with<T>(
+        &self,
+        slot: &Arc<Slot>,
+        work: impl FnOnce(&mut Group, &mut Waiting) -> (T, Vec<Action>),
+    ) -> T {
         let mut locked = slot.lock();
         let Locked { group, waiting, .. } = &mut *locked;
-        let actions = work(group, waiting);
+        let (result, actions) = work(group, waiting);
         let stores = waiting.answer(actions);
         stores.into_iter().for_each(|store| self.begin_store(slot, group, store));
         if let Some(deadline) = group.next_deadline() {
             self.0.timers.arm(deadline, &group.id);
         }
+        result
     }
 }

@@ -59,7 +59,9 @@ impl Coordinator {
         }
         if generation.is_awaited {
             let now = self.now();
-            self.with(&slot, |group, _| group.stored(generation.number, generation.assignments, stored, now));
+            self.with(&slot, |group, _| {
+                ((), group.stored(generation.number, generation.assignments, stored, now))
+            });
         }
     }
 
@@ -121,7 +123,7 @@ impl Coordinator {
             .collect();
         for id in ids {
             if let Some(slot) = self.existing(&id) {
-                self.with(&slot, |_, _| Vec::new());
+                self.with(&slot, |_, _| ((), Vec::new()));
             }
         }
     }

@@ -52,15 +52,11 @@ impl Coordinator {
             protocol: protocol_name,
             assignments: assignments.into_iter().map(|a| (a.member_id, a.assignment)).collect(),
         };
-        let (now, mut receiver) = (self.now(), None);
-        self.with(&slot, |group, waiting| {
+        let now = self.now();
+        let answer = self.with(&slot, |group, waiting| {
             let (waiter, answer) = waiting.sync();
-            receiver = Some(answer);
-            group.sync(waiter, request, now)
+            (answer, group.sync(waiter, request, now))
         });
-        match receiver {
-            Some(receiver) => receiver.await.map_err(|_| ErrorCode::COORDINATOR_NOT_AVAILABLE),
-            None => Err(ErrorCode::COORDINATOR_NOT_AVAILABLE),
-        }
+        answer.await.map_err(|_| ErrorCode::COORDINATOR_NOT_AVAILABLE)
     }
 }

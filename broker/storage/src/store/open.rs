@@ -114,7 +114,7 @@ impl Store {
     /// # Errors
     /// Where somebody else has it, it is damaged, or the disk does not do what it should.
     pub fn open(
-        options: Options,
+        mut options: Options,
         disk: Arc<dyn Disk>,
         clock: Arc<dyn Clock>,
     ) -> Result<(Arc<Self>, Recovery), OpenError> {
@@ -124,21 +124,12 @@ impl Store {
         let identity = Identity { incarnation: Incarnation(last.incarnation.0 + 1), ..last.clone() };
         identity.write(&*disk).map_err(io_error("meta cannot be written"))?;
         remove_temporary(&*disk).map_err(io_error("unfinished files cannot be removed"))?;
-        let files = match options.append {
-            Some(_) => None,
-            None => Some(SegmentFiles::new(Arc::clone(&disk))),
+        let files = match options.append.take() {
+            Some(append) => SegmentFiles::with_append(Arc::clone(&disk), append),
+            None => SegmentFiles::new(Arc::clone(&disk)),
         };
-        let mut options = options;
-        let files = files.unwrap_or_else(|| {
-            let append = options.append.take();
-            append.map_or_else(
-                || SegmentFiles::new(Arc::clone(&disk)),
-                |append| SegmentFiles::with_append(Arc::clone(&disk), append),
-            )
-        });
         let recovered = recovery::recover(&disk, &files, &options, last.incarnation)?;
-        let store = assemble(options, disk, clock, files, identity, lock, recovered)?;
-        let (store, recovery) = store;
+        let (store, recovery) = assemble(options, disk, clock, files, identity, lock, recovered)?;
         let recovery = Recovery { is_new, ..recovery };
         if store.options.background {
             store.start_threads().map_err(io_error("a thread cannot be started"))?;
