@@ -10,7 +10,7 @@ use mainstem_storage::{
     Clock, Store, SystemClock,
     disk::{Disk, RealDisk},
     segment::{Append, MapAppend},
-    store::{OpenError, Options, Poisoned},
+    store::{OpenError, Options, Poisoned, Topic},
 };
 use tracing::{info, warn};
 
@@ -20,7 +20,10 @@ use crate::{
     dispatch::Dispatch,
     group::Coordinator,
     http::{self, Http},
-    metrics::{Metrics, Snapshot, caps::GROUP_LAGS_MAX},
+    metrics::{
+        DiskSpace, Metrics, Snapshot, TopicSize,
+        caps::{GROUP_LAGS_MAX, GROUPS_MAX},
+    },
     net::{BindError, Endpoint, Listener, Net},
     node::Node,
     observer::LogObserver,
@@ -234,8 +237,19 @@ fn snapshot(node: &Node) -> Snapshot {
     Snapshot {
         topics: stats.topics as u64,
         partitions: stats.partitions as u64,
+        topic_sizes: node.store.topics().iter().map(|topic| topic_size(topic)).collect(),
         journal_bytes_used: stats.journal_used_bytes,
         journal_bytes_max: stats.journal_bytes_max,
+        disk: node.store.space().ok().map(|space| DiskSpace { total: space.total, free: space.usable }),
+        groups: node.groups.sizes(GROUPS_MAX),
         group_lags: node.groups.lags(GROUP_LAGS_MAX),
+    }
+}
+
+fn topic_size(topic: &Topic) -> TopicSize {
+    TopicSize {
+        topic: topic.name.to_string(),
+        partitions: topic.partitions.len() as u64,
+        bytes: topic.partitions.iter().map(|partition| partition.bytes()).sum(),
     }
 }

@@ -63,7 +63,7 @@ impl Cli {
             Command::Consume(args) => consume::run(&args),
             Command::Demo(args) => demo::run(&args),
             Command::Produce(args) => produce::run(&args),
-            Command::Reference(reference::Args {}) => reference::run(),
+            Command::Reference(args) => reference::run(&args),
             Command::Serve(args) => serve::run(&args),
             Command::Settings(args) => settings::run(&args),
             Command::Topic(args) => topic::run(&args),

@@ -5,7 +5,10 @@ use std::process::ExitCode;
 
 use clap::{Command, CommandFactory};
 
+use mainstem_storage::SystemClock;
+
 use super::{Cli, Error, output};
+use crate::metrics::Metrics;
 
 const HEAD: &str = "\
 # The command line
@@ -21,13 +24,27 @@ output that goes away (`| head`) ends a command quietly.
 /// Columns at which help is wrapped.
 const COLUMNS: usize = 100;
 
-/// Print docs/cli.md
+/// Print a page of the reference: docs/cli.md or docs/metrics.md
 #[derive(Debug, clap::Args)]
-#[command(hide = true, after_help = "Example:\n  mainstem reference > docs/cli.md")]
-pub(super) struct Args {}
+#[command(hide = true, after_help = "Example:\n  mainstem reference cli > docs/cli.md")]
+pub(super) struct Args {
+    /// Which page
+    #[arg(value_enum, default_value = "cli")]
+    page: Page,
+}
 
-pub(super) fn run() -> Result<ExitCode, Error> {
-    output::text(markdown().trim_end())?;
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Page {
+    Cli,
+    Metrics,
+}
+
+pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
+    let page = match args.page {
+        Page::Cli => markdown(),
+        Page::Metrics => Metrics::new(&SystemClock::default()).reference(),
+    };
+    output::text(page.trim_end())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -6,5 +6,8 @@ pub const TOPICS_MAX: usize = 1000;
 /// Lags that one scrape shows, each of a group, a topic and a partition.
 pub const GROUP_LAGS_MAX: usize = 10_000;
 
+/// Groups whose members one scrape shows.
+pub const GROUPS_MAX: usize = 1000;
+
 /// Processors with counters of their own.
 pub const PROCESSORS_MAX: usize = 1000;

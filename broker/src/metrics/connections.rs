@@ -1,8 +1,8 @@
 //! Connections of Kafka clients.
 
-use prometheus::{IntCounter, IntGauge, Registry};
+use prometheus::{IntCounter, IntGauge};
 
-use super::register::{counter, gauge};
+use super::register::{Registry, counter, gauge};
 
 /// Connections of Kafka clients.
 #[derive(Debug)]

@@ -1,10 +1,10 @@
 //! How far consumer groups are behind.
 
-use prometheus::{IntGaugeVec, Registry};
+use prometheus::IntGaugeVec;
 
 use super::GroupLag;
 use super::caps::GROUP_LAGS_MAX;
-use super::register::gauges;
+use super::register::{Registry, gauges};
 
 /// The lag of every group that has committed an offset.
 #[derive(Debug)]

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use prometheus::{Histogram, Registry};
+use prometheus::Histogram;
 
-use super::register::{BYTES, GROUPS, SECONDS, histogram};
+use super::register::{BYTES, GROUPS, Registry, SECONDS, histogram};
 
 /// The journal's syncs: how long they take, and how much each of them serves.
 #[derive(Debug)]

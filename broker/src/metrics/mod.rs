@@ -14,22 +14,26 @@ mod groups;
 mod journal;
 mod process;
 mod processors;
+mod reference;
 mod register;
 mod requests;
 mod snapshot;
 mod topics;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwapOption;
 use mainstem_storage::Clock;
-use prometheus::{Registry, TextEncoder};
+use prometheus::TextEncoder;
+
+use reference::Description;
+use register::Registry;
 
 pub use connections::Connections;
 pub use journal::Journal;
 pub use processors::{Processor, Processors};
 pub use requests::{Api, Requests};
-pub use snapshot::{GroupLag, Snapshot};
+pub use snapshot::{DiskSpace, GroupLag, GroupSize, Snapshot, TopicSize};
 pub use topics::{Topic, Topics};
 
 /// Everything that is counted. Clones count the same.
@@ -49,10 +53,13 @@ pub struct Metrics {
 }
 
 struct Scrape {
-    registry: Registry,
+    registry: prometheus::Registry,
+    described: Vec<Description>,
     process: process::Process,
     snapshot: snapshot::Gauges,
     source: ArcSwapOption<Source>,
+    /// Held while gauges are set anew and read, so that nobody reads half of them.
+    gathering: Mutex<()>,
 }
 
 type Source = Box<dyn Fn() -> Snapshot + Send + Sync>;
@@ -60,20 +67,30 @@ type Source = Box<dyn Fn() -> Snapshot + Send + Sync>;
 impl Metrics {
     /// Counts from zero; the process started now.
     pub fn new(clock: &dyn Clock) -> Self {
-        let registry = Registry::new();
-        Self {
-            requests: Arc::new(Requests::new(&registry)),
-            connections: Arc::new(Connections::new(&registry)),
-            topics: Arc::new(Topics::new(&registry)),
-            journal: Arc::new(Journal::new(&registry)),
-            processors: Arc::new(Processors::new(&registry)),
-            scrape: Arc::new(Scrape {
-                process: process::Process::new(&registry, clock.now()),
-                snapshot: snapshot::Gauges::new(&registry),
-                source: ArcSwapOption::empty(),
-                registry,
-            }),
-        }
+        let registry = Registry::default();
+        let requests = Arc::new(Requests::new(&registry));
+        let connections = Arc::new(Connections::new(&registry));
+        let topics = Arc::new(Topics::new(&registry));
+        let journal = Arc::new(Journal::new(&registry));
+        let processors = Arc::new(Processors::new(&registry));
+        let process = process::Process::new(&registry, clock.now());
+        let snapshot = snapshot::Gauges::new(&registry);
+        let (registry, described) = registry.finish();
+        let source = ArcSwapOption::empty();
+        let scrape =
+            Arc::new(Scrape { registry, described, process, snapshot, source, gathering: Mutex::default() });
+        Self { requests, connections, topics, journal, processors, scrape }
+    }
+
+    /// What is exported, as `docs/metrics.md` has it.
+    #[must_use]
+    pub fn reference(&self) -> String {
+        reference::markdown(&self.scrape.described)
+    }
+
+    /// The names of everything that is exported.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.scrape.described.iter().map(|described| described.name.as_str())
     }
 
     /// Asks `source` at each scrape from now on for what is known anyway. It may take a while, but not wait.
@@ -86,12 +103,17 @@ impl Metrics {
     /// # Errors
     /// A metric cannot be written, which would be a mistake here.
     pub fn render(&self) -> Result<String, prometheus::Error> {
-        let Scrape { registry, process, snapshot, source } = &*self.scrape;
+        TextEncoder::new().encode_to_string(&self.gather())
+    }
+
+    fn gather(&self) -> Vec<prometheus::proto::MetricFamily> {
+        let Scrape { registry, process, snapshot, source, .. } = &*self.scrape;
+        let _gathering = self.scrape.gathering.lock().unwrap_or_else(PoisonError::into_inner);
         process.refresh();
         if let Some(source) = source.load_full() {
-            snapshot.show(&source());
+            snapshot.show(source());
         }
-        TextEncoder::new().encode_to_string(&registry.gather())
+        registry.gather()
     }
 }
 
@@ -172,15 +194,30 @@ mod tests {
             records: 7,
         };
         let group_lags = vec![lag("demo")];
+        let sizes = vec![TopicSize { topic: "access-log".to_owned(), partitions: 3, bytes: 4096 }];
         metrics.ask(move || Snapshot {
             partitions: 3,
             group_lags: group_lags.clone(),
+            topic_sizes: sizes.clone(),
             ..Snapshot::default()
         });
+        assert_shows(&metrics, "mainstem_topic_log_bytes{topic=\"access-log\"} 4096");
         assert_shows(&metrics, "mainstem_partitions 3");
         assert_shows(&metrics, "mainstem_group_lag{group=\"demo\",partition=\"0\",topic=\"access-log\"} 7");
         metrics.ask(Snapshot::default);
         assert!(!metrics.render().unwrap().contains("demo"));
+    }
+
+    #[test]
+    fn topics_above_the_cap_have_their_sizes_added_up() {
+        let metrics = metrics();
+        let size = |n: usize| TopicSize { topic: format!("topic-{n}"), partitions: 1, bytes: 10 };
+        metrics.ask(move || Snapshot {
+            topic_sizes: (0..caps::TOPICS_MAX + 2).map(size).collect(),
+            ..Snapshot::default()
+        });
+        assert_shows(&metrics, "mainstem_topic_log_bytes{topic=\"(others)\"} 20");
+        assert_shows(&metrics, "mainstem_topic_partitions{topic=\"(others)\"} 2");
     }
 
     #[test]

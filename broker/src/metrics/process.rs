@@ -1,9 +1,9 @@
 //! The process: memory, processor time, descriptors, threads, as Linux tells them in `/proc/self`.
 
 use mainstem_protocol::Timestamp;
-use prometheus::{Gauge, IntGauge, Registry};
+use prometheus::{Counter, IntGauge};
 
-use super::register::{gauge, seconds_gauge};
+use super::register::{Registry, gauge, info, seconds_counter, seconds_gauge};
 
 #[derive(Debug)]
 pub(super) struct Process {
@@ -11,7 +11,7 @@ pub(super) struct Process {
     threads: IntGauge,
     descriptors: IntGauge,
     descriptors_max: IntGauge,
-    cpu: Gauge,
+    cpu: Counter,
 }
 
 impl Process {
@@ -22,14 +22,19 @@ impl Process {
             "When the process started, in seconds since 1970",
         );
         start.set(started.0 as f64 / 1000.0);
+        info(
+            registry,
+            "mainstem_build_info",
+            "The version that runs",
+            &[("version", env!("CARGO_PKG_VERSION")), ("arch", std::env::consts::ARCH)],
+        );
         let gauge = |name: &str, help: &str| gauge(registry, name, help);
         Self {
             resident: gauge("mainstem_process_resident_memory_bytes", "Resident memory"),
             threads: gauge("mainstem_process_threads", "Threads of the process"),
             descriptors: gauge("mainstem_process_open_fds", "Open file descriptors"),
             descriptors_max: gauge("mainstem_process_max_fds", "File descriptors that may be open"),
-            // Rises only; a gauge because it is read, not counted.
-            cpu: seconds_gauge(
+            cpu: seconds_counter(
                 registry,
                 "mainstem_process_cpu_seconds_total",
                 "Processor time of the process, user and system",
@@ -47,7 +52,8 @@ impl Process {
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
         update(&self.descriptors_max, limit.and_then(|limit| limit.try_into().ok()));
         if let Some(seconds) = cpu_seconds() {
-            self.cpu.set(seconds);
+            // It is read, not counted; two scrapes at once may each see the other's, so it is never taken back.
+            self.cpu.inc_by((seconds - self.cpu.get()).max(0.0));
         }
     }
 }

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use prometheus::{Gauge, GaugeVec, IntCounter, IntCounterVec, Registry};
+use prometheus::{Gauge, GaugeVec, IntCounter, IntCounterVec};
 
 use super::caps::PROCESSORS_MAX;
-use super::register::{counters, seconds_gauges};
+use super::register::{Registry, counters, seconds_gauges};
 
 /// Where the processors above the cap are counted.
 const OTHERS: &str = "(others)";

@@ -1,10 +1,15 @@
-//! Making metrics. Their names are constants, so that a failure is a mistake here, and every test would see it.
+//! Making metrics, and remembering what was made for the reference. Their names are constants, so that a failure is a
+//! mistake here, and every test would see it.
+
+use std::cell::RefCell;
 
 use prometheus::core::Collector;
 use prometheus::{
-    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry,
+    Counter, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts,
 };
+
+use super::reference::{Description, Kind};
 
 const MISTAKE: &str = "metric names are valid and unique";
 
@@ -30,38 +35,74 @@ pub(super) const BYTES: &[f64] = &[
 /// Groups that one sync serves.
 pub(super) const GROUPS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
 
-fn register<C: Collector + Clone + 'static>(registry: &Registry, metric: prometheus::Result<C>) -> C {
-    let metric = metric.expect(MISTAKE);
-    registry.register(Box::new(metric.clone())).expect(MISTAKE);
-    metric
+/// The registry while it is filled.
+#[derive(Default)]
+pub(super) struct Registry {
+    inner: prometheus::Registry,
+    described: RefCell<Vec<Description>>,
+}
+
+impl Registry {
+    /// The filled registry, and what is in it in the order of its making.
+    pub(super) fn finish(self) -> (prometheus::Registry, Vec<Description>) {
+        (self.inner, self.described.into_inner())
+    }
+
+    fn register<C: Collector + Clone + 'static>(&self, kind: Kind, metric: prometheus::Result<C>) -> C {
+        let metric = metric.expect(MISTAKE);
+        self.describe(kind, &metric);
+        self.inner.register(Box::new(metric.clone())).expect(MISTAKE);
+        metric
+    }
+
+    fn describe(&self, kind: Kind, metric: &impl Collector) {
+        let described = metric.desc().into_iter().map(|of| Description {
+            name: of.fq_name.clone(),
+            kind,
+            labels: of.variable_labels.clone(),
+            help: of.help.clone(),
+        });
+        self.described.borrow_mut().extend(described);
+    }
 }
 
 pub(super) fn counter(registry: &Registry, name: &str, help: &str) -> IntCounter {
-    register(registry, IntCounter::new(name, help))
+    registry.register(Kind::Counter, IntCounter::new(name, help))
 }
 
 pub(super) fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
-    register(registry, IntCounterVec::new(Opts::new(name, help), labels))
+    registry.register(Kind::Counter, IntCounterVec::new(Opts::new(name, help), labels))
+}
+
+pub(super) fn seconds_counter(registry: &Registry, name: &str, help: &str) -> Counter {
+    registry.register(Kind::Counter, Counter::new(name, help))
 }
 
 pub(super) fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
-    register(registry, IntGauge::new(name, help))
+    registry.register(Kind::Gauge, IntGauge::new(name, help))
 }
 
 pub(super) fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
-    register(registry, IntGaugeVec::new(Opts::new(name, help), labels))
+    registry.register(Kind::Gauge, IntGaugeVec::new(Opts::new(name, help), labels))
 }
 
 pub(super) fn seconds_gauge(registry: &Registry, name: &str, help: &str) -> Gauge {
-    register(registry, Gauge::new(name, help))
+    registry.register(Kind::Gauge, Gauge::new(name, help))
 }
 
 pub(super) fn seconds_gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> GaugeVec {
-    register(registry, GaugeVec::new(Opts::new(name, help), labels))
+    registry.register(Kind::Gauge, GaugeVec::new(Opts::new(name, help), labels))
+}
+
+/// A gauge that is always 1: its labels are what it tells.
+pub(super) fn info(registry: &Registry, name: &str, help: &str, labels: &[(&str, &str)]) {
+    let (names, values): (Vec<_>, Vec<_>) = labels.iter().copied().unzip();
+    gauges(registry, name, help, &names).with_label_values(&values).set(1);
 }
 
 pub(super) fn histogram(registry: &Registry, name: &str, help: &str, buckets: &[f64]) -> Histogram {
-    register(registry, Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec())))
+    let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
+    registry.register(Kind::Histogram, Histogram::with_opts(options))
 }
 
 pub(super) fn histograms(
@@ -72,5 +113,5 @@ pub(super) fn histograms(
     labels: &[&str],
 ) -> HistogramVec {
     let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
-    register(registry, HistogramVec::new(options, labels))
+    registry.register(Kind::Histogram, HistogramVec::new(options, labels))
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use mainstem_protocol::ApiKey;
-use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, Registry};
+use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec};
 
-use super::register::{BYTES, SECONDS, counter, counters, histograms};
+use super::register::{BYTES, Registry, SECONDS, counter, counters, histograms};
 
 /// Requests of every API.
 #[derive(Debug)]

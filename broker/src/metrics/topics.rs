@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use prometheus::{IntCounter, IntCounterVec, Registry};
+use prometheus::{IntCounter, IntCounterVec};
 
 use super::caps::TOPICS_MAX;
-use super::register::counters;
+use super::register::{Registry, counters};
 
 /// Where the topics above the cap are counted.
-const OTHERS: &str = "(others)";
+pub(super) const OTHERS: &str = "(others)";
 
 /// Bytes and records of every topic.
 #[derive(Debug)]

@@ -34,7 +34,7 @@ use super::{
 use crate::{
     caps,
     config::GroupSettings,
-    metrics::GroupLag,
+    metrics::{GroupLag, GroupSize},
     task::{OnFailure, Tasks},
 };
 
@@ -98,6 +98,16 @@ impl Coordinator {
             })
         };
         self.0.log.all_offsets().filter_map(lag).take(limit).collect()
+    }
+
+    /// How many members groups have, of at most `limit` groups that are in memory.
+    #[must_use]
+    pub fn sizes(&self, limit: usize) -> Vec<GroupSize> {
+        let slots: Vec<_> = self.groups().values().take(limit).cloned().collect();
+        let size = |slot: Arc<Slot>| {
+            slot.read(|group| GroupSize { group: group.id.to_string(), members: group.members.len() as u64 })
+        };
+        slots.into_iter().map(size).collect()
     }
 
     /// Tells each group the time when it wants to know it.

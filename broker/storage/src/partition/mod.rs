@@ -98,6 +98,12 @@ impl Partition {
         self.shown.get().log_start
     }
 
+    /// Bytes of batches in its segments; what they have allocated ahead does not count.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.segments.load().iter().map(|segment| segment.end()).sum()
+    }
+
     /// Under which leadership batches are appended.
     #[must_use]
     pub fn leader_epoch(&self) -> LeaderEpoch {

@@ -64,7 +64,7 @@ pub(crate) use self::{
 use crate::{
     checkpoint::KeyedValues,
     clock::Clock,
-    disk::{Disk, DiskLock},
+    disk::{Disk, DiskLock, Space},
     ids::Lsn,
     journal::Pool,
     meta::Identity,
@@ -202,6 +202,14 @@ impl Store {
             topics: topics.len(),
             partitions: topics.iter().map(|topic| topic.partitions.len()).sum(),
         }
+    }
+
+    /// How much fits on the disk and how much still does.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn space(&self) -> io::Result<Space> {
+        self.disk.space()
     }
 
     fn journal(&self) -> MutexGuard<'_, Journal> {
