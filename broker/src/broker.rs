@@ -1,6 +1,7 @@
 //! A running broker: its parts are put together here, started in order and stopped in order.
 //!
-//! The HTTP port opens first, so that a long recovery can be watched; then the log recovers; the listeners open last. On
+//! Addresses are taken first, so that a broker which cannot have them leaves the data directory alone. The HTTP port opens
+//! at once, so that a long recovery can be watched; then the log recovers; the listeners open last. On
 //! the way down the listeners close first, what was begun is finished, and the log is synced and closed last.
 
 use std::{net::SocketAddr, path::Path, sync::Arc};
@@ -10,7 +11,7 @@ use mainstem_storage::{
     Clock, Store, SystemClock,
     disk::{Disk, RealDisk},
     segment::{Append, MapAppend},
-    store::{OpenError, Options, Poisoned, Topic},
+    store::{OpenError, Options, Poisoned, Recovery, Topic},
 };
 use tracing::{info, warn};
 
@@ -24,7 +25,7 @@ use crate::{
         DiskSpace, Metrics, Snapshot, TopicSize,
         caps::{GROUP_LAGS_MAX, GROUPS_MAX},
     },
-    net::{BindError, Endpoint, Listener, Net},
+    net::{BindError, Endpoint, Listener, Net, Reserved},
     node::Node,
     observer::LogObserver,
     task::{Failures, Tasks},
@@ -84,13 +85,14 @@ impl Broker {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let metrics = Metrics::new(&*clock);
         let http = Http::start(&config.http.listener, metrics.clone(), &tasks.child("http")).await?;
+        let reserved = reserve(&config).await?;
         let store = open(&config, &metrics, tasks.failures().clone(), Arc::clone(&clock)).await?;
         let groups = open_groups(&store, &clock, &config, &tasks).await?;
         let node = Arc::new(Node { store, clock, config: Arc::new(config), groups, metrics });
         node.groups.start();
         ask_at_scrapes(&node);
         let dispatch = Dispatch::new(Arc::clone(&node));
-        let bound = bind(&node.config).await?;
+        let bound = reserved.into_iter().map(Reserved::listen).collect::<Result<Vec<_>, _>>()?;
         let advertised = bound.first().map(Listener::advertised).ok_or(StartError::NoListener)?;
         let listeners = bound.iter().map(|bound| (bound.name().to_owned(), bound.address())).collect();
         let net_tasks = tasks.child("net");
@@ -190,10 +192,23 @@ async fn open(
         let disk: Arc<dyn Disk> = Arc::new(RealDisk::new(dir.clone()));
         disk.create_dir_all(Path::new("")).map_err(failed)?;
         let (store, recovery) = Store::open(options, disk, clock)?;
-        info!(?recovery, dir = %dir.display(), "log recovered");
+        tell(&dir, &recovery);
         Ok(store)
     });
     opening.await.unwrap_or_else(|panic| Err(StartError::Panicked(panic.to_string())))
+}
+
+fn tell(dir: &Path, recovery: &Recovery) {
+    let (dir, Recovery { is_new, was_clean, groups, bytes, epochs_raised, files_removed }) =
+        (dir.display(), recovery);
+    match (is_new, was_clean) {
+        (true, _) => info!(%dir, "new data directory"),
+        (false, true) => info!(%dir, "data directory opened; its broker was stopped in order"),
+        (false, false) => info!(
+            %dir, groups, bytes, epochs_raised, files_removed,
+            "data directory recovered; its broker was not stopped in order"
+        ),
+    }
 }
 
 /// How bytes get into segments.
@@ -218,13 +233,13 @@ async fn open_groups(
     opened.map_err(StartError::Groups)
 }
 
-async fn bind(config: &Config) -> Result<Vec<Listener>, BindError> {
-    let mut bound = Vec::with_capacity(config.net.listeners.len());
+async fn reserve(config: &Config) -> Result<Vec<Reserved>, BindError> {
+    let mut reserved = Vec::with_capacity(config.net.listeners.len());
     for address in &config.net.listeners {
         let told = config.net.advertised_of(&address.name).map(Endpoint::from);
-        bound.push(Listener::bind(address.clone(), told).await?);
+        reserved.push(Reserved::new(address.clone(), told).await?);
     }
-    Ok(bound)
+    Ok(reserved)
 }
 
 fn ask_at_scrapes(node: &Arc<Node>) {

@@ -31,6 +31,9 @@ pub const REFUSALS_REMEMBERED_MAX: usize = 1024;
 /// Log lines about broken connections per second; what is above is counted and told with the next line.
 pub const REFUSAL_LINES_PER_SECOND: u32 = 10;
 
+/// Connections that the kernel keeps for a listener until they are accepted.
+pub const LISTEN_BACKLOG: u32 = 1024;
+
 /// How long the accept loop rests after an error such as "too many open files".
 pub const ACCEPT_REST: Duration = Duration::from_millis(100);
 

@@ -84,8 +84,39 @@ fn a_taken_port_is_told_with_what_to_do() {
         let said = run(&args);
         assert_eq!(said.code, Some(1));
         assert!(said.err.contains(&address), "{}", said.err);
-        assert!(said.err.contains(&format!("choose another address with {flag}")), "{}", said.err);
+        assert!(said.err.contains(&format!("choose another address with {flag} (setting ")), "{}", said.err);
+        assert!(!data.exists(), "{flag}: the data directory was touched");
     }
+}
+
+#[test]
+fn a_start_says_in_words_what_it_found() {
+    let folder = Folder::new();
+    let log = |signal: &str| {
+        let broker = Broker::start(&folder.path("data"), &[]);
+        broker.run_with(&["produce", "logs"], b"one\n").well();
+        broker.signal(signal);
+        broker.wait().1
+    };
+    let check = |log: String, expected: &str| {
+        assert!(log.contains(expected) && !log.contains("Recovery"), "{log}");
+    };
+    check(log("TERM"), "new data directory");
+    check(log("KILL"), "data directory opened; its broker was stopped in order");
+    check(log("TERM"), "data directory recovered; its broker was not stopped in order");
+}
+
+#[test]
+fn a_setting_beyond_its_range_is_told_with_the_range() {
+    let check = |assignment: &str, expected: &str| {
+        let err = run(&["serve", "--set", assignment]).failed(2);
+        assert!(err.contains(expected), "{err}");
+    };
+    check("journal.bytes=9223372036854775807", "expected a whole number from 1048576 to 1099511627776");
+    check(
+        "listeners=A://127.0.0.1:9092,B://127.0.0.1:9092",
+        "two listeners have the address B://127.0.0.1:9092",
+    );
 }
 
 #[test]

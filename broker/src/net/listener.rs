@@ -1,9 +1,9 @@
-//! Listeners: they bind, accept, and count.
+//! Listeners: they take an address, listen, accept, and count.
 
 use std::{io, net::SocketAddr, sync::Arc};
 
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream, lookup_host},
     sync::Semaphore,
 };
 use tracing::{debug, warn};
@@ -15,7 +15,7 @@ use super::{
     refusals::Refusals,
 };
 use crate::{
-    caps::{ACCEPT_REST, IN_FLIGHT_BYTES_TOTAL_MAX},
+    caps::{ACCEPT_REST, IN_FLIGHT_BYTES_TOTAL_MAX, LISTEN_BACKLOG},
     config::{ListenerAddress, NetSettings},
     dispatch::{Context, Dispatch},
     metrics::{Connections, Metrics},
@@ -32,7 +32,63 @@ pub struct BindError {
     pub source: io::Error,
 }
 
-/// A bound socket that does not accept yet.
+/// An address that nobody else can take any more. Connections are refused until it listens, so that a broker that will not
+/// come up has touched nothing, and one that does come up is not dialled before it can answer.
+#[derive(Debug)]
+pub struct Reserved {
+    configured: ListenerAddress,
+    socket: TcpSocket,
+    advertised: Option<Endpoint>,
+}
+
+impl Reserved {
+    /// Takes the first address of the host that can be had.
+    ///
+    /// # Errors
+    /// Where the address is unknown, taken or forbidden.
+    pub async fn new(address: ListenerAddress, advertised: Option<Endpoint>) -> Result<Self, BindError> {
+        match reserve(&address).await {
+            Ok(socket) => Ok(Self { configured: address, socket, advertised }),
+            Err(source) => Err(BindError { address, source }),
+        }
+    }
+
+    /// Listens. Connections wait in the kernel until [`Net::serve`].
+    ///
+    /// # Errors
+    /// Where somebody else has begun to listen at the same moment.
+    pub fn listen(self) -> Result<Listener, BindError> {
+        let Self { configured, socket, advertised } = self;
+        let listening = socket.listen(LISTEN_BACKLOG).and_then(|socket| Ok((socket.local_addr()?, socket)));
+        match listening {
+            Ok((address, socket)) => {
+                Ok(Listener { name: configured.name.as_str().into(), socket, address, advertised })
+            }
+            Err(source) => Err(BindError { address: configured, source }),
+        }
+    }
+}
+
+async fn reserve(address: &ListenerAddress) -> io::Result<TcpSocket> {
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+    for address in lookup_host((address.host.as_str(), address.port)).await? {
+        match bind(address) {
+            Ok(socket) => return Ok(socket),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Connections of the broker before this one may still be fading away; one that listens is no such thing.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+/// A socket that listens and does not accept yet.
 #[derive(Debug)]
 pub struct Listener {
     name: Arc<str>,
@@ -42,23 +98,6 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Binds. Connections wait in the kernel until [`Net::serve`].
-    ///
-    /// # Errors
-    /// Where the address is unknown, taken or forbidden.
-    pub async fn bind(address: ListenerAddress, advertised: Option<Endpoint>) -> Result<Self, BindError> {
-        let bound = async {
-            let socket = TcpListener::bind((address.host.as_str(), address.port)).await?;
-            Ok((socket.local_addr()?, socket))
-        };
-        match bound.await {
-            Ok((local, socket)) => {
-                Ok(Self { name: address.name.as_str().into(), socket, address: local, advertised })
-            }
-            Err(source) => Err(BindError { address, source }),
-        }
-    }
-
     /// The listener's name.
     #[must_use]
     pub fn name(&self) -> &str {

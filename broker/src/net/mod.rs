@@ -1,6 +1,6 @@
 //! Sockets: what comes in as frames goes to dispatch as requests; what dispatch answers leaves as frames.
 //!
-//! - [`Listener`], [`Net`]: binding, accepting, limits on connections.
+//! - [`Reserved`], [`Listener`], [`Net`]: binding, listening, accepting, limits on connections.
 //! - `connection`: one connection, from its first byte to its last.
 //! - `frame_reader`, `replies`, `sender`: frames in; replies in order; bytes and file ranges out.
 //! - `refusals`: what the log says of peers that err.
@@ -18,4 +18,4 @@ mod replies;
 mod sender;
 
 pub use endpoint::Endpoint;
-pub use listener::{BindError, Listener, Net};
+pub use listener::{BindError, Listener, Net, Reserved};

@@ -53,6 +53,9 @@ impl NetSettings {
         if let Some(name) = repeated_name(&self.listeners) {
             return Err(wrong("listeners", format!("two listeners are called {name}")));
         }
+        if let Some(address) = repeated_address(&self.listeners) {
+            return Err(wrong("listeners", format!("two listeners have the address {address}")));
+        }
         if let Some(name) = repeated_name(&self.advertised) {
             return Err(wrong("advertised.listeners", format!("two listeners are called {name}")));
         }
@@ -71,6 +74,16 @@ fn repeated_name(addresses: &[ListenerAddress]) -> Option<&str> {
         addresses[..*index].iter().any(|earlier| earlier.name == address.name)
     };
     addresses.iter().enumerate().find(repeated).map(|(_, address)| address.name.as_str())
+}
+
+/// Port 0 is another one each time.
+fn repeated_address(addresses: &[ListenerAddress]) -> Option<&ListenerAddress> {
+    let is_same =
+        |one: &ListenerAddress, other: &ListenerAddress| one.host == other.host && one.port == other.port;
+    let repeated = |(index, address): &(usize, &ListenerAddress)| {
+        address.port != 0 && addresses[..*index].iter().any(|earlier| is_same(earlier, address))
+    };
+    addresses.iter().enumerate().find(repeated).map(|(_, address)| address)
 }
 
 fn wrong(name: &'static str, reason: String) -> Contradiction {

@@ -6,6 +6,9 @@ use std::time::Duration;
 use super::{INT_MAX, LONG_MAX};
 use crate::config::{LogAppend, Shape, setting::settings};
 
+/// A terabyte: what is larger is a slip of the pen, and would only fill the disk.
+const JOURNAL_BYTES_MAX: i64 = 1 << 40;
+
 settings! {
     /// The data directory and the journal.
     pub struct StorageSettings at storage, "Storage" {
@@ -15,7 +18,7 @@ settings! {
         /// The most that the journal may take of the disk. Every append goes through it; the bigger it is, the longer writing
         /// may run ahead of the segments, and the longer a start after a crash may take. At most a quarter of it goes into one
         /// append, so that the default lets a record of 64 MiB through.
-        journal_bytes: u64 = 288 * 1024 * 1024, "journal.bytes", Shape::bytes(1024 * 1024, LONG_MAX);
+        journal_bytes: u64 = 288 * 1024 * 1024, "journal.bytes", Shape::bytes(1024 * 1024, JOURNAL_BYTES_MAX);
 
         /// The number of this broker. A data directory keeps the number that it was made with.
         node_id: i32 = 1, "node.id", Shape::count(0, INT_MAX).kafka("KRaftConfigs");
