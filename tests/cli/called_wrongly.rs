@@ -44,17 +44,50 @@ fn a_wrong_start_says_what_is_right() {
 fn an_unknown_setting_is_told() {
     let err = run(&["settings", "no.such"]).failed(2);
     assert_eq!(err, "mainstem: there is no setting no.such\n  `mainstem settings` lists them\n");
+    let err = run(&["settings", "log.dirs"]).failed(2);
+    assert_eq!(err, "mainstem: there is no setting log.dirs\n  did you mean log.dir?\n");
 }
 
 #[test]
 fn settings_are_listed_for_people_and_programs() {
     let text = run(&["settings"]).well();
     assert!(text.starts_with("SETTING"), "{text}");
+    let alias = text.lines().find(|line| line.starts_with("log.retention.hours")).unwrap();
+    assert!(alias.ends_with("(log.retention.ms in hours)"), "{alias}");
+    let explained = run(&["settings", "log.retention.hours"]).well();
+    assert!(explained.contains("log.retention.ms = 604800000"), "{explained}");
     let json: serde_json::Value =
         serde_json::from_str(&run(&["settings", "--output", "json"]).well()).unwrap();
     let flush =
         json.as_array().unwrap().iter().find(|setting| setting["name"] == "log.flush.interval.messages");
     assert_eq!(flush.unwrap()["default"], "1");
+}
+
+#[test]
+fn what_cannot_be_is_refused_whatever_the_broker_is() {
+    let check = |args: &[&str], names: &str, expected: &str| {
+        let err = run(&[args, &["-b", "127.0.0.1:1"]].concat()).failed(2);
+        assert!(err.contains(names) && err.contains(expected), "{err}");
+        assert!(!err.contains("use '-- "), "{err}");
+    };
+    let number = "expected the number of a partition, from 0 to 2147483647";
+    check(&["consume", "logs", "--partition", "-1"], "--partition", number);
+    check(&["produce", "logs", "--partition", "-1"], "--partition", number);
+    check(&["consume", "logs", "--from", "-5"], "--from", "expected earliest, latest, an offset");
+    check(&["consume", "logs", "--group", ""], "--group", "expected the name of a group");
+    check(&["produce", "logs", "-K", ""], "--key-separator", "expected some text, such as :");
+    check(&["produce", "logs", "-H", "=x"], "--header", "expected NAME=VALUE, or NAME alone");
+    check(&["produce", ""], "<TOPIC>", "expected the name of a topic");
+    check(
+        &["topic", "create", "logs", "-p", "0"],
+        "--partitions",
+        "expected a whole number from 1 to 2147483647",
+    );
+    check(&["topic", "create", "logs", "-c", "=5"], "--config", "expected NAME=VALUE");
+    for server in ["garbage", "", "one:1,,two:2"] {
+        let err = run(&["topic", "list", "-b", server]).failed(2);
+        assert!(err.contains("expected HOST:PORT, such as 127.0.0.1:9092"), "{err}");
+    }
 }
 
 #[test]

@@ -95,9 +95,8 @@ fn without_exit_it_follows() {
     assert_eq!(lines.next().unwrap().unwrap(), "before");
     broker.run_with(&["produce", "logs"], b"after\n").well();
     assert_eq!(lines.next().unwrap().unwrap(), "after");
-    // Its reader goes away: the next record ends it quietly.
+    // Its reader goes away, and no record comes that it could fail to write.
     drop(lines);
-    broker.run_with(&["produce", "logs"], b"unread\n").well();
     let output = follower.wait_with_output().unwrap();
     assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(0), String::new()));
 }
@@ -123,10 +122,31 @@ fn partitions_that_are_not_there_are_refused() {
     let folder = Folder::new();
     let broker = broker(&folder);
     broker.run(&["topic", "create", "logs"]).well();
-    let err = broker.run(&["consume", "logs", "--partition", "1"]).failed(2);
-    assert_eq!(err, "mainstem: logs has 1 partitions, and 1 is none of them\n");
-    let err = broker.run_with(&["produce", "logs", "--partition", "1"], b"x\n").failed(1);
-    assert!(err.contains("logs-1 does not exist: the topic has 1 partitions"), "{err}");
+    let expected = "mainstem: logs-1 does not exist: the topic has 1 partition\n  \
+                    `mainstem topic describe logs` shows them\n";
+    assert_eq!(broker.run(&["consume", "logs", "--partition", "1"]).failed(1), expected);
+    assert_eq!(broker.run_with(&["produce", "logs", "--partition", "1"], b"x\n").failed(1), expected);
+}
+
+#[test]
+fn nothing_is_said_to_be_in_a_topic_that_got_nothing() {
+    let folder = Folder::new();
+    let broker = broker(&folder);
+    let said = broker.run_with(&["produce", "logs"], b"").well();
+    assert_eq!(said, "nothing was produced: standard input had no lines\n");
+    assert_eq!(broker.run_with(&["produce", "logs"], b"one\n").well(), "1 record is in logs\n");
+    assert_eq!(broker.run_with(&["produce", "logs"], b"one\ntwo\n").well(), "2 records are in logs\n");
+}
+
+#[test]
+fn an_offset_behind_the_end_is_told() {
+    let folder = Folder::new();
+    let broker = broker(&folder);
+    broker.run_with(&["produce", "logs"], b"0\n1\n").well();
+    let said = broker.run(&["consume", "logs", "--exit", "--from", "99"]);
+    assert_eq!((said.code, said.out.as_str()), (Some(0), ""));
+    let note = "mainstem: logs-0 ends at offset 2: reading begins there, as near to 99 as there is\n";
+    assert_eq!(said.err, note);
 }
 
 #[test]

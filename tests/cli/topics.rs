@@ -17,7 +17,11 @@ fn a_topic_is_created_listed_described_and_deleted() {
     assert_eq!(broker.run(&["topic", "list"]).well(), "TOPIC  PARTITIONS\nlogs   3\n");
     let described = json(&broker.run(&["topic", "describe", "logs", "--output", "json"]).well());
     assert_eq!(described["partitions"].as_array().unwrap().len(), 3);
-    assert_eq!(described["settings"]["retention.ms"], serde_json::json!({ "value": "1000", "own": true }));
+    let own = serde_json::json!({ "value": "1000", "own": true, "fixed": false });
+    assert_eq!(described["settings"]["retention.ms"], own);
+    let shown = broker.run(&["topic", "describe", "logs"]).well();
+    let flush = shown.lines().find(|line| line.starts_with("flush.messages")).unwrap();
+    assert!(flush.ends_with("creation, for good"), "{shown}");
     assert_eq!(broker.run(&["topic", "delete", "logs"]).well(), "deleted logs\n");
     assert_eq!(json(&broker.run(&["topic", "list", "--output", "json"]).well()), serde_json::json!([]));
 }
@@ -48,6 +52,17 @@ fn what_a_broker_refuses_is_told_with_what_to_do() {
     check(&["topic", "create", "logs"], "TOPIC_ALREADY_EXISTS", "`mainstem topic describe TOPIC`");
     check(&["topic", "create", "a b"], "INVALID_TOPIC_EXCEPTION", "letters, digits, dots");
     check(&["topic", "create", "x", "--config", "no.such=1"], "INVALID_CONFIG", "docs/settings.md");
+    check(
+        &["topic", "create", "x", "--config", "retention.m=1"],
+        "INVALID_CONFIG",
+        "did you mean retention.ms?",
+    );
+    check(
+        &["topic", "create", "x", "--partitions", "1000000"],
+        "INVALID_PARTITIONS",
+        "at most 100000 partitions",
+    );
+    check(&["topic", "delete", "__consumer_offsets"], "internal topics", "offsets.retention.minutes");
     check(&["topic", "describe", "none"], "UNKNOWN_TOPIC_OR_PARTITION", "`mainstem topic list`");
     check(&["topic", "delete", "none"], "UNKNOWN_TOPIC_OR_PARTITION", "`mainstem topic list`");
 }

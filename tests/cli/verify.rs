@@ -67,6 +67,10 @@ fn where_nothing_can_be_said_the_code_is_two() {
     let empty = folder.path("nothing");
     let err = run(&["verify", empty.to_str().unwrap()]).failed(2);
     assert!(err.contains("name the directory that the broker has as --data"), "{err}");
+    let file = folder.path("file");
+    std::fs::write(&file, "text").unwrap();
+    let err = run(&["verify", file.to_str().unwrap()]).failed(2);
+    assert!(err.starts_with(&format!("mainstem: cannot verify {}: it is a file\n", file.display())), "{err}");
     let data = folder.path("data");
     let _broker = Broker::start(&data, &[]);
     let err = run(&["verify", data.to_str().unwrap()]).failed(2);

@@ -106,7 +106,7 @@ impl Creation<'_> {
             false => assigned(asked, self.node.id())?,
         };
         if count > PARTITIONS_MAX {
-            let message = format!("a topic may have {PARTITIONS_MAX} partitions");
+            let message = format!("a topic may have at most {PARTITIONS_MAX} partitions");
             return Err(Refusal::new(ErrorCode::INVALID_PARTITIONS, message));
         }
         self.take(count)?;
@@ -115,7 +115,7 @@ impl Creation<'_> {
 
     fn take(&mut self, count: u32) -> Result<(), Refusal> {
         let left = self.left.checked_sub(count as usize).ok_or_else(|| {
-            let message = format!("one request may create {PARTITIONS_PER_REQUEST_MAX} partitions");
+            let message = format!("one request may create at most {PARTITIONS_PER_REQUEST_MAX} partitions");
             Refusal::new(ErrorCode::POLICY_VIOLATION, message)
         })?;
         self.left = left;

@@ -118,6 +118,8 @@ impl TopicSetting {
         DescribeConfigsResourceResult {
             name: self.name.into(),
             value: Some(self.value.into()),
+            // A topic keeps the durability that it was created with.
+            read_only: matches!(self.name, "flush.messages" | "flush.ms"),
             config_source: self.source,
             synonyms,
             config_type: config_type(self.name),

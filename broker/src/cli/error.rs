@@ -46,6 +46,12 @@ impl Error {
     }
 }
 
+/// Says something that is no error, beside the results.
+pub(super) fn note(text: impl fmt::Display) {
+    // A note that nobody takes is none that anybody misses.
+    let _ = writeln!(io::stderr(), "mainstem: {text}");
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "mainstem: {}", self.what)?;

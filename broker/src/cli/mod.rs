@@ -1,11 +1,13 @@
 //! Every subcommand of the binary, one file each.
 //!
 //! Standard output carries results and nothing else; errors go to standard error and say what to do next. Every
-//! command takes `--output json`. Exit codes: 0 when it is done, 1 when it failed, 2 when it was called wrongly;
-//! `verify` has its own.
+//! command takes `--output json`. Exit codes: 0 when it is done; 1 when it failed; 2 when it was called wrongly, which is
+//! what can be told from flags, arguments and settings alone, whatever the broker is. `verify` has its own.
 
+mod arguments;
 mod consume;
 mod demo;
+mod downstream;
 mod durability;
 mod error;
 mod output;
@@ -34,7 +36,8 @@ Examples:
   mainstem verify ./data                    Check a stopped broker's data
   mainstem settings                         What can be set, and what it is
 
-Exit codes: 0 done, 1 failed, 2 called wrongly.";
+Exit codes: 0 done; 1 failed; 2 called wrongly: a flag, argument or setting that cannot be,
+whatever the broker is.";
 
 /// A message log that any Kafka client talks to, with stream processing beside it.
 #[derive(Debug, Parser)]

@@ -14,9 +14,12 @@ const HEAD: &str = "\
 # The command line
 
 Results go to standard output, everything else to standard error. Every command takes `--output json`; commands that talk to a
-broker take `--bootstrap-server HOST:PORT` (`-b`, `MAINSTEM_BOOTSTRAP_SERVER`), and it may be any Kafka broker. Exit codes are 0
-when a command is done, 1 when it failed and 2 when it was called wrongly, unless it says otherwise. A reader of standard
-output that goes away (`| head`) ends a command quietly.
+broker take `--bootstrap-server HOST:PORT` (`-b`, `MAINSTEM_BOOTSTRAP_SERVER`), and it may be any Kafka broker. A reader of
+standard output that goes away (`| head`) ends a command quietly.
+
+Exit codes, unless a command says otherwise: 0 when it is done; 1 when it failed; 2 when it was called wrongly, that is, with a
+flag, argument or setting that cannot be, whatever the broker is. A partition or a topic that a broker does not have is a
+failure.
 
 <!-- Made by `mainstem reference`; change the help in broker/src/cli. -->
 ";

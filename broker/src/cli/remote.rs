@@ -6,7 +6,7 @@ use mainstem_client::transport::Transport;
 use mainstem_client::{Node, TcpConfig, TcpTransport, TransportError};
 use mainstem_protocol::ApiKey;
 
-use super::Error;
+use super::{Error, arguments};
 
 /// Where the broker is.
 #[derive(Debug, clap::Args)]
@@ -14,7 +14,7 @@ pub(super) struct RemoteArgs {
     /// A broker to begin with; several with commas between
     #[arg(short, long, value_name = "HOST:PORT", env = "MAINSTEM_BOOTSTRAP_SERVER")]
     #[arg(hide_env_values = true)]
-    #[arg(default_value = "127.0.0.1:9092")]
+    #[arg(default_value = "127.0.0.1:9092", value_parser = arguments::servers)]
     bootstrap_server: String,
 }
 
@@ -34,9 +34,9 @@ impl RemoteArgs {
             TransportError::Connect { .. } => Error::new(error).advise(format!(
                 "is a broker running there? start one with `mainstem serve`, or name another with -b instead of {server}"
             )),
-            TransportError::UnknownNode(_) => {
-                Error::usage("there is no broker to begin with").advise("name one with -b HOST:PORT")
-            }
+            TransportError::Unsupported { .. } => Error::new(error).advise(format!(
+                "the broker at {server} is too old or too new for this version of mainstem; name another with -b"
+            )),
             _ => Error::new(error).advise(format!("is that a Kafka broker at {server}? name another with -b")),
         }
     }

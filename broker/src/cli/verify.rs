@@ -1,6 +1,6 @@
 //! `mainstem verify`: an offline look at a data directory.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -53,6 +53,7 @@ struct ShownFinding<'a> {
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
+    check_directory(&args.dir)?;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk::new(&args.dir));
     let report = verify(&disk).map_err(|error| could_not_run(args, &error))?;
     match args.output {
@@ -60,6 +61,19 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
         Output::Text => show(args, &report)?,
     }
     Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(DAMAGED) })
+}
+
+/// Told before the disk is asked, which knows files below the directory alone.
+fn check_directory(dir: &Path) -> Result<(), Error> {
+    let shown = dir.display();
+    let wrong = match dir.is_dir() {
+        true => return Ok(()),
+        false if dir.exists() => format!("cannot verify {shown}: it is a file"),
+        false => {
+            format!("cannot verify {shown}: there is no such directory, or this user may not look into it")
+        }
+    };
+    Err(Error::usage(wrong).advise("name the directory that the broker has as --data"))
 }
 
 fn could_not_run(args: &Args, error: &VerifyError) -> Error {

@@ -1,6 +1,6 @@
 //! What DescribeConfigs says of the broker.
 
-use super::{Config, Kind, aliases, setting};
+use super::{Config, Kind, aliases, manual, setting};
 
 /// One setting of a running broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,8 +13,21 @@ pub struct Listed {
     pub is_default: bool,
     /// Its type.
     pub kind: Kind,
+    /// What may be written.
+    pub expected: String,
+    /// Other names for it, each in a unit of its own.
+    pub aliases: Vec<ListedAlias>,
     /// What it does, for people.
     pub doc: &'static str,
+}
+
+/// Another name of a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListedAlias {
+    /// The dotted name.
+    pub name: &'static str,
+    /// What its numbers count.
+    pub unit: &'static str,
 }
 
 impl Config {
@@ -29,6 +42,8 @@ impl Config {
             value: setting.read(self),
             is_default: !self.given.contains_key(setting.name),
             kind: setting.kind,
+            expected: setting.expected(),
+            aliases: listed_aliases(setting.name),
             doc: setting.doc.trim(),
         })
     }
@@ -39,6 +54,8 @@ impl Config {
             value: (setting.read)(&self.topic_defaults),
             is_default: !self.is_given(setting.broker_name),
             kind: kind_of(&(setting.read)(&self.topic_defaults)),
+            expected: manual::expected_of_topics(setting.broker_name),
+            aliases: listed_aliases(setting.broker_name),
             doc: setting.doc,
         })
     }
@@ -47,6 +64,11 @@ impl Config {
         let mut aliases = aliases::ALIASES.iter().filter(|alias| alias.of == name);
         self.given.contains_key(name) || aliases.any(|alias| self.given.contains_key(alias.name))
     }
+}
+
+fn listed_aliases(name: &str) -> Vec<ListedAlias> {
+    let of = aliases::ALIASES.iter().filter(|alias| alias.of == name);
+    of.map(|alias| ListedAlias { name: alias.name, unit: alias.unit() }).collect()
 }
 
 fn kind_of(value: &str) -> Kind {

@@ -86,7 +86,7 @@ fn write_facts(text: &mut String, name: &str, default: &str, expected: &str) -> 
 }
 
 /// Storage tells what would be right to whoever is wrong, so it is asked with a value that nothing accepts.
-fn expected_of_topics(name: &str) -> String {
+pub(super) fn expected_of_topics(name: &str) -> String {
     match TopicConfig::default().set_broker_default(name, "\0") {
         Err(ConfigError::Invalid { expected, .. }) => expected,
         _ => String::new(),

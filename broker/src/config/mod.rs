@@ -22,7 +22,7 @@ pub mod flags;
 mod listener;
 mod listing;
 mod manual;
-mod nearest;
+pub(crate) mod nearest;
 mod sections;
 mod setting;
 mod value;
@@ -36,7 +36,7 @@ pub use environment::{CONFIG_VARIABLE, assignments as environment};
 pub use error::ConfigError;
 pub use file::assignments as file;
 pub use listener::{DEFAULT_LISTENER, ListenerAddress, ListenerAddressError};
-pub use listing::Listed;
+pub use listing::{Listed, ListedAlias};
 pub use manual::markdown;
 pub use sections::{
     GroupSettings, HttpSettings, NetSettings, ProcessSettings, StorageSettings, TopicSettings,

@@ -3,8 +3,13 @@
 use super::{aliases, setting};
 
 /// The known setting whose name differs least from `name`, unless all differ by more than a third of it.
-pub(super) fn name(name: &str) -> Option<&'static str> {
-    let nearest = names().min_by_key(|known| distance(name, known))?;
+pub(crate) fn name(name: &str) -> Option<&'static str> {
+    among(name, names())
+}
+
+/// The one of `known` that differs least from `name`, unless all differ by more than a third of it.
+pub(crate) fn among(name: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    let nearest = known.min_by_key(|known| distance(name, known))?;
     let is_near = distance(name, nearest) * 3 <= name.len();
     is_near.then_some(nearest)
 }

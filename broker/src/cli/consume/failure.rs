@@ -4,6 +4,13 @@ use mainstem_client::consumer::{CommitError, ConsumeError, GroupError};
 
 use crate::cli::Error;
 
+/// A partition was asked for that the topic does not have; `produce` says it in the same words.
+pub(in crate::cli) fn no_such_partition(topic: &str, count: usize, missing: i32) -> Error {
+    let partitions = if count == 1 { "partition" } else { "partitions" };
+    Error::new(format_args!("{topic}-{missing} does not exist: the topic has {count} {partitions}"))
+        .advise(format!("`mainstem topic describe {topic}` shows them"))
+}
+
 impl From<ConsumeError> for Error {
     fn from(error: ConsumeError) -> Self {
         let advice = match &error {

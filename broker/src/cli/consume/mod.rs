@@ -1,7 +1,7 @@
 //! `mainstem consume`: records of a topic to standard output.
 
 mod ends;
-mod failure;
+pub(super) mod failure;
 mod format;
 mod from;
 mod json;
@@ -13,9 +13,10 @@ mod shown;
 
 use std::process::ExitCode;
 
-use super::Error;
+use super::downstream;
 use super::output::Output;
 use super::remote::{self, RemoteArgs};
+use super::{Error, arguments};
 use format::Format;
 use from::Begin;
 use reader::Reader;
@@ -42,24 +43,25 @@ Exit codes: 0 done, 1 failed, 2 called wrongly.";
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// The topic
+    #[arg(value_parser = arguments::topic)]
     topic: String,
     #[command(flatten)]
     remote: RemoteArgs,
     /// Where to begin: earliest, latest, an offset, a time, or how long ago; in a group, where it has committed nothing
-    #[arg(long, value_name = "WHERE", default_value = "earliest")]
+    #[arg(long, value_name = "WHERE", default_value = "earliest", allow_hyphen_values = true)]
     from: Begin,
     /// Stop at the end as it is now, instead of waiting for more
     #[arg(short, long)]
     exit: bool,
     /// Stop after so many records
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_parser = arguments::count, allow_negative_numbers = true)]
     count: Option<u64>,
     /// Read these partitions alone; may repeat
     #[arg(short, long, value_name = "N", conflicts_with = "group")]
-    #[arg(value_parser = clap::value_parser!(i32).range(0..))]
+    #[arg(value_parser = arguments::partition, allow_negative_numbers = true)]
     partition: Vec<i32>,
     /// Share the partitions with the other members of this group, and commit what was printed
-    #[arg(short, long)]
+    #[arg(short, long, value_parser = arguments::group)]
     group: Option<String>,
     /// How to print a record, as kcat's -f has it
     #[arg(short, long, default_value = "%s\\n", conflicts_with = "output")]
@@ -81,6 +83,7 @@ async fn consume(args: &Args) -> Result<(), Error> {
     let read = tokio::select! {
         read = reader.read() => read,
         _ = interrupted => Ok(()),
+        () = downstream::gone() => Ok(()),
     };
     // What was printed is committed whatever ended it.
     let finished = reader.finish().await;

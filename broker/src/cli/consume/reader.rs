@@ -12,7 +12,7 @@ use super::from::Begin;
 use super::shown::Shown;
 use super::sink::Sink;
 use super::start::{self, Offsets, POLL};
-use crate::cli::Error;
+use crate::cli::error::{self, Error};
 
 /// Records that one poll brings at most.
 const POLL_RECORDS: usize = 5000;
@@ -39,6 +39,9 @@ impl Reader {
         let admin = Admin::new(transport, AdminConfig::default());
         let partitions = partitions(args, &admin).await?;
         let starts = start::offsets(&admin, &partitions, args.from).await?;
+        if let Some(note) = start::away(args.from, &starts) {
+            error::note(note);
+        }
         let ends = match args.exit {
             true => Some(start::listed(&admin, &partitions, OffsetSpec::Latest).await?),
             false => None,
@@ -152,10 +155,7 @@ async fn partitions(args: &Args, admin: &Admin) -> Result<Vec<TopicPartition>, E
     let wanted: Vec<i32> = if args.partition.is_empty() { all() } else { args.partition.clone() };
     let is_missing = |id: &&i32| !topic.partitions.iter().any(|partition| partition.id.0 == **id);
     if let Some(missing) = wanted.iter().find(is_missing) {
-        let topic = &args.topic;
-        return Err(Error::usage(format_args!(
-            "{topic} has {count} partitions, and {missing} is none of them"
-        )));
+        return Err(super::failure::no_such_partition(&args.topic, count, *missing));
     }
     Ok(wanted.into_iter().map(|id| TopicPartition::new(args.topic.as_str(), id)).collect())
 }

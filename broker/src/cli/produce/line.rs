@@ -4,7 +4,9 @@ use std::str::FromStr;
 
 use bytes::Bytes;
 
-/// `NAME=VALUE`; `NAME` alone is a header without a value.
+use crate::cli::arguments;
+
+/// `NAME=VALUE`; `NAME` alone is a header without a value, as kcat has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct HeaderArg {
     name: String,
@@ -18,13 +20,15 @@ impl HeaderArg {
 }
 
 impl FromStr for HeaderArg {
-    type Err = std::convert::Infallible;
+    type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(match text.split_once('=') {
-            Some((name, value)) => Self { name: name.to_owned(), value: Some(value.to_owned()) },
-            None => Self { name: text.to_owned(), value: None },
-        })
+        let (name, value) = match text.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (text, None),
+        };
+        let name = arguments::some(name, "NAME=VALUE, or NAME alone for a header without a value")?;
+        Ok(Self { name, value })
     }
 }
 
@@ -65,5 +69,6 @@ mod tests {
         check("a=1=2", "a", Some("1=2"));
         check("a=", "a", Some(""));
         check("a", "a", None);
+        assert!("=1".parse::<HeaderArg>().is_err());
     }
 }

@@ -10,13 +10,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use clap::ValueEnum;
 use mainstem_client::producer::{Acks, ProduceError, Ticket};
-use mainstem_client::{Producer, ProducerConfig, ProducerRecord};
+use mainstem_client::{Admin, AdminConfig, Producer, ProducerConfig, ProducerRecord, TcpTransport};
 use mainstem_protocol::records::{Compression, Headers};
 use mainstem_protocol::{ErrorCode, PartitionId};
 
-use super::Error;
+use super::consume::failure::no_such_partition;
 use super::output::{self, Output};
 use super::remote::{self, RemoteArgs};
+use super::{Error, arguments};
 use input::Lines;
 use line::{HeaderArg, split_key};
 
@@ -26,6 +27,7 @@ Examples:
   mainstem produce access-log --compression zstd < access.log
   printf 'k1:v1\\nk2:v2\\n' | mainstem produce pairs --key-separator :
   echo hello | mainstem produce greetings --partition 2 --header lang=en --header lang=de
+  echo hello | mainstem produce greetings --header marked      A header without a value (null)
 
 Empty lines are records with empty values. Exit codes: 0 all are stored, 1 failed, 2 called wrongly.";
 
@@ -43,20 +45,21 @@ const PATIENCE: Duration = Duration::from_secs(15);
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// The topic; the broker may create it
+    #[arg(value_parser = arguments::topic)]
     topic: String,
     #[command(flatten)]
     remote: RemoteArgs,
     /// What stands between key and value of a line; a line without it has no key
-    #[arg(short = 'K', long, value_name = "TEXT", conflicts_with = "key")]
+    #[arg(short = 'K', long, value_name = "TEXT", conflicts_with = "key", value_parser = separator)]
     key_separator: Option<String>,
     /// One key for all records
     #[arg(short, long)]
     key: Option<String>,
-    /// A header of all records; may repeat
+    /// A header of all records; may repeat; NAME alone is a header without a value (null), NAME= one with an empty value
     #[arg(short = 'H', long, value_name = "NAME=VALUE")]
     header: Vec<HeaderArg>,
     /// The partition [default: by the key, else in turns]
-    #[arg(short, long, value_parser = clap::value_parser!(i32).range(0..))]
+    #[arg(short, long, value_name = "N", value_parser = arguments::partition, allow_negative_numbers = true)]
     partition: Option<i32>,
     /// How batches are compressed
     #[arg(short = 'z', long, value_enum, default_value_t)]
@@ -96,13 +99,27 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
     let count = remote::block_on(produce(args))?;
     match args.output {
         Output::Json => output::json(&serde_json::json!({ "topic": args.topic, "records": count }))?,
-        Output::Text => output::text(format_args!("{count} records are in {}", args.topic))?,
+        Output::Text => output::text(outcome(count, &args.topic))?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
+/// What there is to say of a topic that got nothing is said without it: it may not even exist.
+fn outcome(count: u64, topic: &str) -> String {
+    match count {
+        0 => "nothing was produced: standard input had no lines".to_owned(),
+        1 => format!("1 record is in {topic}"),
+        count => format!("{count} records are in {topic}"),
+    }
+}
+
+fn separator(text: &str) -> Result<String, String> {
+    arguments::some(text, "some text, such as :")
+}
+
 async fn produce(args: &Args) -> Result<u64, Error> {
     let transport = args.remote.connect().await?;
+    check_partition(args, &transport).await?;
     let producer = Producer::new(&transport, args.producer());
     let headers = args.headers()?;
     let mut lines = Lines::of_stdin()?;
@@ -113,6 +130,19 @@ async fn produce(args: &Args) -> Result<u64, Error> {
     }
     producer.flush().await;
     tickets.all().await
+}
+
+/// A partition that is not there is told before anything is read. A topic that is not there may come to be.
+async fn check_partition(args: &Args, transport: &TcpTransport) -> Result<(), Error> {
+    let Some(partition) = args.partition else { return Ok(()) };
+    let admin = Admin::new(transport, AdminConfig::default());
+    match admin.describe_topic(&args.topic).await {
+        Ok(topic) if topic.partition(PartitionId(partition)).is_none() => {
+            Err(no_such_partition(&args.topic, topic.partitions.len(), partition))
+        }
+        Err(error) if error.code() != Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION) => Err(error.into()),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 impl Args {

@@ -2,12 +2,15 @@
 
 use std::process::ExitCode;
 
-use mainstem_client::admin::{CreatedTopic, NewTopic};
+use mainstem_client::admin::{AdminError, CreatedTopic, NewTopic};
+use mainstem_protocol::ErrorCode;
+use mainstem_storage::config::SETTINGS;
 
 use super::admin;
 use crate::cli::output::{self, Output};
 use crate::cli::remote::{self, RemoteArgs};
-use crate::cli::{Durability, Error};
+use crate::cli::{Durability, Error, arguments};
+use crate::config::nearest;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -20,17 +23,18 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// The topic
+    #[arg(value_parser = arguments::topic)]
     topic: String,
     #[command(flatten)]
     remote: RemoteArgs,
     /// How many partitions [default: the broker's num.partitions]
-    #[arg(short, long, value_parser = clap::value_parser!(i32).range(1..))]
+    #[arg(short, long, value_name = "N", value_parser = arguments::partitions, allow_negative_numbers = true)]
     partitions: Option<i32>,
     /// What an acknowledgement means [default: the broker's]
     #[arg(long, value_enum)]
     durability: Option<Durability>,
     /// A setting of the topic; may repeat
-    #[arg(short, long, value_name = "NAME=VALUE", value_parser = name_and_value)]
+    #[arg(short, long, value_name = "NAME=VALUE", value_parser = arguments::name_and_value)]
     config: Vec<(String, String)>,
     /// How to write the result
     #[arg(long, value_enum, default_value_t)]
@@ -57,10 +61,16 @@ async fn create(args: &Args) -> Result<CreatedTopic, Error> {
     let topic = flush.into_iter().fold(topic, |topic, (name, value)| topic.config(name, value));
     let configs = args.config.iter();
     let topic = configs.fold(topic, |topic, (name, value)| topic.config(name.as_str(), value.as_str()));
-    Ok(admin.create_topic(topic).await?)
+    admin.create_topic(topic).await.map_err(|error| refused(args, error))
 }
 
-fn name_and_value(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE, such as retention.ms=86400000")?;
-    Ok((name.trim().to_owned(), value.to_owned()))
+/// Only a broker knows which settings its topics have; the nearest one of ours is a guess.
+fn refused(args: &Args, error: AdminError) -> Error {
+    let ours = || SETTINGS.iter().map(|setting| setting.name);
+    let unknown = args.config.iter().find(|(name, _)| !ours().any(|known| known == name));
+    let meant = unknown.and_then(|(name, _)| nearest::among(name, ours()));
+    match meant.filter(|_| error.code() == Some(ErrorCode::INVALID_CONFIG)) {
+        Some(meant) => Error::new(error).advise(format!("did you mean {meant}?")),
+        None => error.into(),
+    }
 }

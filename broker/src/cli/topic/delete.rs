@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use super::admin;
-use crate::cli::Error;
 use crate::cli::output::{self, Output};
 use crate::cli::remote::{self, RemoteArgs};
+use crate::cli::{Error, arguments};
 
 const EXAMPLES: &str = "\
 Example:
@@ -16,6 +16,7 @@ Example:
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// The topic
+    #[arg(value_parser = arguments::topic)]
     topic: String,
     #[command(flatten)]
     remote: RemoteArgs,

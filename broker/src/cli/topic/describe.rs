@@ -11,9 +11,9 @@ use mainstem_client::offsets::{FoundOffset, OffsetSpec};
 use serde::Serialize;
 
 use super::admin;
-use crate::cli::Error;
 use crate::cli::output::{self, Output};
 use crate::cli::remote::{self, RemoteArgs};
+use crate::cli::{Error, arguments};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,6 +25,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// The topic
+    #[arg(value_parser = arguments::topic)]
     topic: String,
     #[command(flatten)]
     remote: RemoteArgs,
@@ -57,6 +58,18 @@ struct DescribedSetting {
     value: Option<String>,
     /// Whether the topic sets it itself.
     own: bool,
+    /// Whether it stays as it is.
+    fixed: bool,
+}
+
+impl DescribedSetting {
+    const fn from(&self) -> &'static str {
+        match (self.own, self.fixed) {
+            (true, true) => "creation, for good",
+            (true, false) => "topic",
+            (false, _) => "default",
+        }
+    }
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
@@ -108,7 +121,10 @@ fn partitions(topic: &Arc<TopicMetadata>, earliest: &Offsets, latest: &Offsets) 
 
 fn setting(entry: &ConfigEntry) -> (String, DescribedSetting) {
     let value = entry.value.as_ref().map(ToString::to_string);
-    (entry.name.to_string(), DescribedSetting { value, own: entry.source == ConfigSource::Topic })
+    (
+        entry.name.to_string(),
+        DescribedSetting { value, own: entry.source == ConfigSource::Topic, fixed: entry.is_read_only },
+    )
 }
 
 fn show(described: Described) -> Result<(), Error> {
@@ -117,8 +133,8 @@ fn show(described: Described) -> Result<(), Error> {
     output::table(&["partition", "leader", "earliest", "latest", "records"], partitions.iter().map(row))?;
     output::text("")?;
     let settings = settings.into_iter().map(|(name, setting)| {
-        let own = if setting.own { "set" } else { "default" };
-        [name, setting.value.unwrap_or_default(), own.to_owned()]
+        let from = setting.from().to_owned();
+        [name, setting.value.unwrap_or_default(), from]
     });
     Ok(output::table(&["setting", "value", "from"], settings)?)
 }

@@ -8,7 +8,14 @@ use crate::cli::Error;
 
 impl From<AdminError> for Error {
     fn from(error: AdminError) -> Self {
-        let advice = error.code().and_then(advice);
+        let is_about_internal =
+            matches!(&error, AdminError::Refused { subject, .. } if subject.starts_with("topic __"));
+        let advice = match error.code() {
+            Some(ErrorCode::INVALID_TOPIC_EXCEPTION) if is_about_internal => Some(
+                "offsets go with time (offsets.retention.minutes); `mainstem topic list --internal` shows such topics",
+            ),
+            code => code.and_then(advice),
+        };
         let error = Self::new(error);
         match advice {
             Some(advice) => error.advise(advice),
