@@ -167,6 +167,9 @@ impl Dispatch {
             RequestBody::DescribeCluster(request) => {
                 api::describe_cluster::answer(node, context, &request).into()
             }
+            RequestBody::DescribeLogDirs(request) => {
+                api::describe_log_dirs::answer(node, request).await.into()
+            }
             group => api::groups::answer(node, context, group).await,
         }
     }

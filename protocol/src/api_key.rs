@@ -20,12 +20,15 @@ macro_rules! table {
             Heartbeat = 12: HeartbeatRequest, HeartbeatResponse;
             LeaveGroup = 13: LeaveGroupRequest, LeaveGroupResponse;
             SyncGroup = 14: SyncGroupRequest, SyncGroupResponse;
+            DescribeGroups = 15: DescribeGroupsRequest, DescribeGroupsResponse;
+            ListGroups = 16: ListGroupsRequest, ListGroupsResponse;
             ApiVersions = 18: ApiVersionsRequest, ApiVersionsResponse;
             CreateTopics = 19: CreateTopicsRequest, CreateTopicsResponse;
             DeleteTopics = 20: DeleteTopicsRequest, DeleteTopicsResponse;
             InitProducerId = 22: InitProducerIdRequest, InitProducerIdResponse;
             OffsetForLeaderEpoch = 23: OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse;
             DescribeConfigs = 32: DescribeConfigsRequest, DescribeConfigsResponse;
+            DescribeLogDirs = 35: DescribeLogDirsRequest, DescribeLogDirsResponse;
             DescribeCluster = 60: DescribeClusterRequest, DescribeClusterResponse;
         }
     };

@@ -5,6 +5,7 @@
 //! - `harness`: a broker on a temporary directory, and a client that says exactly what it is told to.
 //! - `clients`, `processors`: our own, over TCP and within the process.
 //! - `demo`: the demo, to its end.
+//! - `described`: groups and directories as administrators see them.
 //! - `frames`: what is no request, and what is one too many.
 //! - `groups`: members come and go, and what they commit stays.
 //! - `listeners`: several addresses, and what clients are told to dial.
@@ -17,6 +18,7 @@
 
 mod clients;
 mod demo;
+mod described;
 mod frames;
 mod groups;
 mod harness;

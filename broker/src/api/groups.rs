@@ -2,6 +2,7 @@
 
 use mainstem_protocol::messages::RequestBody;
 
+use super::GROUP_OPERATIONS;
 use crate::{
     dispatch::{Answer, Context},
     group::Caller,
@@ -17,6 +18,10 @@ pub(crate) async fn answer(node: &Node, context: &Context, request: RequestBody)
         RequestBody::LeaveGroup(request) => groups.leave_group(version, request).into(),
         RequestBody::OffsetCommit(request) => groups.offset_commit(version, request).await.into(),
         RequestBody::OffsetFetch(request) => groups.offset_fetch(version, request).await.into(),
+        RequestBody::ListGroups(request) => groups.list_groups(&request).into(),
+        RequestBody::DescribeGroups(request) => {
+            groups.describe_groups(version, request, GROUP_OPERATIONS).into()
+        }
         _ => Answer::Close("not an API of groups"),
     }
 }

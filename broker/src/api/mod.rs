@@ -8,6 +8,7 @@ pub(crate) mod creation;
 pub(crate) mod delete_topics;
 pub(crate) mod describe_cluster;
 pub(crate) mod describe_configs;
+pub(crate) mod describe_log_dirs;
 pub(crate) mod fetch;
 pub(crate) mod find_coordinator;
 pub(crate) mod groups;
@@ -40,9 +41,10 @@ impl Refusal {
     }
 }
 
-/// Every operation that Kafka knows for topics and for the cluster, as bits: nothing is forbidden to anybody
+/// Every operation that Kafka knows for topics, for groups and for the cluster, as bits: nothing is forbidden to anybody
 /// (Kafka: `AclEntry.supportedOperations`).
 pub(crate) const TOPIC_OPERATIONS: i32 = bits(&[3, 4, 5, 6, 7, 8, 10, 11]);
+pub(crate) const GROUP_OPERATIONS: i32 = bits(&[3, 6, 8, 10, 11]);
 pub(crate) const CLUSTER_OPERATIONS: i32 = bits(&[5, 7, 8, 9, 10, 11, 12]);
 
 const fn bits(operations: &[u8]) -> i32 {

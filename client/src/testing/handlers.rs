@@ -120,6 +120,9 @@ impl State {
             RequestBody::DescribeConfigs(request) => self.describe_configs(request).into(),
             RequestBody::ApiVersions(_) => ApiVersionsResponse::default().into(),
             RequestBody::OffsetForLeaderEpoch(_) => OffsetForLeaderEpochResponse::default().into(),
+            RequestBody::ListGroups(_) => ListGroupsResponse::default().into(),
+            RequestBody::DescribeGroups(_) => DescribeGroupsResponse::default().into(),
+            RequestBody::DescribeLogDirs(_) => DescribeLogDirsResponse::default().into(),
             RequestBody::Fetch(_) | RequestBody::JoinGroup(_) | RequestBody::SyncGroup(_) => {
                 unreachable!("these wait, and are answered elsewhere")
             }

@@ -10,7 +10,7 @@ import zipfile
 
 APIS = """Produce Fetch ListOffsets Metadata OffsetCommit OffsetFetch FindCoordinator JoinGroup Heartbeat LeaveGroup
 SyncGroup ApiVersions CreateTopics DeleteTopics InitProducerId OffsetForLeaderEpoch DescribeConfigs
-DescribeCluster""".split()
+DescribeCluster ListGroups DescribeGroups DescribeLogDirs""".split()
 FORMATS = """ConsumerProtocolSubscription ConsumerProtocolAssignment OffsetCommitValue GroupMetadataValue""".split()
 NUMBERS = {"int8", "int16", "uint16", "int32", "uint32", "int64", "float64"}
 LAST = 32767

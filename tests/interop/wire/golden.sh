@@ -48,4 +48,7 @@ keep java-4-admin CreateTopics-v7
 keep java-4-admin DeleteTopics-v6
 keep java-4-admin DescribeConfigs-v4
 keep java-4-admin DescribeCluster-v2
+keep java-4-admin ListGroups-v5
+keep java-4-admin DescribeGroups-v6
+keep java-4-admin DescribeLogDirs-v4
 keep java-3-admin DescribeCluster-v1

@@ -46,6 +46,18 @@ pub(crate) enum State {
     Stable,
 }
 
+impl State {
+    /// The name as Kafka has it (`ClassicGroupState`).
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Empty => "Empty",
+            Self::Preparing { .. } => "PreparingRebalance",
+            Self::Completing { .. } => "CompletingRebalance",
+            Self::Stable => "Stable",
+        }
+    }
+}
+
 /// What a member says of itself when it joins.
 #[derive(Clone, Debug)]
 pub(crate) struct Profile {

@@ -36,7 +36,8 @@ impl Coordinator {
         }
     }
 
-    fn group_ids(&self) -> BTreeSet<Text> {
+    /// Every group, in memory or stored.
+    pub(super) fn group_ids(&self) -> BTreeSet<Text> {
         let of_key = |key| match key {
             Key::Offset(key) => key.group,
             Key::Group(key) => key.group,

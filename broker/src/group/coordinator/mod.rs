@@ -1,11 +1,13 @@
 //! The groups of this broker.
 
 mod commit;
+mod describe;
 mod expiry;
 mod fetch;
 mod heartbeat;
 mod join;
 mod leave;
+mod list;
 mod slot;
 mod store;
 mod sync;

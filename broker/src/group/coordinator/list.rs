@@ -1,0 +1,49 @@
+//! ListGroups (Kafka: `GroupMetadataManager.listGroups`).
+
+use mainstem_protocol::{
+    Text,
+    messages::{ListGroupsRequest, ListGroupsResponse, list_groups::ListedGroup},
+};
+
+use super::Coordinator;
+use crate::group::classic::Group;
+
+/// What kind of group every group here is (Kafka: `Group.GroupType`).
+const CLASSIC: &str = "classic";
+
+impl Coordinator {
+    /// Every group that is in memory or stored, and passes the filters.
+    #[must_use]
+    pub fn list_groups(&self, request: &ListGroupsRequest) -> ListGroupsResponse {
+        let ListGroupsRequest { states_filter, types_filter } = request;
+        // Kafka trims the names of states, not those of types.
+        let is_state =
+            |state: &str| states_filter.iter().any(|wanted| wanted.trim().eq_ignore_ascii_case(state));
+        let is_type = types_filter.iter().any(|wanted| wanted.eq_ignore_ascii_case(CLASSIC));
+        if !types_filter.is_empty() && !is_type {
+            return ListGroupsResponse::default();
+        }
+        let listed = self.group_ids().into_iter().filter_map(|id| self.look(&id, listed));
+        let groups =
+            listed.filter(|group| states_filter.is_empty() || is_state(&group.group_state)).collect();
+        ListGroupsResponse { groups, ..Default::default() }
+    }
+
+    /// Looks at a group; one that is not in memory is read for that and not kept.
+    pub(super) fn look<T>(&self, id: &Text, look: impl FnOnce(&Group) -> T) -> Option<T> {
+        let slot = self.groups().get(id).cloned();
+        match slot {
+            Some(slot) => Some(slot.read(|group| look(group))),
+            None => self.stored(id).map(|group| look(&group)),
+        }
+    }
+}
+
+fn listed(group: &Group) -> ListedGroup {
+    ListedGroup {
+        group_id: group.id.clone(),
+        protocol_type: group.protocol_type.clone().unwrap_or_default(),
+        group_state: group.state.name().into(),
+        group_type: CLASSIC.into(),
+    }
+}
