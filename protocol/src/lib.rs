@@ -12,9 +12,12 @@
 //! - [`header`] and [`frame`]: what surrounds a message on a socket.
 //! - [`records`]: record batches (format 2): view, builder, compression, control records.
 //! - [`caps`]: every limit on what a peer may make us hold.
+//! - `counting`: how often messages are encoded and decoded (feature `testing`).
 
 pub mod api_key;
 pub mod caps;
+#[cfg(feature = "testing")]
+pub mod counting;
 pub mod error_code;
 pub mod formats;
 pub mod frame;

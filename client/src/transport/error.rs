@@ -8,6 +8,8 @@ use mainstem_protocol::{
     wire::{DecodeError, EncodeError},
 };
 
+use super::Stranger;
+
 /// Why there is no response.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum TransportError {
@@ -27,6 +29,26 @@ pub enum TransportError {
         /// What ended it.
         reason: String,
     },
+    /// None of the brokers to begin with was there, for longer than the client is told to wait for the first one.
+    #[error(
+        "no broker at {addresses} within {waited_ms} ms: {last}; check that one is running and that the address is its own"
+    )]
+    Unreachable {
+        /// The brokers to begin with.
+        addresses: String,
+        /// How long they were tried.
+        waited_ms: u64,
+        /// What went wrong last.
+        last: Box<Self>,
+    },
+    /// What answers is no broker.
+    #[error("{address} does not speak the Kafka protocol: {stranger}")]
+    NotKafka {
+        /// What was dialled.
+        address: String,
+        /// What answers there.
+        stranger: Stranger,
+    },
     /// The response took too long.
     #[error("no response to {key} within {timeout_ms} ms")]
     TimedOut {
@@ -39,7 +61,10 @@ pub enum TransportError {
     #[error("broker {0} is not known")]
     UnknownNode(BrokerId),
     /// The broker does not offer the API, or no version of it that this client speaks.
-    #[error("the broker does not support {key} in a version that this client speaks")]
+    #[error(
+        "the broker does not support {key} in a version that this client speaks ({} to {}): use a broker of Kafka 2.1 or newer",
+        .key.versions().start(), .key.versions().end()
+    )]
     Unsupported {
         /// The API that was asked.
         key: ApiKey,
@@ -81,7 +106,12 @@ impl TransportError {
     pub const fn has_no_side_effects(&self) -> bool {
         matches!(
             self,
-            Self::Connect { .. } | Self::UnknownNode(_) | Self::Unsupported { .. } | Self::Encode(_)
+            Self::Connect { .. }
+                | Self::Unreachable { .. }
+                | Self::NotKafka { .. }
+                | Self::UnknownNode(_)
+                | Self::Unsupported { .. }
+                | Self::Encode(_)
         )
     }
 }

@@ -1,12 +1,14 @@
 //! The seam between a client and brokers: typed requests go in, typed responses come out.
 //!
 //! - [`TransportError`]: what may go wrong on the way, and what the caller may do about it.
+//! - [`Stranger`]: who may answer where a broker should.
 //! - [`TcpTransport`]: the form over TCP.
 //!
 //! Everything above this seam is the same over TCP and beside the log in one process: idempotence, groups and
 //! fencing exist once.
 
 mod error;
+mod stranger;
 mod tcp;
 #[cfg(test)]
 mod tests;
@@ -19,6 +21,7 @@ use mainstem_protocol::{
 };
 
 pub use error::TransportError;
+pub use stranger::Stranger;
 pub use tcp::{TcpConfig, TcpTransport};
 
 /// A future behind a pointer, so that the trait can be an object.

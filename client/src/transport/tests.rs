@@ -7,8 +7,11 @@ use mainstem_protocol::{
     messages::{MetadataRequest, ResponseBody},
 };
 
-use super::{Call, Lane, Node, TcpConfig, TcpTransport, Transport, TransportError};
-use crate::testing::{FakeBroker, NODE, Trouble, serve, suite};
+use super::{Call, Lane, Node, Stranger, TcpConfig, TcpTransport, Transport, TransportError};
+use crate::{
+    Admin, AdminConfig,
+    testing::{FakeBroker, NODE, Trouble, serve, suite},
+};
 
 fn tcp(address: &str) -> TcpTransport {
     TcpTransport::new(TcpConfig::bootstrap(address))
@@ -81,6 +84,80 @@ async fn refused_connection_names_the_address() {
     let error = metadata(&tcp(&address)).await.unwrap_err();
     assert!(error.to_string().contains(&address), "{error}");
     assert!(error.is_retriable() && error.has_no_side_effects());
+}
+
+/// Somebody who says the same to whoever connects, and then hangs up.
+async fn says(greeting: &'static [u8]) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    crate::task::spawn("stranger", async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            // What is not read would make the hanging up a reset. Whoever asked may have hung up.
+            let _ = socket.read(&mut [0; 512]).await;
+            let _ = socket.write_all(greeting).await;
+            let _ = socket.shutdown().await;
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn strangers_are_told_apart_and_the_error_says_what_to_try() {
+    let garbage: &[u8] = &[0, 0, 0, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+    let cases: [(&[u8], Stranger, &str); 5] = [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", Stranger::Http, "port of the Kafka listener"),
+        (&[21, 3, 3, 0, 2, 2, 10], Stranger::Tls, "use a plaintext listener"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", Stranger::Ssh, "port of the Kafka listener"),
+        (garbage, Stranger::Unknown, "check the address and the port"),
+        (&[0xff; 64], Stranger::Unknown, "check the address and the port"),
+    ];
+    for (greeting, expected, advice) in cases {
+        let address = says(greeting).await;
+        let error = metadata(&tcp(&address)).await.unwrap_err();
+        assert!(
+            matches!(error, TransportError::NotKafka { stranger, .. } if stranger == expected),
+            "{error}"
+        );
+        assert!(error.to_string().contains(&address) && error.to_string().contains(advice), "{error}");
+        assert!(!error.is_retriable() && error.has_no_side_effects());
+    }
+}
+
+#[tokio::test]
+async fn whoever_hangs_up_or_says_nothing_is_given_up_for_good() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let bootstrap_timeout = Duration::from_millis(100);
+    for address in [refusing().await, says(b"").await, silent.local_addr().unwrap().to_string()] {
+        let config = TcpConfig { bootstrap_timeout, ..TcpConfig::bootstrap(&address) };
+        let admin = Admin::new(&TcpTransport::new(config), AdminConfig::default());
+        // An admin goes on trying for a minute, unless it learns that this is in vain.
+        let error = admin.list_topics().await.unwrap_err().to_string();
+        assert!(error.starts_with(&format!("no broker at {address} within ")), "{error}");
+        assert!(error.ends_with("check that one is running and that the address is its own"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_cluster_that_was_reached_once_is_worth_waiting_for() {
+    let served = serve(&FakeBroker::new(), 4).await.unwrap();
+    let transport = tcp(&served.address);
+    metadata(&transport).await.unwrap();
+    served.disconnect_all();
+    drop(served);
+    // The listener's task ends as soon as it has its turn.
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    let error = metadata(&transport).await.unwrap_err();
+    assert!(error.is_retriable(), "{error}");
+}
+
+#[tokio::test]
+async fn api_that_the_broker_does_not_offer_is_named_with_the_broker_to_use() {
+    let error = TransportError::Unsupported { key: ApiKey::Produce };
+    let said = error.to_string();
+    assert!(said.contains("Produce") && said.ends_with("use a broker of Kafka 2.1 or newer"), "{said}");
 }
 
 /// An address where nobody listens any more.

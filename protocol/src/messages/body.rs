@@ -34,6 +34,8 @@ macro_rules! bodies {
             /// # Errors
             /// Where the bytes are no such request.
             pub fn decode(key: ApiKey, bytes: Bytes, version: i16) -> Result<Self, DecodeError> {
+                #[cfg(feature = "testing")]
+                crate::counting::called();
                 match key {
                     $(ApiKey::$name => $request::decode_leading(bytes, version).map(Self::$name),)*
                 }
@@ -44,6 +46,8 @@ macro_rules! bodies {
             /// # Errors
             /// Where the version has no encoding for it.
             pub fn encode_into(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
+                #[cfg(feature = "testing")]
+                crate::counting::called();
                 match self {
                     $(Self::$name(request) => request.encode_into(writer, version),)*
                 }
@@ -73,6 +77,8 @@ macro_rules! bodies {
             /// # Errors
             /// Where the bytes are no such response.
             pub fn decode(key: ApiKey, bytes: Bytes, version: i16) -> Result<Self, DecodeError> {
+                #[cfg(feature = "testing")]
+                crate::counting::called();
                 match key {
                     $(ApiKey::$name => $response::decode(bytes, version).map(Self::$name),)*
                 }
@@ -83,6 +89,8 @@ macro_rules! bodies {
             /// # Errors
             /// Where the version has no encoding for it.
             pub fn encode_into(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
+                #[cfg(feature = "testing")]
+                crate::counting::called();
                 match self {
                     $(Self::$name(response) => response.encode_into(writer, version),)*
                 }

@@ -120,6 +120,12 @@ impl OpenBatch {
         })
     }
 
+    /// As [`Self::records`], for whoever goes on later.
+    #[must_use]
+    pub const fn into_records(self) -> IntoRecords {
+        IntoRecords { left: self.header.record_count, batch: self, position: 0 }
+    }
+
     /// Where a record of this batch lies in the partition.
     #[must_use]
     pub const fn offset(&self, record: &RecordRef<'_>) -> Offset {
@@ -159,6 +165,42 @@ impl<'a> Iterator for RecordRefs<'a> {
             *self = Self { bytes: &[], left: 0 };
         }
         Some(record)
+    }
+}
+
+/// See [`OpenBatch::into_records`].
+#[derive(Clone, Debug)]
+pub struct IntoRecords {
+    batch: OpenBatch,
+    position: usize,
+    left: i32,
+}
+
+impl IntoRecords {
+    /// What the batch says about itself.
+    #[must_use]
+    pub const fn header(&self) -> &BatchHeader {
+        &self.batch.header
+    }
+
+    /// Records that were not gone through yet, as far as the header says.
+    #[must_use]
+    pub const fn left(&self) -> usize {
+        if self.left > 0 { self.left as usize } else { 0 }
+    }
+}
+
+impl Iterator for IntoRecords {
+    type Item = Result<Record, RecordError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let Self { batch, position, left } = self;
+        let memory = &batch.records;
+        let mut refs = RecordRefs { bytes: memory.get(*position..).unwrap_or_default(), left: *left };
+        let next = refs.next();
+        (*position, *left) = (memory.len() - refs.bytes.len(), refs.left);
+        let share = |record| Record::share(memory, record, batch.offset(&record), batch.timestamp(&record));
+        next.map(|record| record.map(share))
     }
 }
 

@@ -23,7 +23,7 @@ mod range;
 mod varint;
 
 pub use attributes::{Attributes, Compression, TimestampType, UnknownCompressionError};
-pub use batch::{Batch, Batches, OpenBatch, OpenError, RecordRefs, Tail, batches};
+pub use batch::{Batch, Batches, IntoRecords, OpenBatch, OpenError, RecordRefs, Tail, batches};
 pub use builder::{BatchBuilder, NewRecord, ProducerStamp};
 pub use compression::{Compressor, DecompressError, Decompressor};
 pub use control::{ControlType, EndTxnMarker};

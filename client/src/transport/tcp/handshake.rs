@@ -3,22 +3,22 @@
 //! A client asks in its newest version. A broker that does not know it answers in version 0 with
 //! `UNSUPPORTED_VERSION` and the versions of this one API, and the client asks again (KIP-511).
 
-use std::{collections::HashMap, ops::RangeInclusive};
+use std::{collections::HashMap, io, ops::RangeInclusive};
 
 use bytes::Bytes;
 use mainstem_protocol::{
-    ApiKey, CorrelationId, ErrorCode, Text,
+    ApiKey, CorrelationId, ErrorCode, Text, frame,
     header::{RequestHeader, decode_response, encode_request, peek_response},
     messages::{ApiVersionsRequest, ApiVersionsResponse, Message, ResponseBody},
 };
-use tokio::net::TcpStream;
+use tokio::{io::AsyncReadExt, net::TcpStream};
 
 use super::{
     TcpConfig,
-    link::{lost, read_frame},
+    link::{lost, read_frame_after},
     write::write_chunks,
 };
-use crate::transport::TransportError;
+use crate::transport::{Stranger, TransportError};
 
 /// What a broker speaks.
 #[derive(Debug, Default)]
@@ -74,13 +74,25 @@ async fn ask(
     version: i16,
 ) -> Result<ApiVersionsResponse, TransportError> {
     let chunks = encode_request(&header(config, version), &request().into())?;
-    write_chunks(stream, chunks).await.map_err(|error| lost(address, &error.to_string()))?;
-    let frame = read_frame(stream, config.response_bytes_max, address).await?;
-    let (correlation_id, rest) = peek_response(frame)?;
-    if correlation_id != CorrelationId(i32::from(version)) {
-        return Err(lost(address, "its first response is not to our request"));
+    write_chunks(stream, chunks).await.map_err(|error| closed(address, &error))?;
+    let mut prefix = [0; frame::SIZE_BYTES];
+    stream.read_exact(&mut prefix).await.map_err(|error| closed(address, &error))?;
+    let not_kafka = |stranger| TransportError::NotKafka { address: address.to_owned(), stranger };
+    if let Some(stranger) = Stranger::that_says(prefix) {
+        return Err(not_kafka(stranger));
     }
-    read_answer(version, rest)
+    // Whatever cannot be read was not written by a broker.
+    match read_frame_after(prefix, stream, config.response_bytes_max, address).await {
+        Ok(frame) => read_answer(version, frame).ok_or_else(|| not_kafka(Stranger::Unknown)),
+        Err(error) if error.is_retriable() => Err(error),
+        Err(_) => Err(not_kafka(Stranger::Unknown)),
+    }
+}
+
+/// Brokers close a connection without a word where they want TLS or SASL on it.
+fn closed(address: &str, error: &io::Error) -> TransportError {
+    let advice = "is it a plaintext Kafka listener?";
+    lost(address, &format!("it was closed before the first answer ({error}): {advice}"))
 }
 
 fn header(config: &TcpConfig, version: i16) -> RequestHeader {
@@ -99,14 +111,19 @@ fn request() -> ApiVersionsRequest {
     }
 }
 
-/// An answer to a version that the broker does not know is in version 0, whatever was asked.
-fn read_answer(version: i16, rest: Bytes) -> Result<ApiVersionsResponse, TransportError> {
-    if rest.starts_with(&ErrorCode::UNSUPPORTED_VERSION.0.to_be_bytes()) {
-        return Ok(ApiVersionsResponse::decode(rest, 0)?);
+/// The response in a frame, where it is one. An answer to a version that the broker does not know is in version 0,
+/// whatever was asked.
+fn read_answer(version: i16, frame: Bytes) -> Option<ApiVersionsResponse> {
+    let (correlation_id, rest) = peek_response(frame).ok()?;
+    if correlation_id != CorrelationId(i32::from(version)) {
+        return None;
     }
-    match decode_response(ApiKey::ApiVersions, version, rest)? {
-        ResponseBody::ApiVersions(response) => Ok(response),
-        other => Err(TransportError::WrongResponse { asked: ApiKey::ApiVersions, answered: other.key() }),
+    if rest.starts_with(&ErrorCode::UNSUPPORTED_VERSION.0.to_be_bytes()) {
+        return ApiVersionsResponse::decode(rest, 0).ok();
+    }
+    match decode_response(ApiKey::ApiVersions, version, rest).ok()? {
+        ResponseBody::ApiVersions(response) => Some(response),
+        _ => None,
     }
 }
 

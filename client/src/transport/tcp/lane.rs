@@ -154,15 +154,19 @@ impl LaneTask {
         if let Some(not_before) = self.not_before.take() {
             sleep_until(not_before).await;
         }
-        let connected = self.connect_to_any().await;
-        match &connected {
-            Ok(_) => self.backoff.reset(),
+        self.shared.trying();
+        match self.connect_to_any().await {
+            Ok(open) => {
+                self.shared.reached();
+                self.backoff.reset();
+                Ok(open)
+            }
             Err(error) => {
                 debug!(%error, "no connection");
                 self.not_before = Some(Instant::now() + self.backoff.next());
+                Err(self.shared.failure(error))
             }
         }
-        connected
     }
 
     async fn connect_to_any(&self) -> Result<Open, TransportError> {
@@ -185,9 +189,8 @@ impl LaneTask {
             let (link, socket) = Link::start(stream, config, address);
             Ok(Open { link, socket, versions })
         };
-        timeout(config.connect_timeout, dial)
-            .await
-            .unwrap_or_else(|_| Err(too_slow(address, config.connect_timeout)))
+        let limit = self.shared.dial_timeout();
+        timeout(limit, dial).await.unwrap_or_else(|_| Err(too_slow(address, limit)))
     }
 }
 
@@ -196,6 +199,6 @@ fn refused(address: &str, source: std::io::Error) -> TransportError {
 }
 
 fn too_slow(address: &str, limit: Duration) -> TransportError {
-    let reason = format!("no connection within {} ms", limit.as_millis());
+    let reason = format!("no broker answered within {} ms", limit.as_millis());
     refused(address, std::io::Error::new(std::io::ErrorKind::TimedOut, reason))
 }

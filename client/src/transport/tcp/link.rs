@@ -178,8 +178,8 @@ const fn is_unanswered(request: &RequestBody) -> bool {
     matches!(request, RequestBody::Produce(produce) if produce.acks == 0)
 }
 
-/// Reads one frame, without its size. Memory is taken as the bytes arrive, not as the size claims.
-pub(super) async fn read_frame(
+/// Reads one frame, without its size.
+async fn read_frame(
     reader: &mut (impl AsyncRead + Unpin),
     limit: usize,
     address: &str,
@@ -187,6 +187,17 @@ pub(super) async fn read_frame(
     let mut prefix = [0; frame::SIZE_BYTES];
     let ended = |error: io::Error| lost(address, &error.to_string());
     reader.read_exact(&mut prefix).await.map_err(ended)?;
+    read_frame_after(prefix, reader, limit, address).await
+}
+
+/// Reads what follows the size of a frame. Memory is taken as the bytes arrive, not as the size claims.
+pub(super) async fn read_frame_after(
+    prefix: [u8; frame::SIZE_BYTES],
+    reader: &mut (impl AsyncRead + Unpin),
+    limit: usize,
+    address: &str,
+) -> Result<Bytes, TransportError> {
+    let ended = |error: io::Error| lost(address, &error.to_string());
     let size = frame::size(prefix, RESPONSE_BYTES_MIN, limit)?;
     let mut bytes = BytesMut::with_capacity(size.min(READ_AHEAD_BYTES));
     let mut body = reader.take(size as u64);

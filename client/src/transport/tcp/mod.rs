@@ -17,6 +17,7 @@ use std::{
 };
 
 use mainstem_protocol::{ApiKey, BrokerId, messages::ResponseBody};
+use tokio::time::Instant;
 
 use super::{BoxFuture, BrokerAddress, Call, Lane, Node, Transport, TransportError};
 use lane::LaneHandle;
@@ -30,6 +31,9 @@ pub struct TcpConfig {
     pub client_id: String,
     /// How long opening one connection may take, the negotiation of versions included.
     pub connect_timeout: Duration,
+    /// How long the first contact with the cluster is tried, before whoever asks learns that nobody is there. Later on,
+    /// lost connections are tried again as long as those who ask have time.
+    pub bootstrap_timeout: Duration,
     /// The first wait after a connection failed; it doubles from failure to failure.
     pub reconnect_backoff: Duration,
     /// The longest wait between two attempts to connect.
@@ -44,6 +48,7 @@ impl Default for TcpConfig {
             bootstrap_servers: vec!["127.0.0.1:9092".to_owned()],
             client_id: "mainstem".to_owned(),
             connect_timeout: Duration::from_secs(10),
+            bootstrap_timeout: Duration::from_secs(5),
             reconnect_backoff: Duration::from_millis(50),
             reconnect_backoff_max: Duration::from_secs(1),
             response_bytes_max: crate::caps::RESPONSE_BYTES_MAX,
@@ -77,13 +82,26 @@ pub struct TcpTransport {
 struct Shared {
     config: TcpConfig,
     addresses: Mutex<HashMap<BrokerId, String>>,
+    contact: Mutex<Contact>,
+}
+
+/// Whether the cluster was ever reached.
+#[derive(Clone, Copy, Debug, Default)]
+enum Contact {
+    /// Nobody has tried.
+    #[default]
+    None,
+    /// Not since the first attempt at that time.
+    Tried(Instant),
+    /// Some broker has answered.
+    Made,
 }
 
 impl TcpTransport {
     /// A transport that begins at the bootstrap servers.
     #[must_use]
     pub fn new(config: TcpConfig) -> Self {
-        Self::with(Shared { config, addresses: Mutex::default() })
+        Self::with(Shared { config, addresses: Mutex::default(), contact: Mutex::default() })
     }
 
     fn with(shared: Shared) -> Self {
@@ -123,7 +141,8 @@ impl Transport for TcpTransport {
 
     fn split(&self) -> Arc<dyn Transport> {
         let addresses = Mutex::new(lock(&self.shared.addresses).clone());
-        Arc::new(Self::with(Shared { config: self.shared.config.clone(), addresses }))
+        let contact = Mutex::new(*lock(&self.shared.contact));
+        Arc::new(Self::with(Shared { config: self.shared.config.clone(), addresses, contact }))
     }
 }
 
@@ -139,6 +158,39 @@ impl Shared {
             }
         }
         .ok_or_else(|| unknown(node))
+    }
+
+    /// How long one attempt to connect may take: no longer than the first contact, while that is not made.
+    fn dial_timeout(&self) -> Duration {
+        match *lock(&self.contact) {
+            Contact::Made => self.config.connect_timeout,
+            Contact::None | Contact::Tried(_) => {
+                self.config.connect_timeout.min(self.config.bootstrap_timeout)
+            }
+        }
+    }
+
+    /// Notes that somebody tries to reach the cluster.
+    fn trying(&self) {
+        let mut contact = lock(&self.contact);
+        if let Contact::None = *contact {
+            *contact = Contact::Tried(Instant::now());
+        }
+    }
+
+    fn reached(&self) {
+        *lock(&self.contact) = Contact::Made;
+    }
+
+    /// What a failure means: while the cluster was never reached, that nobody is there, once that has lasted.
+    fn failure(&self, error: TransportError) -> TransportError {
+        let Contact::Tried(since) = *lock(&self.contact) else { return error };
+        let waited = since.elapsed();
+        if waited < self.config.bootstrap_timeout || !error.is_retriable() {
+            return error;
+        }
+        let addresses = self.config.bootstrap_servers.join(", ");
+        TransportError::Unreachable { addresses, waited_ms: waited.as_millis() as u64, last: Box::new(error) }
     }
 }
 
