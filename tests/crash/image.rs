@@ -13,12 +13,22 @@ pub(crate) struct Image {
     pub(crate) topics: BTreeMap<TopicId, Topic>,
 }
 
+impl Image {
+    /// How many there are in all partitions.
+    pub(crate) fn records(&self) -> u64 {
+        let partitions = self.topics.values().flat_map(|topic| &topic.partitions);
+        partitions.map(|partition| partition.records.len() as u64).sum()
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Topic {
     pub(crate) name: String,
     pub(crate) partitions: Vec<Partition>,
     /// Whether old segments go by themselves: then the log may begin later than anybody asked for.
     pub(crate) has_retention: bool,
+    /// Whether the last value of each key is kept.
+    pub(crate) keyed: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,6 +38,8 @@ pub(crate) struct Partition {
     /// Offset and value of each record, from the log start on.
     pub(crate) records: VecDeque<(i64, Value)>,
     pub(crate) producers: BTreeMap<i64, VecDeque<Repeat>>,
+    /// The last value of each key, where the topic keeps them.
+    pub(crate) keyed: BTreeMap<u8, Value>,
 }
 
 /// What is in a record. Each value is written once.
@@ -48,6 +60,16 @@ impl Partition {
         self.end = base_offset + values.len() as i64;
     }
 
+    /// Folds values of a keyed topic.
+    pub(crate) fn fold(&mut self, values: &[Value]) {
+        for value in values {
+            match value.is_tombstone() {
+                true => self.keyed.remove(&value.key()),
+                false => self.keyed.insert(value.key(), *value),
+            };
+        }
+    }
+
     pub(crate) fn remember(&mut self, producer: i64, repeat: Repeat) {
         let known = self.producers.entry(producer).or_default();
         known.push_back(repeat);
@@ -64,11 +86,38 @@ impl Partition {
     }
 }
 
+/// Bytes that count up: padding is a piece of it.
+static COUNTING: [u8; 512] = {
+    let mut bytes = [0; 512];
+    let mut at = 0;
+    while at < bytes.len() {
+        bytes[at] = at as u8;
+        at += 1;
+    }
+    bytes
+};
+const CIRCLE: usize = 256;
+
 impl Value {
+    /// The key under which a keyed topic keeps it.
+    pub(crate) const fn key(self) -> u8 {
+        (self.0 % 7) as u8
+    }
+
+    /// Whether it removes its key from a keyed topic.
+    pub(crate) const fn is_tombstone(self) -> bool {
+        self.0.is_multiple_of(11)
+    }
+
     /// The bytes of a record: the number, and padding that follows from it, so that a wrong byte shows.
     pub(crate) fn bytes(self, len: usize) -> Vec<u8> {
         let mut bytes = self.0.to_be_bytes().to_vec();
-        bytes.extend((0..len).map(|at| self.padding(at)));
+        let mut left = len;
+        while left > 0 {
+            let piece = left.min(CIRCLE);
+            bytes.extend(&self.padding()[..piece]);
+            left -= piece;
+        }
         bytes
     }
 
@@ -76,11 +125,12 @@ impl Value {
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let (number, padding) = bytes.split_first_chunk()?;
         let value = Self(u64::from_be_bytes(*number));
-        padding.iter().enumerate().all(|(at, byte)| *byte == value.padding(at)).then_some(value)
+        padding.chunks(CIRCLE).all(|piece| value.padding().starts_with(piece)).then_some(value)
     }
 
-    fn padding(self, at: usize) -> u8 {
-        (self.0 as u8).wrapping_mul(31).wrapping_add(at as u8)
+    fn padding(self) -> &'static [u8] {
+        let first = (self.0 as u8).wrapping_mul(31) as usize;
+        &COUNTING[first..first + CIRCLE]
     }
 }
 
@@ -130,6 +180,9 @@ fn compare_partitions(
     }
     if found.end != expected.end {
         all.push(format!("{name} ends at {}, not at {}", found.end, expected.end));
+    }
+    if found.keyed != expected.keyed {
+        all.push(format!("{name} keeps {:?}, not {:?}", found.keyed, expected.keyed));
     }
     let wanted = expected.records.iter().filter(|(offset, _)| *offset >= found.log_start);
     let mut found = found.records.iter();

@@ -41,7 +41,7 @@ pub(crate) enum Promise {
 
 #[derive(Clone, Debug)]
 pub(crate) enum What {
-    Created { topic: TopicId, name: String, partitions: usize, has_retention: bool },
+    Created { topic: TopicId, name: String, partitions: usize, has_retention: bool, keyed: bool },
     Deleted { topic: TopicId },
     LogStart { topic: TopicId, partition: i32, offset: i64 },
     Appended(Vec<Placed>),
@@ -90,6 +90,19 @@ impl Ledger {
         for fact in self.open.drain(..synced.map_or(0, |last| last + 1)) {
             apply(&mut self.settled, &fact.what);
         }
+    }
+
+    /// The store says that its journal is durable up to there.
+    pub(crate) fn synced(&mut self, lsn: u64) {
+        if let Some(last) = self.open.iter().rfind(|fact| fact.lsn <= lsn) {
+            self.promise(last.lsn, Promise::Synced);
+        }
+    }
+
+    /// The store took back what had that place, and may give it again.
+    pub(crate) fn retract(&mut self, lsn: u64) {
+        self.open.retain(|fact| fact.lsn != lsn);
+        self.last_lsn = self.last_lsn.min(lsn - 1);
     }
 
     pub(crate) fn show(&mut self, topic: TopicId, partition: i32, shown: Shown) {
@@ -201,11 +214,10 @@ impl Ledger {
 
 fn apply(image: &mut Image, what: &What) {
     match what {
-        What::Created { topic, name, partitions, has_retention } => {
-            let partitions = vec![Partition::default(); *partitions];
-            image
-                .topics
-                .insert(*topic, Topic { name: name.clone(), partitions, has_retention: *has_retention });
+        What::Created { topic, name, partitions, has_retention, keyed } => {
+            let (name, partitions) = (name.clone(), vec![Partition::default(); *partitions]);
+            let (has_retention, keyed) = (*has_retention, *keyed);
+            image.topics.insert(*topic, Topic { name, partitions, has_retention, keyed });
         }
         What::Deleted { topic } => drop(image.topics.remove(topic)),
         What::LogStart { topic, partition, offset } => {
@@ -219,8 +231,12 @@ fn apply(image: &mut Image, what: &What) {
 
 fn append(image: &mut Image, batch: &Placed) {
     let Placed { topic, partition, base_offset, values, producer } = batch;
+    let keyed = image.topics.get(topic).is_some_and(|topic| topic.keyed);
     let Some(partition) = partition_mut(image, *topic, *partition) else { return };
     partition.append(*base_offset, values);
+    if keyed {
+        partition.fold(values);
+    }
     if let Some((producer, base_sequence)) = producer {
         let (base_sequence, base_offset) = (*base_sequence, *base_offset);
         partition.remember(*producer, Repeat { base_sequence, base_offset, values: values.clone() });
@@ -251,7 +267,7 @@ mod tests {
             ledger.add(
                 lsn,
                 Promise::Synced,
-                What::Created { topic, name, partitions: 2, has_retention: false },
+                What::Created { topic, name, partitions: 2, has_retention: false, keyed: topic == OTHER },
             );
         }
         ledger.add(3, Promise::None, What::Appended(vec![batch(TOPIC, 0, 0, &[10, 11])]));
@@ -306,6 +322,10 @@ mod tests {
                 apply(image, &What::Appended(vec![batch(TOPIC, 0, 3, &[14, 15])]));
             }),
             ("the end is too high", |image| partition(image).end += 1),
+            ("a key keeps another value", |image| {
+                partition_mut(image, OTHER, 1).unwrap().keyed.insert(3, Value(14));
+            }),
+            ("a key is lost", |image| partition_mut(image, OTHER, 1).unwrap().keyed.clear()),
             ("the log begins too late", |image| partition(image).start_at(1)),
         ];
         for (name, fault) in faults {
@@ -313,6 +333,17 @@ mod tests {
             fault(&mut image);
             assert!(ledger().check(&image, Accident::PowerCut).is_err(), "{name} was not found");
         }
+    }
+
+    #[test]
+    fn what_was_taken_back_may_be_placed_again_and_what_is_synced_must_stay() {
+        let mut ledger = ledger();
+        ledger.retract(5);
+        ledger.add(5, Promise::None, What::Appended(vec![batch(TOPIC, 0, 3, &[16])]));
+        ledger.synced(4);
+        assert!(ledger.check(&self::ledger().after(0), Accident::PowerCut).is_err());
+        assert_eq!(ledger.check(&self::ledger().after(1), Accident::PowerCut), Ok(0));
+        assert!(ledger.check(&self::ledger().after(2), Accident::PowerCut).is_err());
     }
 
     #[test]

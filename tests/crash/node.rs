@@ -1,16 +1,19 @@
 //! A store on a faulty disk, driven step by step, and what it shows to anybody who asks.
 
-use std::{cell::Cell, sync::Arc, time::Duration};
+use std::{cell::Cell, collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use mainstem_protocol::{
     Offset, PartitionId, ProducerEpoch, ProducerId, Sequence, Timestamp, TopicId,
-    records::{Batch, BatchBuilder, Compression, NewRecord, ProducerStamp, Records, Tail, batches},
+    records::{
+        Batch, BatchBuilder, Compression, Headers, NewRecord, ProducerStamp, RecordRef, Records, Tail,
+        batches,
+    },
 };
 use mainstem_storage::{
     AppendGroup, ManualClock, Overrides, Read, Ticket,
     disk::FaultyDisk,
-    segment::Wait,
+    segment::{Append, MapAppend, Wait},
     store::{AppendError, NewTopic, NextProducerId, Options, Store},
 };
 
@@ -29,8 +32,35 @@ const ROUNDS_MAX: u32 = 50;
 /// The settings of a topic that the workload makes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kind {
-    pub(crate) is_synced: bool,
+    pub(crate) flush: Flush,
     pub(crate) has_retention: bool,
+    /// The last value of each key is kept, as for the broker's own topics.
+    pub(crate) keyed: bool,
+}
+
+/// When a topic's records are synced.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Flush {
+    /// Before they are acknowledged.
+    Each,
+    /// After so many of them, or so many milliseconds.
+    After(u64, u64),
+}
+
+impl Kind {
+    /// Synced, and nothing goes by itself.
+    pub(crate) const SYNCED: Self = Self { flush: Flush::Each, has_retention: false, keyed: false };
+
+    pub(crate) const fn is_synced(&self) -> bool {
+        matches!(self.flush, Flush::Each)
+    }
+}
+
+/// How bytes get into segments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    Write,
+    Map,
 }
 
 pub(crate) struct Node {
@@ -41,10 +71,15 @@ pub(crate) struct Node {
 impl Node {
     /// Starts a store on what a disk has.
     pub(crate) fn open(disk: &FaultyDisk) -> Result<Self, String> {
+        Self::open_with(disk, How::Write)
+    }
+
+    pub(crate) fn open_with(disk: &FaultyDisk, how: How) -> Result<Self, String> {
         let clock = Arc::new(ManualClock::new(EPOCH));
         let options = Options {
             journal_bytes: JOURNAL_BYTES,
             background: false,
+            append: (how == How::Map).then(|| Box::new(MapAppend) as Box<dyn Append>),
             topic_id: next_topic_id,
             ..Options::default()
         };
@@ -55,7 +90,7 @@ impl Node {
 
     pub(crate) fn create_topic(&self, name: &str, partitions: u32, kind: Kind) -> Option<(TopicId, Ticket)> {
         let overrides = overrides(kind);
-        let topic = NewTopic { name: name.to_owned(), partitions, overrides, keyed: false };
+        let topic = NewTopic { name: name.to_owned(), partitions, overrides, keyed: kind.keyed };
         self.store.create_topic(topic).ok()
     }
 
@@ -98,9 +133,10 @@ impl Node {
         self.store.allocate_step();
     }
 
-    pub(crate) fn retain(&self, later: Duration) {
+    /// Time passes, and old segments go; returns how many log starts move.
+    pub(crate) fn retain(&self, later: Duration) -> u64 {
         self.clock.advance(later);
-        self.store.retention_step();
+        self.store.retention_step() as u64
     }
 
     /// Everything that can be read, through the way that fetches go.
@@ -110,7 +146,8 @@ impl Node {
             let partitions = (0..topic.partitions.len()).map(|index| self.partition(topic.id, index as i32));
             let partitions = partitions.collect::<Result<_, _>>()?;
             let has_retention = topic.config.retention_bytes.is_some();
-            image.topics.insert(topic.id, Topic { name: topic.name.clone(), partitions, has_retention });
+            let (name, keyed) = (topic.name.clone(), topic.keyed);
+            image.topics.insert(topic.id, Topic { name, partitions, has_retention, keyed });
         }
         Ok(image)
     }
@@ -121,6 +158,7 @@ impl Node {
         let mut found = Partition {
             log_start: visible.log_start.0,
             end: visible.high_watermark.0,
+            keyed: self.keyed(topic, index)?,
             ..Partition::default()
         };
         let mut next = visible.log_start;
@@ -135,6 +173,13 @@ impl Node {
             next = behind;
         }
         Ok(found)
+    }
+
+    fn keyed(&self, topic: TopicId, index: i32) -> Result<BTreeMap<u8, Value>, String> {
+        let kept = self.store.keyed_values(topic, PartitionId(index), b"");
+        let pair = |(key, value): (Bytes, Bytes)| Some((*key.first()?, Value::parse(&value)?));
+        let pairs = kept.into_iter().map(|kept| pair(kept).ok_or("a kept value is nobody's"));
+        Ok(pairs.collect::<Result<_, _>>()?)
     }
 }
 
@@ -189,7 +234,7 @@ fn take_batch(batch: &Batch, partition: &mut Partition, from: Offset) -> Result<
     for record in open.refs() {
         let record = record.map_err(|error| error.to_string())?;
         let offset = open.offset(&record);
-        let value = Value::parse(record.value.unwrap_or_default());
+        let value = value_of(&record);
         let value = value.ok_or_else(|| format!("the record at offset {offset} is nobody's"))?;
         if offset >= from {
             partition.records.push_back((offset.0, value));
@@ -198,17 +243,29 @@ fn take_batch(batch: &Batch, partition: &mut Partition, from: Offset) -> Result<
     Ok(batch.header().next_offset())
 }
 
-fn overrides(kind: Kind) -> Overrides {
-    let flush = if kind.is_synced { "1" } else { "9223372036854775807" };
-    let mut overrides = Overrides::from([
-        ("flush.messages".to_owned(), flush.to_owned()),
-        ("segment.bytes".to_owned(), "20000".to_owned()),
-        ("index.interval.bytes".to_owned(), "500".to_owned()),
-    ]);
-    if kind.has_retention {
-        overrides.insert("retention.bytes".to_owned(), "50000".to_owned());
+/// A tombstone says in a header whose it is.
+fn value_of(record: &RecordRef<'_>) -> Option<Value> {
+    match record.value {
+        Some(bytes) => Value::parse(bytes),
+        None => record.headers.iter().find_map(|(_, value)| Value::parse(value?)),
     }
-    overrides
+}
+
+fn overrides(kind: Kind) -> Overrides {
+    let mut overrides =
+        vec![("segment.bytes", "8000".to_owned()), ("index.interval.bytes", "500".to_owned())];
+    match kind.flush {
+        // Topics that are kept by key follow the broker's default, which is this.
+        Flush::Each if kind.keyed => {}
+        Flush::Each => overrides.push(("flush.messages", "1".to_owned())),
+        Flush::After(messages, millis) => {
+            overrides.extend([("flush.messages", messages.to_string()), ("flush.ms", millis.to_string())])
+        }
+    }
+    if kind.has_retention {
+        overrides.push(("retention.bytes", "12000".to_owned()));
+    }
+    overrides.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// A batch of these values, of that producer if there is one.
@@ -216,9 +273,31 @@ pub(crate) fn batch(values: &[Value], value_bytes: usize, producer: Option<(i64,
     let mut builder = BatchBuilder::new(Compression::None);
     for value in values {
         let bytes = value.bytes(value_bytes);
-        let record = NewRecord { timestamp: EPOCH, value: Some(&bytes), ..NewRecord::default() };
-        builder.append(&record).expect("a small record");
+        push(&mut builder, NewRecord { value: Some(&bytes), ..NewRecord::default() });
     }
+    seal(builder, producer)
+}
+
+/// The same for a topic that keeps the last value of each key.
+pub(crate) fn keyed_batch(values: &[Value], value_bytes: usize, producer: Option<(i64, i32)>) -> Batch {
+    let mut builder = BatchBuilder::new(Compression::None);
+    for value in values {
+        let (key, bytes) = ([value.key()], value.bytes(value_bytes));
+        let headers = Headers::new([(&b"value"[..], Some(&bytes[..]))]).expect("one header");
+        let record = match value.is_tombstone() {
+            true => NewRecord { headers: headers.as_ref(), ..NewRecord::default() },
+            false => NewRecord { value: Some(&bytes), ..NewRecord::default() },
+        };
+        push(&mut builder, NewRecord { key: Some(&key), ..record });
+    }
+    seal(builder, producer)
+}
+
+fn push(builder: &mut BatchBuilder, record: NewRecord<'_>) {
+    builder.append(&NewRecord { timestamp: EPOCH, ..record }).expect("a small record");
+}
+
+fn seal(mut builder: BatchBuilder, producer: Option<(i64, i32)>) -> Batch {
     let stamp = producer.map_or(ProducerStamp::NONE, |(id, sequence)| ProducerStamp {
         producer_id: ProducerId(id),
         producer_epoch: ProducerEpoch(0),

@@ -3,7 +3,7 @@
 #
 #   tests/crash/run.sh              a slice, as CI runs it: three seeds, printed; twenty kills of the real binary
 #   tests/crash/run.sh SEEDS        so many seeds
-#   tests/crash/run.sh SEEDS all    at every write and every sync, and again at each of the recovery; takes hours
+#   tests/crash/run.sh SEEDS all    at every write and every sync, and again at each of the recovery; minutes a seed
 #
 # CRASH_SEED=N begins with that seed, KILLS=N kills so often: a failure says which seed it was.
 set -euo pipefail

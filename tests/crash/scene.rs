@@ -43,8 +43,7 @@ impl Scene {
     pub(crate) fn new() -> Self {
         let disk = FaultyDisk::new(1);
         let node = Node::open(&disk).unwrap();
-        let kind = Kind { is_synced: true, has_retention: false };
-        let (topic, _) = node.create_topic("topic", 2, kind).unwrap();
+        let (topic, _) = node.create_topic("topic", 2, Kind::SYNCED).unwrap();
         assert!(node.round());
         let mut scene = Self { disk, images: vec![node.image().unwrap()], topic, value: 0 };
         (0..10).for_each(|_| scene.append_to(&node, 1, 100));

@@ -1,19 +1,20 @@
 //! What a simulation does to a store, by a seed, and what the store promises meanwhile.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use mainstem_protocol::{Offset, PartitionId, TopicId};
-use mainstem_storage::{AppendGroup, Ticket};
+use mainstem_storage::{AppendGroup, Clock, Lsn, NotCommitted, Ticket, store::Topic};
 
 use crate::{
     chance::Chance,
     image::{Image, Value},
     ledger::{Ledger, Placed, Promise, What},
-    node::{Kind, Node, batch, shown},
+    node::{Flush, Kind, Node, batch, keyed_batch, shown},
+    tally::Tally,
 };
 
 /// Topics that there are at once.
@@ -39,9 +40,11 @@ pub(crate) struct Workload {
     topics: BTreeMap<TopicId, (String, Kind)>,
     producers: Vec<Producer>,
     waiting: Vec<Waiting>,
+    /// Acknowledged, and not known to be durable.
+    unsynced: VecDeque<Unsynced>,
     /// What no life gave twice.
     pub(crate) once: Once,
-    pub(crate) groups: u64,
+    pub(crate) tally: Tally,
     high: BTreeMap<(TopicId, i32), i64>,
 }
 
@@ -62,17 +65,23 @@ struct Waiting {
     lsn: u64,
     promise: Promise,
     placed: Vec<Placed>,
+    /// What comes back where a deletion is taken back.
+    deleted: Option<(TopicId, (String, Kind))>,
+}
+
+/// Records of a topic that is synced later than they are acknowledged.
+struct Unsynced {
+    lsn: u64,
+    topic: TopicId,
+    records: u64,
+    at: Duration,
 }
 
 impl Workload {
     /// Goes on with what survived of earlier lives.
     pub(crate) fn new(node: Node, ledger: Shared, image: &Image, once: Once, seed: u64) -> Self {
         let topics = node.store.topics();
-        let kind = |id: &TopicId| {
-            let topic = topics.get(*id)?;
-            let has_retention = topic.config.retention_bytes.is_some();
-            Some((topic.name.clone(), Kind { is_synced: topic.config.is_synced(), has_retention }))
-        };
+        let kind = |id: &TopicId| topics.get(*id).map(|topic| (topic.name.clone(), kind_of(topic)));
         let topics = image.topics.keys().filter_map(|id| Some((*id, kind(id)?))).collect();
         let mut workload = Self {
             node,
@@ -81,8 +90,9 @@ impl Workload {
             topics,
             producers: Vec::new(),
             waiting: Vec::new(),
+            unsynced: VecDeque::new(),
             once,
-            groups: 0,
+            tally: Tally::default(),
             high: BTreeMap::new(),
         };
         workload.resume_producers(image);
@@ -106,14 +116,15 @@ impl Workload {
     /// Does one thing; whether the store still works.
     pub(crate) fn step(&mut self) -> bool {
         let is_well = match self.chance.below(100) {
-            0..56 => self.append(),
-            56..80 => self.node.round(),
-            80..86 => self.node.checkpoint(),
-            86..89 => self.done(|node| node.clean_up()),
-            89..92 => self.done(|node| node.allocate()),
-            92..94 => self.done(|node| node.retain(Duration::from_secs(600))),
-            94..96 => self.create_topic(),
-            96 => self.delete_topic(),
+            0..55 => self.append(),
+            55..79 => self.round(),
+            79..85 => self.checkpoint(),
+            85..88 => self.done(Node::clean_up),
+            88..91 => self.done(Node::allocate),
+            91..93 => self.retain(),
+            93..95 => self.create_topic(),
+            95 => self.delete_topic(),
+            96 => self.truncate(),
             97..99 => self.move_log_start(),
             _ => self.new_producer(),
         };
@@ -122,10 +133,16 @@ impl Workload {
         is_well
     }
 
-    /// Writes and checkpoints until nothing waits.
+    fn round(&mut self) -> bool {
+        let is_well = self.node.round();
+        self.hear();
+        self.check_flushed();
+        is_well
+    }
+
+    /// Writes until nothing waits.
     pub(crate) fn settle(&mut self) {
-        while !self.waiting.is_empty() && self.node.round() {
-            self.hear();
+        while !self.waiting.is_empty() && self.round() {
             self.look();
         }
     }
@@ -135,30 +152,42 @@ impl Workload {
         true
     }
 
+    fn checkpoint(&mut self) -> bool {
+        self.tally.checkpoints += 1;
+        self.node.checkpoint()
+    }
+
+    fn retain(&mut self) -> bool {
+        self.tally.retentions += self.node.retain(Duration::from_secs(600));
+        true
+    }
+
     fn append(&mut self) -> bool {
         let partitions = if self.chance.happens(30) { 2 + self.chance.below(3) } else { 1 };
         let mut group = AppendGroup::new();
         let mut placed: Vec<Placed> = Vec::new();
-        let mut is_synced = false;
+        let (mut synced, mut later) = (0, 0);
         for _ in 0..partitions {
             let topics: Vec<_> = self.topics.iter().map(|(id, (_, kind))| (*id, *kind)).collect();
             let Some((topic, kind)) = self.chance.pick(&topics).copied() else { return self.create_topic() };
-            is_synced |= kind.is_synced;
-            self.push_batch(topic, &mut group, &mut placed);
+            let count = if kind.is_synced() { &mut synced } else { &mut later };
+            *count += 1;
+            self.tally.keyed += u64::from(kind.keyed);
+            self.push_batch(topic, kind, &mut group, &mut placed);
         }
         let Ok(ticket) = self.node.append(group) else { return true };
-        self.groups += 1;
+        self.tally.note_group(placed.len(), synced > 0 && later > 0);
         for (batch, place) in placed.iter_mut().zip(ticket.places()) {
             batch.base_offset = place.base_offset.0;
             assert!(!place.is_duplicate, "a batch that was never sent is called a repeat");
             self.remember_sequence(batch);
         }
-        let promise = if is_synced { Promise::Synced } else { Promise::Written };
+        let promise = if synced > 0 { Promise::Synced } else { Promise::Written };
         self.placed(ticket, promise, What::Appended(placed.clone()), placed);
         true
     }
 
-    fn push_batch(&mut self, topic: TopicId, group: &mut AppendGroup, placed: &mut Vec<Placed>) {
+    fn push_batch(&mut self, topic: TopicId, kind: Kind, group: &mut AppendGroup, placed: &mut Vec<Placed>) {
         let partition = self.chance.below(PARTITIONS) as i32;
         if placed.iter().any(|batch| (batch.topic, batch.partition) == (topic, partition)) {
             return;
@@ -168,7 +197,8 @@ impl Workload {
         self.once.next_value += count;
         let bytes = if self.chance.happens(3) { 9000 } else { self.chance.below(500) };
         let producer = self.producer_for(topic, partition);
-        group.push(topic, PartitionId(partition), batch(&values, bytes as usize, producer));
+        let build = if kind.keyed { keyed_batch } else { batch };
+        group.push(topic, PartitionId(partition), build(&values, bytes as usize, producer));
         placed.push(Placed { topic, partition, base_offset: 0, values, producer });
     }
 
@@ -193,11 +223,11 @@ impl Workload {
         }
         // Few names, so that they come again.
         let name = format!("topic-{}", self.chance.below(8));
-        let kind = Kind { is_synced: self.chance.happens(60), has_retention: self.chance.happens(40) };
+        let kind = self.kind();
         if let Some((topic, ticket)) = self.node.create_topic(&name, PARTITIONS as u32, kind) {
             let partitions = PARTITIONS as usize;
-            let what =
-                What::Created { topic, name: name.clone(), partitions, has_retention: kind.has_retention };
+            let Kind { has_retention, keyed, .. } = kind;
+            let what = What::Created { topic, name: name.clone(), partitions, has_retention, keyed };
             self.placed(ticket, Promise::Synced, what, Vec::new());
             self.settle();
             self.topics.insert(topic, (name, kind));
@@ -205,12 +235,36 @@ impl Workload {
         true
     }
 
+    fn kind(&mut self) -> Kind {
+        let keyed = self.chance.happens(25);
+        let flush = match self.chance.below(10) {
+            _ if keyed => Flush::Each,
+            0..5 => Flush::Each,
+            5..8 => Flush::After(2 + self.chance.below(30), 1000 * self.chance.below(1000)),
+            _ => Flush::After(i64::MAX.unsigned_abs(), 1000),
+        };
+        Kind { flush, has_retention: self.chance.happens(40), keyed }
+    }
+
     fn delete_topic(&mut self) -> bool {
         let topics: Vec<_> = self.topics.keys().copied().collect();
         let Some(topic) = self.chance.pick(&topics).copied() else { return true };
         if let Ok(ticket) = self.node.store.delete_topic(topic) {
-            self.topics.remove(&topic);
+            let deleted = self.topics.remove(&topic).map(|known| (topic, known));
+            self.tally.deletions += 1;
             self.placed(ticket, Promise::Synced, What::Deleted { topic }, Vec::new());
+            if let Some(waiting) = self.waiting.last_mut() {
+                waiting.deleted = deleted;
+            }
+        }
+        true
+    }
+
+    /// Takes back some of what has its place and is not committed.
+    fn truncate(&mut self) -> bool {
+        let lsns: Vec<_> = self.waiting.iter().map(|waiting| waiting.lsn).collect();
+        if let Some(lsn) = self.chance.pick(&lsns) {
+            self.node.store.truncate_to(Lsn(lsn - 1));
         }
         true
     }
@@ -239,21 +293,62 @@ impl Workload {
     fn placed(&mut self, ticket: Ticket, promise: Promise, what: What, placed: Vec<Placed>) {
         let lsn = ticket.lsn().0;
         self.ledger.ledger().add(lsn, Promise::None, what);
-        self.waiting.push(Waiting { ticket, lsn, promise, placed });
+        self.waiting.push(Waiting { ticket, lsn, promise, placed, deleted: None });
     }
 
-    /// Takes the answers that came, and holds the store to them.
+    /// Takes the answers that came, and holds the store to them and to what it says of its journal.
     fn hear(&mut self) {
+        let mut superseded = Vec::new();
         for mut waiting in std::mem::take(&mut self.waiting) {
             match waiting.ticket.poll_now() {
                 None => self.waiting.push(waiting),
-                Some(Ok(_)) => {
-                    waiting.placed.iter().for_each(|batch| self.check_visible(batch));
-                    self.ledger.ledger().promise(waiting.lsn, waiting.promise);
-                }
+                Some(Ok(_)) => self.acknowledged(&waiting),
+                Some(Err(NotCommitted::Superseded)) => superseded.push(waiting),
                 // The store failed: nobody knows.
-                Some(Err(_)) => {}
+                Some(Err(NotCommitted::Failed)) => {}
             }
+        }
+        superseded.into_iter().rev().for_each(|waiting| self.taken_back(waiting));
+        let synced = self.node.store.stats().synced.0;
+        self.ledger.ledger().synced(synced);
+        self.unsynced.retain(|unsynced| unsynced.lsn > synced);
+    }
+
+    fn acknowledged(&mut self, waiting: &Waiting) {
+        waiting.placed.iter().for_each(|batch| self.check_visible(batch));
+        self.ledger.ledger().promise(waiting.lsn, waiting.promise);
+        let (lsn, at) = (waiting.lsn, self.node.clock.monotonic());
+        self.unsynced.extend(waiting.placed.iter().map(|batch| Unsynced {
+            lsn,
+            topic: batch.topic,
+            records: batch.values.len() as u64,
+            at,
+        }));
+    }
+
+    /// As if it had never been: the newest comes first.
+    fn taken_back(&mut self, waiting: Waiting) {
+        self.tally.truncations += 1;
+        self.ledger.ledger().retract(waiting.lsn);
+        self.topics.extend(waiting.deleted);
+        for batch in waiting.placed.iter().rev() {
+            let Some((id, base_sequence)) = batch.producer else { continue };
+            if let Some(producer) = self.producers.iter_mut().find(|producer| producer.id == id) {
+                producer.next.insert((batch.topic, batch.partition), base_sequence);
+            }
+        }
+    }
+
+    /// After a round no topic has more that is not synced than its `flush.messages` and `flush.ms` allow.
+    fn check_flushed(&self) {
+        let now = self.node.clock.monotonic();
+        for topic in self.node.store.topics().iter() {
+            let of_topic = || self.unsynced.iter().filter(|unsynced| unsynced.topic == topic.id);
+            let records: u64 = of_topic().map(|unsynced| unsynced.records).sum();
+            assert!(records < topic.config.flush_messages, "{records} records of {} wait", topic.name);
+            let patience = Duration::from_millis(topic.config.flush_ms);
+            let is_late = |unsynced: &Unsynced| unsynced.at.saturating_add(patience) <= now;
+            assert!(!of_topic().any(is_late), "{} is not synced in time", topic.name);
         }
     }
 
@@ -278,4 +373,13 @@ impl Workload {
             self.ledger.ledger().show(topic, partition, shown);
         }
     }
+}
+
+fn kind_of(topic: &Topic) -> Kind {
+    let config = &topic.config;
+    let flush = match config.is_synced() {
+        true => Flush::Each,
+        false => Flush::After(config.flush_messages, config.flush_ms),
+    };
+    Kind { flush, has_retention: config.retention_bytes.is_some(), keyed: topic.keyed }
 }

@@ -138,7 +138,8 @@ fn renew_tail(disk: &dyn Disk, first: Point, last: Point) -> io::Result<()> {
 
 /// Writes what the medium has.
 fn renew(file: &dyn DiskFile, range: Range<u64>) -> io::Result<()> {
-    let mut buffer = vec![0; RENEWED_BYTES];
+    let bytes = RENEWED_BYTES.min((range.end.saturating_sub(range.start)) as usize);
+    let mut buffer = vec![0; bytes];
     let mut position = range.start;
     while position < range.end {
         let count = buffer.len().min((range.end - position) as usize);

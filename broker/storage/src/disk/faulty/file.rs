@@ -106,7 +106,7 @@ impl DiskFile for FaultyFile {
     }
 
     fn write_at(&self, buffers: &[IoSlice<'_>], position: u64) -> io::Result<()> {
-        let bytes = buffers.iter().flat_map(|buffer| buffer.iter().copied()).collect::<Vec<u8>>();
+        let bytes = buffers.iter().map(|buffer| &**buffer).collect::<Vec<&[u8]>>().concat();
         if bytes.is_empty() {
             return Ok(());
         }

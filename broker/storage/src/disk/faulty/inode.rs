@@ -48,6 +48,18 @@ impl Pages {
         }
     }
 
+    /// Of one page, those sectors alone.
+    fn copy_sectors_to(&self, buffer: &mut [u8], position: u64, page: u64, mask: u8) {
+        for sector in (0..SECTORS).filter(|sector| mask & (1 << sector) != 0) {
+            let start = page * PAGE_BYTES + sector * SECTOR_BYTES;
+            let (from, to) =
+                (start.max(position), (start + SECTOR_BYTES).min(position + buffer.len() as u64));
+            if from < to {
+                self.copy_to(&mut buffer[(from - position) as usize..(to - position) as usize], from);
+            }
+        }
+    }
+
     fn page_mut(&mut self, page: u64) -> &mut Page {
         Arc::make_mut(self.0.entry(page).or_insert_with(|| Arc::new([0; PAGE_BYTES as usize])))
     }
@@ -117,11 +129,12 @@ impl Inode {
     /// Copies what the medium has, but for what the cache still has to write: a real disk writes that first.
     pub(super) fn read_direct(&self, buffer: &mut [u8], position: u64) -> usize {
         let count = self.within(buffer.len(), position);
-        let mut seen = self.medium.clone();
-        for (page, mask) in self.dirty.iter().chain(&self.orphaned) {
-            seen.take_sectors(&self.cache, *page, *mask);
+        let buffer = &mut buffer[..count];
+        self.medium.copy_to(buffer, position);
+        let pages = page_range(&(position..position + count as u64));
+        for (page, mask) in self.dirty.range(pages.clone()).chain(self.orphaned.range(pages)) {
+            self.cache.copy_sectors_to(buffer, position, *page, *mask);
         }
-        seen.copy_to(&mut buffer[..count], position);
         count
     }
 

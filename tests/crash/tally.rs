@@ -1,0 +1,69 @@
+//! What a workload did, so that a run can show that it did enough.
+
+use std::{fmt, ops::AddAssign};
+
+/// How often each thing happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) groups: u64,
+    /// Groups that span partitions.
+    pub(crate) wide: u64,
+    /// Groups of which some partitions are synced before the acknowledgement and some are not.
+    pub(crate) mixed: u64,
+    /// Batches for topics that keep the last value of each key.
+    pub(crate) keyed: u64,
+    pub(crate) checkpoints: u64,
+    /// Log starts that retention moved.
+    pub(crate) retentions: u64,
+    pub(crate) deletions: u64,
+    /// Groups and entries that were taken back.
+    pub(crate) truncations: u64,
+}
+
+impl Tally {
+    pub(crate) fn note_group(&mut self, partitions: usize, is_mixed: bool) {
+        self.groups += 1;
+        self.wide += u64::from(partitions > 1);
+        self.mixed += u64::from(is_mixed);
+    }
+
+    /// What of all this a complete run lacks.
+    pub(crate) fn lacks(&self) -> Vec<String> {
+        let Self { groups, wide, mixed, keyed, checkpoints, retentions, deletions, truncations } = *self;
+        let least = [
+            ("groups", groups, 1000),
+            ("groups over partitions", wide, 200),
+            ("groups of mixed durability", mixed, 50),
+            ("keyed batches", keyed, 50),
+            ("checkpoints", checkpoints, 50),
+            ("log starts moved by retention", retentions, 1),
+            ("deletions", deletions, 5),
+            ("groups taken back", truncations, 10),
+        ];
+        let lacking = least.iter().filter(|(_, found, least)| found < least);
+        lacking.map(|(what, found, least)| format!("{found} {what} of {least}")).collect()
+    }
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        let Self { groups, wide, mixed, keyed, checkpoints, retentions, deletions, truncations } = other;
+        self.groups += groups;
+        self.wide += wide;
+        self.mixed += mixed;
+        self.keyed += keyed;
+        self.checkpoints += checkpoints;
+        self.retentions += retentions;
+        self.deletions += deletions;
+        self.truncations += truncations;
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { groups, wide, mixed, keyed, checkpoints, retentions, deletions, truncations } = self;
+        write!(f, "{groups} groups ({wide} over partitions, {mixed} of mixed durability), ")?;
+        write!(f, "{keyed} keyed batches, {checkpoints} checkpoints, {retentions} retentions, ")?;
+        write!(f, "{deletions} deletions, {truncations} taken back")
+    }
+}
