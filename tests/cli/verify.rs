@@ -62,6 +62,21 @@ fn a_flipped_bit_is_named_with_its_place() {
 }
 
 #[test]
+fn what_a_broker_found_damaged_ends_a_reader_with_what_to_do() {
+    let folder = Folder::new();
+    let data = data(&folder);
+    let path = segment(&data);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let place = bytes.windows(3).position(|window| window == b"two").unwrap();
+    bytes[place] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let broker = Broker::start(&data, &[]);
+    let err = broker.run(&["consume", "logs", "--exit"]).failed(1);
+    assert!(err.starts_with("mainstem: logs-0 is damaged behind offset 0: the broker has found it"), "{err}");
+    assert!(err.contains("go on behind it with --from OFFSET"), "{err}");
+}
+
+#[test]
 fn where_nothing_can_be_said_the_code_is_two() {
     let folder = Folder::new();
     let empty = folder.path("nothing");

@@ -2,7 +2,10 @@
 
 use mainstem_protocol::{ErrorCode, Text};
 
-use crate::{cluster::MetadataError, transport::TransportError};
+use crate::{
+    cluster::{CoordinatorError, MetadataError},
+    transport::TransportError,
+};
 
 /// Why an admin's request failed.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -13,6 +16,9 @@ pub enum AdminError {
     /// A topic or the cluster is not known.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
+    /// The coordinator of a group is not known.
+    #[error(transparent)]
+    Coordinator(#[from] CoordinatorError),
     /// The broker refused.
     #[error("{subject}: {code}{}", .message.as_ref().map_or_else(String::new, |message| format!(" ({message})")))]
     Refused {
@@ -46,6 +52,8 @@ impl AdminError {
         match self {
             Self::Transport(error) => error.is_retriable(),
             Self::Metadata(error) => error.is_retriable(),
+            // It was tried for as long as may be.
+            Self::Coordinator(_) => false,
             // Kafka calls this retriable because a topic may be new to a broker; to an admin it is an answer.
             Self::Refused { code: ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, .. } => false,
             Self::Refused { code, .. } => code.is_retriable(),
@@ -58,8 +66,12 @@ impl AdminError {
     pub const fn code(&self) -> Option<ErrorCode> {
         match self {
             Self::Metadata(error) => error.code(),
-            Self::Refused { code, .. } => Some(*code),
-            Self::Transport(_) | Self::NoAnswer { .. } => None,
+            Self::Refused { code, .. } | Self::Coordinator(CoordinatorError::Refused { code, .. }) => {
+                Some(*code)
+            }
+            Self::Coordinator(CoordinatorError::Transport { .. })
+            | Self::Transport(_)
+            | Self::NoAnswer { .. } => None,
         }
     }
 }

@@ -1,10 +1,14 @@
-//! Creates, lists, describes and deletes topics; describes settings and the cluster.
+//! Creates, lists, describes and deletes topics; describes settings, groups, log directories and the cluster.
 //!
 //! - [`NewTopic`]: a topic that is to be created.
 //! - [`ConfigEntry`]: a setting, and where it comes from.
+//! - [`GroupDescription`]: a consumer group and its members.
+//! - [`LogDir`]: where a broker keeps its logs, and how large they are.
 
 mod configs;
 mod error;
+mod groups;
+mod log_dirs;
 #[cfg(test)]
 mod tests;
 mod topics;
@@ -24,6 +28,8 @@ use crate::{
 };
 pub use configs::{ConfigEntry, ConfigSource};
 pub use error::AdminError;
+pub use groups::{GroupDescription, GroupListing, GroupMember};
+pub use log_dirs::LogDir;
 pub use topics::{CreatedTopic, NewTopic};
 
 /// The settings of an admin.

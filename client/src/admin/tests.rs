@@ -1,6 +1,17 @@
 //! The admin against the fake broker.
 
-use mainstem_protocol::{ApiKey, ErrorCode, Offset, Text};
+use bytes::Bytes;
+use mainstem_protocol::{
+    ApiKey, ErrorCode, Offset, PartitionId, Text,
+    formats::consumer::{Assignment, TopicPartitions},
+    messages::{
+        DescribeGroupsResponse, DescribeLogDirsResponse, ListGroupsResponse, OffsetFetchResponse,
+        describe_groups::{DescribedGroup, DescribedGroupMember},
+        describe_log_dirs::{DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic},
+        list_groups::ListedGroup,
+        offset_fetch::{OffsetFetchResponseGroup, OffsetFetchResponsePartitions, OffsetFetchResponseTopics},
+    },
+};
 
 use super::{Admin, AdminConfig, NewTopic};
 use crate::{
@@ -59,4 +70,115 @@ async fn cluster_configs_and_offsets_are_described() {
     let partition = TopicPartition::new("a", 0);
     let found = admin.list_offsets(&[(partition.clone(), OffsetSpec::Latest)]).await.unwrap();
     assert_eq!(found[&partition].offset, Offset(0));
+}
+
+fn listed(id: &str) -> ListedGroup {
+    let (group_id, group_state) = (Text::from(id), Text::from_static("Empty"));
+    ListedGroup { group_id, protocol_type: Text::from_static("consumer"), group_state, ..Default::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn groups_are_listed_in_the_order_of_their_names() {
+    let broker = FakeBroker::new();
+    let groups = vec![listed("readers"), listed("billing")];
+    broker.trouble(
+        ApiKey::ListGroups,
+        Trouble::Answer(ListGroupsResponse { groups, ..Default::default() }.into()),
+    );
+    let groups = admin(&broker).list_groups().await.unwrap();
+    let named: Vec<_> = groups.iter().map(|group| (&*group.id, &*group.state, group.coordinator)).collect();
+    assert_eq!(named, [("billing", "Empty", NODE), ("readers", "Empty", NODE)]);
+}
+
+fn described(protocol_type: &str, member_assignment: Bytes) -> Trouble {
+    let member = DescribedGroupMember {
+        member_id: Text::from_static("m-1"),
+        client_id: Text::from_static("app"),
+        client_host: Text::from_static("/127.0.0.1"),
+        member_assignment,
+        ..Default::default()
+    };
+    let group = DescribedGroup {
+        group_id: Text::from_static("g"),
+        group_state: Text::from_static("Stable"),
+        protocol_type: Text::from(protocol_type),
+        protocol_data: Text::from_static("range"),
+        members: vec![member],
+        ..Default::default()
+    };
+    Trouble::Answer(DescribeGroupsResponse { groups: vec![group], ..Default::default() }.into())
+}
+
+#[tokio::test(start_paused = true)]
+async fn members_tell_what_they_read_where_they_are_consumers() {
+    let broker = FakeBroker::new();
+    let topic =
+        TopicPartitions { topic: Text::from_static("t"), partitions: vec![PartitionId(1), PartitionId(0)] };
+    let assignment = Assignment { assigned_partitions: vec![topic], user_data: None }.to_bytes(0).unwrap();
+    broker.trouble(ApiKey::DescribeGroups, described("consumer", assignment.clone()));
+    let group = admin(&broker).describe_group("g").await.unwrap();
+    assert_eq!((&*group.state, &*group.protocol, group.coordinator), ("Stable", "range", NODE));
+    assert_eq!(group.members[0].assignment, [TopicPartition::new("t", 1), TopicPartition::new("t", 0)]);
+    for (protocol_type, assignment) in [("connect", assignment), ("consumer", Bytes::from_static(b"\xff"))] {
+        broker.trouble(ApiKey::DescribeGroups, described(protocol_type, assignment));
+        assert_eq!(admin(&broker).describe_group("g").await.unwrap().members[0].assignment, []);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_group_is_one_that_is_not_there() {
+    let broker = FakeBroker::new();
+    let dead = DescribedGroup { group_state: Text::from_static("Dead"), ..Default::default() };
+    broker.trouble(
+        ApiKey::DescribeGroups,
+        Trouble::Answer(DescribeGroupsResponse { groups: vec![dead], ..Default::default() }.into()),
+    );
+    let error = admin(&broker).describe_group("g").await.unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::GROUP_ID_NOT_FOUND));
+}
+
+#[tokio::test(start_paused = true)]
+async fn offsets_of_a_group_leave_out_what_was_never_committed() {
+    let broker = FakeBroker::new();
+    let at = |index, offset| OffsetFetchResponsePartitions {
+        partition_index: PartitionId(index),
+        committed_offset: Offset(offset),
+        ..Default::default()
+    };
+    let topic = OffsetFetchResponseTopics {
+        name: Text::from_static("t"),
+        partitions: vec![at(0, 5), at(1, -1)],
+        ..Default::default()
+    };
+    let group = OffsetFetchResponseGroup { topics: vec![topic], ..Default::default() };
+    broker.trouble(
+        ApiKey::OffsetFetch,
+        Trouble::Answer(OffsetFetchResponse { groups: vec![group], ..Default::default() }.into()),
+    );
+    let offsets = admin(&broker).group_offsets("g").await.unwrap();
+    assert_eq!(offsets.into_iter().collect::<Vec<_>>(), [(TopicPartition::new("t", 0), Offset(5))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn directories_tell_the_size_of_partitions() {
+    let broker = FakeBroker::new();
+    let partition = DescribeLogDirsPartition {
+        partition_index: PartitionId(3),
+        partition_size: 42,
+        ..Default::default()
+    };
+    let topic = DescribeLogDirsTopic { name: Text::from_static("t"), partitions: vec![partition] };
+    let result = DescribeLogDirsResult {
+        log_dir: Text::from_static("/data"),
+        topics: vec![topic],
+        total_bytes: 100,
+        usable_bytes: -1,
+        ..Default::default()
+    };
+    let answer = DescribeLogDirsResponse { results: vec![result], ..Default::default() };
+    broker.trouble(ApiKey::DescribeLogDirs, Trouble::Answer(answer.into()));
+    let partition = TopicPartition::new("t", 3);
+    let dirs = admin(&broker).describe_log_dirs(NODE, Some(std::slice::from_ref(&partition))).await.unwrap();
+    assert_eq!((dirs[0].total_bytes, dirs[0].usable_bytes), (Some(100), None));
+    assert_eq!(dirs[0].sizes[&partition], 42);
 }

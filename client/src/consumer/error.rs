@@ -64,6 +64,9 @@ pub enum Damage {
     /// It is none.
     #[error(transparent)]
     Header(#[from] HeaderError),
+    /// The broker keeps it back, since it is not what was once written.
+    #[error("the broker has found it to be damaged where it is kept")]
+    AtBroker,
     /// Its checksum is not that of its bytes.
     #[error("the checksum of the batch is wrong")]
     Checksum,

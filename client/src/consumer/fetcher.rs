@@ -19,7 +19,7 @@ use tokio::{
 use tracing::debug;
 
 use super::{
-    ConsumeError, ConsumerConfig, OffsetReset,
+    ConsumeError, ConsumerConfig, Damage, OffsetReset,
     config::{bytes, millis},
     position::{Place, Positions},
     records::Fetched,
@@ -161,6 +161,10 @@ impl Fetcher {
                 self.backoff.reset();
                 self.keep(partition, round, data, positions);
                 Ok(())
+            }
+            // The broker has found its own copy to be damaged; asking again brings nothing else (Kafka: `FetchCollector`).
+            ErrorCode::CORRUPT_MESSAGE => {
+                Err(ConsumeError::Damaged { partition, offset, damage: Damage::AtBroker })
             }
             ErrorCode::OFFSET_OUT_OF_RANGE => self.out_of_range(partition, offset, positions),
             code if code.is_retriable() => {

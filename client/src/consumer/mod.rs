@@ -29,6 +29,7 @@ use crate::{
 pub use config::{ConsumerConfig, OffsetReset};
 pub use error::{CommitError, CommittedError, ConsumeError, Damage, GroupError};
 use fetcher::{Fetcher, reset_spec};
+pub(crate) use group::offsets::{answer as committed_answer, request as committed_request};
 use group::{Event, MemberIdentity, Membership, offsets};
 use position::{Place, Positions};
 pub use records::PartitionRecords;

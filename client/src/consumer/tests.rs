@@ -222,8 +222,19 @@ async fn lost_fetches_and_moved_leaders_are_tried_again() {
     produce(&broker, 0, 0..20, 10).await;
     broker.trouble(ApiKey::Fetch, Trouble::LostBefore);
     broker.trouble(ApiKey::Fetch, fetch_answer(ErrorCode::NOT_LEADER_OR_FOLLOWER, Bytes::new()));
-    broker.trouble(ApiKey::Fetch, fetch_answer(ErrorCode::CORRUPT_MESSAGE, Bytes::new()));
     assert_eq!(read(&mut reader(&broker, earliest()), 20).await, range(0..20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_broker_found_damaged_is_reported() {
+    let broker = broker(1);
+    produce(&broker, 0, 0..20, 10).await;
+    broker.trouble(ApiKey::Fetch, fetch_answer(ErrorCode::CORRUPT_MESSAGE, Bytes::new()));
+    let mut consumer = reader(&broker, earliest());
+    let error = consumer.poll(LONG).await.unwrap_err();
+    assert!(matches!(error, ConsumeError::Damaged { offset: Offset(0), .. }), "{error}");
+    consumer.seek(&t(0), Offset(10));
+    assert_eq!(read(&mut consumer, 10).await, range(10..20));
 }
 
 #[tokio::test(start_paused = true)]

@@ -120,10 +120,10 @@ async fn committed_once(
     partitions: &[TopicPartition],
     limit: Duration,
 ) -> Result<HashMap<TopicPartition, Offset>, CommittedError> {
-    let request = |version| fetch_request(group, partitions, version);
-    let answer = ask(cluster, group, request, limit).await?;
-    let answer = answer.map_err(|source| CommittedError::Transport { group: group.clone(), source })?;
-    let (code, offsets) = read(answer);
+    let asked = |version| request(group, Some(partitions), version);
+    let answer = ask(cluster, group, asked, limit).await?;
+    let found = answer.map_err(|source| CommittedError::Transport { group: group.clone(), source })?;
+    let (code, offsets) = self::answer(found);
     let mut committed = HashMap::new();
     let failed = offsets.iter().map(|(_, _, code)| *code).chain([code]).find(|code| !code.is_none());
     if let Some(code) = failed {
@@ -134,17 +134,17 @@ async fn committed_once(
     Ok(committed)
 }
 
-/// From version 8 on, several groups may be asked about at once.
-fn fetch_request(group: &Text, partitions: &[TopicPartition], version: i16) -> OffsetFetchRequest {
-    let mut topics: HashMap<Text, Vec<PartitionId>> = HashMap::new();
-    for partition in partitions {
-        topics.entry(partition.topic.clone()).or_default().push(partition.partition);
-    }
-    let topics = topics.into_iter();
+/// What asks how far a group has read; with no partitions given, everywhere. From version 8 on, several groups may be
+/// asked about at once.
+pub(crate) fn request(
+    group: &Text,
+    partitions: Option<&[TopicPartition]>,
+    version: i16,
+) -> OffsetFetchRequest {
+    let topics = partitions.map(by_topic);
     if version < 8 {
-        let topics =
-            topics.map(|(name, partition_indexes)| OffsetFetchRequestTopic { name, partition_indexes });
-        let topics = Some(topics.collect());
+        let topic = |(name, partition_indexes)| OffsetFetchRequestTopic { name, partition_indexes };
+        let topics = topics.map(|topics| topics.into_iter().map(topic).collect());
         return OffsetFetchRequest {
             group_id: group.clone(),
             topics,
@@ -152,18 +152,26 @@ fn fetch_request(group: &Text, partitions: &[TopicPartition], version: i16) -> O
             ..Default::default()
         };
     }
-    let topics = topics.map(|(name, partition_indexes)| OffsetFetchRequestTopics {
+    let topic = |(name, partition_indexes)| OffsetFetchRequestTopics {
         name,
         partition_indexes,
         ..Default::default()
-    });
-    let topics = Some(topics.collect());
+    };
+    let topics = topics.map(|topics| topics.into_iter().map(topic).collect());
     let wanted = OffsetFetchRequestGroup { group_id: group.clone(), topics, ..Default::default() };
     OffsetFetchRequest { groups: vec![wanted], require_stable: true, ..OffsetFetchRequest::default() }
 }
 
+fn by_topic(partitions: &[TopicPartition]) -> HashMap<Text, Vec<PartitionId>> {
+    let mut topics: HashMap<Text, Vec<PartitionId>> = HashMap::new();
+    for partition in partitions {
+        topics.entry(partition.topic.clone()).or_default().push(partition.partition);
+    }
+    topics
+}
+
 /// The answer, in whichever of the two places it stands.
-fn read(answer: OffsetFetchResponse) -> (ErrorCode, Vec<(TopicPartition, Offset, ErrorCode)>) {
+pub(crate) fn answer(answer: OffsetFetchResponse) -> (ErrorCode, Vec<(TopicPartition, Offset, ErrorCode)>) {
     let place = |topic: &Text, partition| TopicPartition { topic: topic.clone(), partition };
     let Some(group) = answer.groups.into_iter().next() else {
         let offsets = answer.topics.into_iter().flat_map(|topic| {

@@ -1,0 +1,75 @@
+//! Describes where brokers keep their logs, and how large each partition is there.
+
+use std::collections::{BTreeMap, HashMap};
+
+use mainstem_protocol::{
+    BrokerId, PartitionId, Text,
+    messages::{
+        DescribeLogDirsRequest,
+        describe_log_dirs::{DescribableLogDirTopic, DescribeLogDirsResult},
+    },
+};
+
+use super::{Admin, AdminError};
+use crate::{TopicPartition, transport::Node};
+
+/// A directory of logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogDir {
+    /// Where it is, on its broker.
+    pub path: Text,
+    /// Bytes of the volume that it is on; none where the broker is too old to say.
+    pub total_bytes: Option<u64>,
+    /// Bytes of that volume which are free.
+    pub usable_bytes: Option<u64>,
+    /// Bytes of each partition.
+    pub sizes: BTreeMap<TopicPartition, u64>,
+}
+
+impl Admin {
+    /// The directories of a broker, with those of `partitions` that it keeps; with none given, all that it keeps.
+    ///
+    /// # Errors
+    /// Where the broker does not answer, or a directory is offline.
+    pub async fn describe_log_dirs(
+        &self,
+        broker: BrokerId,
+        partitions: Option<&[TopicPartition]>,
+    ) -> Result<Vec<LogDir>, AdminError> {
+        let subject = format!("log directories of broker {broker}");
+        let request = DescribeLogDirsRequest { topics: partitions.map(by_topic) };
+        self.trying(|| async {
+            self.cluster.refresh(&[], false).await?;
+            let answer = self.cluster.ask(Node::Id(broker), request.clone()).await?;
+            AdminError::check(&subject, answer.error_code, None)?;
+            answer.results.into_iter().map(|result| log_dir(&subject, result)).collect()
+        })
+        .await
+    }
+}
+
+fn by_topic(partitions: &[TopicPartition]) -> Vec<DescribableLogDirTopic> {
+    let mut topics: HashMap<Text, Vec<PartitionId>> = HashMap::new();
+    for TopicPartition { topic, partition } in partitions {
+        topics.entry(topic.clone()).or_default().push(*partition);
+    }
+    topics.into_iter().map(|(topic, partitions)| DescribableLogDirTopic { topic, partitions }).collect()
+}
+
+fn log_dir(subject: &str, result: DescribeLogDirsResult) -> Result<LogDir, AdminError> {
+    AdminError::check(subject, result.error_code, None)?;
+    let sizes = result.topics.into_iter().flat_map(|topic| {
+        let name = topic.name;
+        let partitions = topic.partitions.into_iter();
+        partitions.map(move |partition| {
+            let size = u64::try_from(partition.partition_size).unwrap_or(0);
+            (TopicPartition { topic: name.clone(), partition: partition.partition_index }, size)
+        })
+    });
+    Ok(LogDir {
+        path: result.log_dir,
+        total_bytes: u64::try_from(result.total_bytes).ok(),
+        usable_bytes: u64::try_from(result.usable_bytes).ok(),
+        sizes: sizes.collect(),
+    })
+}
