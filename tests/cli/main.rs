@@ -6,6 +6,7 @@
 mod broker;
 mod called_wrongly;
 mod demo;
+mod groups;
 mod process;
 mod records;
 mod serve;

@@ -17,6 +17,14 @@ fn a_topic_is_created_listed_described_and_deleted() {
     assert_eq!(broker.run(&["topic", "list"]).well(), "TOPIC  PARTITIONS\nlogs   3\n");
     let described = json(&broker.run(&["topic", "describe", "logs", "--output", "json"]).well());
     assert_eq!(described["partitions"].as_array().unwrap().len(), 3);
+    broker.run_with(&["produce", "logs", "--partition", "1"], b"one\ntwo\n").well();
+    let grown = json(&broker.run(&["topic", "describe", "logs", "--output", "json"]).well());
+    let partition = &grown["partitions"][1];
+    assert_eq!((&partition["earliest"], &partition["latest"]), (&0.into(), &2.into()));
+    assert!(
+        partition["bytes"].as_u64().unwrap() > grown["partitions"][0]["bytes"].as_u64().unwrap(),
+        "{grown}"
+    );
     let own = serde_json::json!({ "value": "1000", "own": true, "fixed": false });
     assert_eq!(described["settings"]["retention.ms"], own);
     let shown = broker.run(&["topic", "describe", "logs"]).well();

@@ -10,6 +10,7 @@ mod demo;
 mod downstream;
 mod durability;
 mod error;
+mod group;
 mod output;
 mod produce;
 mod reference;
@@ -33,6 +34,7 @@ Examples:
   mainstem topic create greetings           Talk to it, or to any other Kafka broker
   echo hello | mainstem produce greetings
   mainstem consume greetings --exit
+  mainstem group describe billing           How far a group has read
   mainstem verify ./data                    Check a stopped broker's data
   mainstem settings                         What can be set, and what it is
 
@@ -51,6 +53,7 @@ pub struct Cli {
 enum Command {
     Consume(consume::Args),
     Demo(demo::Args),
+    Group(group::Args),
     Produce(produce::Args),
     Reference(reference::Args),
     Serve(serve::Args),
@@ -65,6 +68,7 @@ impl Cli {
         let result = match self.command {
             Command::Consume(args) => consume::run(&args),
             Command::Demo(args) => demo::run(&args),
+            Command::Group(args) => group::run(&args),
             Command::Produce(args) => produce::run(&args),
             Command::Reference(args) => reference::run(&args),
             Command::Serve(args) => serve::run(&args),

@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use mainstem_client::transport::Transport;
-use mainstem_client::{Node, TcpConfig, TcpTransport, TransportError};
+use mainstem_client::{Admin, AdminConfig, Node, TcpConfig, TcpTransport, TransportError};
 use mainstem_protocol::ApiKey;
 
 use super::{Error, arguments};
@@ -26,6 +26,11 @@ impl RemoteArgs {
             Ok(_) => Ok(transport),
             Err(error) => Err(self.unreachable(&error)),
         }
+    }
+
+    /// The same, for what changes and describes a cluster.
+    pub(super) async fn admin(&self) -> Result<Admin, Error> {
+        Ok(Admin::new(&self.connect().await?, AdminConfig::default()))
     }
 
     fn unreachable(&self, error: &TransportError) -> Error {

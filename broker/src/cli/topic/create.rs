@@ -6,7 +6,6 @@ use mainstem_client::admin::{AdminError, CreatedTopic, NewTopic};
 use mainstem_protocol::ErrorCode;
 use mainstem_storage::config::SETTINGS;
 
-use super::admin;
 use crate::cli::output::{self, Output};
 use crate::cli::remote::{self, RemoteArgs};
 use crate::cli::{Durability, Error, arguments};
@@ -55,7 +54,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
 }
 
 async fn create(args: &Args) -> Result<CreatedTopic, Error> {
-    let admin = admin(&args.remote).await?;
+    let admin = args.remote.admin().await?;
     let topic = NewTopic::new(args.topic.as_str(), args.partitions.unwrap_or(-1));
     let flush = args.durability.map(|durability| ("flush.messages", durability.flush_messages()));
     let topic = flush.into_iter().fold(topic, |topic, (name, value)| topic.config(name, value));

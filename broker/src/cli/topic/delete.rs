@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use super::admin;
 use crate::cli::output::{self, Output};
 use crate::cli::remote::{self, RemoteArgs};
 use crate::cli::{Error, arguments};
@@ -26,7 +25,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
-    remote::block_on(async { Ok(admin(&args.remote).await?.delete_topic(&args.topic).await?) })?;
+    remote::block_on(async { Ok(args.remote.admin().await?.delete_topic(&args.topic).await?) })?;
     match args.output {
         Output::Json => output::json(&serde_json::json!({ "topic": args.topic, "deleted": true }))?,
         Output::Text => output::text(format_args!("deleted {}", args.topic))?,

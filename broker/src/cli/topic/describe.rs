@@ -1,4 +1,4 @@
-//! `mainstem topic describe`: its partitions with their offsets, and its settings.
+//! `mainstem topic describe`: its partitions with their offsets and sizes, and its settings.
 
 use std::collections::{BTreeMap, HashMap};
 use std::process::ExitCode;
@@ -10,7 +10,6 @@ use mainstem_client::cluster::TopicMetadata;
 use mainstem_client::offsets::{FoundOffset, OffsetSpec};
 use serde::Serialize;
 
-use super::admin;
 use crate::cli::output::{self, Output};
 use crate::cli::remote::{self, RemoteArgs};
 use crate::cli::{Error, arguments};
@@ -20,7 +19,7 @@ Examples:
   mainstem topic describe orders
   mainstem topic describe orders --output json | jq '.settings[\"flush.messages\"].value'";
 
-/// Show a topic's partitions, offsets and settings
+/// Show a topic's partitions with their offsets and sizes, and its settings
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
@@ -51,6 +50,8 @@ struct DescribedPartition {
     earliest: i64,
     /// The offset of the next record.
     latest: i64,
+    /// On the leader's disk; nothing where the broker does not say.
+    bytes: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -82,21 +83,23 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
 }
 
 async fn describe(args: &Args) -> Result<Described, Error> {
-    let admin = admin(&args.remote).await?;
+    let admin = args.remote.admin().await?;
     let topic = admin.describe_topic(&args.topic).await?;
     let earliest = offsets(&admin, &topic, OffsetSpec::Earliest).await?;
     let latest = offsets(&admin, &topic, OffsetSpec::Latest).await?;
+    let sizes = sizes(&admin, &topic).await;
     let configs = admin.describe_topic_configs(&args.topic).await?;
     Ok(Described {
         topic: topic.name.to_string(),
         id: topic.id.to_string(),
         internal: topic.is_internal,
-        partitions: partitions(&topic, &earliest, &latest),
+        partitions: partitions(&topic, &earliest, &latest, &sizes),
         settings: configs.iter().map(setting).collect(),
     })
 }
 
 type Offsets = HashMap<TopicPartition, FoundOffset>;
+type Sizes = HashMap<TopicPartition, u64>;
 
 async fn offsets(admin: &Admin, topic: &TopicMetadata, spec: OffsetSpec) -> Result<Offsets, Error> {
     let all = topic.partitions.iter();
@@ -105,7 +108,28 @@ async fn offsets(admin: &Admin, topic: &TopicMetadata, spec: OffsetSpec) -> Resu
     Ok(admin.list_offsets(&wanted).await?)
 }
 
-fn partitions(topic: &Arc<TopicMetadata>, earliest: &Offsets, latest: &Offsets) -> Vec<DescribedPartition> {
+/// What each partition takes of its leader's disk. Not every broker says it to everybody, and it is no more than a figure.
+async fn sizes(admin: &Admin, topic: &TopicMetadata) -> Sizes {
+    let mut by_leader: HashMap<_, Vec<_>> = HashMap::new();
+    for partition in &topic.partitions {
+        let leader = partition.leader.into_iter();
+        let partition = TopicPartition::new(topic.name.clone(), partition.id.0);
+        leader.for_each(|leader| by_leader.entry(leader).or_default().push(partition.clone()));
+    }
+    let mut sizes = Sizes::new();
+    for (leader, partitions) in by_leader {
+        let dirs = admin.describe_log_dirs(leader, Some(&partitions)).await.unwrap_or_default();
+        sizes.extend(dirs.into_iter().flat_map(|dir| dir.sizes));
+    }
+    sizes
+}
+
+fn partitions(
+    topic: &Arc<TopicMetadata>,
+    earliest: &Offsets,
+    latest: &Offsets,
+    sizes: &Sizes,
+) -> Vec<DescribedPartition> {
     let described = topic.partitions.iter().map(|partition| {
         let key = TopicPartition::new(topic.name.clone(), partition.id.0);
         let offset = |offsets: &Offsets| offsets.get(&key).map_or(-1, |found| found.offset.0);
@@ -114,6 +138,7 @@ fn partitions(topic: &Arc<TopicMetadata>, earliest: &Offsets, latest: &Offsets) 
             leader: partition.leader.map(|leader| leader.0),
             earliest: offset(earliest),
             latest: offset(latest),
+            bytes: sizes.get(&key).copied(),
         }
     });
     described.collect()
@@ -130,7 +155,8 @@ fn setting(entry: &ConfigEntry) -> (String, DescribedSetting) {
 fn show(described: Described) -> Result<(), Error> {
     let Described { topic, id, internal: _, partitions, settings } = described;
     output::text(format_args!("{topic} ({id})\n"))?;
-    output::table(&["partition", "leader", "earliest", "latest", "records"], partitions.iter().map(row))?;
+    let headings = ["partition", "leader", "earliest", "latest", "records", "bytes"];
+    output::table(&headings, partitions.iter().map(row))?;
     output::text("")?;
     let settings = settings.into_iter().map(|(name, setting)| {
         let from = setting.from().to_owned();
@@ -139,9 +165,10 @@ fn show(described: Described) -> Result<(), Error> {
     Ok(output::table(&["setting", "value", "from"], settings)?)
 }
 
-fn row(partition: &DescribedPartition) -> [String; 5] {
-    let DescribedPartition { partition, leader, earliest, latest } = partition;
+fn row(partition: &DescribedPartition) -> [String; 6] {
+    let DescribedPartition { partition, leader, earliest, latest, bytes } = partition;
     let leader = leader.map_or_else(|| "none".to_owned(), |leader| leader.to_string());
     let records = (latest - earliest).to_string();
-    [partition.to_string(), leader, earliest.to_string(), latest.to_string(), records]
+    let bytes = bytes.map_or_else(|| "-".to_owned(), |bytes| bytes.to_string());
+    [partition.to_string(), leader, earliest.to_string(), latest.to_string(), records, bytes]
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use mainstem_client::cluster::TopicMetadata;
 
-use super::admin;
 use crate::cli::Error;
 use crate::cli::output::{self, Output};
 use crate::cli::remote::{self, RemoteArgs};
@@ -31,7 +30,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
-    let topics = remote::block_on(async { Ok(admin(&args.remote).await?.list_topics().await?) })?;
+    let topics = remote::block_on(async { Ok(args.remote.admin().await?.list_topics().await?) })?;
     let shown: Vec<_> = topics.into_iter().filter(|topic| args.internal || !topic.is_internal).collect();
     match args.output {
         Output::Json => output::json(&shown.iter().map(json).collect::<Vec<_>>())?,

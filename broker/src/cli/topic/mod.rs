@@ -9,10 +9,8 @@ mod list;
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use mainstem_client::admin::{Admin, AdminConfig};
 
 use super::Error;
-use super::remote::RemoteArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,8 +42,4 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
         Command::Describe(args) => describe::run(args),
         Command::Delete(args) => delete::run(args),
     }
-}
-
-async fn admin(remote: &RemoteArgs) -> Result<Admin, Error> {
-    Ok(Admin::new(&remote.connect().await?, AdminConfig::default()))
 }

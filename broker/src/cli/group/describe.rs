@@ -1,0 +1,194 @@
+//! `mainstem group describe`: its state, its members, and how far it has read.
+
+use std::collections::{BTreeMap, HashMap};
+use std::process::ExitCode;
+
+use mainstem_client::admin::{Admin, AdminError, GroupDescription, GroupMember};
+use mainstem_client::offsets::OffsetSpec;
+use mainstem_client::{ErrorCode, Offset, TopicPartition};
+use serde::Serialize;
+
+use crate::cli::output::{self, Output};
+use crate::cli::remote::{self, RemoteArgs};
+use crate::cli::{Error, arguments};
+
+const EXAMPLES: &str = "\
+Examples:
+  mainstem group describe billing
+  mainstem group describe billing --output json | jq '[.partitions[].lag] | add'
+
+A partition's lag is the number of records between what the group has committed and the end; \"-\" stands where it has
+committed nothing.";
+
+/// Show a group's state and members, and how far it has read
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// The group
+    #[arg(value_parser = arguments::group)]
+    group: String,
+    #[command(flatten)]
+    remote: RemoteArgs,
+    /// How to write the result
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
+#[derive(Debug, Serialize)]
+struct Described {
+    group: String,
+    state: String,
+    protocol_type: String,
+    protocol: String,
+    coordinator: i32,
+    members: Vec<DescribedMember>,
+    partitions: Vec<DescribedPartition>,
+}
+
+#[derive(Debug, Serialize)]
+struct DescribedMember {
+    member: String,
+    instance: Option<String>,
+    client: String,
+    host: String,
+    partitions: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct DescribedPartition {
+    topic: String,
+    partition: i32,
+    committed: Option<i64>,
+    /// The offset of the next record; nothing where the topic is gone.
+    end: Option<i64>,
+    lag: Option<i64>,
+    /// The client that reads it.
+    client: Option<String>,
+    member: Option<String>,
+}
+
+pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
+    let described = remote::block_on(describe(args))?;
+    match args.output {
+        Output::Json => output::json(&described)?,
+        Output::Text => show(&described)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn describe(args: &Args) -> Result<Described, Error> {
+    let admin = args.remote.admin().await?;
+    let group = admin.describe_group(&args.group).await.map_err(|error| refused(args, error))?;
+    let committed = admin.group_offsets(&args.group).await?;
+    let readers = readers(&group);
+    let ends = ends(&admin, committed.keys().chain(readers.keys().copied())).await?;
+    let partitions = ends.into_iter().map(|(partition, end)| {
+        let reader = readers.get(&partition);
+        let committed = committed.get(&partition).copied();
+        described_partition(partition, committed, end, reader.copied())
+    });
+    let partitions = partitions.collect();
+    Ok(described(group, partitions))
+}
+
+fn refused(args: &Args, error: AdminError) -> Error {
+    let group = &args.group;
+    match error.code() {
+        Some(ErrorCode::GROUP_ID_NOT_FOUND) => Error::new(format_args!("there is no group {group}"))
+            .advise("`mainstem group list` shows what there is"),
+        _ => error.into(),
+    }
+}
+
+/// Who reads each partition.
+fn readers(group: &GroupDescription) -> HashMap<&TopicPartition, &GroupMember> {
+    let all = group.members.iter();
+    all.flat_map(|member| member.assignment.iter().map(move |partition| (partition, member))).collect()
+}
+
+/// The ends of partitions that are still there.
+async fn ends<'a>(
+    admin: &Admin,
+    partitions: impl Iterator<Item = &'a TopicPartition>,
+) -> Result<BTreeMap<TopicPartition, Option<Offset>>, Error> {
+    let mut ends: BTreeMap<_, _> = partitions.map(|partition| (partition.clone(), None)).collect();
+    let topics = admin.list_topics().await?;
+    let exists = |partition: &TopicPartition| {
+        let topic = topics.iter().find(|topic| topic.name == partition.topic);
+        topic.is_some_and(|topic| topic.partition(partition.partition).is_some())
+    };
+    let wanted: Vec<_> = ends.keys().filter(|partition| exists(partition)).cloned().collect();
+    let wanted: Vec<_> = wanted.into_iter().map(|partition| (partition, OffsetSpec::Latest)).collect();
+    let found = admin.list_offsets(&wanted).await?;
+    ends.extend(found.into_iter().map(|(partition, found)| (partition, Some(found.offset))));
+    Ok(ends)
+}
+
+fn described_partition(
+    partition: TopicPartition,
+    committed: Option<Offset>,
+    end: Option<Offset>,
+    reader: Option<&GroupMember>,
+) -> DescribedPartition {
+    let lag = committed.zip(end).map(|(committed, end)| (end.0 - committed.0).max(0));
+    DescribedPartition {
+        topic: partition.topic.to_string(),
+        partition: partition.partition.0,
+        committed: committed.map(|offset| offset.0),
+        end: end.map(|offset| offset.0),
+        lag,
+        client: reader.map(|member| member.client_id.to_string()),
+        member: reader.map(|member| member.id.to_string()),
+    }
+}
+
+fn described(group: GroupDescription, partitions: Vec<DescribedPartition>) -> Described {
+    let GroupDescription { id, state, protocol_type, protocol, coordinator, members } = group;
+    let members = members.into_iter().map(|member| {
+        let GroupMember { id, instance_id, client_id, host, assignment } = member;
+        DescribedMember {
+            member: id.to_string(),
+            instance: instance_id.map(|id| id.to_string()),
+            client: client_id.to_string(),
+            host: host.to_string(),
+            partitions: assignment.len(),
+        }
+    });
+    Described {
+        group: id.to_string(),
+        state: state.to_string(),
+        protocol_type: protocol_type.to_string(),
+        protocol: protocol.to_string(),
+        coordinator: coordinator.0,
+        members: members.collect(),
+        partitions,
+    }
+}
+
+fn show(described: &Described) -> Result<(), Error> {
+    let Described { group, state, protocol, coordinator, members, partitions, .. } = described;
+    let protocol = if protocol.is_empty() { String::new() } else { format!(", assigned by {protocol}") };
+    output::text(format_args!("{group}: {state}{protocol}, coordinated by broker {coordinator}"))?;
+    if !partitions.is_empty() {
+        output::text("")?;
+        let headings = ["topic", "partition", "committed", "end", "lag", "client"];
+        output::table(&headings, partitions.iter().map(partition_row))?;
+    }
+    if !members.is_empty() {
+        output::text("")?;
+        output::table(&["client", "host", "partitions", "member"], members.iter().map(member_row))?;
+    }
+    Ok(())
+}
+
+fn partition_row(partition: &DescribedPartition) -> [String; 6] {
+    let DescribedPartition { topic, partition, committed, end, lag, client, member: _ } = partition;
+    let number = |number: &Option<i64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
+    let client = client.clone().unwrap_or_else(|| "-".to_owned());
+    [topic.clone(), partition.to_string(), number(committed), number(end), number(lag), client]
+}
+
+fn member_row(member: &DescribedMember) -> [String; 4] {
+    let DescribedMember { member, instance: _, client, host, partitions } = member;
+    [client.clone(), host.clone(), partitions.to_string(), member.clone()]
+}
