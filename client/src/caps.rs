@@ -22,3 +22,9 @@ pub const DECOMPRESSED_BYTES_MAX: usize = mainstem_protocol::caps::DECOMPRESSED_
 
 /// Events of a group that wait for a poll.
 pub(crate) const GROUP_EVENTS_MAX: usize = 4;
+
+/// Answers that wait for each partition of a consumer; while they do, nothing more is asked for it.
+pub(crate) const READY_PER_PARTITION_MAX: usize = 2;
+
+/// The longest that a poll waits, whatever it is told: thirty years can be added to any time.
+pub(crate) const WAIT_MAX: Duration = Duration::from_secs(30 * 365 * 24 * 3600);

@@ -1,8 +1,10 @@
 //! What may be set of a consumer. The names in parentheses are Kafka's.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use mainstem_protocol::{Text, Timestamp};
+
+use crate::clock::{Clock, SystemClock};
 
 /// Where to begin in a partition for which nothing was committed, or where what was committed is gone
 /// (`auto.offset.reset`).
@@ -15,6 +17,9 @@ pub enum OffsetReset {
     Latest,
     /// At the first record that is not older than this; behind the last one where all are.
     Timestamp(Timestamp),
+    /// At the first record that is not older than this much before now (`by_duration`, KIP-1106); behind the last one
+    /// where all are.
+    Duration(Duration),
     /// Nowhere: [`super::Consumer::poll`] fails.
     Fail,
 }
@@ -37,8 +42,11 @@ pub struct ConsumerConfig {
     pub fetch_bytes_max: usize,
     /// Bytes of one answer for each partition (`max.partition.fetch.bytes`); one batch may be larger.
     pub partition_bytes_max: usize,
-    /// Records after which one poll takes no further batch (`max.poll.records`).
+    /// Records that one poll hands out at most (`max.poll.records`).
     pub poll_records: usize,
+    /// Bytes that are fetched ahead of whoever takes the records, before decompression; one batch of each broker may
+    /// come on top. Where this is used up, no more records are asked for.
+    pub prefetch_bytes: usize,
     /// How long the group waits for a heartbeat before it goes on without the member (`session.timeout.ms`).
     pub session_timeout: Duration,
     /// How often the member says that it lives (`heartbeat.interval.ms`).
@@ -55,6 +63,8 @@ pub struct ConsumerConfig {
     /// Whether a broker that may create topics creates those that are subscribed to
     /// (`allow.auto.create.topics`).
     pub creates_topics: bool,
+    /// What [`OffsetReset::Duration`] counts back from.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Default for ConsumerConfig {
@@ -68,6 +78,7 @@ impl Default for ConsumerConfig {
             fetch_bytes_max: 50 * 1024 * 1024,
             partition_bytes_max: 1024 * 1024,
             poll_records: 500,
+            prefetch_bytes: 32 * 1024 * 1024,
             session_timeout: Duration::from_secs(45),
             heartbeat_interval: Duration::from_secs(3),
             poll_interval_max: Duration::from_secs(300),
@@ -75,6 +86,7 @@ impl Default for ConsumerConfig {
             request_timeout: Duration::from_secs(30),
             timeout: Duration::from_secs(60),
             creates_topics: true,
+            clock: Arc::new(SystemClock),
         }
     }
 }

@@ -3,10 +3,11 @@
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
 use mainstem_protocol::{
-    BrokerId, ErrorCode, Offset, PartitionId, Text,
+    BrokerId, ErrorCode, Offset, PartitionId, Text, Timestamp,
     messages::{
         FetchRequest, FetchResponse,
         fetch::{FetchPartition, FetchTopic, PartitionData},
@@ -48,7 +49,8 @@ pub(super) struct Fetcher {
     config: Arc<ConsumerConfig>,
     cluster: Arc<Cluster>,
     under_way: JoinSet<Landed>,
-    busy: HashSet<BrokerId>,
+    /// Brokers that were asked, and how many bytes they may answer.
+    busy: HashMap<BrokerId, usize>,
     pub(super) ready: VecDeque<Fetched>,
     backoff: Backoff,
     not_before: Instant,
@@ -60,31 +62,47 @@ impl Fetcher {
             config,
             cluster,
             under_way: JoinSet::new(),
-            busy: HashSet::new(),
+            busy: HashMap::new(),
             ready: VecDeque::new(),
             backoff: Backoff::new(caps::RETRY_BACKOFF, caps::RETRY_BACKOFF_MAX),
             not_before: Instant::now(),
         }
     }
 
-    /// Sends requests to all leaders that have none, for all partitions of which nothing is on its way.
+    /// Sends requests to all leaders that have none, for all partitions of which nothing is on its way, as long as there
+    /// is room for the answers.
     pub(super) fn send(&mut self, positions: &mut Positions) {
-        if Instant::now() < self.not_before {
+        let room = self.room(positions);
+        if room == 0 || Instant::now() < self.not_before {
             return;
         }
         let mut by_leader: HashMap<BrokerId, Asked> = HashMap::new();
         for (partition, offset, round) in positions.idle() {
-            if let Some(leader) = self.cluster.leader(partition).filter(|leader| !self.busy.contains(leader))
-            {
+            let leader = self.cluster.leader(partition);
+            if let Some(leader) = leader.filter(|leader| !self.busy.contains_key(leader)) {
                 by_leader.entry(leader).or_default().push((partition.clone(), round, offset));
             }
         }
+        let room = room / by_leader.len().max(1);
+        let hurried: HashSet<_> =
+            positions.full().filter_map(|partition| self.cluster.leader(partition)).collect();
         for (node, asked) in by_leader {
             for (partition, round, _) in &asked {
                 positions.current(partition, *round).into_iter().for_each(|position| position.busy = true);
             }
-            self.launch(node, asked);
+            // What is full is asked for again as soon as it is taken: a long poll of the others must not stand in front
+            // of that.
+            let wait = if hurried.contains(&node) { Duration::ZERO } else { self.config.fetch_wait };
+            self.launch(node, asked, wait, room.clamp(1, self.config.fetch_bytes_max.max(1)));
         }
+    }
+
+    /// Bytes for which there is room beside those that wait, or are on their way. What waits for a partition that is
+    /// paused does not count: it would stand in the way of the others.
+    fn room(&self, positions: &Positions) -> usize {
+        let wanted = self.ready.iter().filter(|fetched| positions.wants(&fetched.partition, fetched.round));
+        let held = wanted.map(|fetched| fetched.bytes).chain(self.busy.values().copied());
+        self.config.prefetch_bytes.max(1).saturating_sub(held.sum())
     }
 
     /// The topics of idle partitions whose leader is not known.
@@ -95,9 +113,9 @@ impl Fetcher {
         topics.into_iter().collect()
     }
 
-    fn launch(&mut self, node: BrokerId, asked: Asked) {
-        self.busy.insert(node);
-        let request = request(&self.config, &asked);
+    fn launch(&mut self, node: BrokerId, asked: Asked, wait: Duration, bytes_max: usize) {
+        self.busy.insert(node, bytes_max);
+        let request = request(&self.config, &asked, wait, bytes_max);
         let timeout = self.config.fetch_wait + self.config.request_timeout;
         let cluster = Arc::clone(&self.cluster);
         self.under_way.spawn(async move {
@@ -159,7 +177,12 @@ impl Fetcher {
         match data.error_code {
             ErrorCode::NONE => {
                 self.backoff.reset();
-                self.keep(partition, round, data, positions);
+                self.keep(partition, round, offset, data, positions);
+                Ok(())
+            }
+            // Records wait that were there before the log was cut; they are taken first.
+            ErrorCode::OFFSET_OUT_OF_RANGE if is_ahead(&partition, offset, positions) => {
+                self.wait();
                 Ok(())
             }
             // The broker has found its own copy to be damaged; asking again brings nothing else (Kafka: `FetchCollector`).
@@ -183,14 +206,18 @@ impl Fetcher {
         &mut self,
         partition: TopicPartition,
         round: u64,
+        offset: Offset,
         data: PartitionData,
         positions: &mut Positions,
     ) {
         let bytes = data.records.map(|records| records.bytes());
         match bytes {
             Some(Ok(bytes)) if !bytes.is_empty() => {
-                positions.current(&partition, round).into_iter().for_each(|position| position.busy = true);
-                self.ready.push_back(Fetched::new(partition, round, data.high_watermark, bytes));
+                let Some(position) = positions.current(&partition, round) else { return };
+                let fetched = Fetched::new(partition, round, offset, data.high_watermark, bytes);
+                position.ready += 1;
+                position.ahead = fetched.end();
+                self.ready.push_back(fetched);
             }
             Some(Err(error)) => {
                 debug!(%partition, %error, "no records for now");
@@ -207,7 +234,7 @@ impl Fetcher {
         offset: Offset,
         positions: &mut Positions,
     ) -> Result<(), ConsumeError> {
-        let Some(spec) = reset_spec(self.config.offset_reset) else {
+        let Some(spec) = reset_spec(&self.config) else {
             return Err(ConsumeError::OutOfRange { partition, offset });
         };
         debug!(%partition, %offset, "offset is out of range");
@@ -230,17 +257,26 @@ impl Fetcher {
     }
 }
 
+/// Whether an offset lies behind the next one to be taken.
+fn is_ahead(partition: &TopicPartition, offset: Offset, positions: &Positions) -> bool {
+    positions.get(partition).is_some_and(|position| position.place != Place::At(offset))
+}
+
 /// Where the settings say to begin.
-pub(super) const fn reset_spec(reset: OffsetReset) -> Option<OffsetSpec> {
-    match reset {
+pub(super) fn reset_spec(config: &ConsumerConfig) -> Option<OffsetSpec> {
+    match config.offset_reset {
         OffsetReset::Earliest => Some(OffsetSpec::Earliest),
         OffsetReset::Latest => Some(OffsetSpec::Latest),
         OffsetReset::Timestamp(timestamp) => Some(OffsetSpec::Timestamp(timestamp)),
+        OffsetReset::Duration(before) => {
+            let before = i64::try_from(before.as_millis()).unwrap_or(i64::MAX);
+            Some(OffsetSpec::Timestamp(Timestamp(config.clock.now().0.saturating_sub(before).max(0))))
+        }
         OffsetReset::Fail => None,
     }
 }
 
-fn request(config: &ConsumerConfig, asked: &Asked) -> FetchRequest {
+fn request(config: &ConsumerConfig, asked: &Asked, wait: Duration, bytes_max: usize) -> FetchRequest {
     let mut topics: HashMap<Text, Vec<FetchPartition>> = HashMap::new();
     for (partition, _, offset) in asked {
         topics.entry(partition.topic.clone()).or_default().push(FetchPartition {
@@ -252,9 +288,9 @@ fn request(config: &ConsumerConfig, asked: &Asked) -> FetchRequest {
     }
     let topics = topics.into_iter();
     FetchRequest {
-        max_wait_ms: millis(config.fetch_wait),
+        max_wait_ms: millis(wait),
         min_bytes: bytes(config.fetch_bytes_min),
-        max_bytes: bytes(config.fetch_bytes_max),
+        max_bytes: bytes(bytes_max),
         topics: topics
             .map(|(topic, partitions)| FetchTopic { topic, partitions, ..FetchTopic::default() })
             .collect(),

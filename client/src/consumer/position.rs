@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use mainstem_protocol::Offset;
 
-use crate::{TopicPartition, offsets::OffsetSpec};
+use crate::{TopicPartition, caps, offsets::OffsetSpec};
 
 /// Where the next record comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +23,12 @@ pub(super) struct Position {
     pub(super) place: Place,
     /// Changes whenever the place is changed from outside, so that what is on its way is known to be stale.
     pub(super) round: u64,
-    /// Records were asked for, or wait to be taken.
+    /// Records were asked for.
     pub(super) busy: bool,
+    /// Answers that wait to be taken.
+    pub(super) ready: usize,
+    /// Where the records come from that are asked for next; behind the place where answers wait.
+    pub(super) ahead: Offset,
     /// Nothing is to be read for the moment.
     pub(super) paused: bool,
     /// The end of the partition, as it was last seen.
@@ -54,8 +58,15 @@ impl Positions {
     pub(super) fn put(&mut self, partition: TopicPartition, place: Place) {
         self.rounds += 1;
         let paused = self.all.get(&partition).is_some_and(|position| position.paused);
-        let position =
-            Position { place, round: self.rounds, busy: false, paused, high_watermark: Offset::NONE };
+        let position = Position {
+            place,
+            round: self.rounds,
+            busy: false,
+            ready: 0,
+            ahead: Offset::NONE,
+            paused,
+            high_watermark: Offset::NONE,
+        };
         self.all.insert(partition, position);
     }
 
@@ -91,11 +102,29 @@ impl Positions {
 
     /// Partitions for which records can be asked, from where, and in which round.
     pub(super) fn idle(&self) -> impl Iterator<Item = (&TopicPartition, Offset, u64)> {
-        let idle = self.all.iter().filter(|(_, position)| !position.busy && !position.paused);
+        let idle =
+            self.all.iter().filter(|(_, position)| !position.busy && !position.paused && !position.is_full());
         idle.filter_map(|(partition, position)| match position.place {
-            Place::At(offset) => Some((partition, offset, position.round)),
+            Place::At(offset) => Some((partition, offset.max(position.ahead), position.round)),
             _ => None,
         })
+    }
+
+    /// Partitions for which nothing is asked before something is taken.
+    pub(super) fn full(&self) -> impl Iterator<Item = &TopicPartition> {
+        let full = self.all.iter().filter(|(_, position)| position.is_full() && !position.paused);
+        full.map(|(partition, _)| partition)
+    }
+
+    /// Whether what was fetched in a round is still to be taken, and may be now.
+    pub(super) fn wants(&self, partition: &TopicPartition, round: u64) -> bool {
+        self.get(partition).is_some_and(|position| position.round == round && !position.paused)
+    }
+}
+
+impl Position {
+    const fn is_full(&self) -> bool {
+        self.ready >= caps::READY_PER_PARTITION_MAX
     }
 }
 

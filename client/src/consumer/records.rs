@@ -3,11 +3,14 @@
 use bytes::Bytes;
 use mainstem_protocol::{
     Offset,
-    records::{Batch, Batches, Decompressor, Record, Tail, batches},
+    records::{Batch, Batches, Decompressor, IntoRecords, Record, Tail, batches},
 };
 
 use super::error::Damage;
 use crate::{TopicPartition, caps};
+
+/// Records for which room is made ahead, whatever a batch says of itself.
+const RESERVED_RECORDS_MAX: usize = 4096;
 
 /// Records of one partition, in order. Offsets may skip: what was compacted away or belongs to the brokers is not
 /// there.
@@ -23,87 +26,148 @@ pub struct PartitionRecords {
     pub high_watermark: Offset,
 }
 
+/// One record, and the partition that it comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionRecord {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// The record.
+    pub record: Record,
+}
+
 /// What a broker handed out for a partition, and nobody has taken yet.
 #[derive(Debug)]
 pub(super) struct Fetched {
     pub(super) partition: TopicPartition,
     pub(super) round: u64,
     pub(super) high_watermark: Offset,
-    batches: Batches,
-}
-
-/// What was taken from it: where to go on, and the records before that.
-#[derive(Debug)]
-pub(super) struct Taken {
-    pub(super) records: Vec<Record>,
+    /// Where the next record comes from.
     pub(super) position: Offset,
-    pub(super) finished: bool,
+    /// Bytes that this keeps in memory, before decompression.
+    pub(super) bytes: usize,
+    batches: Batches,
+    /// The batch that was begun.
+    open: Option<IntoRecords>,
+    /// What was found wrong with it.
+    damage: Option<Damage>,
 }
 
 impl Fetched {
     pub(super) const fn new(
         partition: TopicPartition,
         round: u64,
+        position: Offset,
         high_watermark: Offset,
         bytes: Bytes,
     ) -> Self {
-        Self { partition, round, high_watermark, batches: batches(bytes, Tail::Skip) }
+        let size = bytes.len();
+        let batches = batches(bytes, Tail::Skip);
+        Self { partition, round, high_watermark, position, bytes: size, batches, open: None, damage: None }
     }
 
-    /// Takes batches until there are `wanted` records or no further batch. Damage is reported once everything
-    /// before it was taken.
+    /// Where the records behind these come from; found in the headers of the batches alone.
+    pub(super) fn end(&self) -> Offset {
+        let whole = self.batches.clone().map_while(Result::ok);
+        whole.last().map_or(self.position, |batch| self.position.max(batch.header().next_offset()))
+    }
+
+    /// The next record; none where all were taken. Damage is reported once everything before it was taken, and then
+    /// each time.
+    pub(super) fn next(&mut self, decompressor: &mut Decompressor) -> Result<Option<Record>, Damage> {
+        loop {
+            if let Some(damage) = &self.damage {
+                return Err(damage.clone());
+            }
+            let Some(open) = &mut self.open else {
+                if self.open_next(decompressor)? { continue } else { return Ok(None) }
+            };
+            match open.next() {
+                // A broker hands out whole batches, so the first may begin before the offset that was asked for.
+                Some(Ok(record)) if record.offset < self.position => {}
+                Some(Ok(record)) => {
+                    let behind =
+                        if open.left() == 0 { open.header().next_offset() } else { record.offset.plus(1) };
+                    self.position = behind;
+                    return Ok(Some(record));
+                }
+                Some(Err(error)) => self.damage = Some(error.into()),
+                None => self.pass_over(),
+            }
+        }
+    }
+
+    /// Takes at most so many records; damage is an error where it is the first thing.
     pub(super) fn take(
         &mut self,
-        from: Offset,
         wanted: usize,
         decompressor: &mut Decompressor,
-    ) -> Result<Taken, Damage> {
-        let mut taken = Taken { records: Vec::new(), position: from, finished: false };
-        while taken.records.len() < wanted {
-            // What the iterator has not gone through yet stays, should this batch turn out to be damaged.
-            let mut ahead = self.batches.clone();
-            let Some(batch) = ahead.next() else {
-                taken.finished = true;
-                break;
-            };
-            match batch.map_err(Damage::from).and_then(|batch| open(&batch, &mut taken, decompressor)) {
-                Err(_) if !taken.records.is_empty() => break,
-                Err(damage) => return Err(damage),
-                Ok(()) => self.batches = ahead,
+    ) -> Result<Vec<Record>, Damage> {
+        let mut taken = Vec::new();
+        while taken.len() < wanted {
+            match self.next(decompressor) {
+                Ok(Some(record)) => {
+                    if taken.is_empty() {
+                        taken.reserve((1 + self.left_in_batch()).min(wanted).min(RESERVED_RECORDS_MAX));
+                    }
+                    taken.push(record);
+                }
+                Ok(None) => break,
+                Err(damage) if taken.is_empty() => return Err(damage),
+                Err(_) => break,
             }
         }
         Ok(taken)
     }
+
+    /// Whether there is nothing more to take.
+    pub(super) fn is_finished(&mut self) -> bool {
+        if self.open.as_ref().is_some_and(|open| open.left() == 0) && self.damage.is_none() {
+            // One record more would be an error: the batch has bytes left behind its last record.
+            match self.open.as_mut().and_then(Iterator::next) {
+                Some(Err(error)) => self.damage = Some(error.into()),
+                _ => self.pass_over(),
+            }
+        }
+        self.open.is_none() && self.damage.is_none() && self.batches.clone().next().is_none()
+    }
+
+    fn left_in_batch(&self) -> usize {
+        self.open.as_ref().map_or(0, IntoRecords::left)
+    }
+
+    fn pass_over(&mut self) {
+        if let Some(open) = self.open.take() {
+            self.position = self.position.max(open.header().next_offset());
+        }
+    }
+
+    /// Opens the next batch that has records for us. What is damaged stays, to be found again.
+    fn open_next(&mut self, decompressor: &mut Decompressor) -> Result<bool, Damage> {
+        loop {
+            let mut ahead = self.batches.clone();
+            let Some(batch) = ahead.next() else { return Ok(false) };
+            let batch = batch?;
+            let has_records = check(&batch, self.position)?;
+            if has_records {
+                self.open = Some(batch.open(decompressor, caps::DECOMPRESSED_BYTES_MAX)?.into_records());
+            }
+            self.batches = ahead;
+            if has_records {
+                return Ok(true);
+            }
+            self.position = self.position.max(batch.header().next_offset());
+        }
+    }
 }
 
-fn open(batch: &Batch, taken: &mut Taken, decompressor: &mut Decompressor) -> Result<(), Damage> {
+/// Whether a batch has records for whoever reads at `position`; the brokers' own are for nobody.
+fn check(batch: &Batch, position: Offset) -> Result<bool, Damage> {
     let header = batch.header();
-    if header.next_offset() <= taken.position {
-        return Ok(());
+    if header.next_offset() <= position {
+        return Ok(false);
     }
     if !batch.is_intact() {
         return Err(Damage::Checksum);
     }
-    if !header.attributes.is_control() {
-        let before = taken.records.len();
-        let added = add(batch, taken, decompressor);
-        if added.is_err() {
-            taken.records.truncate(before);
-        }
-        added?;
-    }
-    taken.position = header.next_offset();
-    Ok(())
-}
-
-/// A broker hands out whole batches, so the first may begin before the offset that was asked for.
-fn add(batch: &Batch, taken: &mut Taken, decompressor: &mut Decompressor) -> Result<(), Damage> {
-    let open = batch.open(decompressor, caps::DECOMPRESSED_BYTES_MAX)?;
-    for record in open.records() {
-        let record = record?;
-        if record.offset >= taken.position {
-            taken.records.push(record);
-        }
-    }
-    Ok(())
+    Ok(!header.attributes.is_control())
 }

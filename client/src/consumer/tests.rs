@@ -1,6 +1,6 @@
 //! The consumer against the fake broker.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use mainstem_protocol::{
@@ -12,9 +12,13 @@ use mainstem_protocol::{
     records::{Compression, Record, Records},
 };
 
-use super::{CommitError, ConsumeError, Consumer, ConsumerConfig, OffsetReset, PartitionRecords, Polled};
+use super::{
+    CommitError, ConsumeError, Consumer, ConsumerConfig, OffsetReset, PartitionRecord, PartitionRecords,
+    Polled,
+};
 use crate::{
     OffsetSpec, TopicPartition,
+    clock::Clock,
     producer::{Producer, ProducerConfig, ProducerRecord},
     testing::{FakeBroker, Trouble},
 };
@@ -95,14 +99,111 @@ async fn records_come_in_order_and_go_on_as_they_are_produced() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn poll_takes_no_further_batch_once_it_has_enough() {
+async fn poll_takes_no_more_records_than_it_may_and_leaves_the_position_behind_them() {
     let broker = broker(1);
     produce(&broker, 0, 0..30, 10).await;
     let mut consumer = reader(&broker, ConsumerConfig { poll_records: 11, ..earliest() });
-    let Polled::Records(first) = consumer.poll(LONG).await.unwrap() else { panic!("no records") };
-    assert_eq!(numbers(&first), range(0..20));
-    assert_eq!(first[0].next_offset, Offset(20));
-    assert_eq!(read(&mut consumer, 10).await, range(20..30));
+    for expected in [0..11, 11..22, 22..30] {
+        let end = Offset(expected.end);
+        let Polled::Records(records) = consumer.poll(LONG).await.unwrap() else { panic!("no records") };
+        assert_eq!(numbers(&records), range(expected));
+        assert_eq!((records[0].next_offset, consumer.position(&t(0))), (end, Some(end)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn next_hands_out_one_record_and_moves_the_position_by_one() {
+    let broker = broker(1);
+    produce(&broker, 0, 0..30, 10).await;
+    broker.compact_away("t", 0, 10);
+    let mut consumer = reader(&broker, earliest());
+    for number in (0..10).chain(20..30) {
+        let PartitionRecord { partition, record } = consumer.next().await.unwrap();
+        assert_eq!((partition, record.offset), (t(0), Offset(number)));
+        assert_eq!(consumer.position(&t(0)), Some(Offset(number + 1)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn partition_that_is_added_is_read_though_others_always_have_records() {
+    let broker = broker(2);
+    produce(&broker, 0, 0..1000, 1).await;
+    produce(&broker, 1, 1000..1001, 1).await;
+    for one_by_one in [false, true] {
+        let config = ConsumerConfig { poll_records: 1, partition_bytes_max: 1, ..earliest() };
+        let mut consumer = reader(&broker, config);
+        read(&mut consumer, 1).await;
+        consumer.assign([t(0), t(1)]);
+        let mut before = 0;
+        while if one_by_one {
+            consumer.next().await.unwrap().partition == t(0)
+        } else {
+            read(&mut consumer, 1).await != [1000]
+        } {
+            before += 1;
+        }
+        assert!(before < 20, "{before} records came first");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn stream_can_be_dropped_and_begun_again() {
+    use futures_util::{StreamExt, TryStreamExt};
+    let broker = broker(2);
+    produce(&broker, 0, 0..30, 10).await;
+    produce(&broker, 1, 30..60, 10).await;
+    let mut consumer = Consumer::new(&broker, earliest());
+    consumer.assign([t(0), t(1)]);
+    let mut seen = Vec::new();
+    for _ in 0..6 {
+        let records: Vec<_> = consumer.stream().take(10).try_collect().await.unwrap();
+        seen.extend(records.into_iter().map(|record| (record.partition.partition.0, record.record.offset.0)));
+    }
+    seen.sort_unstable();
+    let expected = (0..2).flat_map(|partition| (0..30).map(move |offset| (partition, offset)));
+    assert_eq!(seen, expected.collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_is_fetched_ahead_than_the_settings_have_room_for() {
+    let broker = broker(4);
+    for partition in 0..4 {
+        produce(&broker, partition, 0..100, 1).await;
+    }
+    let batch = broker.batches("t", 0)[50].bytes().len();
+    let config = ConsumerConfig {
+        partition_bytes_max: batch,
+        prefetch_bytes: 2 * batch,
+        poll_records: 1,
+        ..earliest()
+    };
+    let mut consumer = Consumer::new(&broker, config);
+    consumer.assign((0..4).map(t));
+    let mut all = Vec::new();
+    while all.len() < 400 {
+        all.extend(read(&mut consumer, 1).await);
+        assert!(consumer.fetcher.ready.len() <= 4 * 2);
+        let held: usize = consumer.fetcher.ready.iter().map(|fetched| fetched.bytes).sum();
+        // The fake broker answers with a batch of each partition that is asked for; that much may come on top.
+        assert!(held <= (2 + 4) * batch, "{held} bytes are held");
+    }
+    all.sort_unstable();
+    assert!(all.chunks(4).enumerate().all(|(number, four)| four == [number as i64; 4]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_that_nobody_takes_hold_up_no_other_partition() {
+    let broker = broker(2);
+    produce(&broker, 0, 0..100, 1).await;
+    let config = ConsumerConfig { prefetch_bytes: 1, poll_records: 1, partition_bytes_max: 1, ..earliest() };
+    let mut consumer = Consumer::new(&broker, config);
+    consumer.assign([t(0), t(1)]);
+    assert_eq!(read(&mut consumer, 1).await, [0]);
+    consumer.pause(&t(0));
+    produce(&broker, 1, 100..110, 1).await;
+    assert_eq!(read(&mut consumer, 10).await, range(100..110));
+    consumer.resume(&t(0));
+    assert_eq!(read(&mut consumer, 99).await, range(1..100));
 }
 
 #[tokio::test(start_paused = true)]
@@ -129,7 +230,7 @@ async fn reading_may_begin_within_a_batch() {
 async fn seek_makes_what_is_on_its_way_worthless() {
     let broker = broker(1);
     produce(&broker, 0, 0..30, 10).await;
-    let mut consumer = reader(&broker, ConsumerConfig { poll_records: 1, ..earliest() });
+    let mut consumer = reader(&broker, ConsumerConfig { poll_records: 10, ..earliest() });
     assert_eq!(read(&mut consumer, 10).await, range(0..10));
     consumer.seek(&t(0), Offset(0));
     assert_eq!(read(&mut consumer, 30).await, range(0..30));
@@ -147,6 +248,16 @@ async fn paused_partition_waits_and_loses_nothing() {
     assert_eq!(read(&mut consumer, 10).await, range(10..20));
 }
 
+/// A clock that stands.
+#[derive(Debug)]
+struct Fixed(Timestamp);
+
+impl Clock for Fixed {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn reading_begins_where_the_settings_say() {
     let broker = broker(1);
@@ -156,14 +267,18 @@ async fn reading_begins_where_the_settings_say() {
         (OffsetReset::Latest, 30..31),
         (OffsetReset::Timestamp(Timestamp(15)), 10..31),
         (OffsetReset::Timestamp(Timestamp(1_000)), 30..31),
+        (OffsetReset::Duration(Duration::from_millis(5)), 10..31),
+        (OffsetReset::Duration(Duration::from_secs(1_000)), 0..31),
     ] {
-        let mut consumer = reader(&broker, ConsumerConfig { offset_reset, ..ConsumerConfig::default() });
+        let clock = Arc::new(Fixed(Timestamp(20)));
+        let mut consumer =
+            reader(&broker, ConsumerConfig { offset_reset, clock, ..ConsumerConfig::default() });
         consumer.poll(Duration::ZERO).await.unwrap();
         while consumer.position(&t(0)).is_none() {
             consumer.poll(Duration::from_millis(1)).await.unwrap();
         }
         let start = expected.start;
-        assert!(consumer.position(&t(0)).unwrap().0 >= start, "{offset_reset:?}");
+        assert_eq!(consumer.position(&t(0)).unwrap().0, start, "{offset_reset:?}");
     }
     let mut consumer =
         reader(&broker, ConsumerConfig { offset_reset: OffsetReset::Fail, ..ConsumerConfig::default() });

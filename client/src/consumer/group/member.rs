@@ -1,6 +1,12 @@
 //! The task of a group's member.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use bytes::Bytes;
 use mainstem_protocol::{
@@ -12,7 +18,7 @@ use mainstem_protocol::{
     },
 };
 use tokio::{
-    sync::{mpsc, watch},
+    sync::mpsc,
     time::{Duration, Instant, sleep},
 };
 use tracing::{debug, info};
@@ -47,7 +53,9 @@ pub(super) struct Member {
     cluster: Arc<Cluster>,
     group: Text,
     topics: Vec<Text>,
-    polled: watch::Receiver<Instant>,
+    polls: Arc<AtomicU64>,
+    /// How many polls were last seen, and when that was news.
+    polled: (u64, Instant),
     identity: MemberIdentity,
     coordinator: Option<BrokerId>,
     /// What the leader shared out: topics with the number of their partitions.
@@ -55,15 +63,15 @@ pub(super) struct Member {
 }
 
 impl Member {
-    pub(super) const fn new(
+    pub(super) fn new(
         config: Arc<ConsumerConfig>,
         cluster: Arc<Cluster>,
         group: Text,
         topics: Vec<Text>,
-        polled: watch::Receiver<Instant>,
+        polls: Arc<AtomicU64>,
     ) -> Self {
-        let identity = MemberIdentity::OUTSIDER;
-        Self { config, cluster, group, topics, polled, identity, coordinator: None, shared_out: None }
+        let (polled, identity) = ((0, Instant::now()), MemberIdentity::OUTSIDER);
+        Self { config, cluster, group, topics, polls, polled, identity, coordinator: None, shared_out: None }
     }
 
     pub(super) async fn run(mut self, events: mpsc::Sender<Event>, mut commands: mpsc::Receiver<Command>) {
@@ -137,8 +145,13 @@ impl Member {
         }
     }
 
-    fn is_stuck(&self) -> bool {
-        self.polled.borrow().elapsed() > self.config.poll_interval_max
+    /// Whether nobody has polled for too long. Looks no more often than the member says that it lives.
+    fn is_stuck(&mut self) -> bool {
+        let polls = self.polls.load(Ordering::Relaxed);
+        if polls != self.polled.0 {
+            self.polled = (polls, Instant::now());
+        }
+        self.polled.1.elapsed() > self.config.poll_interval_max
     }
 
     /// Says that the member lives; what is wrong with that, as far as the coordinator can be heard.

@@ -10,13 +10,13 @@ mod assignor;
 mod member;
 pub(super) mod offsets;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use mainstem_protocol::Text;
-use tokio::{
-    sync::{mpsc, watch},
-    time::Instant,
-};
+use tokio::sync::mpsc;
 
 use super::{ConsumerConfig, GroupError};
 use crate::{TopicPartition, caps, cluster::Cluster, task};
@@ -58,7 +58,8 @@ pub(super) enum Command {
 pub(super) struct Membership {
     events: mpsc::Receiver<Event>,
     commands: mpsc::Sender<Command>,
-    polled: watch::Sender<Instant>,
+    /// How often the consumer has shown that it is alive.
+    polls: Arc<AtomicU64>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -72,15 +73,16 @@ impl Membership {
     ) -> Self {
         let (events_in, events) = mpsc::channel(caps::GROUP_EVENTS_MAX);
         let (commands, commands_out) = mpsc::channel(caps::GROUP_EVENTS_MAX);
-        let polled = watch::Sender::new(Instant::now());
-        let member = member::Member::new(config, cluster, group, topics, polled.subscribe());
+        let polls = Arc::default();
+        let member = member::Member::new(config, cluster, group, topics, Arc::clone(&polls));
         let task = task::spawn("group member", member.run(events_in, commands_out));
-        Self { events, commands, polled, task }
+        Self { events, commands, polls, task }
     }
 
     /// Notes that the consumer is alive.
     pub(super) fn polled(&self) {
-        self.polled.send_replace(Instant::now());
+        // Looking at a clock here would cost more than the record that is taken.
+        self.polls.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The next event; `None` after the task has ended.

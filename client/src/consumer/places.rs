@@ -1,0 +1,94 @@
+//! Offsets: how far the consumer was read, what its group has committed, and where logs begin and end.
+
+use std::collections::HashMap;
+
+use mainstem_protocol::{Offset, Text};
+
+use super::{CommitError, CommittedError, Consumer, group::offsets};
+use crate::{
+    TopicPartition,
+    cluster::MetadataError,
+    offsets::{ListOffsetsError, OffsetSpec},
+};
+
+impl Consumer {
+    /// Commits how far the partitions were read: everything that polls have handed out so far.
+    ///
+    /// # Errors
+    /// Where the group does not take the offsets.
+    pub async fn commit_consumed(&mut self) -> Result<(), CommitError> {
+        let consumed = self.positions.consumed();
+        self.commit(&consumed).await
+    }
+
+    /// Commits offsets: for each partition the one to go on at.
+    ///
+    /// # Errors
+    /// Where the group does not take them.
+    pub async fn commit(&mut self, offsets: &[(TopicPartition, Offset)]) -> Result<(), CommitError> {
+        let group = self.config.group_id.as_ref().ok_or(CommitError::NoGroup)?;
+        if offsets.is_empty() {
+            return Ok(());
+        }
+        offsets::commit(&self.cluster, group, &self.member, offsets, self.config.timeout).await
+    }
+
+    /// What the group has committed; partitions for which it has nothing are left out.
+    ///
+    /// # Errors
+    /// Where that is not known.
+    pub async fn committed(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<HashMap<TopicPartition, Offset>, CommittedError> {
+        let group = self.config.group_id.as_ref().ok_or(CommittedError::NoGroup)?;
+        offsets::committed(&self.cluster, group, partitions, self.config.timeout).await
+    }
+
+    /// The offsets behind the last records.
+    ///
+    /// # Errors
+    /// Where one of them cannot be had.
+    pub async fn end_offsets(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<HashMap<TopicPartition, Offset>, ListOffsetsError> {
+        self.offsets(partitions, OffsetSpec::Latest).await
+    }
+
+    /// The offsets of the first records.
+    ///
+    /// # Errors
+    /// Where one of them cannot be had.
+    pub async fn beginning_offsets(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<HashMap<TopicPartition, Offset>, ListOffsetsError> {
+        self.offsets(partitions, OffsetSpec::Earliest).await
+    }
+
+    /// The offsets of all partitions by the same question; [`Offset::NONE`] where a time is after all records.
+    ///
+    /// # Errors
+    /// Where one of them cannot be had.
+    pub async fn offsets(
+        &self,
+        partitions: &[TopicPartition],
+        spec: OffsetSpec,
+    ) -> Result<HashMap<TopicPartition, Offset>, ListOffsetsError> {
+        let wanted: Vec<_> = partitions.iter().map(|partition| (partition.clone(), spec)).collect();
+        let found = self.cluster.list_offsets(&wanted, self.config.timeout).await?;
+        Ok(found.into_iter().map(|(partition, found)| (partition, found.offset)).collect())
+    }
+
+    /// The partitions of a topic, in order.
+    ///
+    /// # Errors
+    /// Where the topic cannot be had.
+    pub async fn partitions(&self, topic: &str) -> Result<Vec<TopicPartition>, MetadataError> {
+        let name = Text::from(topic);
+        let topic = self.cluster.topic(&name, self.config.creates_topics, self.config.timeout).await?;
+        let place = |id| TopicPartition { topic: topic.name.clone(), partition: id };
+        Ok(topic.partitions.iter().map(|partition| place(partition.id)).collect())
+    }
+}

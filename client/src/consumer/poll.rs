@@ -1,0 +1,333 @@
+//! The ways to take records: several, one by one, as a stream; and news of the group.
+
+use std::{collections::HashMap, time::Duration};
+
+use futures_util::{Stream, stream};
+use mainstem_protocol::{Offset, records::Record};
+use tokio::time::{Instant, sleep_until};
+use tracing::warn;
+
+use super::{
+    ConsumeError, Consumer, Damage, PartitionRecord, PartitionRecords, Polled,
+    fetcher::reset_spec,
+    group::{Event, MemberIdentity, Membership},
+    position::{Place, Positions},
+    records::Fetched,
+};
+use crate::{
+    caps,
+    offsets::{ListOffsetsError, OffsetSpec},
+};
+
+/// What ends a wait.
+enum News<T> {
+    Records(T),
+    Group,
+}
+
+impl Consumer {
+    /// Waits for records, or for news of the group, for at most `limit`.
+    ///
+    /// # Errors
+    /// Where something is wrong that trying again did not cure, or cannot.
+    ///
+    /// # Cancel safety
+    /// Dropped, it has taken no record, and news of the group are told by the next call.
+    pub async fn poll(&mut self, limit: Duration) -> Result<Polled, ConsumeError> {
+        let deadline = Instant::now() + limit.min(caps::WAIT_MAX);
+        self.asks = true;
+        self.let_go().await;
+        self.auto_commit().await;
+        let news = tokio::select! {
+            biased;
+            news = self.wait(Self::take_several) => news?,
+            () = sleep_until(deadline) => return Ok(Polled::Nothing),
+        };
+        match news {
+            News::Records(records) => Ok(Polled::Records(records)),
+            News::Group => self.tell().await,
+        }
+    }
+
+    /// Waits for the next record, however long that takes. What the group has to say is heeded without being told: where
+    /// partitions go to another member, what was taken of them is committed if the settings have commits made by
+    /// themselves, and is otherwise taken again by that member.
+    ///
+    /// # Errors
+    /// As [`Self::poll`].
+    ///
+    /// # Cancel safety
+    /// Dropped, it has taken no record.
+    pub async fn next(&mut self) -> Result<PartitionRecord, ConsumeError> {
+        loop {
+            self.let_go().await;
+            self.auto_commit().await;
+            match self.wait(Self::take_one).await? {
+                News::Records(record) => return Ok(record),
+                News::Group => drop(self.tell().await?),
+            }
+        }
+    }
+
+    /// The records one by one, as a stream that ends only when it is dropped; an error may be followed by records.
+    /// Positions are those of the records that were taken off the stream.
+    ///
+    /// # Cancel safety
+    /// The stream may be dropped at any time, and begun again.
+    pub fn stream(&mut self) -> impl Stream<Item = Result<PartitionRecord, ConsumeError>> + Send + Unpin {
+        Box::pin(stream::unfold(self, async |consumer| Some((consumer.next().await, consumer))))
+    }
+
+    /// Waits until `take` finds something, or there is news of the group. Nothing is awaited behind `take`, so that what
+    /// was taken is returned.
+    async fn wait<T>(
+        &mut self,
+        take: fn(&mut Self) -> Result<Option<T>, ConsumeError>,
+    ) -> Result<News<T>, ConsumeError> {
+        loop {
+            self.membership.iter().for_each(Membership::polled);
+            if self.event.is_some() {
+                return Ok(News::Group);
+            }
+            if self.asks {
+                self.find_positions().await?;
+                self.find_leaders().await?;
+                self.fetcher.send(&mut self.positions);
+                self.asks = false;
+            }
+            if let Some(records) = take(self)? {
+                return Ok(News::Records(records));
+            }
+            self.asks = true;
+            let Self { membership, fetcher, positions, .. } = self;
+            tokio::select! {
+                Some(event) = event(membership) => self.event = Some(event),
+                landed = fetcher.landed(positions) => landed?,
+            }
+        }
+    }
+
+    /// Says what the group has to say. An event is dropped only once nothing is left to wait for.
+    async fn tell(&mut self) -> Result<Polled, ConsumeError> {
+        if let Some(Event::Revoking) = self.event {
+            self.commit_now().await;
+        }
+        self.asks = true;
+        match self.event.take() {
+            None => Ok(Polled::Nothing),
+            Some(Event::Assigned { member, partitions }) => {
+                self.member = member;
+                self.positions.assign(partitions);
+                Ok(Polled::Assigned(self.positions.partitions()))
+            }
+            Some(Event::Revoking) => {
+                self.letting_go = true;
+                Ok(Polled::Revoked(self.positions.partitions()))
+            }
+            Some(Event::Lost) => {
+                self.letting_go = true;
+                self.member = MemberIdentity::OUTSIDER;
+                let lost = self.positions.partitions();
+                self.positions.assign([]);
+                Ok(Polled::Lost(lost))
+            }
+            Some(Event::Failed(error)) => {
+                self.membership = None;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Lets the partitions go, once whoever polls has heard of it.
+    async fn let_go(&mut self) {
+        if !self.letting_go {
+            return;
+        }
+        self.positions.assign([]);
+        if let Some(membership) = &self.membership {
+            membership.polled();
+            membership.rejoin().await;
+        }
+        self.letting_go = false;
+    }
+
+    /// Commits what has been handed out by earlier polls, where the settings want that and it is time.
+    async fn auto_commit(&mut self) {
+        let is_time = |interval| self.committed_at.elapsed() >= interval;
+        if self.config.auto_commit_interval.is_some_and(is_time) {
+            self.commit_now().await;
+        }
+    }
+
+    pub(super) async fn commit_now(&mut self) {
+        if self.config.auto_commit_interval.is_none() {
+            return;
+        }
+        if let Err(error) = self.commit_consumed().await {
+            warn!(%error, "positions were not committed");
+        }
+        self.committed_at = Instant::now();
+    }
+
+    /// Finds out where to begin in partitions that have no position.
+    async fn find_positions(&mut self) -> Result<(), ConsumeError> {
+        self.find_committed().await?;
+        let wanted =
+            self.positions.placed(|place| if let Place::Reset(spec) = place { Some(spec) } else { None });
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let found = self.cluster.list_offsets(&wanted, self.config.timeout).await?;
+        for (partition, _) in wanted {
+            let offset = found.get(&partition).map_or(Offset::NONE, |found| found.offset);
+            // All records are older than the time that was asked for: the next one is the first that is not.
+            let none = offset == Offset::NONE;
+            let place = if none { Place::Reset(OffsetSpec::Latest) } else { Place::At(offset) };
+            self.positions.put(partition, place);
+        }
+        Ok(())
+    }
+
+    async fn find_committed(&mut self) -> Result<(), ConsumeError> {
+        let wanted = self.positions.placed(|place| (place == Place::Committed).then_some(()));
+        let wanted: Vec<_> = wanted.into_iter().map(|(partition, ())| partition).collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let committed = match self.config.group_id {
+            Some(_) => self.committed(&wanted).await?,
+            None => HashMap::new(),
+        };
+        for partition in wanted {
+            let reset = reset_spec(&self.config).map(Place::Reset);
+            match committed.get(&partition).map(|offset| Place::At(*offset)).or(reset) {
+                Some(place) => self.positions.put(partition, place),
+                None => return Err(ConsumeError::NoOffset { partition }),
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks who leads partitions whose leader is not known, or not any more.
+    async fn find_leaders(&mut self) -> Result<(), ConsumeError> {
+        let topics = self.fetcher.leaderless(&self.positions);
+        if topics.is_empty() {
+            return Ok(());
+        }
+        match self.cluster.refresh(&topics, false).await {
+            Err(error) if error.is_retriable() => warn!(%error, "no broker says who leads"),
+            refreshed => refreshed.map_err(ListOffsetsError::from)?,
+        }
+        if !self.fetcher.leaderless(&self.positions).is_empty() {
+            self.fetcher.wait();
+        }
+        Ok(())
+    }
+
+    /// Takes as many records as one poll may bring; of each partition in order, and the partitions in the order in which
+    /// they came.
+    fn take_several(&mut self) -> Result<Option<Vec<PartitionRecords>>, ConsumeError> {
+        let (mut taken, mut damaged) = (Vec::new(), None);
+        let mut wanted = self.config.poll_records.max(1);
+        let Self { fetcher, positions, decompressor, .. } = self;
+        fetcher.ready.retain_mut(|fetched| {
+            if wanted == 0 {
+                return true;
+            }
+            let (records, kept) = take_from(positions, fetched, |fetched| fetched.take(wanted, decompressor));
+            match records {
+                Some(Ok(records)) => {
+                    wanted -= records.len();
+                    add(&mut taken, fetched, records);
+                }
+                Some(Err(damage)) if damaged.is_none() => damaged = Some(damaged_at(fetched, damage)),
+                _ => {}
+            }
+            kept
+        });
+        if taken.is_empty() {
+            // Damage is told where nothing else is left, and told again by each poll until somebody seeks past it.
+            return damaged.map_or(Ok(None), Err);
+        }
+        // The next records are on their way while these are dealt with.
+        fetcher.send(positions);
+        Ok(Some(taken))
+    }
+
+    /// Takes the first record there is.
+    fn take_one(&mut self) -> Result<Option<PartitionRecord>, ConsumeError> {
+        let Self { fetcher, positions, decompressor, asks, .. } = self;
+        let (mut index, mut damaged) = (0, None);
+        while let Some(fetched) = fetcher.ready.get_mut(index) {
+            let (record, kept) = take_from(positions, fetched, |fetched| fetched.next(decompressor));
+            let taken = match record {
+                Some(Ok(record)) => record.map(|record| place(fetched, record)),
+                Some(Err(damage)) if damaged.is_none() => {
+                    damaged = Some(damaged_at(fetched, damage));
+                    None
+                }
+                _ => None,
+            };
+            if !kept {
+                fetcher.ready.remove(index);
+                *asks = true;
+            }
+            if taken.is_some() {
+                return Ok(taken);
+            }
+            index += usize::from(kept);
+        }
+        damaged.map_or(Ok(None), Err)
+    }
+}
+
+/// Takes from what was fetched, where that is what comes next in its partition, and sets the position behind it. Also
+/// says whether anything is left to keep.
+fn take_from<T>(
+    positions: &mut Positions,
+    fetched: &mut Fetched,
+    take: impl FnOnce(&mut Fetched) -> T,
+) -> (Option<T>, bool) {
+    let Some(position) = positions.current(&fetched.partition, fetched.round) else { return (None, false) };
+    if position.paused || position.place != Place::At(fetched.position) {
+        return (None, true);
+    }
+    let taken = take(fetched);
+    let finished = fetched.is_finished();
+    position.place = Place::At(fetched.position);
+    position.ready -= usize::from(finished);
+    (Some(taken), !finished)
+}
+
+fn place(fetched: &Fetched, record: Record) -> PartitionRecord {
+    PartitionRecord { partition: fetched.partition.clone(), record }
+}
+
+fn damaged_at(fetched: &Fetched, damage: Damage) -> ConsumeError {
+    ConsumeError::Damaged { partition: fetched.partition.clone(), offset: fetched.position, damage }
+}
+
+/// Adds records to those of the same partition.
+fn add(taken: &mut Vec<PartitionRecords>, fetched: &Fetched, mut records: Vec<Record>) {
+    let Fetched { partition, position: next_offset, high_watermark, .. } = fetched;
+    match taken.iter_mut().find(|before| before.partition == *partition) {
+        Some(before) => {
+            before.records.append(&mut records);
+            (before.next_offset, before.high_watermark) = (*next_offset, *high_watermark);
+        }
+        None if records.is_empty() => {}
+        None => taken.push(PartitionRecords {
+            partition: partition.clone(),
+            records,
+            next_offset: *next_offset,
+            high_watermark: *high_watermark,
+        }),
+    }
+}
+
+async fn event(membership: &mut Option<Membership>) -> Option<Event> {
+    match membership {
+        Some(membership) => membership.event().await,
+        None => None,
+    }
+}
