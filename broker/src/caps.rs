@@ -11,9 +11,22 @@ pub const IN_FLIGHT_REQUESTS_MAX: usize = 256;
 pub const IN_FLIGHT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Bytes of requests of all connections together that may wait for their answers.
-pub const IN_FLIGHT_BYTES_TOTAL_MAX: usize = 1024 * 1024 * 1024;
+pub const IN_FLIGHT_BYTES_TOTAL_MAX: usize = 768 * 1024 * 1024;
 
-/// Bytes for which there is room at least when a socket is read; four times as many are made room for at once.
+/// Bytes that requests of all connections together may take while they arrive, beyond [`READ_BYTES_FREE`] for each. One
+/// request at a time may go beyond this, so that those who wait for each other come to an end.
+pub const RECEIVING_BYTES_TOTAL_MAX: usize = 256 * 1024 * 1024;
+
+/// Bytes of the buffer that every connection has while a request arrives.
+pub const READ_BYTES_FREE: usize = 16 * 1024;
+
+/// Bytes of the buffer that a request gets at once because the one before it had as many.
+pub const READ_BYTES_EXPECTED_MAX: usize = 1024 * 1024;
+
+/// A request that arrives has a second more for each so many bytes of it that have come.
+pub const RECEIVED_BYTES_PER_SECOND_MIN: u64 = 64 * 1024;
+
+/// Bytes for which there is room at least when a socket is read, unless fewer are missing.
 pub const READ_BYTES_MIN: usize = 4 * 1024;
 
 /// Bytes that are read ahead while a request is being answered.

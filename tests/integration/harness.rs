@@ -77,6 +77,11 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    /// The connection itself.
+    pub(crate) const fn socket(&mut self) -> &mut TcpStream {
+        &mut self.socket
+    }
+
     /// Sends bytes as they are.
     pub(crate) async fn send_raw(&mut self, bytes: &[u8]) {
         self.socket.write_all(bytes).await.unwrap();

@@ -11,6 +11,7 @@
 //! - `listeners`: several addresses, and what clients are told to dial.
 //! - `log`: batches in and out.
 //! - `order`: who waits for whom.
+//! - `strangers`: peers that speak something else, or begin and do not end.
 //! - `topics`: topics made, described and deleted.
 //! - `transports`: the ways of a client, over TCP and within the process.
 
@@ -26,5 +27,6 @@ mod listeners;
 mod log;
 mod order;
 mod processors;
+mod strangers;
 mod topics;
 mod transports;

@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use mainstem_protocol::ApiKey;
-use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec};
+use prometheus::{Histogram, HistogramVec, IntCounterVec};
 
-use super::register::{BYTES, Registry, SECONDS, counter, counters, histograms};
+use super::register::{BYTES, Registry, SECONDS, counters, histograms};
 
 /// Requests of every API.
 #[derive(Debug)]
 pub struct Requests {
     /// By key; an API is looked up on every request.
     by_key: Vec<Option<Api>>,
-    refused: IntCounter,
+    refused: IntCounterVec,
     errors: IntCounterVec,
 }
 
@@ -42,10 +42,12 @@ impl Requests {
         for key in ApiKey::ALL {
             by_key[*key as usize] = Some(Api::new(key.name(), [&seconds, &request_bytes, &response_bytes]));
         }
-        let refused = counter(
+        let refused = counters(
             registry,
             "mainstem_requests_refused_total",
-            "Requests that were malformed, too large, or of an unknown API or version",
+            "Requests that closed their connection, by reason: malformed, of an unknown API or version, too large, cut \
+             short, too slow to arrive, without room to arrive in, or of another protocol",
+            &["reason"],
         );
         let errors = counters(
             registry,
@@ -63,8 +65,8 @@ impl Requests {
     }
 
     /// A request could not be taken.
-    pub fn refused(&self) {
-        self.refused.inc();
+    pub fn refused(&self, reason: &'static str) {
+        self.refused.with_label_values(&[reason]).inc();
     }
 
     /// An error was told to a client. Costs a look-up, so for failures alone.

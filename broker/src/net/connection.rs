@@ -23,7 +23,8 @@ use tokio::{
 use tracing::{debug, error, warn};
 
 use super::{
-    frame_reader::{FrameReader, ReadError},
+    frame_reader::{Frame, FrameReader, Limits, ReadError},
+    receiving::Receiving,
     refusals::{Refusals, UnknownRequest, printable},
     replies::{Received, ReplyError, Slot, send_in_order},
     sender::Sender,
@@ -44,6 +45,8 @@ pub(super) struct Shared {
     pub(super) settings: Arc<NetSettings>,
     pub(super) metrics: Arc<Requests>,
     pub(super) refusals: Arc<Refusals>,
+    /// Bytes of all connections that may be half received.
+    pub(super) receiving: Receiving,
     /// Bytes of all connections that may be in flight.
     pub(super) in_flight: Arc<Semaphore>,
     pub(super) cancel: Cancel,
@@ -76,6 +79,26 @@ enum Ended {
     Unknown(UnknownRequest),
 }
 
+impl Ended {
+    /// What metrics call a request that was not taken; none where there was none.
+    const fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Closed => None,
+            Self::Read(error) => error.reason(),
+            Self::Header(_) | Self::Body { .. } => Some("malformed"),
+            Self::Unknown(_) => Some("unknown"),
+        }
+    }
+}
+
+const fn limits(settings: &NetSettings) -> Limits {
+    Limits {
+        frame_bytes_max: settings.request_bytes_max,
+        idle: settings.idle_max,
+        frame: settings.request_receive_max,
+    }
+}
+
 /// Serves a connection until it ends, and says why in the log where somebody should know.
 pub(super) async fn serve(stream: TcpStream, context: Context, shared: Shared) {
     let (read, write) = stream.into_split();
@@ -99,7 +122,7 @@ async fn run(
     let (slots, waiting) = mpsc::channel(IN_FLIGHT_REQUESTS_MAX);
     let (settings, metrics) = (Arc::clone(&shared.settings), Arc::clone(&shared.metrics));
     let connection = Connection {
-        frames: FrameReader::new(read, settings.request_bytes_max, settings.idle_max),
+        frames: FrameReader::new(read, limits(&settings), shared.receiving.clone()),
         slots,
         in_flight: Arc::new(Semaphore::new(IN_FLIGHT_BYTES_MAX)),
         context,
@@ -124,9 +147,10 @@ impl Connection {
     }
 
     async fn read_request(&mut self) -> Result<(), Ended> {
-        let frame = self.next_frame().await?;
+        let Frame { bytes: frame, held } = self.next_frame().await?;
         let (bytes, at) = (frame.len(), Instant::now());
         let in_flight = self.admit(bytes).await?;
+        drop(held);
         let (header, rest) = RequestHeader::peek(frame).map_err(Ended::Header)?;
         let key = ApiKey::from_key(header.key).ok_or_else(|| self.unknown(&header))?;
         let started = self.start(key, &header, rest).await?;
@@ -135,7 +159,7 @@ impl Connection {
         self.slots.send(Slot { request, started, in_flight }).await.map_err(|_| Ended::Closed)
     }
 
-    async fn next_frame(&mut self) -> Result<Bytes, Ended> {
+    async fn next_frame(&mut self) -> Result<Frame, Ended> {
         tokio::select! {
             biased;
             () = self.shared.cancel.cancelled() => Err(Ended::Closed),
@@ -211,8 +235,8 @@ fn software(request: &ApiVersionsRequest) -> String {
 }
 
 fn log_end(ended: &Ended, peer: &str, shared: &Shared) {
-    if !matches!(ended, Ended::Closed | Ended::Read(ReadError::Io(_) | ReadError::Idle(_))) {
-        shared.metrics.refused();
+    if let Some(reason) = ended.reason() {
+        shared.metrics.refused(reason);
     }
     match ended {
         Ended::Closed => debug!(peer, "connection ended"),

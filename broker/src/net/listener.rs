@@ -12,10 +12,11 @@ use super::{
     connection::{self, Shared},
     endpoint::Endpoint,
     limits::{Admission, ConnectionLimits},
+    receiving::Receiving,
     refusals::Refusals,
 };
 use crate::{
-    caps::{ACCEPT_REST, IN_FLIGHT_BYTES_TOTAL_MAX, LISTEN_BACKLOG},
+    caps::{ACCEPT_REST, IN_FLIGHT_BYTES_TOTAL_MAX, LISTEN_BACKLOG, RECEIVING_BYTES_TOTAL_MAX},
     config::{ListenerAddress, NetSettings},
     dispatch::{Context, Dispatch},
     metrics::{Connections, Metrics},
@@ -136,6 +137,7 @@ impl Net {
             settings: Arc::new(settings),
             metrics: Arc::clone(&metrics.requests),
             refusals: Arc::new(Refusals::default()),
+            receiving: Receiving::new(RECEIVING_BYTES_TOTAL_MAX),
             in_flight: Arc::new(Semaphore::new(IN_FLIGHT_BYTES_TOTAL_MAX)),
             cancel: tasks.cancel_token(),
         };

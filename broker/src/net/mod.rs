@@ -3,6 +3,7 @@
 //! - [`Reserved`], [`Listener`], [`Net`]: binding, listening, accepting, limits on connections.
 //! - `connection`: one connection, from its first byte to its last.
 //! - `frame_reader`, `replies`, `sender`: frames in; replies in order; bytes and file ranges out.
+//! - `receiving`: how much may be half received, of all connections together.
 //! - `refusals`: what the log says of peers that err.
 //! - [`Endpoint`]: what clients are told to dial.
 //!
@@ -13,6 +14,7 @@ mod endpoint;
 mod frame_reader;
 mod limits;
 mod listener;
+mod receiving;
 mod refusals;
 mod replies;
 mod sender;

@@ -26,6 +26,11 @@ settings! {
         idle_max: Duration = Duration::from_secs(600), "connections.max.idle.ms",
             Shape::milliseconds(1, LONG_MAX).kafka("SocketServerConfigs");
 
+        /// How long a request that has begun to arrive may take, beyond a second for each 64 KiB that have come. A connection
+        /// that is slower is closed.
+        request_receive_max: Duration = Duration::from_secs(30), "socket.request.receive.max.ms",
+            Shape::milliseconds(1, LONG_MAX);
+
         /// Connections in all; those above are closed at once. Kafka has no limit by default.
         connections_max: usize = 10_000, "max.connections",
             Shape::count(1, INT_MAX).kafka("SocketServerConfigs");
