@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Tasks, and so threads, of one processor.
+/// Tasks, and so threads, of one topology.
 pub const TASKS_MAX: usize = 64;
 
 /// Bytes of output and state that may wait for a commit before one is made. Less than what one batch may hold where
@@ -26,3 +26,18 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Bytes of a batch that takes up the changes of a commit.
 pub const CHANGELOG_BATCH_BYTES: usize = 1_000_000;
+
+/// Values of a store that are kept at hand beyond those that a commit has still to write.
+pub const CELLS_MAX: usize = 64 * 1024;
+
+/// Values of a store that may wait for a commit before they are written all the same.
+pub const CHANGED_CELLS_MAX: usize = 16 * 1024;
+
+/// Windows that one record may lie in.
+pub const WINDOWS_OF_A_RECORD_MAX: i64 = 10_000;
+
+/// How long an input must have nothing new before it is idle and its time not waited for.
+pub const IDLE_AFTER: Duration = Duration::from_secs(10);
+
+/// Rounds through all tasks that the test driver makes for one record before it takes the topology to be endless.
+pub const TEST_ROUNDS_MAX: usize = 1000;

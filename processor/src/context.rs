@@ -7,56 +7,75 @@ use crate::{
     state::{Store, Stores},
 };
 
-/// A processor asked for an output or a store that its spec does not name.
+/// A processor asked for an output or a store that it is not connected to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the processor has no {kind} {name}")]
+#[error("the processor has no {kind} {name}; it has {has}")]
 pub struct UnknownName {
     /// Output or store.
     pub kind: &'static str,
     /// What it was called.
     pub name: String,
+    /// What there is.
+    pub has: String,
+}
+
+impl UnknownName {
+    fn new(kind: &'static str, name: &str, known: &[Text]) -> Self {
+        let has = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        Self { kind, name: name.to_owned(), has }
+    }
 }
 
 /// Outputs, stores and time of the task that calls a processor.
 #[derive(Debug)]
 pub struct Context<'a> {
     pub(crate) stores: &'a mut Stores,
-    pub(crate) outputs: &'a [(Text, Text)],
-    pub(crate) forwarded: &'a mut Vec<(Text, OutputRecord)>,
+    /// The node that is called; its timers bear its name.
+    pub(crate) node: &'a Text,
+    /// The stores that the node is connected to.
+    pub(crate) store_names: &'a [Text],
+    /// The nodes behind it.
+    pub(crate) outputs: &'a [Text],
+    /// Records, with the number of the node that they go to.
+    pub(crate) forwarded: &'a mut Vec<(usize, OutputRecord)>,
     pub(crate) late: &'a mut u64,
     pub(crate) watermark: Timestamp,
     pub(crate) stream_time: Timestamp,
 }
 
 impl Context<'_> {
-    /// Writes a record to an output.
+    /// Gives a record to the node of that name behind this one: a sink, or another processor.
     ///
     /// # Errors
-    /// Where the spec names no such output.
+    /// Where no such node stands behind this one.
     pub fn forward(&mut self, output: &str, record: OutputRecord) -> Result<(), UnknownName> {
-        let topic = self.outputs.iter().find(|(name, _)| name == output).map(|(_, topic)| topic.clone());
-        let topic = topic.ok_or_else(|| UnknownName { kind: "output", name: output.to_owned() })?;
-        self.forwarded.push((topic, record));
+        let index = self.outputs.iter().position(|name| name == output);
+        let index = index.ok_or_else(|| UnknownName::new("output", output, self.outputs))?;
+        self.forwarded.push((index, record));
         Ok(())
     }
 
     /// A store of the task.
     ///
     /// # Errors
-    /// Where the spec names no such store.
+    /// Where the node is not connected to such a store.
     pub fn store(&mut self, name: &str) -> Result<&mut Store, UnknownName> {
-        self.stores.get_mut(name).ok_or_else(|| UnknownName { kind: "store", name: name.to_owned() })
+        let unknown = || UnknownName::new("store", name, self.store_names);
+        if !self.store_names.iter().any(|known| known == name) {
+            return Err(unknown());
+        }
+        self.stores.get_mut(name).ok_or_else(unknown)
     }
 
     /// Has [`crate::Processor::on_timer`] called with `key` once the watermark reaches `at`. A timer of the same
     /// time and key is the same timer.
     pub fn schedule(&mut self, at: Timestamp, key: &[u8]) {
-        self.stores.first_mut().put_timer(at, key);
+        self.stores.first_mut().put_timer(at, self.node, key);
     }
 
     /// Takes a timer back.
     pub fn cancel(&mut self, at: Timestamp, key: &[u8]) {
-        self.stores.first_mut().delete_timer(at, key);
+        self.stores.first_mut().delete_timer(at, self.node, key);
     }
 
     /// How far time has come: no record before this is waited for. [`i64::MIN`] before any record, [`i64::MAX`] after

@@ -2,11 +2,17 @@
 //!
 //! # Layout
 //!
-//! - [`Processor`]: what users write: it gets batches, a [`Context`], and the news that time has passed.
-//! - [`ProcessorSpec`]: its name, inputs, outputs, stores and settings.
-//! - [`window`]: event-time windows that are closed by the watermark.
+//! - [`StreamBuilder`] ([`dsl`]): typed streams: what most programs are written in.
+//! - [`serdes`]: how keys and values become bytes.
+//! - [`Topology`] ([`topology`]): named nodes, which is what programs become; [`TopologyBuilder`] puts one together by
+//!   hand.
+//! - [`Processor`]: the low-level interface: it gets batches, a [`Context`], and the news that time has passed.
+//! - [`TestDriver`] ([`testing`]): runs a topology within a test.
+//! - [`runtime`]: tasks on threads of their own: restore, poll, process, commit. [`Settings`] say how;
+//!   [`ProcessorSpec`] is the short form of a topology of one processor.
+//! - [`window`]: event-time windows that are closed by the watermark; `watermark`: how far time has come.
 //! - [`state`]: stores behind an overlay, with their changelogs.
-//! - [`runtime`]: tasks on threads of their own: restore, poll, process, commit.
+//! - `graph` and `work`: the nodes of a task at work, without any way in or out.
 //! - [`Meter`]: where the runtime reports what goes through it.
 //! - [`caps`]: every limit on what is held or started.
 //!
@@ -20,23 +26,45 @@
 //! record once as long as the changes of one commit fit into one batch; outputs may be written twice. The group's
 //! offsets tell others how far the processor has come; it is the changelog that says where to go on.
 //!
+//! What goes through a repartition topic is such an output: records that a task had written there and not committed
+//! when it was killed are written again after its restart, and counted again behind the topic.
+//!
 //! Tasks take their partitions as they are, without membership of a group: one instance of a processor runs at a time.
+//!
+//! # Time
+//!
+//! Each record has a time, and each task a watermark: the time that its inputs have reached, which is that of the one
+//! furthest behind. Windows close when the watermark says so, and what comes later is dropped and counted. Behind a
+//! repartition topic the watermark is what the tasks in front of it have said theirs is, so that it does not matter in
+//! which order their records lie there. A partition in which nothing happens for a while is not waited for
+//! ([`Settings::idle_after`]); what it brings later may be late.
 
 pub mod caps;
 mod context;
+pub mod dsl;
+mod graph;
 mod meter;
 mod processor;
 mod record;
 pub mod runtime;
+pub mod serdes;
 mod spec;
 pub mod state;
+pub mod testing;
+pub mod topology;
 mod watermark;
 pub mod window;
+mod work;
 
 pub use context::{Context, UnknownName};
-pub use meter::{Meter, NoMeter};
+pub use dsl::{Data, Grouped, Input, Split, Stream, StreamBuilder, Table, WindowedStream};
+pub use graph::{MalformedRecord, NodeError, source::BadRecords};
+pub use meter::{Counters, Meter, NoMeter, NodeCounts};
 pub use processor::{ProcessResult, Processor};
 pub use record::{InputBatch, InputRecord, OutputRecord};
 pub use runtime::{Handle, StartError, TaskState};
-pub use spec::{InputEnd, ProcessorSpec};
-pub use window::{TumblingWindows, Window};
+pub use serdes::{Json, Serde, SerdeError, Windowed};
+pub use spec::{InputEnd, ProcessorSpec, Settings};
+pub use testing::{TestDriver, TestError, TestRecord};
+pub use topology::{PlanError, Topology, TopologyBuilder, TopologyError};
+pub use window::{TimeWindows, TumblingWindows, Window};

@@ -1,15 +1,46 @@
 //! What a processor reports of itself while it runs.
 
-use std::fmt;
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
-use mainstem_client::Timestamp;
+use mainstem_client::{Text, Timestamp};
+
+/// What went through a node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NodeCounts {
+    /// Records that came to it.
+    pub records_in: u64,
+    /// Records that it passed on, or wrote to a topic.
+    pub records_out: u64,
+    /// Records that came too late: one for each window that was closed already, as Kafka Streams counts.
+    pub late: u64,
+    /// Records that did not parse and were skipped or given to the dead-letter topic, or that had no key where one is
+    /// needed.
+    pub errors: u64,
+}
+
+impl NodeCounts {
+    /// Both together.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            records_in: self.records_in + other.records_in,
+            records_out: self.records_out + other.records_out,
+            late: self.late + other.late,
+            errors: self.errors + other.errors,
+        }
+    }
+}
 
 /// Counts what goes through a processor. Called a few times per batch, never per record.
 pub trait Meter: Send + Sync + fmt::Debug + 'static {
-    /// Records were taken from the inputs.
+    /// Records were taken from the inputs; those of repartition topics are not counted again.
     fn took(&self, records: u64);
 
-    /// Records were given to the outputs.
+    /// Records were given to the outputs; those for repartition topics are not counted.
     fn gave(&self, records: u64);
 
     /// Outputs, state and positions were committed.
@@ -20,6 +51,9 @@ pub trait Meter: Send + Sync + fmt::Debug + 'static {
 
     /// The watermark of a task has risen; [`i64::MAX`] says that its input has ended.
     fn watermark(&self, at: Timestamp);
+
+    /// This went through a node since the last time.
+    fn node(&self, _name: &Text, _counts: NodeCounts) {}
 }
 
 /// Counts nothing.
@@ -32,4 +66,44 @@ impl Meter for NoMeter {
     fn committed(&self) {}
     fn dropped_late(&self, _: u64) {}
     fn watermark(&self, _: Timestamp) {}
+}
+
+/// Adds everything up in memory, node by node.
+#[derive(Debug, Default)]
+pub struct Counters {
+    nodes: Mutex<BTreeMap<Text, NodeCounts>>,
+}
+
+impl Counters {
+    /// What went through a node so far, in all tasks; nothing where there is no such node.
+    #[must_use]
+    pub fn of(&self, node: &str) -> NodeCounts {
+        self.nodes().get(node).copied().unwrap_or_default()
+    }
+
+    /// Every node that has seen anything.
+    #[must_use]
+    pub fn all(&self) -> BTreeMap<Text, NodeCounts> {
+        self.nodes().clone()
+    }
+
+    fn nodes(&self) -> MutexGuard<'_, BTreeMap<Text, NodeCounts>> {
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Meter for Counters {
+    fn took(&self, _: u64) {}
+    fn gave(&self, _: u64) {}
+    fn committed(&self) {}
+    fn dropped_late(&self, _: u64) {}
+    fn watermark(&self, _: Timestamp) {}
+
+    fn node(&self, name: &Text, counts: NodeCounts) {
+        let mut nodes = self.nodes();
+        match nodes.get_mut(name) {
+            Some(known) => *known = known.plus(counts),
+            None => drop(nodes.insert(name.clone(), counts)),
+        }
+    }
 }

@@ -1,10 +1,10 @@
-//! A processor's name, inputs, outputs, stores and settings.
+//! How a topology is run; and the short form of a topology that is one processor.
 
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use mainstem_client::{Offset, Record, Text, Timestamp, TopicPartition};
 
-use crate::{Meter, NoMeter, Processor, caps};
+use crate::{Meter, NoMeter, Processor, Topology, TopologyBuilder, TopologyError, caps};
 
 /// Where the input ends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,22 +17,55 @@ pub enum InputEnd {
     At(HashMap<TopicPartition, Offset>),
 }
 
-type Factory = Arc<dyn Fn() -> Box<dyn Processor> + Send + Sync>;
-type EventTime = Arc<dyn Fn(&Record) -> Timestamp + Send + Sync>;
+/// How a topology is run.
+///
+/// ```
+/// use std::time::Duration;
+/// use mainstem_processor::Settings;
+///
+/// let settings = Settings { commit_interval: Duration::from_millis(50), ..Settings::default() };
+/// assert_eq!(settings.uncommitted_bytes_max, 512 * 1024);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where the input ends; nowhere, unless said otherwise.
+    pub input_end: InputEnd,
+    /// How often to commit while there is something to commit; 200 ms unless said otherwise.
+    pub commit_interval: Duration,
+    /// Bytes of output and state that may wait for a commit before one is made; 512 KiB unless said otherwise.
+    pub uncommitted_bytes_max: usize,
+    /// How long a partition must have had nothing new before it is idle, and the time of the others does not wait for
+    /// its; 10 s unless said otherwise, and none for ever.
+    pub idle_after: Option<Duration>,
+    /// Where to report what goes through.
+    pub meter: Arc<dyn Meter>,
+}
 
-/// Everything that there is to know about a processor before it runs.
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            input_end: InputEnd::Unbounded,
+            commit_interval: caps::COMMIT_INTERVAL,
+            uncommitted_bytes_max: caps::UNCOMMITTED_BYTES_MAX,
+            idle_after: Some(caps::IDLE_AFTER),
+            meter: Arc::new(NoMeter),
+        }
+    }
+}
+
+type Factory = Arc<dyn Fn() -> Box<dyn Processor> + Send + Sync>;
+pub(crate) type EventTime = Arc<dyn Fn(&Record) -> Timestamp + Send + Sync>;
+
+/// One processor with its inputs, outputs, stores and settings: the short form of a topology of that kind.
 #[derive(Clone)]
 pub struct ProcessorSpec {
-    pub(crate) name: Text,
-    pub(crate) factory: Factory,
-    pub(crate) inputs: Vec<Text>,
-    pub(crate) outputs: Vec<(Text, Text)>,
-    pub(crate) stores: Vec<Text>,
-    pub(crate) event_time: EventTime,
-    pub(crate) input_end: InputEnd,
-    pub(crate) commit_interval: Duration,
-    pub(crate) uncommitted_bytes_max: usize,
-    pub(crate) meter: Arc<dyn Meter>,
+    name: Text,
+    factory: Factory,
+    inputs: Vec<Text>,
+    outputs: Vec<(Text, Text)>,
+    stores: Vec<Text>,
+    event_time: EventTime,
+    pub(crate) settings: Settings,
 }
 
 impl fmt::Debug for ProcessorSpec {
@@ -45,9 +78,6 @@ impl fmt::Debug for ProcessorSpec {
             .finish_non_exhaustive()
     }
 }
-
-/// The store that a processor has which declares none: what the runtime itself must not forget is kept there.
-const OWN_STORE: &str = "task";
 
 impl ProcessorSpec {
     /// A processor of that name, which is also the id of its group. `factory` makes one instance for each task, and
@@ -63,10 +93,7 @@ impl ProcessorSpec {
             outputs: Vec::new(),
             stores: Vec::new(),
             event_time: Arc::new(|record| record.timestamp),
-            input_end: InputEnd::Unbounded,
-            commit_interval: caps::COMMIT_INTERVAL,
-            uncommitted_bytes_max: caps::UNCOMMITTED_BYTES_MAX,
-            meter: Arc::new(NoMeter),
+            settings: Settings::default(),
         }
     }
 
@@ -99,36 +126,49 @@ impl ProcessorSpec {
 
     /// Says where the input ends.
     #[must_use]
-    pub fn input_end(self, input_end: InputEnd) -> Self {
-        Self { input_end, ..self }
+    pub fn input_end(mut self, input_end: InputEnd) -> Self {
+        self.settings.input_end = input_end;
+        self
     }
 
     /// Commits at least this often while there is something to commit.
     #[must_use]
-    pub fn commit_interval(self, commit_interval: Duration) -> Self {
-        Self { commit_interval, ..self }
+    pub fn commit_interval(mut self, commit_interval: Duration) -> Self {
+        self.settings.commit_interval = commit_interval;
+        self
     }
 
     /// Commits once this many bytes of output and state wait for it.
     #[must_use]
-    pub fn uncommitted_bytes_max(self, uncommitted_bytes_max: usize) -> Self {
-        Self { uncommitted_bytes_max, ..self }
+    pub fn uncommitted_bytes_max(mut self, uncommitted_bytes_max: usize) -> Self {
+        self.settings.uncommitted_bytes_max = uncommitted_bytes_max;
+        self
     }
 
     /// Reports what goes through.
     #[must_use]
-    pub fn meter(self, meter: Arc<dyn Meter>) -> Self {
-        Self { meter, ..self }
+    pub fn meter(mut self, meter: Arc<dyn Meter>) -> Self {
+        self.settings.meter = meter;
+        self
     }
 
-    /// The changelog of a store.
-    #[must_use]
-    pub fn changelog(&self, store: &str) -> Text {
-        Text::from(format!("{}-{store}-changelog", self.name))
-    }
-
-    /// The stores; the first one also keeps what the runtime must not forget.
-    pub(crate) fn all_stores(&self) -> Vec<Text> {
-        if self.stores.is_empty() { vec![Text::from_static(OWN_STORE)] } else { self.stores.clone() }
+    /// The topology: a source `TOPIC.source` for each input, the processor under the name of the whole, and a sink of
+    /// its name for each output.
+    ///
+    /// # Errors
+    /// Where that is none, because names are taken twice or there is no input.
+    pub fn topology(&self) -> Result<Topology, TopologyError> {
+        let Self { name, factory, inputs, outputs, stores, event_time, settings: _ } = self;
+        let mut builder = TopologyBuilder::new(name.clone());
+        let sources: Vec<String> = inputs.iter().map(|topic| format!("{topic}.source")).collect();
+        for (source, topic) in sources.iter().zip(inputs) {
+            builder = builder.source_at(source.clone(), topic.clone(), Arc::clone(event_time));
+        }
+        let parents: Vec<&str> = sources.iter().map(String::as_str).collect();
+        builder = builder.processor_of(name.clone(), &parents, stores.clone(), Arc::clone(factory));
+        for (output, topic) in outputs {
+            builder = builder.sink(output.clone(), topic.clone(), [&**name]);
+        }
+        stores.iter().fold(builder, |builder, store| builder.store(store.clone())).build()
     }
 }

@@ -1,7 +1,11 @@
-//! How far time has come: each input has come as far as its latest record, and the task as far as the input that is
+//! How far time has come: each channel has come as far as its latest record, and the task as far as the channel that is
 //! furthest behind. The watermark never falls.
+//!
+//! A partition of a topic is one channel. A partition of a repartition topic has one for each task that writes to it:
+//! their records lie there in any order, so that it is not the records that say how far a channel has come but the
+//! *marks* which the tasks write between them. A channel that is idle is not waited for.
 
-use std::collections::BTreeMap;
+use std::fmt;
 
 use mainstem_client::{Timestamp, TopicPartition};
 
@@ -13,19 +17,51 @@ pub(crate) const BEGINNING: Timestamp = Timestamp(i64::MIN);
 /// After every record.
 pub(crate) const END: Timestamp = Timestamp(i64::MAX);
 
+/// Where records come from in the order of their times, more or less.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Channel {
+    pub(crate) partition: TopicPartition,
+    /// The task that writes, where that is known.
+    pub(crate) from: Option<i32>,
+}
+
+impl fmt::Display for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.from {
+            Some(task) => write!(f, "{}@{task}", self.partition),
+            None => self.partition.fmt(f),
+        }
+    }
+}
+
 /// The time of a task.
 #[derive(Debug)]
 pub(crate) struct TaskTime {
-    inputs: BTreeMap<TopicPartition, Timestamp>,
+    channels: Vec<Reached>,
     watermark: Timestamp,
+    stream_time: Timestamp,
+}
+
+#[derive(Debug)]
+struct Reached {
+    channel: Channel,
+    time: Timestamp,
+    is_idle: bool,
 }
 
 impl TaskTime {
     /// Goes on where the store says: a restart turns no clock back.
-    pub(crate) fn restored(inputs: &[TopicPartition], store: &Store) -> Self {
+    pub(crate) fn restored(channels: impl IntoIterator<Item = Channel>, store: &Store) -> Self {
         let time = |key: SystemKey<'_>| Timestamp(store.number(&key).unwrap_or(BEGINNING.0));
-        let input = |partition: &TopicPartition| (partition.clone(), time(SystemKey::StreamTime(partition)));
-        Self { inputs: inputs.iter().map(input).collect(), watermark: time(SystemKey::Watermark) }
+        let reached = |channel: Channel| Reached {
+            time: time(SystemKey::StreamTime(&channel)),
+            is_idle: false,
+            channel,
+        };
+        let channels: Vec<_> = channels.into_iter().map(reached).collect();
+        let times = channels.iter().map(|reached| reached.time).filter(|time| *time != END);
+        let stream_time = times.max().unwrap_or(BEGINNING);
+        Self { channels, watermark: time(SystemKey::Watermark), stream_time }
     }
 
     pub(crate) const fn watermark(&self) -> Timestamp {
@@ -33,32 +69,77 @@ impl TaskTime {
     }
 
     /// The largest time that any record had.
-    pub(crate) fn stream_time(&self) -> Timestamp {
-        self.inputs.values().copied().filter(|time| *time != END).max().unwrap_or(BEGINNING)
+    pub(crate) const fn stream_time(&self) -> Timestamp {
+        self.stream_time
     }
 
-    /// Notes the time of a record of an input.
-    pub(crate) fn advance(&mut self, partition: &TopicPartition, time: Timestamp) {
-        if let Some(reached) = self.inputs.get_mut(partition) {
-            *reached = (*reached).max(time);
+    /// The number of a channel, by which it is told how far it has come.
+    pub(crate) fn channel(&self, partition: &TopicPartition, from: Option<i32>) -> Option<usize> {
+        self.channels
+            .iter()
+            .position(|reached| reached.channel.partition == *partition && reached.channel.from == from)
+    }
+
+    /// Notes the time of a record.
+    pub(crate) fn see(&mut self, time: Timestamp) {
+        if time > self.stream_time && time != END {
+            self.stream_time = time;
+        }
+    }
+
+    /// Notes how far a channel has come.
+    pub(crate) fn advance(&mut self, channel: usize, time: Timestamp) {
+        let Some(reached) = self.channels.get_mut(channel) else { return };
+        let was_idle = std::mem::take(&mut reached.is_idle);
+        if time > reached.time || was_idle {
+            reached.time = reached.time.max(time);
+            self.raise();
+        }
+    }
+
+    /// Notes that nothing is to be expected of a partition's channels for a while.
+    pub(crate) fn idle(&mut self, partition: &TopicPartition, from: Option<i32>) {
+        for reached in &mut self.channels {
+            let is_it = reached.channel.partition == *partition && reached.channel.from == from;
+            reached.is_idle |= is_it && reached.time != END;
         }
         self.raise();
     }
 
-    /// Notes that an input has ended.
-    pub(crate) fn finish(&mut self, partition: &TopicPartition) {
-        self.advance(partition, END);
+    /// Whether nothing is to be expected of any channel for a while.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.channels.iter().all(|reached| reached.is_idle)
     }
 
+    /// Notes that a partition has ended.
+    pub(crate) fn finish(&mut self, partition: &TopicPartition) {
+        for reached in &mut self.channels {
+            if reached.channel.partition == *partition {
+                reached.time = END;
+                reached.is_idle = false;
+            }
+        }
+        self.raise();
+    }
+
+    /// Whether all that write to a partition have said that they are done.
+    pub(crate) fn is_finished(&self, partition: &TopicPartition) -> bool {
+        let mut channels = self.channels.iter().filter(|reached| reached.channel.partition == *partition);
+        channels.all(|reached| reached.time == END)
+    }
+
+    /// The task is as far as the channel that is furthest behind; where all are idle, as far as the foremost.
     fn raise(&mut self) {
-        let behind = self.inputs.values().copied().min().unwrap_or(BEGINNING);
-        self.watermark = self.watermark.max(behind);
+        let awake = self.channels.iter().filter(|reached| !reached.is_idle);
+        let behind = awake.map(|reached| reached.time).min();
+        let foremost = || self.channels.iter().map(|reached| reached.time).max();
+        self.watermark = self.watermark.max(behind.or_else(foremost).unwrap_or(BEGINNING));
     }
 
     /// Writes down how far time has come.
     pub(crate) fn save(&self, store: &mut Store) {
-        for (partition, time) in &self.inputs {
-            put_if_new(store, &SystemKey::StreamTime(partition), time.0);
+        for reached in &self.channels {
+            put_if_new(store, &SystemKey::StreamTime(&reached.channel), reached.time.0);
         }
         put_if_new(store, &SystemKey::Watermark, self.watermark.0);
     }
@@ -74,32 +155,63 @@ fn put_if_new(store: &mut Store, key: &SystemKey<'_>, number: i64) {
 mod tests {
     use super::*;
 
-    fn two() -> [TopicPartition; 2] {
-        [TopicPartition::new("a", 0), TopicPartition::new("b", 0)]
+    fn channels() -> [Channel; 2] {
+        ["a", "b"].map(|topic| Channel { partition: TopicPartition::new(topic, 0), from: None })
+    }
+
+    fn time() -> TaskTime {
+        TaskTime::restored(channels(), &Store::default())
     }
 
     #[test]
-    fn watermark_is_that_of_the_input_furthest_behind() {
-        let ([a, b], store) = (two(), Store::default());
-        let mut time = TaskTime::restored(&two(), &store);
-        time.advance(&a, Timestamp(10));
+    fn watermark_is_that_of_the_channel_furthest_behind() {
+        let mut time = time();
+        time.advance(0, Timestamp(10));
         assert_eq!(time.watermark(), BEGINNING);
-        time.advance(&b, Timestamp(5));
-        assert_eq!((time.watermark(), time.stream_time()), (Timestamp(5), Timestamp(10)));
-        time.finish(&b);
+        time.advance(1, Timestamp(5));
+        assert_eq!(time.watermark(), Timestamp(5));
+        time.finish(&channels()[1].partition);
         assert_eq!(time.watermark(), Timestamp(10));
-        time.finish(&a);
+        time.finish(&channels()[0].partition);
         assert_eq!(time.watermark(), END);
     }
 
     #[test]
     fn watermark_never_falls_and_survives_a_restart() {
-        let (inputs, mut store) = ([TopicPartition::new("a", 0)], Store::default());
-        let mut time = TaskTime::restored(&inputs, &store);
-        time.advance(&inputs[0], Timestamp(10));
-        time.advance(&inputs[0], Timestamp(3));
-        assert_eq!(time.watermark(), Timestamp(10));
+        let (mut time, mut store) = (time(), Store::default());
+        for (channel, at) in [(0, 10), (1, 12), (0, 3)] {
+            time.advance(channel, Timestamp(at));
+            time.see(Timestamp(at));
+        }
+        assert_eq!((time.watermark(), time.stream_time()), (Timestamp(10), Timestamp(12)));
         time.save(&mut store);
-        assert_eq!(TaskTime::restored(&inputs, &store).watermark(), Timestamp(10));
+        let restored = TaskTime::restored(channels(), &store);
+        assert_eq!((restored.watermark(), restored.stream_time()), (Timestamp(10), Timestamp(12)));
+    }
+
+    #[test]
+    fn idle_channel_is_not_waited_for_until_it_wakes_up() {
+        let (mut time, [a, b]) = (time(), channels());
+        time.advance(0, Timestamp(10));
+        time.idle(&b.partition, None);
+        assert_eq!(time.watermark(), Timestamp(10));
+        time.advance(1, Timestamp(3));
+        time.advance(0, Timestamp(20));
+        assert_eq!(time.watermark(), Timestamp(10));
+        time.idle(&a.partition, None);
+        time.idle(&b.partition, None);
+        assert!(time.is_idle());
+        assert_eq!(time.watermark(), Timestamp(20));
+    }
+
+    #[test]
+    fn channels_of_one_partition_are_told_apart_by_their_tasks() {
+        let partition = TopicPartition::new("r", 0);
+        let of = |task| Channel { partition: partition.clone(), from: Some(task) };
+        let mut time = TaskTime::restored([of(0), of(1)], &Store::default());
+        time.advance(time.channel(&partition, Some(0)).unwrap(), Timestamp(7));
+        assert_eq!(time.watermark(), BEGINNING);
+        time.advance(time.channel(&partition, Some(1)).unwrap(), Timestamp(4));
+        assert_eq!((time.watermark(), time.channel(&partition, Some(2))), (Timestamp(4), None));
     }
 }

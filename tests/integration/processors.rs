@@ -88,7 +88,7 @@ async fn counts_survive_a_restart(transport: Arc<dyn Transport>) {
     }
     feed(transport.as_ref(), 0..2_550).await;
     let first = runtime::start(spec(), Arc::clone(&transport)).await.unwrap();
-    committed(transport.as_ref(), 2_550).await;
+    first.committed(&TopicPartition::new("in", 0), Offset(2_550)).await.unwrap();
     first.stop().await.unwrap();
     feed(transport.as_ref(), 2_550..5_000).await;
     let end = HashMap::from([(TopicPartition::new("in", 0), Offset(5_000))]);
@@ -96,15 +96,6 @@ async fn counts_survive_a_restart(transport: Arc<dyn Transport>) {
     second.ended().await.unwrap();
     let expected: Vec<_> = (0..50).map(|window| (window * 100, 100)).collect();
     assert_eq!(output(transport.as_ref()).await, expected);
-}
-
-async fn committed(transport: &dyn Transport, offset: i64) {
-    let consumer = Consumer::new(transport, ConsumerConfig::group("counter"));
-    let partition = TopicPartition::new("in", 0);
-    let seen = async || consumer.committed(std::slice::from_ref(&partition)).await.unwrap();
-    while seen().await.get(&partition) != Some(&Offset(offset)) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

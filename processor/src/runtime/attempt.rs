@@ -1,7 +1,7 @@
 //! One attempt at a task: restore, then poll, work and commit, until something ends it. What was not committed by
 //! then is dropped with it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use mainstem_client::{
     Consumer, ConsumerConfig, Offset, Producer, ProducerConfig, TopicPartition, Transport,
@@ -13,8 +13,8 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{TaskError, restore, task::stopped, work::Work};
-use crate::{InputEnd, ProcessorSpec, caps, state::SystemKey};
+use super::{Job, TaskError, TaskId, restore, task::stopped};
+use crate::{InputEnd, caps, state::SystemKey, work::Work};
 
 /// Why an attempt has ended well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,30 +27,35 @@ pub(super) enum End {
 
 /// A task at work.
 pub(super) struct Attempt<'a> {
-    pub(super) spec: &'a ProcessorSpec,
-    pub(super) partition: i32,
+    pub(super) job: &'a Job,
+    pub(super) id: TaskId,
     pub(super) consumer: Consumer,
     pub(super) producer: Producer,
-    pub(super) work: Work<'a>,
+    pub(super) work: Work,
     /// Where to go on in each input once what has been worked through is committed.
     pub(super) positions: BTreeMap<TopicPartition, Offset>,
+    /// Where others see how far that is.
+    pub(super) committed: &'a watch::Sender<BTreeMap<TopicPartition, Offset>>,
     /// Outputs that were sent since the last commit.
     pub(super) tickets: Vec<Ticket>,
     pub(super) sent_bytes: usize,
     /// When the next commit is due; none where there is nothing to commit.
     pub(super) commit_at: Option<Instant>,
+    /// When each input last had something new; none once it is idle.
+    heard: BTreeMap<TopicPartition, Option<Instant>>,
 }
 
 impl<'a> Attempt<'a> {
     /// Brings the state back, and finds out where to go on.
     pub(super) async fn begin(
-        spec: &'a ProcessorSpec,
+        job: &'a Job,
         transport: &dyn Transport,
-        partition: i32,
+        id: TaskId,
+        committed: &'a watch::Sender<BTreeMap<TopicPartition, Offset>>,
     ) -> Result<Self, TaskError> {
-        let stores = restore::stores(spec, transport, partition).await?;
-        let mut consumer = Consumer::new(transport, consumer_config(spec));
-        let inputs = inputs(spec, &consumer, partition).await?;
+        let stores = restore::stores(job, transport, id).await?;
+        let mut consumer = Consumer::new(transport, consumer_config(job));
+        let inputs = job.inputs(id);
         consumer.assign(inputs.iter().cloned());
         let mut positions = BTreeMap::new();
         for input in &inputs {
@@ -59,20 +64,25 @@ impl<'a> Attempt<'a> {
                 positions.insert(input.clone(), Offset(offset));
             }
         }
-        let work = Work::new(spec, stores, &inputs);
+        committed.send_replace(positions.clone());
+        let meter = Arc::clone(&job.settings.meter);
+        let work = Work::new(&job.topology, &job.plan, id.part, id.number, stores, meter);
         let producer =
             Producer::new(transport, ProducerConfig { linger: PRODUCER_LINGER, ..producer_config() });
-        let tickets = Vec::new();
+        let is_own = |input: &&TopicPartition| !job.plan.writers.contains_key(&input.topic);
+        let heard = inputs.iter().filter(is_own).map(|input| (input.clone(), Some(Instant::now()))).collect();
         Ok(Self {
-            spec,
-            partition,
+            job,
+            id,
             consumer,
             producer,
             work,
             positions,
-            tickets,
+            committed,
+            tickets: Vec::new(),
             sent_bytes: 0,
             commit_at: None,
+            heard,
         })
     }
 
@@ -95,6 +105,7 @@ impl<'a> Attempt<'a> {
             if let Polled::Records(batches) = polled {
                 self.on_records(batches).await?;
             }
+            self.look_for_idle_inputs().await?;
             if self.is_commit_due() {
                 self.commit().await?;
             }
@@ -103,9 +114,9 @@ impl<'a> Attempt<'a> {
 
     /// The end of an input may be reached without a record, and is looked for between polls.
     fn poll_limit(&self) -> Duration {
-        match self.spec.input_end {
-            InputEnd::Unbounded => caps::PATIENCE,
-            InputEnd::At(_) => self.spec.commit_interval,
+        match self.job.settings.input_end {
+            InputEnd::Unbounded => self.job.settings.idle_after.unwrap_or(caps::PATIENCE),
+            InputEnd::At(_) => self.job.settings.commit_interval,
         }
     }
 
@@ -114,15 +125,35 @@ impl<'a> Attempt<'a> {
             let next_offset = self.within_bounds(batch.next_offset, &batch.partition);
             let partition = batch.partition.clone();
             let bounded = self.bounded(batch);
-            self.work.process(bounded)?;
+            self.work.process(&partition, bounded.records)?;
+            if let Some(heard) = self.heard.get_mut(&partition) {
+                *heard = Some(Instant::now());
+            }
             self.positions.insert(partition, next_offset);
             self.send_outputs().await?;
-            if self.uncommitted_bytes() >= self.spec.uncommitted_bytes_max {
+            if self.uncommitted_bytes() >= self.job.settings.uncommitted_bytes_max {
                 self.commit().await?;
             }
         }
-        self.commit_at.get_or_insert_with(|| Instant::now() + self.spec.commit_interval);
+        self.commit_at.get_or_insert_with(|| Instant::now() + self.job.settings.commit_interval);
         Ok(())
+    }
+
+    /// An input that is read to its end, and has had nothing new for a while, is not waited for.
+    async fn look_for_idle_inputs(&mut self) -> Result<(), TaskError> {
+        let Some(idle_after) = self.job.settings.idle_after else { return Ok(()) };
+        let now = Instant::now();
+        for (input, heard) in &mut self.heard {
+            let is_quiet = heard.is_some_and(|heard| now.duration_since(heard) >= idle_after);
+            let (position, end) = (self.consumer.position(input), self.consumer.high_watermark(input));
+            let is_at_end = position.zip(end).is_some_and(|(position, end)| position >= end);
+            if is_quiet && is_at_end {
+                *heard = None;
+                self.work.idle_input(input)?;
+                self.commit_at.get_or_insert(now);
+            }
+        }
+        self.send_outputs().await
     }
 
     /// Leaves out what lies behind the end of a bounded input.
@@ -137,22 +168,32 @@ impl<'a> Attempt<'a> {
         self.end(partition).map_or(offset, |end| offset.min(end))
     }
 
-    /// Where an input ends, if it does.
+    /// Where an input ends, if it does. Repartition topics end where the tasks that write them say so.
     fn end(&self, partition: &TopicPartition) -> Option<Offset> {
-        match &self.spec.input_end {
-            InputEnd::Unbounded => None,
-            InputEnd::At(ends) => Some(ends.get(partition).copied().unwrap_or(Offset::ZERO)),
+        match &self.job.settings.input_end {
+            InputEnd::At(ends) if !self.is_repartition(partition) => {
+                Some(ends.get(partition).copied().unwrap_or(Offset::ZERO))
+            }
+            _ => None,
         }
+    }
+
+    fn is_repartition(&self, partition: &TopicPartition) -> bool {
+        self.job.plan.writers.contains_key(&partition.topic)
     }
 
     /// Whether all inputs have been read to their ends. An input may end in records that nobody gets to see, so it
     /// is the consumer's position that counts.
     async fn is_finished(&mut self) -> Result<bool, TaskError> {
-        if self.spec.input_end == InputEnd::Unbounded {
+        if self.job.settings.input_end == InputEnd::Unbounded {
             return Ok(false);
         }
         let mut all = true;
         for input in self.consumer.assignment() {
+            if self.is_repartition(&input) {
+                all &= self.work.time.is_finished(&input);
+                continue;
+            }
             let (reached, end) = (self.consumer.position(&input), self.end(&input).unwrap_or(Offset::ZERO));
             let is_over = end <= Offset::ZERO || reached.is_some_and(|reached| reached >= end);
             if is_over {
@@ -194,25 +235,11 @@ pub(super) fn producer_config() -> ProducerConfig {
     }
 }
 
-fn consumer_config(spec: &ProcessorSpec) -> ConsumerConfig {
+fn consumer_config(job: &Job) -> ConsumerConfig {
     ConsumerConfig {
-        group_id: Some(spec.name.clone()),
+        group_id: Some(job.topology.name().clone()),
         offset_reset: OffsetReset::Earliest,
         poll_records: caps::BATCH_RECORDS,
         ..ConsumerConfig::default()
     }
-}
-
-/// The task's partition of each input that has so many.
-async fn inputs(
-    spec: &ProcessorSpec,
-    consumer: &Consumer,
-    partition: i32,
-) -> Result<Vec<TopicPartition>, TaskError> {
-    let mut inputs = Vec::new();
-    for topic in &spec.inputs {
-        let partitions = consumer.partitions(topic).await?;
-        inputs.extend(partitions.into_iter().find(|input| input.partition.0 == partition));
-    }
-    Ok(inputs)
 }

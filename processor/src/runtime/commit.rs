@@ -5,18 +5,20 @@
 use mainstem_client::{Offset, ProducerRecord, TopicPartition, producer::Ticket};
 
 use super::{TaskError, attempt::Attempt};
-use crate::state::{POSITION_PREFIX, SystemKey};
+use crate::{
+    record::Emitted,
+    state::{POSITION_PREFIX, SystemKey},
+};
 
 impl Attempt<'_> {
-    /// Gives the producer what the processor has forwarded.
+    /// Gives the producer what the nodes have emitted.
     pub(super) async fn send_outputs(&mut self) -> Result<(), TaskError> {
-        let forwarded = std::mem::take(&mut self.work.forwarded);
-        self.spec.meter.gave(forwarded.len() as u64);
-        for (topic, record) in forwarded {
-            self.sent_bytes += record.size();
+        for emitted in self.work.emitted.drain(..) {
+            self.sent_bytes += emitted.size();
+            let Emitted { topic, partition, record } = emitted;
             let record = ProducerRecord {
                 topic,
-                partition: None,
+                partition,
                 timestamp: Some(record.timestamp),
                 key: record.key,
                 value: record.value,
@@ -29,6 +31,7 @@ impl Attempt<'_> {
 
     /// Commits everything that has been worked through.
     pub(super) async fn commit(&mut self) -> Result<(), TaskError> {
+        self.work.prepare_commit()?;
         self.send_outputs().await?;
         self.store_outputs().await?;
         self.note_positions();
@@ -36,7 +39,8 @@ impl Attempt<'_> {
         self.work.stores.apply();
         self.commit_positions().await?;
         self.commit_at = None;
-        self.spec.meter.committed();
+        self.committed.send_replace(self.positions.clone());
+        self.job.settings.meter.committed();
         Ok(())
     }
 
@@ -61,7 +65,7 @@ impl Attempt<'_> {
         let mut tickets = Vec::new();
         // The first store goes last: its positions must not be ahead of any other store.
         for (name, store) in self.work.stores.iter().collect::<Vec<_>>().into_iter().rev() {
-            let changelog = self.spec.changelog(name);
+            let changelog = self.job.topology.changelog(name);
             // Positions go last: what they stand behind may take several batches, and a crash between two of them must
             // find the positions of before.
             let (positions, rest): (Vec<_>, Vec<_>) =
@@ -69,7 +73,7 @@ impl Attempt<'_> {
             for (key, value) in rest.into_iter().chain(positions) {
                 let record = ProducerRecord {
                     topic: changelog.clone(),
-                    partition: Some(self.partition.into()),
+                    partition: Some(self.id.number.into()),
                     timestamp: None,
                     key: Some(key.clone()),
                     value: value.cloned(),

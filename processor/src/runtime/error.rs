@@ -1,4 +1,4 @@
-//! Why a processor does not start, and why a task ends.
+//! Why a topology does not start, and why a task ends.
 
 use std::{io, sync::Arc};
 
@@ -11,50 +11,57 @@ use mainstem_client::{
     producer::{ProduceError, SendError},
 };
 
-/// Why a processor was not started.
+use crate::{NodeError, PlanError, TopologyError, work::WorkError};
+
+/// Why a topology was not started.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StartError {
+    /// The spec makes no topology.
+    #[error(transparent)]
+    Topology(#[from] TopologyError),
+    /// The topology does not fit its topics.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// An input cannot be had.
     #[error("input is not available: {0}")]
     Input(MetadataError),
-    /// The spec names no input, or none that has partitions.
-    #[error("the processor has no input")]
-    NoInput,
-    /// The inputs have more partitions than there may be tasks.
-    #[error("the processor would have {tasks} tasks, and {limit} is the limit")]
-    TooManyTasks {
-        /// How many there would be.
-        tasks: usize,
-        /// How many there may be.
-        limit: usize,
+    /// A changelog or a repartition topic cannot be had.
+    #[error("topic {topic} is not available: {error}")]
+    Topic {
+        /// The topic.
+        topic: Text,
+        /// Why not.
+        error: AdminError,
     },
-    /// A changelog cannot be had.
-    #[error("changelog is not available: {0}")]
-    Changelog(AdminError),
-    /// A changelog was made for other inputs.
-    #[error("changelog {topic} has {found} partitions, and the inputs have {expected}")]
-    ChangelogPartitions {
-        /// The changelog.
+    /// A changelog or a repartition topic was made for other inputs.
+    #[error(
+        "topic {topic} has {found} partitions and needs {expected}: its inputs have changed; give the topology \
+         another name, or delete the topic and what it holds"
+    )]
+    Partitions {
+        /// The topic.
         topic: Text,
         /// How many it has.
         found: usize,
-        /// How many tasks there are.
-        expected: usize,
+        /// How many there must be.
+        expected: i32,
     },
     /// The system refuses a thread.
-    #[error("thread of the processor was not started: {0}")]
+    #[error("thread of a task was not started: {0}")]
     Thread(Arc<io::Error>),
 }
 
 /// Why a task, or one attempt at it, has ended.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum TaskError {
-    /// The processor returned an error.
-    #[error("processor failed: {0}")]
-    User(Arc<dyn std::error::Error + Send + Sync>),
-    /// The processor panicked.
-    #[error("processor panicked: {0}")]
-    Panic(String),
+    /// A node cannot go on.
+    #[error("node {node}: {error}")]
+    Node {
+        /// The node.
+        node: Text,
+        /// What is wrong.
+        error: NodeError,
+    },
     /// State could not be brought back.
     #[error("state was not restored from {topic}: {reason}")]
     Restore {
@@ -69,9 +76,6 @@ pub enum TaskError {
     /// Offsets could not be looked up.
     #[error(transparent)]
     Offsets(#[from] ListOffsetsError),
-    /// A topic could not be looked up.
-    #[error(transparent)]
-    Metadata(#[from] MetadataError),
     /// A record was not taken by the producer.
     #[error(transparent)]
     Send(#[from] SendError),
@@ -86,16 +90,22 @@ pub enum TaskError {
     Thread(String),
 }
 
+impl From<WorkError> for TaskError {
+    fn from(error: WorkError) -> Self {
+        let WorkError { node, error } = error;
+        Self::Node { node, error }
+    }
+}
+
 impl TaskError {
     /// Whether another attempt may succeed: user code fails again on the same input, and what is refused for good
     /// stays so.
     #[must_use]
     pub const fn is_retriable(&self) -> bool {
         match self {
-            Self::User(_) | Self::Panic(_) | Self::Restore { .. } | Self::Thread(_) => false,
+            Self::Node { .. } | Self::Restore { .. } | Self::Thread(_) => false,
             Self::Consume(error) => error.is_retriable(),
             Self::Offsets(error) => error.is_retriable(),
-            Self::Metadata(error) => error.is_retriable(),
             Self::Send(error) => error.is_retriable(),
             Self::Produce(error) => error.is_retriable(),
             Self::Commit(error) => error.is_retriable(),

@@ -1,6 +1,8 @@
 //! How a running processor is watched and stopped.
 
-use mainstem_client::Text;
+use std::collections::BTreeMap;
+
+use mainstem_client::{Offset, Text, TopicPartition};
 use tokio::sync::watch;
 
 use super::TaskError;
@@ -34,11 +36,13 @@ impl TaskState {
 /// The ends of a task's channels that stay outside of its thread.
 #[derive(Debug)]
 pub(super) struct TaskHandle {
+    pub(super) inputs: Vec<TopicPartition>,
     pub(super) stop: watch::Sender<bool>,
     pub(super) state: watch::Receiver<TaskState>,
+    pub(super) committed: watch::Receiver<BTreeMap<TopicPartition, Offset>>,
 }
 
-/// A running processor. It is told to stop when this is dropped.
+/// A running topology. It is told to stop when this is dropped.
 #[derive(Debug)]
 pub struct Handle {
     name: Text,
@@ -50,13 +54,13 @@ impl Handle {
         Self { name, tasks }
     }
 
-    /// The processor's name.
+    /// The topology's name.
     #[must_use]
     pub const fn name(&self) -> &Text {
         &self.name
     }
 
-    /// What each task is doing, by partition number.
+    /// What each task is doing, by sub-topology and then by partition number.
     #[must_use]
     pub fn states(&self) -> Vec<TaskState> {
         self.tasks.iter().map(|task| task.state.borrow().clone()).collect()
@@ -73,6 +77,31 @@ impl Handle {
             }
         }
         Ok(())
+    }
+
+    /// Waits until everything in front of an offset of an input is worked through and committed. What went on to a
+    /// repartition topic may still wait there: its partitions can be waited for in the same way.
+    ///
+    /// # Errors
+    /// Why the task failed that reads the partition; that no task does, or that it was stopped before.
+    pub async fn committed(&self, partition: &TopicPartition, offset: Offset) -> Result<(), TaskError> {
+        let reads = |task: &&TaskHandle| task.inputs.contains(partition);
+        let nobody = || TaskError::Thread(format!("no task reads {partition}"));
+        let task = self.tasks.iter().find(reads).ok_or_else(nobody)?;
+        let is_there = |committed: &BTreeMap<TopicPartition, Offset>| {
+            committed.get(partition).copied().unwrap_or(Offset::ZERO) >= offset
+        };
+        let mut committed = task.committed.clone();
+        let reached = async { committed.wait_for(is_there).await.is_ok() };
+        tokio::select! {
+            biased;
+            true = reached => Ok(()),
+            last = over(task.state.clone()) => match last {
+                TaskState::Failed(error) => Err(error),
+                _ if is_there(&task.committed.borrow()) => Ok(()),
+                _ => Err(TaskError::Thread(format!("{partition} was not read up to {offset}"))),
+            },
+        }
     }
 
     /// Asks all tasks to commit and end, and waits until they have.

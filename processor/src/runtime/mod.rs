@@ -1,10 +1,10 @@
-//! Runs processors: one task for each partition number of the inputs, each on a thread of its own with a runtime of its
-//! own, so that no processor holds up a broker in the same process, and the broker no processor.
+//! Runs topologies: one task for each partition number of each sub-topology's inputs, each on a thread of its own with
+//! a runtime of its own, so that no processor holds up a broker in the same process, and the broker no processor.
 //!
-//! - [`Handle`]: how a running processor is watched and stopped.
+//! - [`Handle`]: how a running topology is watched and stopped.
+//! - `topics`: what has to be there before it starts.
 //! - `task`: what a thread does: attempt after attempt.
 //! - `attempt`: one attempt: restore, then poll, work, commit.
-//! - `work`: the calls of user code, and what they leave behind.
 //! - `restore` and `commit`: a pair: what a commit writes, a restore reads.
 
 mod attempt;
@@ -15,72 +15,87 @@ mod restore;
 mod task;
 #[cfg(test)]
 mod tests;
-mod work;
+mod topics;
 
 use std::sync::Arc;
 
-use mainstem_client::{
-    Admin, AdminConfig, ErrorCode, NewTopic, Text, Transport,
-    admin::AdminError,
-    consumer::{Consumer, ConsumerConfig},
-};
+use mainstem_client::{TopicPartition, Transport};
 
 pub use error::{StartError, TaskError};
 pub use handle::{Handle, TaskState};
 
-use crate::{ProcessorSpec, caps};
+use crate::{ProcessorSpec, Settings, Topology, topology::Plan, work};
+
+/// A topology that is run.
+struct Job {
+    topology: Topology,
+    plan: Plan,
+    settings: Settings,
+}
+
+/// Which of its tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct TaskId {
+    part: usize,
+    number: i32,
+}
+
+impl std::fmt::Display for TaskId {
+    /// As Kafka Streams numbers them: sub-topology and partition.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}_{}", self.part, self.number)
+    }
+}
+
+impl Job {
+    /// The partitions that a task reads.
+    fn inputs(&self, task: TaskId) -> Vec<TopicPartition> {
+        work::inputs(&self.topology, &self.plan, task.part, task.number)
+    }
+}
 
 /// Starts a processor. Its inputs must exist, or be such that the cluster creates them; changelogs are created.
 ///
 /// # Errors
-/// Where the inputs cannot be had, the changelogs not be created, or no thread be started.
+/// As [`run`], and where the spec makes no topology.
 pub async fn start(spec: ProcessorSpec, transport: Arc<dyn Transport>) -> Result<Handle, StartError> {
-    let tasks = count_tasks(&spec, transport.as_ref()).await?;
-    create_changelogs(&spec, transport.as_ref(), tasks).await?;
-    let spec = Arc::new(spec);
-    let started: Result<Vec<_>, _> = (0..tasks)
-        .map(|partition| task::start(Arc::clone(&spec), Arc::clone(&transport), partition))
-        .collect();
-    Ok(Handle::new(spec.name.clone(), started.map_err(|error| StartError::Thread(Arc::new(error)))?))
+    let topology = spec.topology()?;
+    run(topology, spec.settings, transport).await
 }
 
-/// As many tasks as the input with the most partitions has.
-async fn count_tasks(spec: &ProcessorSpec, transport: &dyn Transport) -> Result<i32, StartError> {
-    let consumer = Consumer::new(transport, ConsumerConfig { timeout: caps::PATIENCE, ..Default::default() });
-    let mut tasks = 0;
-    for topic in &spec.inputs {
-        tasks = tasks.max(consumer.partitions(topic).await.map_err(StartError::Input)?.len());
-    }
-    match i32::try_from(tasks) {
-        Ok(0) | Err(_) => Err(StartError::NoInput),
-        Ok(_) if tasks > caps::TASKS_MAX => Err(StartError::TooManyTasks { tasks, limit: caps::TASKS_MAX }),
-        Ok(tasks) => Ok(tasks),
-    }
-}
-
-async fn create_changelogs(
-    spec: &ProcessorSpec,
-    transport: &dyn Transport,
-    tasks: i32,
-) -> Result<(), StartError> {
-    let admin = Admin::new(transport, AdminConfig { timeout: caps::PATIENCE, ..AdminConfig::default() });
-    for store in spec.all_stores() {
-        create_changelog(&admin, spec.changelog(&store), tasks).await?;
-    }
-    Ok(())
-}
-
-async fn create_changelog(admin: &Admin, topic: Text, partitions: i32) -> Result<(), StartError> {
-    let new = NewTopic::new(topic.clone(), partitions).config("cleanup.policy", "compact");
-    match admin.create_topic(new).await {
-        Ok(_) => Ok(()),
-        Err(AdminError::Refused { code: ErrorCode::TOPIC_ALREADY_EXISTS, .. }) => {
-            let found = admin.describe_topic(&topic).await.map_err(StartError::Changelog)?.partitions.len();
-            let expected = partitions as usize;
-            // Keys of one task would be those of another: state cannot be moved, so it is not touched.
-            let fits = found == expected;
-            if fits { Ok(()) } else { Err(StartError::ChangelogPartitions { topic, found, expected }) }
-        }
-        Err(error) => Err(StartError::Changelog(error)),
-    }
+/// Runs a topology. Its inputs must exist, or be such that the cluster creates them; changelogs and repartition topics
+/// are created, and must have the right number of partitions where they exist.
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use mainstem_client::{TcpConfig, TcpTransport, Text};
+/// use mainstem_processor::{Settings, StreamBuilder, runtime};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let builder = StreamBuilder::new("upper-case");
+/// builder.stream::<(), Text>("words").map_values(|word| word.to_uppercase()).to("loud-words");
+/// let transport = Arc::new(TcpTransport::new(TcpConfig::bootstrap("127.0.0.1:9092")));
+/// let handle = runtime::run(builder.build()?, Settings::default(), transport).await?;
+/// tokio::signal::ctrl_c().await?;
+/// handle.stop().await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// Where the topics cannot be had or created, do not fit the topology, or no thread can be started.
+pub async fn run(
+    topology: Topology,
+    settings: Settings,
+    transport: Arc<dyn Transport>,
+) -> Result<Handle, StartError> {
+    let plan = topics::plan(&topology, transport.as_ref()).await?;
+    let job = Arc::new(Job { topology, plan, settings });
+    topics::create(&job, transport.as_ref()).await?;
+    let counts = job.plan.tasks.iter().enumerate();
+    let ids = counts.flat_map(|(part, count)| (0..*count).map(move |number| TaskId { part, number }));
+    let started: Result<Vec<_>, _> =
+        ids.map(|id| task::start(Arc::clone(&job), Arc::clone(&transport), id)).collect();
+    let tasks = started.map_err(|error| StartError::Thread(Arc::new(error)))?;
+    Ok(Handle::new(job.topology.name().clone(), tasks))
 }

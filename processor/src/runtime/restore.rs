@@ -6,21 +6,17 @@ use mainstem_client::{
 };
 use tracing::debug;
 
-use super::TaskError;
+use super::{Job, TaskError, TaskId};
 use crate::{
-    ProcessorSpec, caps,
+    caps,
     state::{Store, Stores},
 };
 
 /// The stores of a task, as its last commit left them.
-pub(super) async fn stores(
-    spec: &ProcessorSpec,
-    transport: &dyn Transport,
-    partition: i32,
-) -> Result<Stores, TaskError> {
-    let mut stores = Stores::new(spec.all_stores());
+pub(super) async fn stores(job: &Job, transport: &dyn Transport, task: TaskId) -> Result<Stores, TaskError> {
+    let mut stores = Stores::new(job.topology.parts()[task.part].stores.iter().cloned());
     for (name, store) in stores.iter_mut() {
-        let changelog = TopicPartition::new(spec.changelog(name), partition);
+        let changelog = TopicPartition::new(job.topology.changelog(name), task.number);
         restore(transport, &changelog, store).await?;
     }
     Ok(stores)

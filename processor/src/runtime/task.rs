@@ -1,39 +1,37 @@
 //! What a task's thread does: attempt after attempt, until its input ends, it is stopped, or there is no hope.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
 
-use mainstem_client::Transport;
+use mainstem_client::{Offset, TopicPartition, Transport};
 use tokio::{runtime, sync::watch, time::sleep};
 use tracing::{error, info, warn};
 
 use super::{
-    TaskError, TaskState,
+    Job, TaskError, TaskId, TaskState,
     attempt::{Attempt, End},
     handle::TaskHandle,
 };
-use crate::{ProcessorSpec, caps};
+use crate::caps;
 
 /// A task on its thread.
 struct Task {
-    spec: Arc<ProcessorSpec>,
+    job: Arc<Job>,
     transport: Arc<dyn Transport>,
-    partition: i32,
+    id: TaskId,
     stop: watch::Receiver<bool>,
     state: watch::Sender<TaskState>,
+    committed: watch::Sender<BTreeMap<TopicPartition, Offset>>,
 }
 
 /// Starts a task's thread.
-pub(super) fn start(
-    spec: Arc<ProcessorSpec>,
-    transport: Arc<dyn Transport>,
-    partition: i32,
-) -> io::Result<TaskHandle> {
+pub(super) fn start(job: Arc<Job>, transport: Arc<dyn Transport>, id: TaskId) -> io::Result<TaskHandle> {
     let (stop, stop_seen) = watch::channel(false);
     let (state_set, state) = watch::channel(TaskState::default());
-    let name = format!("{}-{partition}", spec.name);
-    let task = Task { spec, transport, partition, stop: stop_seen, state: state_set };
+    let (committed_set, committed) = watch::channel(BTreeMap::new());
+    let (name, inputs) = (format!("{}-{id}", job.topology.name()), job.inputs(id));
+    let task = Task { job, transport, id, stop: stop_seen, state: state_set, committed: committed_set };
     std::thread::Builder::new().name(name).spawn(move || task.run())?;
-    Ok(TaskHandle { stop, state })
+    Ok(TaskHandle { inputs, stop, state, committed })
 }
 
 impl Task {
@@ -45,9 +43,9 @@ impl Task {
         };
         match &last {
             TaskState::Failed(error) => {
-                error!(processor = %self.spec.name, task = self.partition, %error, "task failed");
+                error!(processor = %self.job.topology.name(), task = %self.id, %error, "task failed");
             }
-            _ => info!(processor = %self.spec.name, task = self.partition, "task ended"),
+            _ => info!(processor = %self.job.topology.name(), task = %self.id, "task ended"),
         }
         self.state.send_replace(last);
     }
@@ -61,7 +59,7 @@ impl Task {
                 Ok(End::Stopped) => return TaskState::Stopped,
                 Err(error) if !error.is_retriable() => return TaskState::Failed(error),
                 Err(error) => {
-                    warn!(processor = %self.spec.name, task = self.partition, %error, "task starts again");
+                    warn!(processor = %self.job.topology.name(), task = %self.id, %error, "task starts again");
                     self.state.send_replace(TaskState::Waiting(error));
                 }
             }
@@ -75,7 +73,7 @@ impl Task {
     async fn attempt(&self) -> Result<End, TaskError> {
         let mut stop = self.stop.clone();
         let attempt = tokio::select! {
-            attempt = Attempt::begin(&self.spec, self.transport.as_ref(), self.partition) => attempt?,
+            attempt = Attempt::begin(&self.job, self.transport.as_ref(), self.id, &self.committed) => attempt?,
             () = stopped(&mut stop) => return Ok(End::Stopped),
         };
         self.state.send_replace(TaskState::Running);

@@ -3,6 +3,8 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use mainstem_client::{Timestamp, TopicPartition};
 
+use crate::watermark::Channel;
+
 /// Whose a key is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Owned {
@@ -25,12 +27,12 @@ impl Owned {
 pub(crate) enum SystemKey<'a> {
     /// The offset at which to go on in an input.
     Position(&'a TopicPartition),
-    /// The largest time seen in an input.
-    StreamTime(&'a TopicPartition),
+    /// How far a channel has come.
+    StreamTime(&'a Channel),
     /// The watermark.
     Watermark,
-    /// A timer.
-    Timer(Timestamp, &'a [u8]),
+    /// A timer of a node.
+    Timer(Timestamp, &'a str, &'a [u8]),
 }
 
 /// What the key of a position begins with.
@@ -39,15 +41,20 @@ pub(crate) const POSITION_PREFIX: &[u8] = b"\x01position/";
 /// What stands before the time of a timer.
 pub(crate) const TIMER_PREFIX: &[u8] = b"\x01timer/";
 
+/// Stands between the name of a timer's node, which cannot hold it, and the timer's key.
+pub(crate) const NODE_END: u8 = 0;
+
 impl SystemKey<'_> {
     pub(crate) fn bytes(&self) -> Bytes {
         match self {
             Self::Position(partition) => Owned::BySystem.key(format!("position/{partition}").as_bytes()),
-            Self::StreamTime(partition) => Owned::BySystem.key(format!("stream-time/{partition}").as_bytes()),
+            Self::StreamTime(channel) => Owned::BySystem.key(format!("stream-time/{channel}").as_bytes()),
             Self::Watermark => Owned::BySystem.key(b"watermark"),
-            Self::Timer(at, key) => {
+            Self::Timer(at, node, key) => {
                 let mut whole = BytesMut::from(TIMER_PREFIX);
                 whole.put_slice(&ordered(at.0));
+                whole.put_slice(node.as_bytes());
+                whole.put_u8(NODE_END);
                 whole.put_slice(key);
                 whole.freeze()
             }

@@ -10,6 +10,7 @@ use mainstem_client::Text;
 
 pub(crate) use keys::{POSITION_PREFIX, SystemKey, ordered, unordered};
 pub use store::Store;
+pub(crate) use store::Timer;
 
 /// The stores of a task.
 #[derive(Debug)]
@@ -24,6 +25,18 @@ impl Stores {
 
     pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut Store> {
         self.all.iter_mut().find(|(known, _)| known == name).map(|(_, store)| store)
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Store> {
+        self.all.iter().find(|(known, _)| known == name).map(|(_, store)| store)
+    }
+
+    /// A store that the topology has seen to be there.
+    pub(crate) fn declared_mut(&mut self, name: &str) -> &mut Store {
+        match self.all.iter().position(|(known, _)| known == name) {
+            Some(index) => &mut self.all[index].1,
+            None => unreachable!("the topology has no store {name}"),
+        }
     }
 
     /// The store that also keeps what the runtime must not forget. There always is one.

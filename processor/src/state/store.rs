@@ -6,9 +6,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use mainstem_client::Timestamp;
+use mainstem_client::{Text, Timestamp};
 
-use super::keys::{Owned, SystemKey, TIMER_PREFIX, ordered, unordered};
+use super::keys::{NODE_END, Owned, SystemKey, TIMER_PREFIX, unordered};
 
 /// Sorted keys and values. What was written since the last commit is kept apart, and is dropped if the commit fails.
 #[derive(Debug, Default)]
@@ -62,21 +62,25 @@ impl Store {
         self.raw_put(key.bytes(), Some(Bytes::copy_from_slice(&number.to_be_bytes())));
     }
 
-    pub(crate) fn put_timer(&mut self, at: Timestamp, key: &[u8]) {
-        self.raw_put(SystemKey::Timer(at, key).bytes(), Some(Bytes::new()));
+    pub(crate) fn put_timer(&mut self, at: Timestamp, node: &str, key: &[u8]) {
+        self.raw_put(SystemKey::Timer(at, node, key).bytes(), Some(Bytes::new()));
     }
 
-    pub(crate) fn delete_timer(&mut self, at: Timestamp, key: &[u8]) {
-        self.raw_put(SystemKey::Timer(at, key).bytes(), None);
+    pub(crate) fn delete_timer(&mut self, at: Timestamp, node: &str, key: &[u8]) {
+        self.raw_put(SystemKey::Timer(at, node, key).bytes(), None);
     }
 
     /// The first timer that is due at the watermark.
-    pub(crate) fn due_timer(&self, watermark: Timestamp) -> Option<(Timestamp, Bytes)> {
+    pub(crate) fn due_timer(&self, watermark: Timestamp) -> Option<Timer> {
         let first = Bytes::from_static(TIMER_PREFIX);
         let (key, _) = self.raw_range((Bound::Included(first), Bound::Unbounded)).next()?;
-        let time = key.strip_prefix(TIMER_PREFIX)?.first_chunk::<8>()?;
-        let at = Timestamp(unordered(*time));
-        (at <= watermark).then(|| (at, key.slice(TIMER_PREFIX.len() + ordered(0).len()..)))
+        Timer::of(&key).filter(|timer| timer.at <= watermark)
+    }
+
+    /// The first entry.
+    pub(crate) fn first(&self) -> Option<(Bytes, Bytes)> {
+        let bounds = (Bound::Included(Owned::ByUser.key(&[])), Bound::Excluded(Owned::BySystem.key(&[])));
+        self.raw_range(bounds).next().map(|(key, value)| (key.slice(1..), value))
     }
 
     fn raw_get(&self, key: &[u8]) -> Option<Bytes> {
@@ -125,6 +129,24 @@ impl Store {
             Some(value) => drop(self.committed.insert(key, value)),
             None => drop(self.committed.remove(&key)),
         }
+    }
+}
+
+/// A timer: when, whose, and which.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Timer {
+    pub(crate) at: Timestamp,
+    pub(crate) node: Text,
+    pub(crate) key: Bytes,
+}
+
+impl Timer {
+    fn of(entry: &Bytes) -> Option<Self> {
+        let (time, rest) = entry.strip_prefix(TIMER_PREFIX)?.split_first_chunk::<8>()?;
+        let end = rest.iter().position(|byte| *byte == NODE_END)?;
+        let node = std::str::from_utf8(&rest[..end]).ok()?;
+        let key = entry.slice_ref(&rest[end + 1..]);
+        Some(Self { at: Timestamp(unordered(*time)), node: Text::from(node), key })
     }
 }
 
@@ -205,12 +227,12 @@ mod tests {
     fn timers_come_in_the_order_of_their_times_once_they_are_due() {
         let mut store = Store::default();
         for (at, key) in [(5, "b"), (-3, "z"), (5, "a")] {
-            store.put_timer(Timestamp(at), key.as_bytes());
+            store.put_timer(Timestamp(at), "node", key.as_bytes());
         }
         store.put(b"not a timer", "v");
         let mut fired = Vec::new();
-        while let Some((at, key)) = store.due_timer(Timestamp(5)) {
-            store.delete_timer(at, &key);
+        while let Some(Timer { at, node, key }) = store.due_timer(Timestamp(5)) {
+            store.delete_timer(at, &node, &key);
             fired.push((at.0, key));
         }
         assert_eq!(fired, [(-3, "z".into()), (5, "a".into()), (5, "b".into())]);

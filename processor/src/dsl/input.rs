@@ -1,0 +1,92 @@
+//! How a topic is read.
+
+use std::{fmt, sync::Arc};
+
+use mainstem_client::{Text, Timestamp};
+
+use crate::{
+    BadRecords,
+    graph::source::{EventTime, Source, Typed},
+    serdes::Serde,
+    topology::Make,
+};
+
+/// How a topic is read: the node's name, when its records happened, and what becomes of those that do not parse.
+///
+/// ```
+/// use mainstem_processor::{BadRecords, Input, StreamBuilder, TestDriver};
+///
+/// let builder = StreamBuilder::new("sum");
+/// let input = Input::new().on_bad_record(BadRecords::DeadLetter("not-numbers".into()));
+/// builder.stream_with::<(), i64>("numbers", input).map_values(|number| number + 1).to("sums");
+///
+/// let mut driver = TestDriver::new(&builder.build()?)?;
+/// driver.pipe("numbers", (), "seven", 0)?;
+/// let bad = driver.read::<(), String>("not-numbers")?;
+/// assert_eq!(bad[0].value, "seven");
+/// assert_eq!(
+///     bad[0].header("__streams.errors.message"),
+///     Some("value does not parse: 5 bytes are not an integer of 64 bits, which has 8".into())
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Input<K, V> {
+    name: Option<Text>,
+    event_time: Option<EventTime<K, V>>,
+    bad_records: BadRecords,
+}
+
+impl<K: Serde, V: Serde> Input<K, V> {
+    /// The node is named like the topic, records happened when their timestamps say, and the task fails where a
+    /// record does not parse.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { name: None, event_time: None, bad_records: BadRecords::default() }
+    }
+
+    /// Names the node.
+    #[must_use]
+    pub fn named(self, name: impl Into<Text>) -> Self {
+        Self { name: Some(name.into()), ..self }
+    }
+
+    /// Takes the time at which a record happened from its key and value; the last argument is its timestamp.
+    #[must_use]
+    pub fn event_time(self, of: impl Fn(&K, &V, Timestamp) -> Timestamp + Send + Sync + 'static) -> Self {
+        Self { event_time: Some(Arc::new(of)), ..self }
+    }
+
+    /// Says what becomes of a record whose key or value does not parse.
+    #[must_use]
+    pub fn on_bad_record(self, bad_records: BadRecords) -> Self {
+        Self { bad_records, ..self }
+    }
+
+    /// The node's name, and what makes its operators.
+    pub(super) fn into_node(self, topic: &Text, is_repartition: bool) -> (Text, Make) {
+        let Self { name, event_time, bad_records } = self;
+        let make: Make = Arc::new(move |_| {
+            let read = Typed { event_time: event_time.clone() };
+            Box::new(Source::new(read, bad_records.clone(), is_repartition))
+        });
+        (name.unwrap_or_else(|| topic.clone()), make)
+    }
+}
+
+impl<K: Serde, V: Serde> Default for Input<K, V> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<K, V> fmt::Debug for Input<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, event_time, bad_records } = self;
+        let is_extracted = event_time.is_some();
+        f.debug_struct("Input")
+            .field("name", name)
+            .field("event_time", &is_extracted)
+            .field("bad_records", bad_records)
+            .finish()
+    }
+}

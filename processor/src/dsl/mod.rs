@@ -1,0 +1,33 @@
+//! Typed streams: programs that say what becomes of records, and become a [`Topology`](crate::Topology).
+//!
+//! - [`StreamBuilder`]: where a program begins, with the topics that it reads ([`Input`] says how).
+//! - [`Stream`]: records, one by one; [`Split`] shares them out by name.
+//! - [`Grouped`] and [`WindowedStream`]: records by key, and by window and key.
+//! - [`Table`]: a value for each key, and the stream of its changes.
+//!
+//! Each step is a node. It is named after the node in front of it and what it does (`words.filter`; a second filter
+//! there `words.filter-2`), or as [`Stream::named`] says; nodes with a store are named like the store. Where records
+//! are brought together by a key that has changed on the way, they go through a repartition topic, whose name comes
+//! from that store's: `NAME-STORE-repartition`.
+
+mod builder;
+mod grouped;
+mod input;
+mod split;
+mod stream;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use builder::Draft;
+pub use builder::StreamBuilder;
+pub use grouped::{Grouped, WindowedStream};
+pub use input::Input;
+pub use split::Split;
+pub use stream::Stream;
+pub use table::Table;
+
+/// What streams are made of: anything that can be copied and moved to another thread.
+pub trait Data: Clone + Send + 'static {}
+
+impl<T: Clone + Send + 'static> Data for T {}

@@ -1,0 +1,170 @@
+//! Values of a store that are at hand: decoded, and changed many times before they are written back at a commit. A
+//! word that is counted a thousand times between two commits is encoded once, and goes to the changelog once.
+//!
+//! In the store a value stands behind the largest time of the records that it was made from, eight bytes, big-endian.
+
+use std::collections::HashMap;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use mainstem_client::{Text, Timestamp};
+
+use super::{NodeError, operator::Cx};
+use crate::{
+    caps,
+    record::Item,
+    serdes::{Serde, make_room},
+    state::Store,
+};
+
+/// Bytes of the time in front of a value.
+const TIME_BYTES: usize = 8;
+
+/// When a record was seen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    pub(crate) time: Timestamp,
+    pub(crate) watermark: Timestamp,
+    pub(crate) order: u64,
+}
+
+impl Seen {
+    pub(crate) const fn of<K, V>(item: &Item<K, V>) -> Self {
+        Self { time: item.time, watermark: item.watermark, order: item.order }
+    }
+}
+
+/// A value at hand.
+#[derive(Debug)]
+pub(crate) struct Cell<A> {
+    pub(crate) key: Bytes,
+    pub(crate) value: Option<A>,
+    /// The largest time of the records in it, and when the last of them was seen.
+    pub(crate) seen: Seen,
+    is_changed: bool,
+}
+
+/// Values at hand.
+pub(crate) struct Cells<A> {
+    store: Text,
+    cells: HashMap<Bytes, Cell<A>>,
+    changed: Vec<Bytes>,
+}
+
+impl<A: Serde> Cells<A> {
+    pub(crate) fn new(store: Text) -> Self {
+        Self { store, cells: HashMap::new(), changed: Vec::new() }
+    }
+
+    pub(crate) const fn store(&self) -> &Text {
+        &self.store
+    }
+
+    /// Whether so much is changed that it should be written back before the next commit.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.changed.len() >= caps::CHANGED_CELLS_MAX
+    }
+
+    /// Changes the value of a key, and shows it.
+    pub(crate) fn change<T>(
+        &mut self,
+        key: &[u8],
+        seen: Seen,
+        cx: &mut Cx<'_>,
+        change: impl FnOnce(Option<A>) -> A,
+        show: impl FnOnce(&Cell<A>) -> T,
+    ) -> Result<T, NodeError> {
+        if let Some(cell) = self.cells.get_mut(key) {
+            cell.change(seen, &mut self.changed, change);
+            return Ok(show(cell));
+        }
+        let mut cell = self.load(key, seen, cx)?;
+        cell.change(seen, &mut self.changed, change);
+        let shown = show(&cell);
+        self.cells.insert(cell.key.clone(), cell);
+        Ok(shown)
+    }
+
+    fn load(&self, key: &[u8], seen: Seen, cx: &mut Cx<'_>) -> Result<Cell<A>, NodeError> {
+        let stored = cx.store(&self.store).get(key);
+        let (value, time) = match stored {
+            Some(bytes) => {
+                let (value, time) = self.read(&bytes)?;
+                (Some(value), time)
+            }
+            None => (None, seen.time),
+        };
+        // The key must not hold on to the memory of the record that it comes from.
+        let key = Bytes::copy_from_slice(key);
+        Ok(Cell { key, value, seen: Seen { time, ..seen }, is_changed: false })
+    }
+
+    /// A value as it stands in the store, with its time.
+    pub(crate) fn read(&self, bytes: &Bytes) -> Result<(A, Timestamp), NodeError> {
+        read(bytes).map_err(|cause| NodeError::Stored { store: self.store.clone(), cause })
+    }
+
+    /// Lets go of a key.
+    pub(crate) fn forget(&mut self, key: &[u8]) {
+        self.cells.remove(key);
+    }
+
+    /// Writes what has changed into the store, and shows it, in the order in which keys were first changed.
+    pub(crate) fn write_back(
+        &mut self,
+        cx: &mut Cx<'_>,
+        mut show: impl FnMut(&Cell<A>) -> Result<(), NodeError>,
+    ) -> Result<(), NodeError> {
+        for key in self.changed.drain(..) {
+            let Some(cell) = self.cells.get_mut(&key) else { continue };
+            cell.is_changed = false;
+            make_room(cx.buffer);
+            let bytes = cell.bytes(cx.buffer)?;
+            put(cx.store(&self.store), &key, bytes);
+            show(cell)?;
+        }
+        if self.cells.len() > caps::CELLS_MAX {
+            self.cells.clear();
+        }
+        Ok(())
+    }
+}
+
+impl<A: Serde> Cell<A> {
+    fn change(&mut self, seen: Seen, changed: &mut Vec<Bytes>, change: impl FnOnce(Option<A>) -> A) {
+        self.value = Some(change(self.value.take()));
+        self.seen = Seen { time: self.seen.time.max(seen.time), ..seen };
+        if !self.is_changed {
+            self.is_changed = true;
+            changed.push(self.key.clone());
+        }
+    }
+
+    /// As it stands in the store, in memory of its own; none where the value is null.
+    fn bytes(&self, buffer: &mut BytesMut) -> Result<Option<Bytes>, NodeError> {
+        let Some(value) = &self.value else { return Ok(None) };
+        let value = value.encode(buffer).map_err(|cause| NodeError::Unwritable { part: "value", cause })?;
+        let whole = |value: Bytes| {
+            let mut whole = BytesMut::with_capacity(TIME_BYTES + value.len());
+            whole.put_i64(self.seen.time.0);
+            whole.put_slice(&value);
+            whole.freeze()
+        };
+        Ok(value.map(whole))
+    }
+}
+
+fn put(store: &mut Store, key: &[u8], value: Option<Bytes>) {
+    match value {
+        Some(value) => store.put(key, value),
+        None => store.delete(key),
+    }
+}
+
+/// A value as it stands in a store, with its time.
+pub(crate) fn read<A: Serde>(bytes: &Bytes) -> Result<(A, Timestamp), crate::serdes::SerdeError> {
+    let expected = "a value with its time";
+    let short = crate::serdes::SerdeError::Length { expected, wanted: TIME_BYTES, found: bytes.len() };
+    let time = bytes.first_chunk::<TIME_BYTES>().ok_or(short)?;
+    let value = A::decode(Some(&bytes.slice(TIME_BYTES..)))?;
+    Ok((value, Timestamp(i64::from_be_bytes(*time))))
+}

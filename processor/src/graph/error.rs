@@ -1,0 +1,54 @@
+//! Why a node cannot go on.
+
+use std::sync::Arc;
+
+use mainstem_client::{Offset, Text, TopicPartition};
+
+use crate::serdes::SerdeError;
+
+/// A record that does not parse.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{part} in topic {} partition {} at offset {offset} does not parse: {cause}",
+    partition.topic, partition.partition
+)]
+pub struct MalformedRecord {
+    /// Key or value.
+    pub part: &'static str,
+    /// Where the record is.
+    pub partition: TopicPartition,
+    /// Where in it.
+    pub offset: Offset,
+    /// What is wrong.
+    pub cause: SerdeError,
+}
+
+/// Why a node cannot go on.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum NodeError {
+    /// A record does not parse, and the policy is to fail.
+    #[error(transparent)]
+    Malformed(Box<MalformedRecord>),
+    /// A key or value has no bytes.
+    #[error("{part} cannot be written: {cause}")]
+    Unwritable {
+        /// Key or value.
+        part: &'static str,
+        /// What is wrong.
+        cause: SerdeError,
+    },
+    /// A store holds something else than what is kept there.
+    #[error("store {store} holds something else; was it another one's before? {cause}")]
+    Stored {
+        /// The store.
+        store: Text,
+        /// What is wrong.
+        cause: SerdeError,
+    },
+    /// A processor returned an error.
+    #[error("processor failed: {0}")]
+    User(Arc<dyn std::error::Error + Send + Sync>),
+    /// User code panicked.
+    #[error("user code panicked: {0}")]
+    Panic(String),
+}

@@ -1,0 +1,210 @@
+//! One sub-topology of one task at work: its nodes, in an order in which each comes behind those that give to it.
+//!
+//! A batch goes through node by node: each takes everything that its parents have left for it, works through it in one
+//! call, and leaves the results for its children. What is left is a vector of the right type that changes hands, so
+//! nothing is allocated per record or per batch once the vectors have grown.
+//!
+//! - [`operator`]: what a node can do, and what it works with.
+//! - `source` and `sink`: a pair: bytes become keys and values, keys and values become bytes.
+//! - `stateless`: filter, map and their like.
+//! - `cells`: values of a store that are at hand; `aggregate` and `windowed`: what they are for.
+//! - `custom`: processors that users write against the low-level interface.
+//! - `mark`: records in repartition topics that say how far time has come.
+
+pub(crate) mod aggregate;
+pub(crate) mod cells;
+pub(crate) mod custom;
+mod error;
+pub(crate) mod mark;
+pub(crate) mod operator;
+pub(crate) mod sink;
+pub(crate) mod source;
+pub(crate) mod stateless;
+pub(crate) mod windowed;
+
+use bytes::{Bytes, BytesMut};
+use mainstem_client::{Record, Text, Timestamp, TopicPartition};
+
+pub use error::{MalformedRecord, NodeError};
+use operator::{Cx, Operator};
+
+use crate::{
+    NodeCounts,
+    record::Emitted,
+    state::Stores,
+    watermark::{BEGINNING, END, TaskTime},
+};
+
+/// What all nodes of a task share.
+pub(crate) struct Shared<'a> {
+    pub(crate) stores: &'a mut Stores,
+    pub(crate) time: &'a mut TaskTime,
+    pub(crate) emitted: &'a mut Vec<Emitted>,
+    pub(crate) buffer: &'a mut BytesMut,
+    /// The number of the next record that the task sees.
+    pub(crate) order: &'a mut u64,
+    pub(crate) partition: &'a TopicPartition,
+}
+
+/// A node at work.
+pub(crate) struct RunningNode {
+    pub(crate) name: Text,
+    pub(crate) operator: Box<dyn Operator>,
+    pub(crate) wires: Vec<Wire>,
+    /// Whether it has several parents, whose records it takes in the order of their coming.
+    pub(crate) merges: bool,
+    /// How far its watermark is behind that of the task: windows on the way here wait so long.
+    pub(crate) delay_ms: i64,
+    /// Whether it writes for others than this topology.
+    pub(crate) is_output: bool,
+    pub(crate) counts: NodeCounts,
+}
+
+/// Where the results of a node go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wire {
+    pub(crate) port: usize,
+    pub(crate) child: usize,
+    /// Whether no other wire takes from this port.
+    pub(crate) is_last: bool,
+}
+
+/// What nodes are called for, besides their records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Signal {
+    Records,
+    Watermark,
+    Commit,
+}
+
+/// The nodes of a task.
+pub(crate) struct Graph {
+    pub(crate) nodes: Vec<RunningNode>,
+    /// The node that is called, in case it panics.
+    at_work: usize,
+}
+
+impl Graph {
+    pub(crate) const fn new(nodes: Vec<RunningNode>) -> Self {
+        Self { nodes, at_work: 0 }
+    }
+
+    /// The node that was called last.
+    pub(crate) fn at_work(&self) -> &Text {
+        &self.nodes[self.at_work].name
+    }
+
+    /// Works through records of a source. The records are taken out; the vector can be used again.
+    pub(crate) fn records(
+        &mut self,
+        source: usize,
+        records: &mut Vec<Record>,
+        shared: &mut Shared<'_>,
+    ) -> Result<(), NodeError> {
+        let input = self.nodes[source].operator.input();
+        if let Some(input) = input.downcast_mut::<Vec<Record>>() {
+            input.append(records);
+        }
+        self.pass(source, Signal::Records, shared)
+    }
+
+    /// Lets all nodes know that the watermark has risen.
+    pub(crate) fn watermark(&mut self, shared: &mut Shared<'_>) -> Result<(), NodeError> {
+        self.pass(0, Signal::Watermark, shared)
+    }
+
+    /// Lets all nodes put down what they hold.
+    pub(crate) fn commit(&mut self, shared: &mut Shared<'_>) -> Result<(), NodeError> {
+        self.pass(0, Signal::Commit, shared)
+    }
+
+    /// Lets a timer go off. Its node may be gone, where the topology has changed.
+    pub(crate) fn timer(
+        &mut self,
+        node: &str,
+        at: Timestamp,
+        key: &Bytes,
+        shared: &mut Shared<'_>,
+    ) -> Result<(), NodeError> {
+        let Some(index) = self.nodes.iter().position(|known| known.name == node) else { return Ok(()) };
+        self.at_work = index;
+        self.nodes[index].call(shared, |operator, cx| operator.timer(at, key, cx))?;
+        self.hand_on(index);
+        self.pass(index + 1, Signal::Records, shared)
+    }
+
+    fn pass(&mut self, first: usize, signal: Signal, shared: &mut Shared<'_>) -> Result<(), NodeError> {
+        for index in first..self.nodes.len() {
+            self.at_work = index;
+            let node = &mut self.nodes[index];
+            let pending = node.operator.pending();
+            if pending == 0 && signal == Signal::Records {
+                continue;
+            }
+            if pending > 0 {
+                node.run(pending, shared)?;
+            }
+            match signal {
+                Signal::Records => {}
+                Signal::Watermark => node.call(shared, |operator, cx| operator.watermark(cx))?,
+                Signal::Commit => node.call(shared, |operator, cx| operator.commit(cx))?,
+            }
+            self.hand_on(index);
+        }
+        Ok(())
+    }
+
+    /// Gives what a node has left to its children.
+    fn hand_on(&mut self, index: usize) {
+        let (done, children) = self.nodes.split_at_mut(index + 1);
+        let Some(node) = done.last_mut() else { return };
+        for wire in &node.wires {
+            node.counts.records_out += node.operator.produced(wire.port) as u64;
+            let child = &mut children[wire.child - index - 1];
+            node.operator.give(wire.port, child.operator.input(), wire.is_last);
+        }
+        node.operator.clear();
+    }
+}
+
+impl RunningNode {
+    fn run(&mut self, pending: usize, shared: &mut Shared<'_>) -> Result<(), NodeError> {
+        self.counts.records_in += pending as u64;
+        if self.merges {
+            self.operator.arrange();
+        }
+        self.call(shared, |operator, cx| operator.run(cx))
+    }
+
+    fn call(
+        &mut self,
+        shared: &mut Shared<'_>,
+        call: impl FnOnce(&mut dyn Operator, &mut Cx<'_>) -> Result<(), NodeError>,
+    ) -> Result<(), NodeError> {
+        let Self { name, operator, delay_ms, counts, .. } = self;
+        let emitted = shared.emitted.len();
+        let mut cx = Cx {
+            node: name,
+            watermark: behind(shared.time.watermark(), *delay_ms),
+            stores: shared.stores,
+            time: shared.time,
+            emitted: shared.emitted,
+            buffer: shared.buffer,
+            order: shared.order,
+            partition: shared.partition,
+            counts,
+        };
+        let called = call(operator.as_mut(), &mut cx);
+        counts.records_out += (shared.emitted.len() - emitted) as u64;
+        called
+    }
+}
+
+/// A watermark as it is behind something that waits; before all records and behind all of them nothing does.
+pub(crate) const fn behind(watermark: Timestamp, delay_ms: i64) -> Timestamp {
+    if watermark.0 == BEGINNING.0 || watermark.0 == END.0 {
+        watermark
+    } else {
+        Timestamp(watermark.0.saturating_sub(delay_ms))
+    }
+}

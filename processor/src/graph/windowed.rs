@@ -1,0 +1,220 @@
+//! Nodes that keep a value for each window and key.
+//!
+//! In the store a key stands behind the start of its window, in eight bytes that sort like the number, so that the
+//! windows that close are those in front. A window that closes leaves the store, whether or not it is emitted then.
+//!
+//! Windows close between two records and not at the end of a batch, and results bear the time of their window, so
+//! that neither depends on how the input is cut.
+
+use std::any::Any;
+
+use bytes::{BufMut, Bytes};
+use mainstem_client::Timestamp;
+
+use super::{
+    NodeError,
+    aggregate::{Change, result},
+    cells::{Cell, Cells, Seen},
+    operator::{Cx, Operator, arrange, give},
+};
+use crate::{
+    Data, TimeWindows, Window, Windowed,
+    record::Item,
+    serdes::Serde,
+    state::{ordered, unordered},
+    watermark::{BEGINNING, END},
+};
+
+/// Bytes of a window in front of its key.
+const START_BYTES: usize = 8;
+
+/// When results are passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Emission {
+    /// With each change.
+    EachChange,
+    /// At a commit: the last change of each.
+    LastChange,
+    /// When a window closes.
+    OnClose,
+}
+
+/// A node that keeps a value for each window and key.
+pub(crate) struct WindowedAggregate<K, V, A> {
+    windows: TimeWindows,
+    emission: Emission,
+    change: Change<K, V, A>,
+    cells: Cells<A>,
+    /// When the first of the windows that there are closes.
+    next_close: Timestamp,
+    /// Up to where windows are closed already.
+    closed_to: Timestamp,
+    entry: Vec<u8>,
+    input: Vec<Item<K, V>>,
+    output: Vec<Item<Windowed<K>, A>>,
+}
+
+impl<K: Serde, V: Data, A: Serde> WindowedAggregate<K, V, A> {
+    pub(crate) const fn new(
+        windows: TimeWindows,
+        emission: Emission,
+        change: Change<K, V, A>,
+        cells: Cells<A>,
+    ) -> Self {
+        Self {
+            windows,
+            emission,
+            change,
+            cells,
+            // What the store holds is not known yet: the first record looks.
+            next_close: BEGINNING,
+            closed_to: BEGINNING,
+            entry: Vec::new(),
+            input: Vec::new(),
+            output: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, item: Item<K, V>, cx: &mut Cx<'_>) -> Result<(), NodeError> {
+        if item.watermark >= self.next_close {
+            self.close(item.watermark, item.order, cx)?;
+        }
+        let unwritable = |cause| NodeError::Unwritable { part: "key", cause };
+        let Some(key) = item.key.encode(cx.buffer).map_err(unwritable)? else {
+            cx.counts.errors += 1;
+            return Ok(());
+        };
+        let watermark = item.watermark.max(self.closed_to);
+        for window in self.windows.windows_of(item.time) {
+            if self.windows.is_closed(window, watermark) {
+                cx.counts.late += 1;
+            } else {
+                self.add(window, &key, &item, cx)?;
+            }
+        }
+        if self.cells.is_full() { self.commit(cx) } else { Ok(()) }
+    }
+
+    fn add(
+        &mut self,
+        window: Window,
+        key: &[u8],
+        item: &Item<K, V>,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), NodeError> {
+        self.entry.clear();
+        self.entry.put_slice(&ordered(window.start.0));
+        self.entry.put_slice(key);
+        let (change, is_eager) = (&self.change, self.emission == Emission::EachChange);
+        let change = |before| change(&item.key, item.value.clone(), before);
+        let show =
+            |cell: &Cell<A>| if is_eager { cell.value.clone().map(|value| (value, cell.seen)) } else { None };
+        let shown = self.cells.change(&self.entry, Seen::of(item), cx, change, show)?;
+        self.next_close = self.next_close.min(self.windows.close_time(window.start));
+        let key = |window| Windowed { key: item.key.clone(), window };
+        self.output.extend(shown.map(|(value, seen)| result(key(window), value, seen)));
+        Ok(())
+    }
+
+    /// Takes out the windows that the watermark closes, in the order of windows and then of keys.
+    fn close(&mut self, watermark: Timestamp, order: u64, cx: &mut Cx<'_>) -> Result<(), NodeError> {
+        self.commit(cx)?;
+        let first_open = self.windows.first_open(watermark).map(ordered);
+        let store = cx.store(self.cells.store());
+        let closed = match &first_open {
+            Some(start) => store.range(b"", start),
+            None => store.range_from(b""),
+        };
+        for (entry, value) in closed {
+            cx.store(self.cells.store()).delete(&entry);
+            self.cells.forget(&entry);
+            if self.emission == Emission::OnClose {
+                let result = self.closed(&entry, &value, order)?;
+                self.output.push(result);
+            }
+        }
+        self.closed_to = self.closed_to.max(watermark);
+        let first = cx.store(self.cells.store()).first();
+        let first = first.and_then(|(entry, _)| Some(unordered(*entry.first_chunk::<START_BYTES>()?)));
+        self.next_close = first.map_or(END, |start| self.windows.close_time(Timestamp(start)));
+        Ok(())
+    }
+
+    /// The result of a closed window bears the last moment of the window: nothing that comes later bears an earlier
+    /// one, so that is the watermark too at which those behind this node see it.
+    fn closed(&self, entry: &Bytes, value: &Bytes, order: u64) -> Result<Item<Windowed<K>, A>, NodeError> {
+        let key = self.key(entry)?;
+        let (value, _) = self.cells.read(value)?;
+        let time = Timestamp(key.window.end.0.saturating_sub(1));
+        Ok(result(key, value, Seen { time, watermark: time, order }))
+    }
+
+    fn key(&self, entry: &Bytes) -> Result<Windowed<K>, NodeError> {
+        windowed_key(&self.windows, entry)
+            .map_err(|cause| NodeError::Stored { store: self.cells.store().clone(), cause })
+    }
+}
+
+/// The key of an entry of a store.
+pub(crate) fn windowed_key<K: Serde>(
+    windows: &TimeWindows,
+    entry: &Bytes,
+) -> Result<Windowed<K>, crate::serdes::SerdeError> {
+    let expected = "a window and a key";
+    let short = crate::serdes::SerdeError::Length { expected, wanted: START_BYTES, found: entry.len() };
+    let start = entry.first_chunk::<START_BYTES>().ok_or(short)?;
+    let window = windows.starting_at(Timestamp(unordered(*start)));
+    Ok(Windowed { key: K::decode(Some(&entry.slice(START_BYTES..)))?, window })
+}
+
+impl<K: Serde, V: Data, A: Serde> Operator for WindowedAggregate<K, V, A> {
+    fn pending(&self) -> usize {
+        self.input.len()
+    }
+
+    fn input(&mut self) -> &mut dyn Any {
+        &mut self.input
+    }
+
+    fn arrange(&mut self) {
+        arrange(&mut self.input);
+    }
+
+    fn run(&mut self, cx: &mut Cx<'_>) -> Result<(), NodeError> {
+        let mut input = std::mem::take(&mut self.input);
+        for item in input.drain(..) {
+            self.take(item, cx)?;
+        }
+        self.input = input;
+        Ok(())
+    }
+
+    fn watermark(&mut self, cx: &mut Cx<'_>) -> Result<(), NodeError> {
+        if cx.watermark >= self.next_close { self.close(cx.watermark, *cx.order, cx) } else { Ok(()) }
+    }
+
+    fn commit(&mut self, cx: &mut Cx<'_>) -> Result<(), NodeError> {
+        let Self { cells, output, windows, emission, .. } = self;
+        let store = cells.store().clone();
+        cells.write_back(cx, |cell| {
+            if let (Emission::LastChange, Some(value)) = (*emission, &cell.value) {
+                let stored = |cause| NodeError::Stored { store: store.clone(), cause };
+                let key = windowed_key(windows, &cell.key).map_err(stored)?;
+                output.push(result(key, value.clone(), cell.seen));
+            }
+            Ok(())
+        })
+    }
+
+    fn produced(&self, _: usize) -> usize {
+        self.output.len()
+    }
+
+    fn give(&mut self, _: usize, to: &mut dyn Any, is_last: bool) {
+        give(&mut self.output, to, is_last);
+    }
+
+    fn clear(&mut self) {
+        self.output.clear();
+    }
+}

@@ -1,0 +1,119 @@
+//! How keys and values become bytes, and bytes become them again.
+//!
+//! - [`Serde`]: the trait; a type that has it can be read from topics, written to them and kept in stores.
+//! - `bytes`: [`Bytes`](bytes::Bytes), [`Text`](mainstem_client::Text), `String`, nothing (`()`), `Option`.
+//! - `numbers`: integers and floating-point numbers, as Kafka's serializers write them: big-endian.
+//! - [`Json`]: whatever serde knows, as JSON.
+//! - [`Windowed`]: a key and its window.
+
+mod bytes_and_text;
+mod json;
+mod numbers;
+mod windowed;
+
+use bytes::{Bytes, BytesMut};
+
+pub use json::Json;
+pub use windowed::Windowed;
+
+/// Why bytes are not what they should be, or something cannot be written as bytes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SerdeError {
+    /// There are no bytes, and the type has no word for that.
+    #[error("null is not {expected}; read it as an Option")]
+    Null {
+        /// What should be there.
+        expected: &'static str,
+    },
+    /// A number of another width, or a key without its window.
+    #[error("{found} bytes are not {expected}, which has {wanted}")]
+    Length {
+        /// What should be there.
+        expected: &'static str,
+        /// How many bytes that has.
+        wanted: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// Text in another encoding.
+    #[error("text is not UTF-8 from byte {valid_up_to} on")]
+    NotUtf8 {
+        /// Where it stops to be.
+        valid_up_to: usize,
+    },
+    /// Not the JSON that was expected.
+    #[error("not the JSON that is expected: {0}")]
+    Json(String),
+    /// Something else; for types of one's own.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl SerdeError {
+    /// For types of one's own: what is wrong, as a lower-case phrase.
+    pub fn other(reason: impl Into<String>) -> Self {
+        Self::Other(reason.into())
+    }
+}
+
+/// A type that can be read from the bytes of a key or value, and written as such.
+///
+/// `decode(encode(x))` must be `x`, and equal things must have equal bytes where they are keys: the bytes choose the
+/// partition and find the entry in a store.
+///
+/// ```
+/// use bytes::{Bytes, BytesMut};
+/// use mainstem_processor::serdes::{Serde, SerdeError};
+///
+/// /// Degrees, written as text.
+/// #[derive(Clone, Debug, PartialEq)]
+/// struct Celsius(f64);
+///
+/// impl Serde for Celsius {
+///     fn decode(bytes: Option<&Bytes>) -> Result<Self, SerdeError> {
+///         let text = String::decode(bytes)?;
+///         text.parse().map(Celsius).map_err(|_| SerdeError::other(format!("{text} is no temperature")))
+///     }
+///
+///     fn encode(&self, buffer: &mut BytesMut) -> Result<Option<Bytes>, SerdeError> {
+///         self.0.to_string().encode(buffer)
+///     }
+/// }
+///
+/// let bytes = Celsius(21.5).encode(&mut BytesMut::new()).unwrap();
+/// assert_eq!(Celsius::decode(bytes.as_ref()), Ok(Celsius(21.5)));
+/// assert_eq!(Celsius::decode(None).unwrap_err().to_string(), "null is not text; read it as an Option");
+/// ```
+pub trait Serde: Sized + Clone + Send + 'static {
+    /// Reads it; `None` is Kafka's null: no key, or a tombstone. What can share the memory of `bytes` should.
+    ///
+    /// # Errors
+    /// Where the bytes are something else.
+    fn decode(bytes: Option<&Bytes>) -> Result<Self, SerdeError>;
+
+    /// Writes it; `None` is Kafka's null. `buffer` is empty, and may be used to build the bytes in: what is written
+    /// there is then split off by [`written`]. One buffer serves many records, so that few of them allocate.
+    ///
+    /// # Errors
+    /// Where it has no bytes.
+    fn encode(&self, buffer: &mut BytesMut) -> Result<Option<Bytes>, SerdeError>;
+}
+
+/// Takes what was written out of the buffer of [`Serde::encode`].
+#[must_use]
+pub fn written(buffer: &mut BytesMut) -> Option<Bytes> {
+    Some(buffer.split().freeze())
+}
+
+/// Bytes that a buffer for [`Serde::encode`] is given at once.
+pub(crate) const BUFFER_BYTES: usize = 64 * 1024;
+
+/// Bytes below which a buffer is given new room.
+pub(crate) const BUFFER_BYTES_LEFT_MIN: usize = 1024;
+
+/// Sees to it that a buffer has room for a few more records.
+pub(crate) fn make_room(buffer: &mut BytesMut) {
+    if buffer.capacity() < BUFFER_BYTES_LEFT_MIN {
+        buffer.reserve(BUFFER_BYTES);
+    }
+}

@@ -1,0 +1,374 @@
+//! Runs a topology within the calls of a test.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use mainstem_client::{PartitionId, Text, TopicPartition};
+
+use super::{Encode, TestRecord, topics::Topics};
+use crate::{
+    Counters, NodeCounts, OutputRecord, Topology, Windowed, caps,
+    graph::{cells, windowed},
+    record::Emitted,
+    serdes::{Serde, SerdeError},
+    state::Stores,
+    topology::{Plan, PlanError},
+    work::{self, Work, WorkError},
+};
+
+/// What a test has done wrong, or what its topology did.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum TestError {
+    /// The topology does not fit the partitions that were asked for.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A node cannot go on; the driver should not be used any further.
+    #[error("node {node}: {error}")]
+    Node {
+        /// The node.
+        node: Text,
+        /// What is wrong.
+        error: crate::NodeError,
+    },
+    /// A key or value of the test has no bytes, or those that came out are something else.
+    #[error(transparent)]
+    Serde(#[from] SerdeError),
+    /// Nobody reads that topic, or it has no such partition.
+    #[error("no source reads {topic} partition {partition}; the topology reads {inputs}")]
+    NotRead {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// What it reads.
+        inputs: String,
+    },
+    /// There is no such store.
+    #[error("there is no store {store}; there are {known}")]
+    NoStore {
+        /// The name.
+        store: String,
+        /// The names that there are.
+        known: String,
+    },
+    /// What the topology writes leads to further records without an end.
+    #[error("the topology gives itself work without an end: does it read a topic that it writes?")]
+    Endless,
+}
+
+impl From<WorkError> for TestError {
+    fn from(error: WorkError) -> Self {
+        let WorkError { node, error } = error;
+        Self::Node { node, error }
+    }
+}
+
+/// Runs a topology within the calls of a test: what goes in is worked through to the last consequence before the call
+/// returns, through repartition topics and all tasks, and committed. Nothing depends on a clock or on chance: the same
+/// calls lead to the same records.
+///
+/// Topics have one partition unless [`Self::with_partitions`] says otherwise; repartition topics have as many as the
+/// runtime would give them. Time comes from the records; [`Self::advance`] moves the clock on, which makes inputs idle,
+/// and [`Self::finish`] ends the input.
+///
+/// ```
+/// use mainstem_client::Text;
+/// use mainstem_processor::{StreamBuilder, TestDriver, TestRecord};
+///
+/// let builder = StreamBuilder::new("count-by-value");
+/// builder.stream::<(), Text>("in").group_by(|_, value| value.clone()).count("counts").to("out");
+/// let topology = builder.build()?;
+///
+/// // Two partitions lead to two tasks that read, and two that count.
+/// let mut driver = TestDriver::with_partitions(&topology, &[("in", 2)])?;
+/// driver.pipe_record("in", &TestRecord::new((), "a", 10).partition(0))?;
+/// driver.pipe_record("in", &TestRecord::new((), "a", 20).partition(1))?;
+///
+/// let changes = driver.read::<String, i64>("out")?;
+/// let counts: Vec<i64> = changes.iter().map(|change| change.value).collect();
+/// assert_eq!(counts, [1, 2]);
+/// assert_eq!(driver.store::<String, i64>("counts")?, [("a".to_owned(), 2)]);
+/// assert_eq!(driver.counts("counts").records_in, 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct TestDriver {
+    topology: Topology,
+    tasks: Vec<Task>,
+    topics: Topics,
+    counters: Arc<Counters>,
+    now: Duration,
+    idle_after: Duration,
+}
+
+struct Task {
+    work: Work,
+    inputs: Vec<Read>,
+}
+
+/// A partition that a task reads.
+struct Read {
+    partition: TopicPartition,
+    offset: usize,
+    heard: Duration,
+    is_repartition: bool,
+}
+
+impl std::fmt::Debug for TestDriver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TestDriver").field("topology", &self.topology).finish_non_exhaustive()
+    }
+}
+
+impl TestDriver {
+    /// Runs a topology whose topics have one partition each.
+    ///
+    /// # Errors
+    /// Where it does not fit them.
+    pub fn new(topology: &Topology) -> Result<Self, TestError> {
+        Self::with_partitions(topology, &[])
+    }
+
+    /// Runs a topology; these topics have so many partitions, and all others one.
+    ///
+    /// # Errors
+    /// Where it does not fit them, as where they are not co-partitioned.
+    pub fn with_partitions(topology: &Topology, partitions: &[(&str, i32)]) -> Result<Self, TestError> {
+        let mut topics = Topics::default();
+        for (topic, partitions) in partitions {
+            topics.create(&Text::from(*topic), *partitions);
+        }
+        let inputs = topology.input_topics();
+        let count = |topic: &Text| topics.partitions(topic).map_or(1, |count| count as i32);
+        let plan = Plan::new(topology, inputs.iter().map(|topic| (topic.clone(), count(topic))).collect())?;
+        for (topic, partitions) in &plan.partitions {
+            topics.create(topic, *partitions);
+        }
+        let counters = Arc::new(Counters::default());
+        let tasks = tasks(topology, &plan, &counters);
+        let now = Duration::ZERO;
+        Ok(Self { topology: topology.clone(), tasks, topics, counters, now, idle_after: caps::IDLE_AFTER })
+    }
+
+    /// Puts a record into a topic, in the partition of its key (the first one where it has none), and has all its
+    /// consequences come about. `timestamp` is in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// Where nobody reads the topic, or a node cannot go on.
+    pub fn pipe(
+        &mut self,
+        topic: &str,
+        key: impl Encode,
+        value: impl Encode,
+        timestamp: i64,
+    ) -> Result<(), TestError> {
+        self.put(topic, None, &key, &value, timestamp, Default::default())?;
+        self.run()
+    }
+
+    /// As [`Self::pipe`], with all that a record may have.
+    ///
+    /// # Errors
+    /// As [`Self::pipe`].
+    pub fn pipe_record<K: Encode, V: Encode>(
+        &mut self,
+        topic: &str,
+        record: &TestRecord<K, V>,
+    ) -> Result<(), TestError> {
+        self.pipe_batch(topic, std::slice::from_ref(record))
+    }
+
+    /// As [`Self::pipe_record`], with several records that a task gets as one batch.
+    ///
+    /// # Errors
+    /// As [`Self::pipe`].
+    pub fn pipe_batch<K: Encode, V: Encode>(
+        &mut self,
+        topic: &str,
+        records: &[TestRecord<K, V>],
+    ) -> Result<(), TestError> {
+        for record in records {
+            let TestRecord { key, value, timestamp, partition, headers } = record;
+            self.put(topic, *partition, key, value, timestamp.0, headers.clone())?;
+        }
+        self.run()
+    }
+
+    fn put(
+        &mut self,
+        topic: &str,
+        partition: Option<i32>,
+        key: &impl Encode,
+        value: &impl Encode,
+        timestamp: i64,
+        headers: mainstem_client::Headers,
+    ) -> Result<(), TestError> {
+        let partitions = self.topics.partitions(topic).unwrap_or(0);
+        let is_read = self.topology.input_topics().iter().any(|known| known == topic);
+        let is_there = partition.is_none_or(|id| usize::try_from(id).is_ok_and(|id| id < partitions));
+        if !is_read || !is_there {
+            let inputs = self.topology.input_topics().join(", ");
+            let partition = partition.unwrap_or(0);
+            return Err(TestError::NotRead { topic: topic.to_owned(), partition, inputs });
+        }
+        let (key, value) = (key.to_bytes()?, value.to_bytes()?);
+        let record = OutputRecord { key, value, timestamp: timestamp.into(), headers };
+        let partition = partition.map(PartitionId);
+        self.topics.write(Emitted { topic: Text::from(topic), partition, record });
+        Ok(())
+    }
+
+    /// Moves the clock on. A partition without anything new for ten seconds is idle: the time of the others does not
+    /// wait for its.
+    ///
+    /// # Errors
+    /// Where a node cannot go on.
+    pub fn advance(&mut self, by: Duration) -> Result<(), TestError> {
+        self.now += by;
+        for task in &mut self.tasks {
+            for read in &task.inputs {
+                if !read.is_repartition && self.now - read.heard >= self.idle_after {
+                    task.work.idle_input(&read.partition)?;
+                }
+            }
+        }
+        self.run()
+    }
+
+    /// Ends the input: the watermark rises to the end of time, and all windows close.
+    ///
+    /// # Errors
+    /// Where a node cannot go on.
+    pub fn finish(&mut self) -> Result<(), TestError> {
+        for task in &mut self.tasks {
+            for read in task.inputs.iter().filter(|read| !read.is_repartition) {
+                task.work.finish_input(&read.partition)?;
+            }
+        }
+        self.run()
+    }
+
+    /// Round after round through all tasks, until none has anything to read.
+    fn run(&mut self) -> Result<(), TestError> {
+        for _ in 0..caps::TEST_ROUNDS_MAX {
+            let mut is_quiet = true;
+            for task in &mut self.tasks {
+                is_quiet &= !task.run(&self.topics, self.now)?;
+                for emitted in std::mem::take(&mut task.work.emitted) {
+                    is_quiet = false;
+                    self.topics.write(emitted);
+                }
+            }
+            if is_quiet {
+                return Ok(());
+            }
+        }
+        Err(TestError::Endless)
+    }
+
+    /// What was written to a topic since it was last read, in the order of writing.
+    ///
+    /// # Errors
+    /// Where keys or values are something else.
+    pub fn read<K: Serde, V: Serde>(&mut self, topic: &str) -> Result<Vec<TestRecord<K, V>>, TestError> {
+        let records = self.topics.read(topic);
+        let decoded = records.iter().map(|(partition, record)| TestRecord::decoded(*partition, record));
+        Ok(decoded.collect::<Result<_, _>>()?)
+    }
+
+    /// What was written to a topic since it was last read, as a table: the last value of each key.
+    ///
+    /// # Errors
+    /// Where keys or values are something else.
+    pub fn read_table<K: Serde + Ord, V: Serde>(&mut self, topic: &str) -> Result<BTreeMap<K, V>, TestError> {
+        let records = self.read::<K, V>(topic)?.into_iter();
+        Ok(records.map(|record| (record.key, record.value)).collect())
+    }
+
+    /// What a store of a [`crate::Grouped`] holds, in all tasks, in the order of their keys' bytes.
+    ///
+    /// # Errors
+    /// Where there is no such store, or it holds something else.
+    pub fn store<K: Serde, V: Serde>(&self, store: &str) -> Result<Vec<(K, V)>, TestError> {
+        let entry = |(key, value): &(Bytes, Bytes)| Ok((K::decode(Some(key))?, cells::read(value)?.0));
+        self.raw_store(store)?.iter().map(entry).collect()
+    }
+
+    /// What a store of a [`crate::WindowedStream`] holds, in all tasks, in the order of windows and then of the keys'
+    /// bytes.
+    ///
+    /// # Errors
+    /// Where there is no such store, or it holds something else.
+    pub fn window_store<K: Serde, V: Serde>(&self, store: &str) -> Result<Vec<(Windowed<K>, V)>, TestError> {
+        let node = self.topology.nodes().iter().find(|node| node.name == store);
+        let windows = node.and_then(|node| node.windows).ok_or_else(|| self.no_store(store))?;
+        let entry = |(key, value): &(Bytes, Bytes)| {
+            Ok((windowed::windowed_key(&windows, key)?, cells::read(value)?.0))
+        };
+        self.raw_store(store)?.iter().map(entry).collect()
+    }
+
+    /// The bytes that a store holds, in all tasks, in the order of their keys.
+    ///
+    /// # Errors
+    /// Where there is no such store.
+    pub fn raw_store(&self, store: &str) -> Result<Vec<(Bytes, Bytes)>, TestError> {
+        let is_declared =
+            self.topology.nodes().iter().any(|node| node.stores.iter().any(|name| name == store));
+        if !is_declared {
+            return Err(self.no_store(store));
+        }
+        let stores = self.tasks.iter().filter_map(|task| task.work.stores.get(store));
+        let mut entries: Vec<_> = stores.flat_map(|store| store.range_from(b"")).collect();
+        entries.sort();
+        Ok(entries)
+    }
+
+    fn no_store(&self, store: &str) -> TestError {
+        let known: Vec<_> = self.topology.nodes().iter().flat_map(|node| node.stores.clone()).collect();
+        TestError::NoStore { store: store.to_owned(), known: known.join(", ") }
+    }
+
+    /// What went through a node so far.
+    #[must_use]
+    pub fn counts(&self, node: &str) -> NodeCounts {
+        self.counters.of(node)
+    }
+}
+
+fn tasks(topology: &Topology, plan: &Plan, counters: &Arc<Counters>) -> Vec<Task> {
+    let mut tasks = Vec::new();
+    for (part, count) in plan.tasks.iter().enumerate() {
+        for number in 0..*count {
+            let stores = Stores::new(topology.parts()[part].stores.iter().cloned());
+            let work = Work::new(topology, plan, part, number, stores, Arc::clone(counters) as _);
+            let read = |partition: TopicPartition| Read {
+                is_repartition: plan.writers.contains_key(&partition.topic),
+                partition,
+                offset: 0,
+                heard: Duration::ZERO,
+            };
+            let inputs = work::inputs(topology, plan, part, number).into_iter().map(read).collect();
+            tasks.push(Task { work, inputs });
+        }
+    }
+    tasks
+}
+
+impl Task {
+    /// Works through whatever there is, and commits; says whether there was anything.
+    fn run(&mut self, topics: &Topics, now: Duration) -> Result<bool, TestError> {
+        let mut has_read = false;
+        for read in &mut self.inputs {
+            let records = topics.from(&read.partition, read.offset);
+            if !records.is_empty() {
+                has_read = true;
+                read.offset += records.len();
+                read.heard = now;
+                self.work.process(&read.partition, records)?;
+            }
+        }
+        self.work.prepare_commit()?;
+        self.work.stores.apply();
+        Ok(has_read)
+    }
+}

@@ -1,0 +1,103 @@
+//! Why nodes make no topology.
+
+use mainstem_client::Text;
+
+/// Why nodes make no topology. Each says which node it is about, and what would be right.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TopologyError {
+    /// Two nodes of one name.
+    #[error("two nodes are named {node}; give one of them another name")]
+    DuplicateNode {
+        /// The name.
+        node: Text,
+    },
+    /// Two stores of one name.
+    #[error("two stores are named {store}; give one of them another name")]
+    DuplicateStore {
+        /// The name.
+        store: Text,
+    },
+    /// A parent that is not there.
+    #[error("node {node} takes from {parent}, which is not there; the nodes are {known}")]
+    UnknownParent {
+        /// The node.
+        node: Text,
+        /// What it names.
+        parent: Text,
+        /// The names that there are.
+        known: String,
+    },
+    /// A node that nobody gives to.
+    #[error("node {node} has no parent; name a source or a processor that gives to it")]
+    NoParent {
+        /// The node.
+        node: Text,
+    },
+    /// A sink gives to topics alone.
+    #[error("node {node} takes from {parent}, which is a sink; take from the node in front of it")]
+    SinkAsParent {
+        /// The node.
+        node: Text,
+        /// The sink.
+        parent: Text,
+    },
+    /// Nodes that give to one another in a circle.
+    #[error("node {node} is part of a cycle: {path}; write to a topic and read it again instead")]
+    Cycle {
+        /// One of them.
+        node: Text,
+        /// All of them, in order.
+        path: String,
+    },
+    /// A store that is not there.
+    #[error("node {node} uses the store {store}, which is not there; the stores are {known}")]
+    UnknownStore {
+        /// The node.
+        node: Text,
+        /// What it names.
+        store: Text,
+        /// The names that there are.
+        known: String,
+    },
+    /// A store that no node uses.
+    #[error("no node uses the store {store}; name it where a processor is added, or leave it out")]
+    UnusedStore {
+        /// The store.
+        store: Text,
+    },
+    /// A topic that two sources read.
+    #[error("source {node} reads topic {topic}, which source {other} reads already; take from {other} twice")]
+    SourceTwice {
+        /// The second source.
+        node: Text,
+        /// The first one.
+        other: Text,
+        /// The topic.
+        topic: Text,
+    },
+    /// Nothing comes in.
+    #[error("topology {topology} has no source; add one")]
+    NoSource {
+        /// Its name.
+        topology: Text,
+    },
+    /// A name that would be part of a topic's, and cannot.
+    #[error(
+        "{name:?} cannot name a {kind}: it becomes part of a topic's name, \
+         which has letters, digits, '.', '_' and '-', at least one and at most 200 of them"
+    )]
+    BadName {
+        /// Topology, store or node.
+        kind: &'static str,
+        /// The name.
+        name: Text,
+    },
+    /// Windows that cannot be.
+    #[error("node {node} has {fault}")]
+    BadWindows {
+        /// The node.
+        node: Text,
+        /// What is wrong with them, and what would be right.
+        fault: String,
+    },
+}

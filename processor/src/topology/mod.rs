@@ -1,0 +1,184 @@
+//! What a topology is: named nodes that give records to one another, and the stores that they keep.
+//!
+//! - [`TopologyBuilder`]: puts one together by hand; [`crate::StreamBuilder`] does the same from typed streams.
+//! - [`TopologyError`]: why it is none.
+//! - `describe`: a topology as text and as a drawing.
+//! - `parts`: what of it can run by itself: the sub-topologies.
+//! - [`Plan`]: how many tasks and partitions it takes on a cluster.
+
+mod builder;
+mod describe;
+mod error;
+mod node;
+mod parts;
+pub(crate) mod plan;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use mainstem_client::Text;
+
+pub use builder::TopologyBuilder;
+pub(crate) use builder::named;
+pub use error::TopologyError;
+pub(crate) use node::{Kind, Make, Node, Parent, Setting};
+pub(crate) use parts::Part;
+pub(crate) use plan::Plan;
+pub use plan::PlanError;
+
+use crate::graph::{Graph, RunningNode, Wire};
+
+/// Named nodes that give records to one another, known to fit together.
+///
+/// The name of the topology is the id of its group, and the first part of the names of its topics:
+/// `NAME-STORE-changelog` and `NAME-NODE-repartition`. Nodes and stores are known by their names, never by their
+/// place, so that a topology can grow without losing its state.
+///
+/// Printed, it looks as Kafka Streams prints one; [`Self::to_dot`] draws it.
+///
+/// ```
+/// use mainstem_client::Text;
+/// use mainstem_processor::StreamBuilder;
+///
+/// let builder = StreamBuilder::new("shouting");
+/// builder.stream::<(), Text>("words").map_values(|word| word.to_uppercase()).to("loud-words");
+/// let topology = builder.build()?;
+/// assert_eq!(
+///     topology.to_string(),
+///     "Topology: shouting\n\
+///      \x20  Sub-topology: 0\n\
+///      \x20   Source: words (topics: [words])\n\
+///      \x20     --> words.map_values\n\
+///      \x20   Processor: words.map_values (stores: [])\n\
+///      \x20     --> loud-words.sink\n\
+///      \x20     <-- words\n\
+///      \x20   Sink: loud-words.sink (topic: loud-words)\n\
+///      \x20     <-- words.map_values\n\n"
+/// );
+/// # Ok::<(), mainstem_processor::TopologyError>(())
+/// ```
+#[derive(Clone)]
+pub struct Topology {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    name: Text,
+    /// Each behind its parents.
+    nodes: Vec<Node>,
+    parts: Vec<Part>,
+}
+
+impl Topology {
+    fn new(name: Text, nodes: Vec<Node>) -> Self {
+        let parts = parts::of(&nodes);
+        Self { inner: Arc::new(Inner { name, nodes, parts }) }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &Text {
+        &self.inner.name
+    }
+
+    pub(crate) fn nodes(&self) -> &[Node] {
+        &self.inner.nodes
+    }
+
+    pub(crate) fn parts(&self) -> &[Part] {
+        &self.inner.parts
+    }
+
+    /// The topics that it reads and does not write itself.
+    #[must_use]
+    pub fn input_topics(&self) -> Vec<Text> {
+        self.topics(|kind| match kind {
+            Kind::Source { topic, is_repartition: false } => Some(topic),
+            _ => None,
+        })
+    }
+
+    /// The topics that it writes for others.
+    #[must_use]
+    pub fn output_topics(&self) -> Vec<Text> {
+        self.topics(|kind| match kind {
+            Kind::Sink { topic, is_repartition: false } => Some(topic),
+            _ => None,
+        })
+    }
+
+    fn topics(&self, of: impl Fn(&Kind) -> Option<&Text>) -> Vec<Text> {
+        self.nodes().iter().filter_map(|node| of(&node.kind)).cloned().collect()
+    }
+
+    /// The changelog of a store.
+    #[must_use]
+    pub fn changelog(&self, store: &str) -> Text {
+        Text::from(format!("{}-{store}-changelog", self.inner.name))
+    }
+
+    /// The nodes of a part, ready to work.
+    pub(crate) fn graph(&self, part: &Part) -> Graph {
+        let place = |index: usize| part.nodes.iter().position(|member| *member == index);
+        let running = part.nodes.iter().map(|index| {
+            let children = self.children(*index);
+            let names = children.iter().map(|(child, _)| self.nodes()[*child].name.clone()).collect();
+            let node = &self.nodes()[*index];
+            let ports: Vec<_> = children.iter().map(|(_, port)| *port).collect();
+            let wire = |(at, (child, port)): (usize, &(usize, usize))| {
+                let is_last = !ports[at + 1..].contains(port);
+                place(*child).map(|child| Wire { port: *port, child, is_last })
+            };
+            RunningNode {
+                name: node.name.clone(),
+                operator: (node.make)(&Setting { children: names, is_eager: self.is_eager(*index) }),
+                wires: children.iter().enumerate().filter_map(wire).collect(),
+                merges: node.parents.len() > 1,
+                delay_ms: self.delay_ms(*index),
+                is_output: matches!(node.kind, Kind::Sink { is_repartition: false, .. }),
+                counts: Default::default(),
+            }
+        });
+        Graph::new(running.collect())
+    }
+
+    /// The nodes that take from a node, with the port at which they do. Those behind a processor of the low-level
+    /// interface have a port each.
+    fn children(&self, index: usize) -> Vec<(usize, usize)> {
+        let name = &self.nodes()[index].name;
+        let mut children = Vec::new();
+        for (child, node) in self.nodes().iter().enumerate() {
+            if let Some(parent) = node.parents.iter().find(|parent| parent.name == *name) {
+                let port = parent.port.unwrap_or(children.len());
+                children.push((child, port));
+            }
+        }
+        let is_custom = self.nodes()[index].is_custom;
+        let port = |(at, (child, port)): (usize, (usize, usize))| (child, if is_custom { at } else { port });
+        children.into_iter().enumerate().map(port).collect()
+    }
+
+    /// How far the watermark of a node is behind that of its task: as long as the windows in front of it wait.
+    fn delay_ms(&self, index: usize) -> i64 {
+        let parents = self.nodes()[index].parents.iter();
+        let of = |parent: &Parent| {
+            let parent = self.nodes().iter().position(|node| node.name == parent.name)?;
+            Some(self.delay_ms(parent).saturating_add(self.nodes()[parent].delay_ms))
+        };
+        parents.filter_map(of).max().unwrap_or(0)
+    }
+
+    /// Whether a node must pass on each change at once: those behind it go by the time.
+    fn is_eager(&self, index: usize) -> bool {
+        let behind = |(child, _): (usize, usize)| self.nodes()[child].is_timed || self.is_eager(child);
+        self.children(index).into_iter().any(behind)
+    }
+}
+
+impl std::fmt::Debug for Topology {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<_> = self.nodes().iter().map(|node| &node.name).collect();
+        f.debug_struct("Topology").field("name", self.name()).field("nodes", &names).finish()
+    }
+}

@@ -1,0 +1,77 @@
+//! A node as it stands in a topology.
+
+use std::sync::Arc;
+
+use mainstem_client::Text;
+
+use crate::{TimeWindows, graph::operator::Operator};
+
+/// What a node is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Source { topic: Text, is_repartition: bool },
+    Processor,
+    Sink { topic: Text, is_repartition: bool },
+}
+
+/// Whom a node takes records from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Parent {
+    pub(crate) name: Text,
+    /// Which of its outputs; none where each child has one of its own.
+    pub(crate) port: Option<usize>,
+}
+
+impl Parent {
+    /// The only output of a node.
+    pub(crate) fn only(name: impl Into<Text>) -> Self {
+        Self { name: name.into(), port: Some(0) }
+    }
+}
+
+/// What an operator is told about its place.
+#[derive(Clone, Debug)]
+pub(crate) struct Setting {
+    /// The nodes behind it.
+    pub(crate) children: Vec<Text>,
+    /// Whether changes are passed on at once.
+    pub(crate) is_eager: bool,
+}
+
+/// Makes a node's operator, one for each task.
+pub(crate) type Make = Arc<dyn Fn(&Setting) -> Box<dyn Operator> + Send + Sync>;
+
+/// A node.
+#[derive(Clone)]
+pub(crate) struct Node {
+    pub(crate) name: Text,
+    pub(crate) kind: Kind,
+    pub(crate) parents: Vec<Parent>,
+    pub(crate) stores: Vec<Text>,
+    pub(crate) make: Make,
+    /// How long its results wait for records that come late.
+    pub(crate) delay_ms: i64,
+    /// Whether it goes by the watermark.
+    pub(crate) is_timed: bool,
+    /// The windows by which its store is kept.
+    pub(crate) windows: Option<TimeWindows>,
+    /// Whether it is a processor of the low-level interface.
+    pub(crate) is_custom: bool,
+}
+
+impl Node {
+    pub(crate) fn new(name: Text, kind: Kind, parents: Vec<Parent>, make: Make) -> Self {
+        let stores = Vec::new();
+        Self {
+            name,
+            kind,
+            parents,
+            stores,
+            make,
+            delay_ms: 0,
+            is_timed: false,
+            windows: None,
+            is_custom: false,
+        }
+    }
+}

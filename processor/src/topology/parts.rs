@@ -1,0 +1,70 @@
+//! Sub-topologies: nodes that are joined by their edges or by a store, and so belong into one task. Where records go
+//! through a repartition topic, one ends and another begins.
+
+use mainstem_client::Text;
+
+use super::{Kind, Node};
+
+/// A sub-topology.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    /// Its nodes, each behind its parents.
+    pub(crate) nodes: Vec<usize>,
+    /// Its stores; the first one also keeps what the runtime must not forget, so there always is one.
+    pub(crate) stores: Vec<Text>,
+    /// Whether `stores` are such that users have declared.
+    pub(crate) is_stateful: bool,
+}
+
+/// What the store of a part is called that declares none, behind the name of its first source.
+const OWN_STORE: &str = "task";
+
+pub(crate) fn of(nodes: &[Node]) -> Vec<Part> {
+    let roots = roots(nodes);
+    let mut order: Vec<usize> = Vec::new();
+    for root in &roots {
+        if !order.contains(root) {
+            order.push(*root);
+        }
+    }
+    let members = |root: usize| (0..nodes.len()).filter(|node| roots[*node] == root).collect();
+    order.into_iter().map(|root| part(nodes, members(root))).collect()
+}
+
+fn part(nodes: &[Node], members: Vec<usize>) -> Part {
+    let mut stores: Vec<Text> = Vec::new();
+    for store in members.iter().flat_map(|member| &nodes[*member].stores) {
+        if !stores.contains(store) {
+            stores.push(store.clone());
+        }
+    }
+    let is_stateful = !stores.is_empty();
+    if !is_stateful {
+        let source = members.iter().map(|member| &nodes[*member]).find(|node| is_source(node));
+        let name = source.map_or("", |source| &source.name);
+        stores.push(Text::from(format!("{name}-{OWN_STORE}")));
+    }
+    Part { nodes: members, stores, is_stateful }
+}
+
+const fn is_source(node: &Node) -> bool {
+    matches!(node.kind, Kind::Source { .. })
+}
+
+/// For each node the first one that it is joined with.
+fn roots(nodes: &[Node]) -> Vec<usize> {
+    let mut roots: Vec<usize> = (0..nodes.len()).collect();
+    let is_joined = |left: &Node, right: &Node| {
+        let is_parent = right.parents.iter().any(|parent| parent.name == left.name);
+        is_parent || left.stores.iter().any(|store| right.stores.contains(store))
+    };
+    for right in 0..nodes.len() {
+        for left in 0..right {
+            if is_joined(&nodes[left], &nodes[right]) {
+                let (low, high) = (roots[left].min(roots[right]), roots[left].max(roots[right]));
+                roots.iter_mut().filter(|root| **root == high).for_each(|root| *root = low);
+            }
+        }
+    }
+    roots
+}

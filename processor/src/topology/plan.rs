@@ -1,0 +1,137 @@
+//! How many tasks and partitions a topology takes, given how many partitions its inputs have.
+
+use std::collections::HashMap;
+
+use mainstem_client::Text;
+
+use super::{Kind, Part, Topology};
+use crate::caps;
+
+/// Why a topology does not fit the topics that there are.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// A topic has no partitions.
+    #[error("source {node} reads topic {topic}, which has no partitions; create it first")]
+    NoPartitions {
+        /// The source.
+        node: Text,
+        /// The topic.
+        topic: Text,
+    },
+    /// Topics whose keys meet in one store have different numbers of partitions, so that keys would not meet.
+    #[error(
+        "node {node} needs its topics co-partitioned, but {topic} has {partitions} partitions and {other} has \
+         {others}; give them as many as each other, or put a repartition in front of {node}"
+    )]
+    NotCoPartitioned {
+        /// The node where they meet.
+        node: Text,
+        /// A topic.
+        topic: Text,
+        /// Its partitions.
+        partitions: i32,
+        /// Another topic.
+        other: Text,
+        /// Its partitions.
+        others: i32,
+    },
+    /// More tasks than there may be.
+    #[error("the topology would have {tasks} tasks, and {limit} is the limit")]
+    TooManyTasks {
+        /// How many there would be.
+        tasks: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+}
+
+/// How many tasks and partitions a topology takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Plan {
+    /// The tasks of each part.
+    pub(crate) tasks: Vec<i32>,
+    /// The partitions of each topic that is read, or is a repartition topic.
+    pub(crate) partitions: HashMap<Text, i32>,
+    /// How many tasks write to each repartition topic.
+    pub(crate) writers: HashMap<Text, i32>,
+}
+
+impl Plan {
+    /// `partitions` says how many the topics have that the topology reads and does not write.
+    pub(crate) fn new(topology: &Topology, partitions: HashMap<Text, i32>) -> Result<Self, PlanError> {
+        let parts = topology.parts();
+        let mut plan = Self { tasks: vec![0; parts.len()], partitions, writers: HashMap::new() };
+        // A repartition topic has as many partitions as the tasks in front of it, or as the other topics behind it
+        // have: parts are planned in the order of the records' way. Each round plans at least one.
+        for _ in 0..parts.len() {
+            for (number, part) in parts.iter().enumerate() {
+                plan.part(topology, number, part)?;
+            }
+        }
+        let tasks = plan.tasks.iter().map(|tasks| *tasks as usize).sum();
+        let limit = caps::TASKS_MAX;
+        if tasks > limit { Err(PlanError::TooManyTasks { tasks, limit }) } else { Ok(plan) }
+    }
+
+    fn part(&mut self, topology: &Topology, number: usize, part: &Part) -> Result<(), PlanError> {
+        let sources = sources(topology, part);
+        let own = sources.iter().filter(|(_, _, is_repartition)| !is_repartition);
+        let own: Option<i32> = own.filter_map(|(_, topic, _)| self.partitions.get(topic)).copied().max();
+        for (_, topic, _) in sources.iter().filter(|(_, _, is_repartition)| *is_repartition) {
+            let writers = self.writers.get(topic).copied();
+            if let Some(partitions) = writers.map(|writers| own.unwrap_or(writers)) {
+                self.partitions.insert(topic.clone(), partitions);
+            }
+        }
+        let known: Option<Vec<_>> = sources
+            .iter()
+            .map(|(_, topic, _)| self.partitions.get(topic).map(|count| (topic, *count)))
+            .collect();
+        let Some(known) = known else { return Ok(()) };
+        if let Some(((node, topic, _), _)) = sources.iter().zip(&known).find(|(_, (_, count))| *count < 1) {
+            return Err(PlanError::NoPartitions { node: node.clone(), topic: topic.clone() });
+        }
+        check_co_partitioned(topology, part, &known)?;
+        let tasks = known.iter().map(|(_, count)| *count).max().unwrap_or(0);
+        self.tasks[number] = tasks;
+        for topic in repartition_sinks(topology, part) {
+            self.writers.insert(topic, tasks);
+        }
+        Ok(())
+    }
+}
+
+/// The sources of a part: name, topic, and whether that is a repartition topic.
+pub(crate) fn sources(topology: &Topology, part: &Part) -> Vec<(Text, Text, bool)> {
+    let source = |index: &usize| match &topology.nodes()[*index] {
+        super::Node { name, kind: Kind::Source { topic, is_repartition }, .. } => {
+            Some((name.clone(), topic.clone(), *is_repartition))
+        }
+        _ => None,
+    };
+    part.nodes.iter().filter_map(source).collect()
+}
+
+/// The repartition topics that a part writes to.
+pub(crate) fn repartition_sinks(topology: &Topology, part: &Part) -> Vec<Text> {
+    let sink = |index: &usize| match &topology.nodes()[*index].kind {
+        Kind::Sink { topic, is_repartition: true } => Some(topic.clone()),
+        _ => None,
+    };
+    part.nodes.iter().filter_map(sink).collect()
+}
+
+fn check_co_partitioned(topology: &Topology, part: &Part, topics: &[(&Text, i32)]) -> Result<(), PlanError> {
+    let keeps = part.nodes.iter().map(|index| &topology.nodes()[*index]).find(|node| !node.stores.is_empty());
+    let (Some(node), Some((topic, partitions))) = (keeps, topics.first()) else { return Ok(()) };
+    match topics.iter().find(|(_, others)| others != partitions) {
+        Some((other, others)) => Err(PlanError::NotCoPartitioned {
+            node: node.name.clone(),
+            topic: (*topic).clone(),
+            partitions: *partitions,
+            other: (*other).clone(),
+            others: *others,
+        }),
+        None => Ok(()),
+    }
+}

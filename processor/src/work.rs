@@ -1,0 +1,225 @@
+//! A task's work without any way in or out: records and news of time come in by calls, records for topics are left to
+//! be taken. The runtime and the test driver both do nothing but carry them.
+
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use bytes::BytesMut;
+use mainstem_client::{Record, Text, Timestamp, TopicPartition};
+
+use crate::{
+    Meter, NodeError, Topology,
+    graph::{Graph, Shared, behind, mark::Mark},
+    record::Emitted,
+    state::{Stores, Timer},
+    topology::{Kind, Plan, plan},
+    watermark::{BEGINNING, Channel, TaskTime},
+};
+
+/// A node that cannot go on.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("node {node}: {error}")]
+pub(crate) struct WorkError {
+    pub(crate) node: Text,
+    pub(crate) error: NodeError,
+}
+
+/// A task's nodes with their state and their time.
+pub(crate) struct Work {
+    task: i32,
+    graph: Graph,
+    sources: Vec<SourceOf>,
+    repartitions: Vec<Marked>,
+    pub(crate) stores: Stores,
+    pub(crate) time: TaskTime,
+    /// Records for topics.
+    pub(crate) emitted: Vec<Emitted>,
+    meter: Arc<dyn Meter>,
+    buffer: BytesMut,
+    order: u64,
+}
+
+/// The node that reads a topic.
+struct SourceOf {
+    topic: Text,
+    node: usize,
+    is_repartition: bool,
+}
+
+/// A repartition topic, and the mark that was last put there.
+struct Marked {
+    topic: Text,
+    partitions: i32,
+    node: usize,
+    last: Option<Mark>,
+}
+
+/// The partitions that a task reads.
+pub(crate) fn inputs(topology: &Topology, plan: &Plan, part: usize, task: i32) -> Vec<TopicPartition> {
+    let sources = plan::sources(topology, &topology.parts()[part]);
+    let has_it = |topic: &Text| plan.partitions.get(topic).is_some_and(|partitions| task < *partitions);
+    let topics = sources.into_iter().map(|(_, topic, _)| topic).filter(has_it);
+    topics.map(|topic| TopicPartition::new(topic, task)).collect()
+}
+
+fn channels(plan: &Plan, partition: TopicPartition) -> Vec<Channel> {
+    match plan.writers.get(&partition.topic) {
+        Some(writers) => {
+            let of = |task| Channel { partition: partition.clone(), from: Some(task) };
+            (0..*writers).map(of).collect()
+        }
+        None => vec![Channel { partition, from: None }],
+    }
+}
+
+impl Work {
+    pub(crate) fn new(
+        topology: &Topology,
+        plan: &Plan,
+        part: usize,
+        task: i32,
+        stores: Stores,
+        meter: Arc<dyn Meter>,
+    ) -> Self {
+        let members = &topology.parts()[part].nodes;
+        let kinds = || members.iter().map(|member| &topology.nodes()[*member].kind).enumerate();
+        let sources = kinds().filter_map(|(node, kind)| match kind {
+            Kind::Source { topic, is_repartition } => {
+                Some(SourceOf { topic: topic.clone(), node, is_repartition: *is_repartition })
+            }
+            _ => None,
+        });
+        let repartitions = kinds().filter_map(|(node, kind)| match kind {
+            Kind::Sink { topic, is_repartition: true } => {
+                let partitions = plan.partitions.get(topic).copied().unwrap_or(0);
+                Some(Marked { topic: topic.clone(), partitions, node, last: None })
+            }
+            _ => None,
+        });
+        let channels =
+            inputs(topology, plan, part, task).into_iter().flat_map(|partition| channels(plan, partition));
+        Self {
+            task,
+            graph: topology.graph(&topology.parts()[part]),
+            sources: sources.collect(),
+            repartitions: repartitions.collect(),
+            time: TaskTime::restored(channels, stores.first()),
+            stores,
+            emitted: Vec::new(),
+            meter,
+            buffer: BytesMut::new(),
+            order: 0,
+        }
+    }
+
+    /// Works through records of a partition, and then through what the time that they bring leads to.
+    pub(crate) fn process(
+        &mut self,
+        partition: &TopicPartition,
+        mut records: Vec<Record>,
+    ) -> Result<(), WorkError> {
+        let Some(source) = self.sources.iter().find(|source| source.topic == partition.topic) else {
+            return Ok(());
+        };
+        let node = source.node;
+        if !source.is_repartition {
+            self.meter.took(records.len() as u64);
+        }
+        let before = self.time.watermark();
+        self.call(partition, |graph, shared| graph.records(node, &mut records, shared))?;
+        self.on_time(before, partition)
+    }
+
+    /// Notes that an input has ended.
+    pub(crate) fn finish_input(&mut self, input: &TopicPartition) -> Result<(), WorkError> {
+        let before = self.time.watermark();
+        self.time.finish(input);
+        self.on_time(before, input)
+    }
+
+    /// Notes that an input has nothing new for a while.
+    pub(crate) fn idle_input(&mut self, input: &TopicPartition) -> Result<(), WorkError> {
+        let before = self.time.watermark();
+        self.time.idle(input, None);
+        self.on_time(before, input)
+    }
+
+    /// Lets the nodes know that the watermark has risen, if it has.
+    fn on_time(&mut self, before: Timestamp, partition: &TopicPartition) -> Result<(), WorkError> {
+        let watermark = self.time.watermark();
+        if watermark > before {
+            while let Some(Timer { at, node, key }) = self.stores.first().due_timer(watermark) {
+                self.stores.first_mut().delete_timer(at, &node, &key);
+                self.call(partition, |graph, shared| graph.timer(&node, at, &key, shared))?;
+            }
+            self.call(partition, Graph::watermark)?;
+            self.meter.watermark(watermark);
+        }
+        self.report();
+        Ok(())
+    }
+
+    /// Has the nodes put down what they hold, for a commit that is about to be made; and marks in repartition topics
+    /// how far time has come.
+    pub(crate) fn prepare_commit(&mut self) -> Result<(), WorkError> {
+        let nowhere = TopicPartition::new("", 0);
+        self.call(&nowhere, Graph::commit)?;
+        self.mark();
+        self.report();
+        Ok(())
+    }
+
+    fn mark(&mut self) {
+        let (task, is_idle) = (self.task, self.time.is_idle());
+        for marked in &mut self.repartitions {
+            let delay_ms = self.graph.nodes[marked.node].delay_ms;
+            let watermark = behind(self.time.watermark(), delay_ms);
+            let mark = Mark { task, watermark, is_idle };
+            if marked.last != Some(mark) && (watermark != BEGINNING || is_idle) {
+                marked.last = Some(mark);
+                let marks = (0..marked.partitions).map(|partition| mark.record(&marked.topic, partition));
+                self.emitted.extend(marks);
+            }
+        }
+    }
+
+    /// Tells the meter what went through the nodes.
+    fn report(&mut self) {
+        let (mut late, mut gave) = (0, 0);
+        for node in &mut self.graph.nodes {
+            let counts = std::mem::take(&mut node.counts);
+            if counts != Default::default() {
+                self.meter.node(&node.name, counts);
+            }
+            late += counts.late;
+            gave += if node.is_output { counts.records_out } else { 0 };
+        }
+        if late > 0 {
+            self.meter.dropped_late(late);
+        }
+        if gave > 0 {
+            self.meter.gave(gave);
+        }
+    }
+
+    fn call(
+        &mut self,
+        partition: &TopicPartition,
+        call: impl FnOnce(&mut Graph, &mut Shared<'_>) -> Result<(), NodeError>,
+    ) -> Result<(), WorkError> {
+        let Self { graph, stores, time, emitted, buffer, order, .. } = self;
+        let mut shared = Shared { stores, time, emitted, buffer, order, partition };
+        // After a panic neither the nodes nor their stores are used again: the task ends.
+        let called = catch_unwind(AssertUnwindSafe(|| call(graph, &mut shared)));
+        let result = called.unwrap_or_else(|panic| Err(NodeError::Panic(message(panic.as_ref()))));
+        result.map_err(|error| WorkError { node: graph.at_work().clone(), error })
+    }
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".to_owned())
+}
