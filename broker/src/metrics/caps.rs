@@ -11,3 +11,6 @@ pub const GROUPS_MAX: usize = 1000;
 
 /// Processors with counters of their own.
 pub const PROCESSORS_MAX: usize = 1000;
+
+/// Nodes of a processor with counters of their own.
+pub const NODES_MAX: usize = 200;

@@ -17,6 +17,7 @@ mod processors;
 mod reference;
 mod register;
 mod requests;
+mod sample;
 mod snapshot;
 mod topics;
 
@@ -31,8 +32,9 @@ use register::Registry;
 
 pub use connections::Connections;
 pub use journal::Journal;
-pub use processors::{Processor, Processors};
+pub use processors::{NodeCounts, Processor, Processors};
 pub use requests::{Api, Requests};
+pub use sample::{Histogram, Sample};
 pub use snapshot::{DiskSpace, GroupLag, GroupSize, Snapshot, TopicSize};
 pub use topics::{Topic, Topics};
 
@@ -103,14 +105,27 @@ impl Metrics {
     /// # Errors
     /// A metric cannot be written, which would be a mistake here.
     pub fn render(&self) -> Result<String, prometheus::Error> {
-        TextEncoder::new().encode_to_string(&self.gather())
+        TextEncoder::new().encode_to_string(&self.gather(self.scrape.source.load_full()))
     }
 
-    fn gather(&self) -> Vec<prometheus::proto::MetricFamily> {
-        let Scrape { registry, process, snapshot, source, .. } = &*self.scrape;
-        let _gathering = self.scrape.gathering.lock().unwrap_or_else(PoisonError::into_inner);
+    /// All of it as numbers. Blocks as [`Metrics::render`] does.
+    #[must_use]
+    pub fn sample(&self) -> Sample {
+        Sample::new(self.gather(self.scrape.source.load_full()))
+    }
+
+    /// As [`Metrics::sample`], but what is known anyway is as of the last time that it was asked for: cheap enough for
+    /// every second.
+    #[must_use]
+    pub fn sample_counted(&self) -> Sample {
+        Sample::new(self.gather(None))
+    }
+
+    fn gather(&self, source: Option<Arc<Source>>) -> Vec<prometheus::proto::MetricFamily> {
+        let Scrape { registry, process, snapshot, gathering, .. } = &*self.scrape;
+        let _gathering = gathering.lock().unwrap_or_else(PoisonError::into_inner);
         process.refresh();
-        if let Some(source) = source.load_full() {
+        if let Some(source) = source {
             snapshot.show(source());
         }
         registry.gather()
@@ -227,6 +242,28 @@ mod tests {
         assert_shows(&metrics, "mainstem_journal_sync_seconds_count 1");
         assert_shows(&metrics, "mainstem_journal_sync_groups_sum 12");
         assert_shows(&metrics, "mainstem_journal_sync_bytes_sum 65536");
+    }
+
+    #[test]
+    fn a_processors_nodes_are_counted_by_name() {
+        let metrics = metrics();
+        let counts = NodeCounts { records_in: 9, records_out: 7, late_drops: 2, errors: 1 };
+        metrics.processors.of("demo").passed("parse", counts);
+        let labels = "{node=\"parse\",processor=\"demo\"}";
+        assert_shows(&metrics, &format!("mainstem_processor_node_records_in_total{labels} 9"));
+        assert_shows(&metrics, &format!("mainstem_processor_node_records_out_total{labels} 7"));
+        assert_shows(&metrics, &format!("mainstem_processor_node_late_drops_total{labels} 2"));
+        assert_shows(&metrics, &format!("mainstem_processor_node_errors_total{labels} 1"));
+    }
+
+    #[test]
+    fn nodes_above_the_cap_are_counted_together() {
+        let metrics = metrics();
+        let processor = metrics.processors.of("demo");
+        let counts = NodeCounts { records_in: 1, ..NodeCounts::default() };
+        (0..caps::NODES_MAX + 2).for_each(|n| processor.passed(&format!("node-{n}"), counts));
+        let others = "mainstem_processor_node_records_in_total{node=\"(others)\",processor=\"demo\"} 2";
+        assert_shows(&metrics, others);
     }
 
     #[test]

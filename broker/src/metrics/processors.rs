@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use prometheus::{Gauge, GaugeVec, IntCounter, IntCounterVec};
 
-use super::caps::PROCESSORS_MAX;
+use super::caps::{NODES_MAX, PROCESSORS_MAX};
 use super::register::{Registry, counters, seconds_gauges};
 
 /// Where the processors above the cap are counted.
@@ -27,6 +27,44 @@ pub struct Processor {
     commits: IntCounter,
     late_drops: IntCounter,
     watermark_delay: Gauge,
+    nodes: Nodes,
+}
+
+/// What went through a node of a processor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NodeCounts {
+    /// Records that came to it.
+    pub records_in: u64,
+    /// Records that it passed on.
+    pub records_out: u64,
+    /// Records that came after their window's grace and were dropped.
+    pub late_drops: u64,
+    /// Records that it could not take.
+    pub errors: u64,
+}
+
+/// The nodes of one processor.
+#[derive(Debug)]
+struct Nodes {
+    processor: String,
+    families: NodeFamilies,
+    known: Mutex<HashMap<String, Arc<Node>>>,
+}
+
+#[derive(Debug)]
+struct Node {
+    records_in: IntCounter,
+    records_out: IntCounter,
+    late_drops: IntCounter,
+    errors: IntCounter,
+}
+
+#[derive(Clone, Debug)]
+struct NodeFamilies {
+    records_in: IntCounterVec,
+    records_out: IntCounterVec,
+    late_drops: IntCounterVec,
+    errors: IntCounterVec,
 }
 
 #[derive(Debug)]
@@ -36,6 +74,7 @@ struct Families {
     commits: IntCounterVec,
     late_drops: IntCounterVec,
     watermark_delay: GaugeVec,
+    nodes: NodeFamilies,
 }
 
 impl Processors {
@@ -72,6 +111,16 @@ impl Processor {
         self.late_drops.inc_by(records);
     }
 
+    /// This went through one of its nodes.
+    pub fn passed(&self, node: &str, counts: NodeCounts) {
+        let NodeCounts { records_in, records_out, late_drops, errors } = counts;
+        let node = self.nodes.of(node);
+        node.records_in.inc_by(records_in);
+        node.records_out.inc_by(records_out);
+        node.late_drops.inc_by(late_drops);
+        node.errors.inc_by(errors);
+    }
+
     /// How far the watermark is behind the clock.
     pub fn watermark_is_behind(&self, by: Duration) {
         self.watermark_delay.set(by.as_secs_f64());
@@ -98,17 +147,54 @@ impl Families {
                 "How far a processor's watermark is behind the clock",
                 &["processor"],
             ),
+            nodes: NodeFamilies::new(registry),
         }
     }
 
     fn processor(&self, name: &str) -> Processor {
-        let Self { records_in, records_out, commits, late_drops, watermark_delay } = self;
+        let Self { records_in, records_out, commits, late_drops, watermark_delay, nodes } = self;
         Processor {
             records_in: records_in.with_label_values(&[name]),
             records_out: records_out.with_label_values(&[name]),
             commits: commits.with_label_values(&[name]),
             late_drops: late_drops.with_label_values(&[name]),
             watermark_delay: watermark_delay.with_label_values(&[name]),
+            nodes: Nodes { processor: name.to_owned(), families: nodes.clone(), known: Mutex::default() },
+        }
+    }
+}
+
+impl Nodes {
+    fn of(&self, node: &str) -> Arc<Node> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let label = if known.contains_key(node) || known.len() < NODES_MAX { node } else { OTHERS };
+        let new = || Arc::new(self.families.node(&self.processor, label));
+        known.entry(label.to_owned()).or_insert_with(new).clone()
+    }
+}
+
+impl NodeFamilies {
+    fn new(registry: &Registry) -> Self {
+        let family = |name: &str, help: &str| counters(registry, name, help, &["processor", "node"]);
+        Self {
+            records_in: family("mainstem_processor_node_records_in_total", "Records that came to a node"),
+            records_out: family("mainstem_processor_node_records_out_total", "Records that a node passed on"),
+            late_drops: family(
+                "mainstem_processor_node_late_drops_total",
+                "Records that came to a node after their window's grace and were dropped",
+            ),
+            errors: family("mainstem_processor_node_errors_total", "Records that a node could not take"),
+        }
+    }
+
+    fn node(&self, processor: &str, name: &str) -> Node {
+        let Self { records_in, records_out, late_drops, errors } = self;
+        let labels = [processor, name];
+        Node {
+            records_in: records_in.with_label_values(&labels),
+            records_out: records_out.with_label_values(&labels),
+            late_drops: late_drops.with_label_values(&labels),
+            errors: errors.with_label_values(&labels),
         }
     }
 }

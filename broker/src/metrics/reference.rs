@@ -8,8 +8,8 @@ const HEAD: &str = "\
 `GET /metrics` on the HTTP port (`http.listener`) answers with these, in Prometheus's text format. The page at `/` and the
 dashboards in `deploy/grafana` show the same ones.
 
-Labels whose values users make up have a cap: 1,000 topics and 1,000 processors have series of their own, what is above is
-counted under `(others)`; of lags at most 10,000 are shown. A histogram `NAME` has the series `NAME_bucket` (with the
+Labels whose values users make up have a cap: 1,000 topics, 1,000 processors and 200 nodes of each have series of their own,
+what is above is counted under `(others)`; of groups at most 1,000 are shown, of lags 10,000. A histogram `NAME` has the series `NAME_bucket` (with the
 label `le`), `NAME_sum` and `NAME_count`.
 
 <!-- Made by `mainstem reference metrics`; change the help in broker/src/metrics. -->
