@@ -84,7 +84,7 @@ impl Broker {
         let tasks = Tasks::root("broker");
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let metrics = Metrics::new(&*clock);
-        let http = Http::start(&config.http.listener, metrics.clone(), &tasks.child("http")).await?;
+        let http = start_http(&config, &metrics, &clock, &tasks).await?;
         let reserved = reserve(&config).await?;
         let store = open(&config, &metrics, tasks.failures().clone(), Arc::clone(&clock)).await?;
         let groups = open_groups(&store, &clock, &config, &tasks).await?;
@@ -166,6 +166,16 @@ impl Broker {
         let closing = tokio::task::spawn_blocking(move || store.shutdown());
         closing.await.unwrap_or_else(|panic| Err(Poisoned { reason: panic.to_string() }))
     }
+}
+
+async fn start_http(
+    config: &Config,
+    metrics: &Metrics,
+    clock: &Arc<dyn Clock>,
+    tasks: &Tasks,
+) -> Result<Http, http::BindError> {
+    let (metrics, clock) = (metrics.clone(), Arc::clone(clock));
+    Http::start(&config.http.listener, metrics, clock, &tasks.child("http")).await
 }
 
 /// Recovers the log, off the reactor.

@@ -86,3 +86,12 @@ pub const GROUPS_MAX: usize = 100_000;
 
 /// How long the timer of groups sleeps at most, so that a clock that jumps is noticed.
 pub const GROUP_TIMER_SLEEP_MAX: Duration = Duration::from_secs(1);
+
+/// Seconds that the charts of the page at `/` go back; a second of them takes about 100 bytes.
+pub const PAGE_HISTORY_SECONDS: usize = 300;
+
+/// Seconds over which the page's rates and percentiles are taken.
+pub const PAGE_RATE_SECONDS: usize = 5;
+
+/// Pixels that a chart of the page may be wide.
+pub const PAGE_CHART_WIDTH_MAX: u32 = 2000;

@@ -10,7 +10,7 @@
 //! - `group`: consumer groups as pure state machines, and the log of their offsets.
 //! - `broker`: the composition of all of it: starts in order, stops in order.
 //! - `embed`: processors that live beside the broker.
-//! - [`http`]: `/metrics` and the health checks.
+//! - [`http`]: the page at `/`, `/metrics` and the health checks.
 //! - [`metrics`]: what is counted, behind typed handles.
 //! - [`config`]: settings: flags over environment over file over defaults.
 //! - [`cli`]: every subcommand of the binary.

@@ -49,26 +49,15 @@ impl Sample {
         self.of(name).map(Series::number).sum()
     }
 
-    /// A counter or gauge, summed up by the values of one label.
+    /// A counter or gauge by the values of these labels, added up over the others.
     #[must_use]
-    pub fn by(&self, name: &str, label: &str) -> BTreeMap<&str, f64> {
+    pub fn by<const N: usize>(&self, name: &str, labels: [&str; N]) -> BTreeMap<[&str; N], f64> {
         let mut sums = BTreeMap::new();
         for series in self.of(name) {
-            if let Some(value) = series.label(label) {
-                *sums.entry(value).or_default() += series.number();
-            }
+            let values = labels.map(|label| series.label(label).unwrap_or_default());
+            *sums.entry(values).or_default() += series.number();
         }
         sums
-    }
-
-    /// Each series of a counter or gauge, with the values of these labels.
-    pub fn each<'a, const N: usize>(
-        &'a self,
-        name: &str,
-        labels: [&'a str; N],
-    ) -> impl Iterator<Item = ([&'a str; N], f64)> {
-        self.of(name)
-            .map(move |series| (labels.map(|label| series.label(label).unwrap_or("")), series.number()))
     }
 
     /// A histogram without labels.
@@ -191,7 +180,7 @@ mod tests {
         metrics.requests.of(ApiKey::Produce).answered(Duration::from_millis(2), 1, 1);
         let sample = metrics.sample();
         assert_eq!(sample.number("mainstem_topic_records_in_total"), 7.0);
-        assert_eq!(sample.by("mainstem_topic_bytes_in_total", "topic")["b"], 40.0);
+        assert_eq!(sample.by("mainstem_topic_bytes_in_total", ["topic"])[&["b"]], 40.0);
         assert_eq!(sample.histograms("mainstem_request_seconds", "api")["Produce"].count, 1);
         assert_eq!(sample.number("mainstem_of_another"), 0.0);
     }
