@@ -8,7 +8,7 @@ use std::{
 };
 
 use mainstem_protocol::{
-    PartitionId, Timestamp,
+    PartitionId, Text, Timestamp,
     records::{BatchBuilder, Compression, NewRecord},
 };
 use tokio::{
@@ -18,10 +18,10 @@ use tokio::{
 
 use super::{
     ProduceError, ProducerConfig, ProducerRecord, SendError, Ticket,
-    partitioner::{Sticky, partition_of_key},
+    partitioner::{Random, Sticky, partition_of_key},
     ticket::{BatchResult, Outcome},
 };
-use crate::{TopicPartition, caps};
+use crate::{TopicPartition, caps, cluster::TopicMetadata};
 
 /// A batch that takes records, or took them.
 pub(super) struct OpenBatch {
@@ -44,15 +44,29 @@ pub(super) struct Accumulator {
 
 #[derive(Default)]
 struct State {
-    partitions: HashMap<TopicPartition, VecDeque<OpenBatch>>,
+    topics: HashMap<Text, Queues>,
+    random: Random,
+    batches: Batches,
+    flushing: usize,
+    closed: bool,
+}
+
+/// What waits for the partitions of a topic.
+#[derive(Default)]
+struct Queues {
+    /// By the number of the partition.
+    partitions: Vec<VecDeque<OpenBatch>>,
     sticky: Sticky,
+}
+
+/// Where batches come from, and which there are.
+#[derive(Default)]
+struct Batches {
     /// Builders to use again; they bring their buffers.
     builders: Vec<BatchBuilder>,
     /// Every batch that is neither stored nor has failed.
     unresolved: HashMap<u64, Arc<Outcome>>,
-    next_batch: u64,
-    flushing: usize,
-    closed: bool,
+    begun: u64,
 }
 
 impl fmt::Debug for Accumulator {
@@ -75,8 +89,8 @@ impl Accumulator {
     /// Puts a record into the batch of its partition, or into a new one.
     pub(super) fn append(
         &self,
-        record: ProducerRecord,
-        partitions: usize,
+        record: &ProducerRecord,
+        topic: &TopicMetadata,
         room: OwnedSemaphorePermit,
         now: Timestamp,
     ) -> Result<Ticket, SendError> {
@@ -90,21 +104,53 @@ impl Accumulator {
             value: record.value.as_deref(),
             headers: record.headers.as_ref(),
         };
-        let partition = state.choose(&record, partitions);
-        // The sender knows when the batches are due that there are already: what concerns it is a new batch, and
-        // one that is full.
-        let (ticket, wake) = match state.open(&partition, |batch| self.fits(batch, &new)) {
-            Some(batch) => (push(batch, &new, Some(room))?, self.is_full(batch)),
-            None => {
-                let partition = state.move_on(partition, &record, partitions);
-                (push(state.begin(partition, self.compression, room), &new, None)?, true)
-            }
-        };
+        let (ticket, wake) = self.place(&mut state, record, &new, topic, room)?;
         drop(state);
         if wake {
             self.changed.notify_one();
         }
         Ok(ticket)
+    }
+
+    /// Also says whether the sender has to look: it knows when the batches are due that there are already, so what
+    /// concerns it is a new batch, and one that is full.
+    fn place(
+        &self,
+        state: &mut State,
+        record: &ProducerRecord,
+        new: &NewRecord<'_>,
+        topic: &TopicMetadata,
+        room: OwnedSemaphorePermit,
+    ) -> Result<(Ticket, bool), SendError> {
+        let State { topics, random, batches, .. } = state;
+        let queues = match topics.get_mut(&record.topic) {
+            Some(queues) => queues,
+            None => topics.entry(record.topic.clone()).or_default(),
+        };
+        let sticks = record.partition.is_none() && record.key.is_none();
+        let partition = match (record.partition, &record.key) {
+            (Some(partition), _) => partition,
+            (None, Some(key)) => partition_of_key(key, topic.partitions.len()),
+            (None, None) => queues.stick(topic, random, |batch| self.fits(batch, new)),
+        };
+        let queue = queues.of(partition);
+        let is_new = !queue.back().is_some_and(|batch| self.fits(batch, new));
+        let room = if is_new {
+            let partition = TopicPartition { topic: record.topic.clone(), partition };
+            queue.push_back(batches.begin(partition, self.compression, room));
+            None
+        } else {
+            Some(room)
+        };
+        let last = queue.len() - 1;
+        let batch = &mut queue[last];
+        let before = batch.builder.estimated_size();
+        let ticket = push(batch, new, room)?;
+        let (bytes, is_full) = (batch.builder.estimated_size().saturating_sub(before), self.is_full(batch));
+        if sticks {
+            queues.sticky.took(bytes, self.batch_bytes, is_full);
+        }
+        Ok((ticket, is_new || is_full))
     }
 
     fn fits(&self, batch: &OpenBatch, record: &NewRecord<'_>) -> bool {
@@ -119,15 +165,14 @@ impl Accumulator {
     ) -> Vec<OpenBatch> {
         let mut state = self.state();
         let everything = state.flushing > 0 || state.closed;
-        let ready = |batches: &VecDeque<OpenBatch>| {
-            everything || batches.len() > 1 || batches.front().is_some_and(|batch| self.is_due(batch, now))
+        let mut may_be_taken = |batches: &VecDeque<OpenBatch>| {
+            batches.front().is_some_and(|first| {
+                let is_ready = everything || batches.len() > 1 || self.is_due(first, now);
+                is_ready && may_send(&first.outcome.partition)
+            })
         };
-        let waiting =
-            state.partitions.iter_mut().filter(|(_, batches)| !batches.is_empty() && ready(batches));
-        waiting
-            .filter(|(partition, _)| may_send(partition))
-            .filter_map(|(_, batches)| batches.pop_front())
-            .collect()
+        let queues = state.queues_mut().filter(|batches| may_be_taken(batches));
+        queues.filter_map(VecDeque::pop_front).collect()
     }
 
     fn is_due(&self, batch: &OpenBatch, now: Instant) -> bool {
@@ -142,7 +187,7 @@ impl Accumulator {
     pub(super) fn take_older(&self, than: Instant) -> Vec<OpenBatch> {
         let mut state = self.state();
         let mut taken = Vec::new();
-        for batches in state.partitions.values_mut() {
+        for batches in state.queues_mut() {
             while batches.front().is_some_and(|batch| batch.created <= than) {
                 taken.extend(batches.pop_front());
             }
@@ -153,21 +198,19 @@ impl Accumulator {
     /// When batches will be due that are not yet, or will have been here for `age`.
     pub(super) fn next_event(&self, now: Instant, age: Duration) -> Option<Instant> {
         let state = self.state();
-        let oldest = state.partitions.values().filter_map(VecDeque::front);
+        let oldest = state.queues().filter_map(VecDeque::front);
         let events = oldest.flat_map(|batch| [batch.created + self.linger, batch.created + age]);
         events.filter(|event| *event > now).min()
     }
 
-    /// The topics of which records wait.
-    pub(super) fn waiting(&self) -> Vec<TopicPartition> {
-        let state = self.state();
-        let waiting = state.partitions.iter().filter(|(_, batches)| !batches.is_empty());
-        waiting.map(|(partition, _)| partition.clone()).collect()
+    /// Whether any record waits.
+    pub(super) fn has_waiting(&self) -> bool {
+        self.state().queues().any(|batches| !batches.is_empty())
     }
 
     /// Tells everybody who waits for a batch what became of it.
     pub(super) fn resolve(&self, outcome: &Outcome, result: BatchResult) {
-        self.state().unresolved.remove(&outcome.batch);
+        self.state().batches.unresolved.remove(&outcome.batch);
         outcome.resolve(result);
     }
 
@@ -175,8 +218,8 @@ impl Accumulator {
     pub(super) fn recycle(&self, mut builder: BatchBuilder) {
         builder.clear();
         let mut state = self.state();
-        if state.builders.len() < caps::SPARE_BUILDERS_MAX {
-            state.builders.push(builder);
+        if state.batches.builders.len() < caps::SPARE_BUILDERS_MAX {
+            state.batches.builders.push(builder);
         }
     }
 
@@ -185,7 +228,7 @@ impl Accumulator {
         let waiting = {
             let mut state = self.state();
             state.flushing += 1;
-            state.unresolved.values().cloned().collect::<Vec<_>>()
+            state.batches.unresolved.values().cloned().collect::<Vec<_>>()
         };
         let flushing = Flushing(self);
         self.changed.notify_one();
@@ -203,7 +246,7 @@ impl Accumulator {
 
     /// Gives up whatever is left.
     pub(super) fn abandon(&self) {
-        let left = std::mem::take(&mut self.state().unresolved);
+        let left = std::mem::take(&mut self.state().batches.unresolved);
         for outcome in left.into_values() {
             outcome.resolve(Err(ProduceError::Closed));
         }
@@ -224,53 +267,59 @@ impl Drop for Flushing<'_> {
 }
 
 impl State {
-    fn choose(&mut self, record: &ProducerRecord, partitions: usize) -> TopicPartition {
-        let partition = match (record.partition, &record.key) {
-            (Some(partition), _) => partition,
-            (None, Some(key)) => partition_of_key(key, partitions),
-            (None, None) => self.sticky.current(&record.topic, partitions),
-        };
-        TopicPartition { topic: record.topic.clone(), partition }
+    fn queues(&self) -> impl Iterator<Item = &VecDeque<OpenBatch>> {
+        self.topics.values().flat_map(|topic| &topic.partitions)
     }
 
-    /// The batch of the partition that still takes the record.
-    fn open(
+    fn queues_mut(&mut self) -> impl Iterator<Item = &mut VecDeque<OpenBatch>> {
+        self.topics.values_mut().flat_map(|topic| &mut topic.partitions)
+    }
+}
+
+impl Queues {
+    fn of(&mut self, partition: PartitionId) -> &mut VecDeque<OpenBatch> {
+        let index = usize::try_from(partition.0).unwrap_or(0);
+        if self.partitions.len() <= index {
+            self.partitions.resize_with(index + 1, VecDeque::new);
+        }
+        &mut self.partitions[index]
+    }
+
+    /// The partition of a record without a key. Where such a record begins a batch because the last one is full, it does
+    /// so elsewhere.
+    fn stick(
         &mut self,
-        partition: &TopicPartition,
+        topic: &TopicMetadata,
+        random: &mut Random,
         fits: impl Fn(&OpenBatch) -> bool,
-    ) -> Option<&mut OpenBatch> {
-        self.partitions.get_mut(partition)?.back_mut().filter(|batch| fits(batch))
-    }
-
-    /// Where a record without a key begins a batch, it does so at the next partition.
-    fn move_on(
-        &mut self,
-        partition: TopicPartition,
-        record: &ProducerRecord,
-        partitions: usize,
-    ) -> TopicPartition {
-        if record.partition.is_some() || record.key.is_some() {
+    ) -> PartitionId {
+        let partition = self.current(topic, random);
+        if self.of(partition).back().is_none_or(fits) {
             return partition;
         }
-        self.sticky.advance(&record.topic);
-        let next: PartitionId = self.sticky.current(&record.topic, partitions);
-        TopicPartition { partition: next, ..partition }
+        self.sticky.move_on();
+        self.current(topic, random)
     }
 
+    fn current(&mut self, topic: &TopicMetadata, random: &mut Random) -> PartitionId {
+        let Self { partitions, sticky } = self;
+        let batches = |id: PartitionId| partitions.get(id.0 as usize).map_or(0, VecDeque::len);
+        sticky.current(topic, batches, random)
+    }
+}
+
+impl Batches {
     fn begin(
         &mut self,
         partition: TopicPartition,
         compression: Compression,
         room: OwnedSemaphorePermit,
-    ) -> &mut OpenBatch {
+    ) -> OpenBatch {
         let builder = self.builders.pop().unwrap_or_else(|| BatchBuilder::new(compression));
-        let outcome = Outcome::new(self.next_batch, partition.clone());
-        self.unresolved.insert(self.next_batch, Arc::clone(&outcome));
-        self.next_batch += 1;
-        let batches = self.partitions.entry(partition).or_default();
-        batches.push_back(OpenBatch { builder, outcome, created: Instant::now(), room });
-        let last = batches.len() - 1;
-        &mut batches[last]
+        let outcome = Outcome::new(self.begun, partition);
+        self.unresolved.insert(self.begun, Arc::clone(&outcome));
+        self.begun += 1;
+        OpenBatch { builder, outcome, created: Instant::now(), room }
     }
 }
 

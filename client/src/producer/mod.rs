@@ -25,7 +25,12 @@ use std::sync::Arc;
 
 use tokio::{sync::Semaphore, task::JoinHandle, time::timeout};
 
-use crate::{TopicPartition, cluster::Cluster, task, transport::Transport};
+use crate::{
+    TopicPartition,
+    cluster::{Cluster, TopicMetadata},
+    task,
+    transport::Transport,
+};
 use accumulator::Accumulator;
 pub use config::{Acks, ProducerConfig};
 pub use error::{ProduceError, SendError};
@@ -84,23 +89,23 @@ impl Producer {
         }
         let limit = self.config.max_block;
         let ready = timeout(limit, async {
-            let partitions = self.partition_count(&record).await?;
-            Ok((partitions, self.reserve(size).await?))
+            let topic = self.topic(&record).await?;
+            Ok((topic, self.reserve(size).await?))
         });
-        let (partitions, room) = ready.await.map_err(|_| SendError::NoRoom { waited: limit })??;
-        self.accumulator.append(record, partitions, room, self.config.clock.now())
+        let (topic, room) = ready.await.map_err(|_| SendError::NoRoom { waited: limit })??;
+        self.accumulator.append(&record, &topic, room, self.config.clock.now())
     }
 
-    async fn partition_count(&self, record: &ProducerRecord) -> Result<usize, SendError> {
+    async fn topic(&self, record: &ProducerRecord) -> Result<Arc<TopicMetadata>, SendError> {
         let topic = self.cluster.topic(&record.topic, true, self.config.max_block).await;
-        let count = topic.map_err(SendError::Metadata)?.partitions.len();
+        let topic = topic.map_err(SendError::Metadata)?;
+        let count = topic.partitions.len();
         match record.partition {
-            Some(id) if usize::try_from(id.0).is_ok_and(|id| id < count) => Ok(count),
-            Some(partition) => {
-                let partition = TopicPartition { topic: record.topic.clone(), partition };
+            Some(id) if !usize::try_from(id.0).is_ok_and(|id| id < count) => {
+                let partition = TopicPartition { topic: record.topic.clone(), partition: id };
                 Err(SendError::NoSuchPartition { partition, count })
             }
-            None => Ok(count.max(1)),
+            _ => Ok(topic),
         }
     }
 

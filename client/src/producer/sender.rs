@@ -136,9 +136,7 @@ impl Sender {
     /// Asks for a producer id, once there is something to send.
     fn identify(&mut self, now: Instant) {
         match &self.identity {
-            Identity::Wanted { not_before }
-                if *not_before <= now && !self.accumulator.waiting().is_empty() =>
-            {
+            Identity::Wanted { not_before } if *not_before <= now && self.accumulator.has_waiting() => {
                 self.identity = Identity::Asked;
                 let cluster = Arc::clone(&self.cluster);
                 let request = InitProducerIdRequest {

@@ -13,7 +13,7 @@ use mainstem_protocol::{
 };
 
 use super::{Acks, ProduceError, Producer, ProducerConfig, ProducerRecord, SendError};
-use crate::testing::{FakeBroker, Trouble};
+use crate::testing::{FakeBroker, Hesitant, Trouble, interrupted};
 
 fn broker(partitions: usize) -> FakeBroker {
     let broker = FakeBroker::new();
@@ -275,6 +275,58 @@ async fn what_cannot_be_sent_is_refused_at_once() {
     assert!(matches!(beyond, SendError::NoSuchPartition { count: 2, .. }), "{beyond}");
     let unknown = producer.send(ProducerRecord::new("nowhere")).await.unwrap_err();
     assert!(unknown.is_retriable(), "{unknown}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn sends_that_are_dropped_take_no_record_and_leave_no_hole() {
+    let broker = broker(1);
+    // Room for two records: sends wait for the topic first, then for room.
+    let config = ProducerConfig { buffer_bytes: 100, ..eager() };
+    let producer = Producer::new(&Hesitant(broker.transport()), config);
+    for number in 0..50 {
+        let send = async |polls| interrupted(polls, producer.send(record(&number.to_string()))).await;
+        for polls in 1.. {
+            if let Some(ticket) = send(polls).await {
+                drop(ticket.unwrap());
+                break;
+            }
+        }
+    }
+    producer.close().await;
+    assert_eq!(values(&broker), numbers(50));
+}
+
+#[tokio::test(start_paused = true)]
+async fn flushes_and_tickets_may_be_waited_for_again() {
+    let broker = broker(1);
+    let config = ProducerConfig { linger: Duration::from_secs(600), ..ProducerConfig::default() };
+    let producer = Producer::new(&Hesitant(broker.transport()), config);
+    let ticket = producer.send(record("a")).await.unwrap();
+    assert!(interrupted(1, ticket.receipt()).await.is_none());
+    assert!(interrupted(1, producer.flush()).await.is_none());
+    // A flush that was given up hurries nobody.
+    assert!(tokio::time::timeout(Duration::from_secs(60), ticket.receipt()).await.is_err());
+    producer.flush().await;
+    assert_eq!(ticket.receipt().await.unwrap().offset, Offset(0));
+    assert_eq!(values(&broker), ["a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn producer_whose_sequence_is_refused_twice_goes_on_under_the_next_epoch() {
+    for code in [ErrorCode::UNKNOWN_PRODUCER_ID, ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER] {
+        let broker = broker(1);
+        let producer = producer(&broker, ProducerConfig { batch_bytes: 150, in_flight_max: 1, ..eager() });
+        one_by_one(&producer, &["before"]).await;
+        // The batch is refused, and again when it is alone on its way; only then it gets other numbers (KIP-360).
+        broker.trouble(ApiKey::Produce, refusal(code));
+        broker.trouble(ApiKey::Produce, refusal(code));
+        assert!(many(&producer, 60).await.into_iter().all(|result| result.is_ok()), "{code}");
+        assert_eq!(values(&broker), [vec!["before".to_owned()], numbers(60)].concat(), "{code}");
+        let headers: Vec<_> = broker.batches("t", 0).iter().map(|batch| *batch.header()).collect();
+        let epochs: Vec<_> = headers.iter().map(|header| header.producer_epoch.0).collect();
+        assert_eq!((epochs[0], epochs[1], headers[1].base_sequence.0), (0, 1, 0), "{code}");
+        assert!(epochs[1..].iter().all(|epoch| *epoch == 1), "{code}");
+    }
 }
 
 #[tokio::test]

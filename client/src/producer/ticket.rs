@@ -62,11 +62,14 @@ impl Ticket {
         &self.outcome.partition
     }
 
-    /// Waits until the record is stored.
+    /// Waits until the record is stored. Awaiting the ticket itself does the same, at the price of an allocation.
     ///
     /// # Errors
     /// Where it was not, or may not have been.
-    pub async fn receipt(self) -> Result<Receipt, ProduceError> {
+    ///
+    /// # Cancel safety
+    /// Dropped, it can be called again; the record goes its way all the same.
+    pub async fn receipt(&self) -> Result<Receipt, ProduceError> {
         let result = self.outcome.result.wait().await.clone();
         let (base, log_append_time) = result?;
         let offset = if base == Offset::NONE { base } else { base.plus(self.index) };
@@ -79,6 +82,6 @@ impl IntoFuture for Ticket {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.receipt())
+        Box::pin(async move { self.receipt().await })
     }
 }

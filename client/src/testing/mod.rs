@@ -4,10 +4,12 @@
 //! - [`FakeBroker`]: the broker, with what a test may set up and look at.
 //! - [`Trouble`]: what may happen to a request instead of its answer.
 //! - [`serve`]: the broker on a socket.
+//! - [`interrupted`], [`Hesitant`]: futures that are dropped at each of their awaits.
 //! - [`suite`]: what every transport has to do, whatever is behind it.
 
 mod group;
 mod handlers;
+mod interrupt;
 mod log;
 mod server;
 pub mod suite;
@@ -30,6 +32,7 @@ use tokio::{
 };
 
 use crate::transport::{BoxFuture, BrokerAddress, Call, Node, Transport, TransportError};
+pub use interrupt::{Hesitant, interrupted};
 pub use server::{Served, serve};
 
 /// The node id of the fake broker.
