@@ -1,5 +1,8 @@
 //! The consumer against the fake broker.
 
+mod cancel;
+mod group;
+
 use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
@@ -20,7 +23,7 @@ use crate::{
     OffsetSpec, TopicPartition,
     clock::Clock,
     producer::{Producer, ProducerConfig, ProducerRecord},
-    testing::{FakeBroker, Hesitant, Trouble, interrupted},
+    testing::{FakeBroker, Trouble},
 };
 
 const LONG: Duration = Duration::from_secs(30);
@@ -371,187 +374,6 @@ async fn ends_and_beginnings_are_known() {
     let found = consumer.offsets(&[t(0)], OffsetSpec::Timestamp(Timestamp(15))).await.unwrap();
     assert_eq!(found[&t(0)], Offset(10));
     assert_eq!(consumer.partitions("t").await.unwrap(), [t(0)]);
-}
-
-async fn join(broker: &FakeBroker, config: ConsumerConfig) -> Consumer {
-    let mut consumer = Consumer::new(broker, config);
-    consumer.subscribe(["t"]).unwrap();
-    consumer
-}
-
-async fn assigned(consumer: &mut Consumer) -> Vec<TopicPartition> {
-    loop {
-        if let Polled::Assigned(partitions) = consumer.poll(LONG).await.unwrap() {
-            return partitions;
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn only_member_gets_everything_and_goes_on_where_the_group_was() {
-    let broker = broker(2);
-    produce(&broker, 0, 0..20, 10).await;
-    let mut consumer = join(&broker, member()).await;
-    assert_eq!(assigned(&mut consumer).await, [t(0), t(1)]);
-    assert_eq!(read(&mut consumer, 20).await, range(0..20));
-    consumer.commit_consumed().await.unwrap();
-    assert_eq!(broker.committed("g", "t", 0), Some(20));
-    assert_eq!(consumer.committed(&[t(0), t(1)]).await.unwrap()[&t(0)], Offset(20));
-    consumer.close().await;
-    assert_eq!(broker.members("g"), 0);
-    produce(&broker, 0, 20..40, 10).await;
-    assert_eq!(read(&mut join(&broker, member()).await, 20).await, range(20..40));
-}
-
-#[tokio::test(start_paused = true)]
-async fn second_member_shares_and_the_first_may_commit_before_that() {
-    let broker = broker(2);
-    produce(&broker, 0, 0..20, 10).await;
-    let mut first = join(&broker, member()).await;
-    assert_eq!(read(&mut first, 20).await, range(0..20));
-    let mut second = join(&broker, member()).await;
-    let joining = crate::task::spawn("second", async move {
-        let partitions = assigned(&mut second).await;
-        (second, partitions)
-    });
-    let revoked = loop {
-        if let Polled::Revoked(partitions) = first.poll(LONG).await.unwrap() {
-            break partitions;
-        }
-    };
-    assert_eq!(revoked, [t(0), t(1)]);
-    first.commit_consumed().await.unwrap();
-    assert_eq!(assigned(&mut first).await, [t(0)]);
-    let (second, partitions) = joining.await.unwrap();
-    assert_eq!(partitions, [t(1)]);
-    assert_eq!(broker.committed("g", "t", 0), Some(20));
-    second.close().await;
-    assert_eq!(assigned(&mut first).await, [t(0), t(1)]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn positions_are_committed_by_themselves_if_wanted() {
-    let broker = broker(1);
-    produce(&broker, 0, 0..20, 10).await;
-    let config = ConsumerConfig { auto_commit_interval: Some(Duration::from_secs(5)), ..member() };
-    let mut consumer = join(&broker, config).await;
-    read(&mut consumer, 20).await;
-    assert_eq!(broker.committed("g", "t", 0), None);
-    consumer.poll(Duration::from_secs(6)).await.unwrap();
-    consumer.poll(Duration::ZERO).await.unwrap();
-    assert_eq!(broker.committed("g", "t", 0), Some(20));
-    produce(&broker, 0, 20..30, 10).await;
-    read(&mut consumer, 10).await;
-    consumer.close().await;
-    assert_eq!(broker.committed("g", "t", 0), Some(30));
-}
-
-#[tokio::test(start_paused = true)]
-async fn member_that_does_not_poll_loses_its_partitions_and_cannot_commit() {
-    let broker = broker(1);
-    produce(&broker, 0, 0..20, 10).await;
-    let config = ConsumerConfig { poll_interval_max: Duration::from_secs(10), ..member() };
-    let mut consumer = join(&broker, config).await;
-    read(&mut consumer, 20).await;
-    tokio::time::sleep(Duration::from_secs(60)).await;
-    assert_eq!(broker.members("g"), 0);
-    let mut other = join(&broker, member()).await;
-    assigned(&mut other).await;
-    let error = consumer.commit_consumed().await.unwrap_err();
-    assert!(matches!(error, CommitError::NotMember { .. }) && !error.is_retriable());
-    let lost = loop {
-        if let Polled::Lost(partitions) = consumer.poll(LONG).await.unwrap() {
-            break partitions;
-        }
-    };
-    assert_eq!(lost, [t(0)]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn coordinator_that_is_not_there_yet_is_waited_for() {
-    let broker = broker(1);
-    for key in [ApiKey::FindCoordinator, ApiKey::JoinGroup, ApiKey::SyncGroup] {
-        broker.trouble(key, Trouble::LostBefore);
-    }
-    let mut consumer = join(&broker, member()).await;
-    assert_eq!(assigned(&mut consumer).await, [t(0)]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn consumer_without_a_group_commits_nothing() {
-    let broker = broker(1);
-    let mut consumer = reader(&broker, earliest());
-    assert!(consumer.subscribe(["t"]).is_err());
-    assert!(matches!(consumer.commit(&[(t(0), Offset(1))]).await, Err(CommitError::NoGroup)));
-}
-
-/// Polls, and is interrupted at the first await, the second, the third, until a poll gets through.
-async fn poll_with_interruptions(consumer: &mut Consumer) -> Polled {
-    for polls in 1.. {
-        if let Some(polled) = interrupted(polls, consumer.poll(LONG)).await {
-            return polled.unwrap();
-        }
-    }
-    unreachable!("numbers do not end")
-}
-
-#[tokio::test(start_paused = true)]
-async fn polls_that_are_dropped_lose_and_repeat_nothing() {
-    let broker = broker(2);
-    produce(&broker, 0, 0..50, 7).await;
-    produce(&broker, 1, 50..100, 7).await;
-    let config = ConsumerConfig { poll_records: 3, auto_commit_interval: Some(Duration::ZERO), ..member() };
-    let mut consumer = Consumer::new(&Hesitant(broker.transport()), config);
-    consumer.subscribe(["t"]).unwrap();
-    let mut all = Vec::new();
-    while all.len() < 100 {
-        if let Polled::Records(records) = poll_with_interruptions(&mut consumer).await {
-            all.extend(numbers(&records));
-        }
-    }
-    all.sort_unstable();
-    assert_eq!(all, range(0..100));
-}
-
-#[tokio::test(start_paused = true)]
-async fn single_records_that_are_waited_for_in_vain_are_neither_lost_nor_repeated() {
-    let broker = broker(1);
-    produce(&broker, 0, 0..30, 4).await;
-    let mut consumer = reader(&broker, earliest());
-    let mut all = Vec::new();
-    for polls in (1..5).cycle() {
-        if let Some(record) = interrupted(polls, consumer.next()).await {
-            all.push(record.unwrap().record.offset.0);
-        }
-        if all.len() == 30 {
-            break;
-        }
-    }
-    assert_eq!(all, range(0..30));
-}
-
-#[tokio::test(start_paused = true)]
-async fn news_of_the_group_are_told_though_polls_are_dropped() {
-    let broker = broker(2);
-    produce(&broker, 0, 0..20, 10).await;
-    // Commits are made before the news is told, so there is something to be interrupted at.
-    let config = ConsumerConfig { auto_commit_interval: Some(Duration::from_secs(3600)), ..member() };
-    let mut first = Consumer::new(&Hesitant(broker.transport()), config.clone());
-    first.subscribe(["t"]).unwrap();
-    assert_eq!(read(&mut first, 20).await, range(0..20));
-    let mut second = join(&broker, config).await;
-    let joining = crate::task::spawn("second", async move { assigned(&mut second).await });
-    let mut told = Vec::new();
-    while told.len() < 2 {
-        match poll_with_interruptions(&mut first).await {
-            Polled::Revoked(partitions) => told.push(("revoked", partitions)),
-            Polled::Assigned(partitions) => told.push(("assigned", partitions)),
-            _ => {}
-        }
-    }
-    assert_eq!(told, [("revoked", vec![t(0), t(1)]), ("assigned", vec![t(0)])]);
-    assert_eq!(joining.await.unwrap(), [t(1)]);
-    assert_eq!(broker.committed("g", "t", 0), Some(20));
 }
 
 #[tokio::test]
