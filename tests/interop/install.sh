@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the clients of versions.env into the cache folder, each once: `install.sh kcat modern next java3 java4 broker`.
+# Installs the clients of versions.env into the cache folder, each once: `install.sh kcat modern next go node java3 java4 broker`.
 # A finished part leaves a stamp that names its versions, so a second run costs nothing and needs no network.
 set -euo pipefail
 
@@ -65,6 +65,25 @@ java_client() {
   jars "$1" kafka-clients "$2"
 }
 
+# The module says which Go it needs; Debian's own is older.
+go_clients() {
+  apt_needs go golang-go
+  local needed
+  needed=$(sed -n 's/^go //p' "$here/go/go.mod")
+  (cd "$here/go" && go list ./... >/dev/null) || { echo "franz-go and sarama need Go $needed, here is $(go version)" >&2; return 1; }
+  (cd "$here/go" && go build -o "$1/" ./franz ./sarama) </dev/null >&2
+}
+
+# Folders that a program is made of are part of its stamp, so that an edit builds anew.
+sum_of() { (cd "$here/$1" && find . -type f -not -path './node_modules/*' -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16); }
+
+node_client() {
+  apt_needs node nodejs
+  apt_needs npm npm
+  cp "$here"/node/package*.json "$here/node/.npmrc" "$1/"
+  (cd "$1" && npm ci --ignore-scripts --no-fund --no-audit --loglevel=error) </dev/null >&2
+}
+
 java3() { java_client "$1" "$JAVA_CLIENT_3"; }
 java4() { java_client "$1" "$JAVA_CLIENT_4"; }
 
@@ -82,6 +101,8 @@ for part in "$@"; do
     kcat) apt_needs kcat kcat ;;
     modern) once modern "confluent-kafka $CONFLUENT_KAFKA, kafka-python $KAFKA_PYTHON_2, ${codecs[*]}" modern ;;
     next) once next "kafka-python $KAFKA_PYTHON_3, aiokafka $AIOKAFKA, ${codecs[*]}" next ;;
+    go) once go "$(sum_of go)" go_clients ;;
+    node) once node "$(sum_of node)" node_client ;;
     java3) once java3 "kafka-clients $JAVA_CLIENT_3, slf4j-simple $SLF4J" java3 ;;
     java4) once java4 "kafka-clients $JAVA_CLIENT_4, slf4j-simple $SLF4J" java4 ;;
     broker) once broker "kafka $KAFKA_BROKER, slf4j-simple $SLF4J" broker ;;

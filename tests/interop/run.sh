@@ -3,7 +3,7 @@
 #
 #   run.sh                         builds mainstem, starts it, runs every client
 #   run.sh --client java-4         only this client (may repeat): kcat confluent-kafka kafka-python-2 kafka-python-3
-#                                  aiokafka java-3 java-4 mainstem
+#                                  aiokafka franz-go sarama kafkajs java-3 java-4 mainstem
 #   run.sh --case gzip             only the cases whose name holds the word
 #   run.sh --kafka                 against Apache Kafka: shows that the cases themselves are right
 #   run.sh --frames DIR            also keeps the first request and response of each kind as hex
@@ -21,7 +21,7 @@ source "$here/lib.sh"
 # shellcheck source=versions.env
 source "$here/versions.env"
 export INTEROP_CACHE=${INTEROP_CACHE:-$HOME/.cache/mainstem-interop}
-all=(kcat confluent-kafka kafka-python-2 kafka-python-3 aiokafka java-3 java-4 mainstem)
+all=(kcat confluent-kafka kafka-python-2 kafka-python-3 aiokafka franz-go sarama kafkajs java-3 java-4 mainstem)
 limit=(timeout -k 5 600)
 clients=() bootstrap='' kafka='' case='' frames='' tag=$$
 while [ $# -gt 0 ]; do
@@ -42,6 +42,8 @@ part_of() {
     kcat) echo kcat ;;
     confluent-kafka | kafka-python-2) echo modern ;;
     kafka-python-3 | aiokafka) echo next ;;
+    franz-go | sarama) echo go ;;
+    kafkajs) echo node ;;
     java-3) echo java3 ;;
     java-4) echo java4 ;;
     mainstem) echo none ;;
@@ -56,6 +58,9 @@ version_of() {
     kafka-python-2) echo "$KAFKA_PYTHON_2" ;;
     kafka-python-3) echo "$KAFKA_PYTHON_3" ;;
     aiokafka) echo "$AIOKAFKA" ;;
+    franz-go) sed -n 's|.*twmb/franz-go v||p' "$here/go/go.mod" ;;
+    sarama) sed -n 's|.*IBM/sarama v||p' "$here/go/go.mod" ;;
+    kafkajs) sed -n 's|.*"kafkajs": "\(.*\)".*|\1|p' "$here/node/package.json" ;;
     java-3) echo "$JAVA_CLIENT_3" ;;
     java-4) echo "$JAVA_CLIENT_4" ;;
     mainstem) "$INTEROP_BIN" --version ;;
@@ -68,6 +73,20 @@ python_of() {
   PYTHONDONTWRITEBYTECODE=1 "${limit[@]}" "$INTEROP_CACHE/$(part_of "$client")/venv/bin/python" "$@"
 }
 
+go_of() {
+  local program=$INTEROP_CACHE/go/$1
+  shift
+  "${limit[@]}" "$program" --log "$here/../data/apache_access.log.gz" "$@"
+}
+
+# Node looks for packages beside the program only, so the program is run from a copy beside them.
+node_of() {
+  local program=$1
+  shift
+  cp "$here"/node/*.js "$INTEROP_CACHE/node/"
+  "${limit[@]}" node "$INTEROP_CACHE/node/$program" --log "$here/../data/apache_access.log.gz" "$@"
+}
+
 # The program of each client; the arguments are the same for all.
 program_of() {
   local client=$1
@@ -78,6 +97,9 @@ program_of() {
     kafka-python-*) python_of "$client" "$here/python/pure.py" "$@" ;;
     mainstem) PYTHONDONTWRITEBYTECODE=1 "${limit[@]}" python3 "$here/python/command.py" "$@" ;;
     aiokafka) python_of "$client" "$here/python/aio.py" "$@" ;;
+    franz-go) go_of franz "$@" ;;
+    sarama) go_of sarama "$@" ;;
+    kafkajs) node_of kafkajs.js "$@" ;;
     java-*) "${limit[@]}" "$here/java/run.sh" "$client" "$INTEROP_CACHE/$(part_of "$client")" "$@" ;;
   esac
 }

@@ -1,12 +1,11 @@
 """aiokafka."""
 
 import asyncio
-import time
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from harness import CODECS, DEADLINE_S, GROUP_PARTITIONS, LINES, Failed, Run, check_group, same
+from harness import CODECS, DEADLINE_S, GROUP_PARTITIONS, LINES, Run, ThreadMember, group_of_two, same
 
 run = Run("aiokafka")
 
@@ -56,51 +55,24 @@ async def idempotent():
     same(list(range(len(LINES))), await send(topic, LINES, enable_idempotence=True), "offsets")
 
 
-class Member:
-    """A consumer of a group in its own task."""
+class Member(ThreadMember):
+    def work(self):
+        asyncio.run(self.consume())
 
-    def __init__(self, topic):
-        self.topic, self.rows, self.owned, self.leave = topic, [], 0, asyncio.Event()
-        self.task = asyncio.create_task(self.work())
-
-    async def work(self):
+    async def consume(self):
         consumer = AIOKafkaConsumer(self.topic, bootstrap_servers=run.bootstrap, group_id=self.topic,
                                     auto_offset_reset="earliest", heartbeat_interval_ms=500)
         await consumer.start()
         while not self.leave.is_set():
             for rows in (await consumer.getmany(timeout_ms=200)).values():
-                self.rows.extend((row.partition, row.offset, row.value) for row in rows)
+                self.taken.extend((row.partition, row.offset, row.value) for row in rows)
             self.owned = len(consumer.assignment())
         await consumer.stop()
 
-    async def stop(self):
-        self.leave.set()
-        await asyncio.wait_for(self.task, 30)
 
-
-async def group_of_two():
-    topic = await create("group", GROUP_PARTITIONS)
-    members = [Member(topic), Member(topic)]
-    await until("both members have partitions", lambda: all(0 < member.owned < GROUP_PARTITIONS for member in members))
-    await send(topic, LINES[:5000], GROUP_PARTITIONS)
-    await until("half of the lines", lambda: len(places(members)) == 5000)
-    await members[0].stop()
-    await send(topic, LINES[5000:], GROUP_PARTITIONS)
-    await until("all lines", lambda: len(places(members)) == len(LINES))
-    await members[1].stop()
-    check_group(members[0].rows, members[1].rows)
-
-
-def places(members):
-    return {row[:2] for member in members for row in member.rows}
-
-
-async def until(what, condition):
-    end = time.monotonic() + DEADLINE_S
-    while not condition():
-        if time.monotonic() > end:
-            raise Failed(f"{what}: not within {DEADLINE_S} s")
-        await asyncio.sleep(0.05)
+def group():
+    topic = asyncio.run(create("group", GROUP_PARTITIONS))
+    group_of_two(lambda: Member(topic), lambda lines: asyncio.run(send(topic, lines, GROUP_PARTITIONS)))
 
 
 def case(name, body, *arguments):
@@ -109,6 +81,6 @@ def case(name, body, *arguments):
 
 for codec in CODECS:
     case(f"10,000 lines, {codec}", all_lines, codec)
-case("group of two, one leaves", group_of_two)
+run.case("group of two, one leaves", group)
 case("idempotent", idempotent)
 run.done()

@@ -3,11 +3,9 @@
 import datetime
 import json
 import os
-import signal
 import subprocess
-import tempfile
 
-from harness import CODECS, GROUP_PARTITIONS, LINES, Failed, Run, check_group, same, until
+from harness import CODECS, GROUP_PARTITIONS, LINES, Failed, ProcessMember, Run, group_of_two, same, until
 
 BINARY = os.environ["INTEROP_BIN"]
 run = Run("mainstem")
@@ -50,7 +48,8 @@ def topics():
     same(True, topic in {row["topic"] for row in objects("topic", "list")[0]}, "the topic in the list")
     found = objects("topic", "describe", topic)[0]
     same(3, len(found["partitions"]), "partitions")
-    same({"value": "3600000", "own": True}, found["settings"]["retention.ms"], "retention.ms")
+    retention = found["settings"]["retention.ms"]
+    same(("3600000", True), (retention["value"], retention["own"]), "retention.ms")
     same(str(2**63 - 1), found["settings"]["flush.messages"]["value"], "flush.messages")
     mainstem("topic", "delete", topic)
     mainstem("topic", "describe", topic, fails=True)
@@ -82,46 +81,21 @@ def restart_from_committed():
     same(LINES[30:100], mainstem(*consume, "70").splitlines(), "lines after the restart")
 
 
-class Member:
-    """A process that consumes in a group, writing what it gets into a file."""
-
-    def __init__(self, topic):
-        self.out = tempfile.NamedTemporaryFile()
-        self.process = subprocess.Popen([BINARY, "consume", topic, "--group", topic, "-f", "%p %o %s\\n"],
-                                        stdin=subprocess.DEVNULL, stdout=self.out, env=environment())
-
-    def rows(self):
-        whole = open(self.out.name, "rb").read()
-        rows = [row.split(b" ", 2) for row in whole[:whole.rfind(b"\n") + 1].splitlines()]
-        return [(int(partition), int(offset), value) for partition, offset, value in rows]
-
-    def stop(self):
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait(timeout=30)
-
-
-def group_of_two():
+def group():
     topic = create("group", "--partitions", str(GROUP_PARTITIONS))
-    members = [Member(topic), Member(topic)]
-    try:
-        # Lines come until each member has some: the command line does not tell when it has its partitions.
-        rest = iter(LINES)
-        until("both members consume", lambda: all(member.rows() for member in members), lambda: feed(topic, rest, 8))
-        members[0].stop()
-        feed(topic, rest, len(LINES))
-        until("all lines", lambda: len({row[:2] for member in members for row in member.rows()}) == len(LINES))
-        members[1].stop()
-        check_group(members[0].rows(), members[1].rows())
-    finally:
-        for member in members:
-            member.process.kill()
+    command = [BINARY, "consume", topic, "--group", topic, "-f", "%p %o %s\\n"]
+    group_of_two(lambda: ProcessMember(command, env=environment()), lambda lines: send(topic, lines), both_consume)
 
 
-def feed(topic, lines, count):
-    """Produces the next lines in turn over the partitions."""
-    taken = [line for _, line in zip(range(count), lines)]
+def both_consume(members, feed):
+    """Lines come until each member has some: the command line does not tell when it has its partitions."""
+    until("both members consume", lambda: all(member.rows() for member in members), lambda: feed(8))
+
+
+def send(topic, lines):
+    """Produces the lines in turn over the partitions."""
     for partition in range(GROUP_PARTITIONS):
-        mainstem("produce", topic, "-p", str(partition), stdin=joined(taken[partition::GROUP_PARTITIONS]))
+        mainstem("produce", topic, "-p", str(partition), stdin=joined(lines[partition::GROUP_PARTITIONS]))
 
 
 for name in CODECS:
@@ -130,5 +104,5 @@ run.case("topics created, described, deleted", topics)
 run.case("headers with duplicate keys, null keys, bytes that are no text", headers_and_nulls)
 run.case("from an offset, the end, a time", places_to_begin)
 run.case("restart from committed", restart_from_committed)
-run.case("group of two, one leaves", group_of_two)
+run.case("group of two, one leaves", group)
 run.done()

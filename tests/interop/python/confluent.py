@@ -1,12 +1,10 @@
 """confluent-kafka with the newest librdkafka."""
 
-import threading
-
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, ConsumerGroupState, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
 
-from harness import (CODECS, GROUP_PARTITIONS, LARGE_BATCH_BYTES, LARGE_RECORD_BYTES, LINES, Failed, Run, check_group,
-                     same, until)
+from harness import (CODECS, GROUP_PARTITIONS, LARGE_BATCH_BYTES, LARGE_RECORD_BYTES, LINES, Failed, Run, ThreadMember,
+                     group_of_two, same, until)
 
 run = Run("confluent-kafka")
 admin = AdminClient({"bootstrap.servers": run.bootstrap, "client.id": "confluent-admin"})
@@ -80,49 +78,23 @@ def idempotent():
     same(LINES, [row.value() for row in consume(topic, len(LINES))], "lines")
 
 
-class Member:
-    """A consumer of a group on its own thread."""
-
-    def __init__(self, topic):
-        self.rows, self.owned, self.error, self.leave = [], 0, None, threading.Event()
-        self.consumer = Consumer(properties({"group_id": topic, "auto_offset_reset": "earliest"}))
-        self.consumer.subscribe([topic])
-        self.thread = threading.Thread(target=self.work, daemon=True)
-        self.thread.start()
-
+class Member(ThreadMember):
     def work(self):
+        consumer = Consumer(properties({"group_id": self.topic, "auto_offset_reset": "earliest"}))
+        consumer.subscribe([self.topic])
         while not self.leave.is_set():
-            for row in self.consumer.consume(500, 0.1):
-                self.error = self.error or row.error()
-                self.rows.append((row.partition(), row.offset(), row.value()))
-            self.owned = len(self.consumer.assignment())
-        self.consumer.close()
-
-    def stop(self):
-        self.leave.set()
-        self.thread.join(30)
+            self.taken.extend((row.partition(), row.offset(), row.value()) for row in good(consumer.consume(500, 0.1)))
+            self.owned = len(consumer.assignment())
+        consumer.close()
 
 
-def group_of_two():
+def group():
     topic = create("group", GROUP_PARTITIONS)
-    members = [Member(topic), Member(topic)]
-    until("both members have partitions", lambda: all(member.owned for member in members))
-    send_round(topic, LINES[:5000])
-    until("half of the lines", lambda: len(places(members)) == 5000)
-    members[0].stop()
-    send_round(topic, LINES[5000:])
-    until("all lines", lambda: len(places(members)) == len(LINES))
-    members[1].stop()
-    same([None, None], [member.error for member in members], "errors")
-    check_group(members[0].rows, members[1].rows)
+    group_of_two(lambda: Member(topic), lambda lines: send_round(topic, lines))
 
 
 def send_round(topic, lines):
     send(producer(), topic, [(at % GROUP_PARTITIONS, None, line, None) for at, line in enumerate(lines)])
-
-
-def places(members):
-    return {row[:2] for member in members for row in list(member.rows)}
 
 
 def topics():
@@ -144,6 +116,24 @@ def cluster():
     same(True, bool(found.cluster_id) and len(found.nodes) == 1, "a cluster id and one node")
     node = found.nodes[0]
     same(run.bootstrap, f"{node.host}:{node.port}", "the node's address")
+
+
+def groups():
+    topic = create("listed")
+    send(producer(), topic, [(0, None, line, None) for line in LINES[:10]])
+    member = subscribed(topic)
+    take(member, 10)
+    member.commit(asynchronous=False)
+    stable = {group.group_id for group in admin.list_consumer_groups(states={ConsumerGroupState.STABLE}).result(30).valid}
+    same(True, topic in stable, "the group in the list")
+    found = describe(topic)
+    same([[TopicPartition(topic, 0)]], [row.assignment.topic_partitions for row in found.members], "assignments")
+    member.close()
+    until("the group is empty", lambda: describe(topic).state == ConsumerGroupState.EMPTY)
+
+
+def describe(group):
+    return admin.describe_consumer_groups([group])[group].result(30)
 
 
 def offsets_by_time():
@@ -213,10 +203,11 @@ def large():
 
 for name in CODECS:
     run.case(f"10,000 lines, {name}", all_lines, name)
-run.case("group of two, one leaves", group_of_two)
+run.case("group of two, one leaves", group)
 run.case("idempotent", idempotent)
 run.case("topics created, described, deleted", topics)
 run.case("cluster described", cluster)
+run.case("groups listed and described", groups)
 run.case("offsets by time", offsets_by_time)
 run.case("headers with duplicate keys, null keys and values", headers_and_nulls)
 run.case("seek", seek)

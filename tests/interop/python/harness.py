@@ -4,7 +4,11 @@ import argparse
 import gzip
 import json
 import pathlib
+import signal
+import subprocess
 import sys
+import tempfile
+import threading
 import time
 import traceback
 
@@ -84,6 +88,96 @@ def until(what, condition, step=lambda: time.sleep(0.05), seconds=DEADLINE_S):
             raise Failed(f"{what}: not within {seconds} s")
         step()
     return result
+
+
+class ThreadMember:
+    """A consumer of a group on its own thread. `work` consumes until `leave` is set, filling `rows` with (partition,
+    offset, value) and telling in `owned` how many partitions it has."""
+
+    def __init__(self, topic):
+        self.topic, self.taken, self.owned, self.error, self.leave = topic, [], 0, None, threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        try:
+            self.work()
+        except Exception as error:  # told by the case, which asks for the rows
+            self.error = error
+
+    def check(self):
+        if self.error:
+            raise Failed(f"a member of the group: {self.error!r}") from self.error
+
+    def rows(self):
+        self.check()
+        return list(self.taken)
+
+    def shares(self):
+        self.check()
+        return 0 < self.owned < GROUP_PARTITIONS
+
+    def stop(self):
+        self.leave.set()
+        self.thread.join(30)
+
+    kill = stop
+
+
+class ProcessMember:
+    """A process that consumes in a group and writes a line 'PARTITION OFFSET VALUE' per record."""
+
+    def __init__(self, command, **options):
+        self.out, self.log = tempfile.NamedTemporaryFile(), tempfile.NamedTemporaryFile()
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.log, **options)
+
+    def rows(self):
+        whole = open(self.out.name, "rb").read()
+        rows = [row.split(b" ", 2) for row in whole[:whole.rfind(b"\n") + 1].splitlines()]
+        return [(int(partition), int(offset), value) for partition, offset, value in rows]
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(timeout=30)
+
+    def kill(self):
+        self.process.kill()
+
+
+def both_have_partitions(members, _feed):
+    until("both members have partitions", lambda: all(member.shares() for member in members))
+
+
+def group_of_two(start, send, ready=both_have_partitions):
+    """Two members share the lines, one leaves half way, the other takes the rest.
+
+    `start` starts a member, `send` produces lines over the partitions, `ready` waits until both members take part; it may
+    feed them this many lines.
+    """
+    members, fed = [start(), start()], 0
+
+    def feed(count):
+        nonlocal fed
+        lines = LINES[fed:fed + count]
+        send(lines)
+        fed += len(lines)
+
+    try:
+        ready(members, feed)
+        feed(len(LINES) // 2)
+        until("half of the lines", lambda: len(places(members)) == fed)
+        members[0].stop()
+        feed(len(LINES))
+        until("all lines", lambda: len(places(members)) == len(LINES))
+        members[1].stop()
+        check_group(members[0].rows(), members[1].rows())
+    finally:
+        for member in members:
+            member.kill()
+
+
+def places(members):
+    return {row[:2] for member in members for row in member.rows()}
 
 
 def check_group(first, second):

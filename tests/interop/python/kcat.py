@@ -1,11 +1,9 @@
 """kcat as Debian ships it: 1.7.1 with librdkafka 2.0.2."""
 
 import re
-import signal
 import subprocess
-import tempfile
 
-from harness import CODECS, LINES, Failed, Run, check_group, same, until
+from harness import CODECS, LINES, Failed, ProcessMember, Run, group_of_two, same, until
 
 run = Run("kcat")
 
@@ -58,46 +56,22 @@ def metadata():
     same(True, f'topic "{topic}" with '.encode() in kcat("-L", "-t", topic), "topic in the listing")
 
 
-class Member:
-    """A kcat that consumes in a group, writing what it gets into a file."""
+class Member(ProcessMember):
+    def __init__(self, topic, partitions):
+        self.partitions = partitions
+        super().__init__(["kcat", "-b", run.bootstrap, "-G", topic, "-X", "auto.offset.reset=earliest", "-u",
+                          "-f", "%p %o %s\\n", topic])
 
-    def __init__(self, group, topic, name):
-        self.out, self.log = tempfile.NamedTemporaryFile(), tempfile.NamedTemporaryFile()
-        self.process = subprocess.Popen(
-            ["kcat", "-b", run.bootstrap, "-G", group, "-X", "auto.offset.reset=earliest", "-X", f"client.id={name}",
-             "-u", "-f", "%p %o %s\\n", topic],
-            stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.log)
-
-    def rows(self):
-        whole = open(self.out.name, "rb").read()
-        rows = [row.split(b" ", 2) for row in whole[:whole.rfind(b"\n") + 1].splitlines()]
-        return [(int(partition), int(offset), value) for partition, offset, value in rows]
-
-    def assigned(self):
-        """How many partitions the newest assignment names."""
+    def shares(self):
+        """Whether the newest assignment names some of the partitions."""
         news = [line for line in open(self.log.name) if "rebalanced" in line and "assigned" in line]
-        return news[-1].count("[") if news else 0
-
-    def stop(self):
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait(timeout=30)
+        return 0 < (news[-1].count("[") if news else 0) < self.partitions
 
 
-def group_of_two():
-    topic, group = run.topic("group"), run.topic("group")
+def group():
+    topic = run.topic("group")
     partitions = partitions_of(topic)
-    members = [Member(group, topic, name) for name in ("kcat-first", "kcat-second")]
-    try:
-        until("both members have partitions", lambda: all(member.assigned() for member in members))
-        produce_over(topic, partitions, LINES[:5000])
-        until("half of the lines", lambda: len(places(members)) == 5000)
-        members[0].stop()
-        produce_over(topic, partitions, LINES[5000:])
-        until("all lines", lambda: len(places(members)) == len(LINES))
-        check_group(members[0].rows(), members[1].rows())
-    finally:
-        for member in members:
-            member.process.kill()
+    group_of_two(lambda: Member(topic, partitions), lambda lines: produce_over(topic, partitions, lines))
 
 
 def partitions_of(topic):
@@ -116,15 +90,11 @@ def produce_over(topic, partitions, lines):
         kcat("-P", "-t", topic, "-p", str(partition), stdin=joined(lines[partition::partitions]))
 
 
-def places(members):
-    return {row[:2] for member in members for row in member.rows()}
-
-
 for name in CODECS:
     run.case(f"10,000 lines, {name}", all_lines, name)
 run.case("idempotent", idempotent)
 run.case("headers with duplicate keys, null keys and values", headers_and_nulls)
 run.case("offsets by time", offsets_by_time)
 run.case("metadata", metadata)
-run.case("group of two, one leaves", group_of_two)
+run.case("group of two, one leaves", group)
 run.done()

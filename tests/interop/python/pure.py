@@ -1,12 +1,10 @@
 """kafka-python, the old 2.0.2 and the new 3: one program, since their interfaces are nearly the same."""
 
-import threading
-
 import kafka
 from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
 
-from harness import CODECS, GROUP_PARTITIONS, LINES, Failed, Run, check_group, same, until
+from harness import CODECS, GROUP_PARTITIONS, LINES, Run, ThreadMember, group_of_two, same, until
 
 MAJOR = int(kafka.__version__.split(".")[0])
 run = Run(f"kafka-python-{MAJOR}")
@@ -73,42 +71,19 @@ def idempotent():
     same(list(range(len(LINES))), send(topic, plain(LINES), enable_idempotence=True), "offsets")
 
 
-class Member:
-    """A consumer of a group on its own thread."""
-
-    def __init__(self, topic):
-        self.topic, self.rows, self.owned, self.leave = topic, [], 0, threading.Event()
-        self.thread = threading.Thread(target=self.work, daemon=True)
-        self.thread.start()
-
+class Member(ThreadMember):
     def work(self):
         consumer = KafkaConsumer(self.topic, bootstrap_servers=run.bootstrap, group_id=self.topic,
                                  auto_offset_reset="earliest", heartbeat_interval_ms=500)
         while not self.leave.is_set():
-            self.rows.extend((row.partition, row.offset, row.value) for row in polled(consumer, 500))
+            self.taken.extend((row.partition, row.offset, row.value) for row in polled(consumer, 500))
             self.owned = len(consumer.assignment())
         consumer.close()
 
-    def stop(self):
-        self.leave.set()
-        self.thread.join(30)
 
-
-def group_of_two():
+def group():
     topic = create("group", GROUP_PARTITIONS)
-    members = [Member(topic), Member(topic)]
-    until("both members have partitions", lambda: all(0 < member.owned < GROUP_PARTITIONS for member in members))
-    send(topic, plain(LINES[:5000], GROUP_PARTITIONS))
-    until("half of the lines", lambda: len(places(members)) == 5000)
-    members[0].stop()
-    send(topic, plain(LINES[5000:], GROUP_PARTITIONS))
-    until("all lines", lambda: len(places(members)) == len(LINES))
-    members[1].stop()
-    check_group(members[0].rows, members[1].rows)
-
-
-def places(members):
-    return {row[:2] for member in members for row in list(member.rows)}
+    group_of_two(lambda: Member(topic), lambda lines: send(topic, plain(lines, GROUP_PARTITIONS)))
 
 
 def topics():
@@ -118,6 +93,33 @@ def topics():
     same(True, "retention.ms" in found and "3600000" in found, "retention.ms in the configuration")
     admin.delete_topics([topic])
     until("the topic is gone", lambda: topic not in admin.list_topics())
+
+
+def groups():
+    topic = create("listed")
+    send(topic, plain(LINES[:10]))
+    member = subscribed(topic)
+    take(member, 10)
+    member.commit()
+    same(True, topic in str(list_groups()), "the group in the list")
+    same(True, "Stable" in described(topic), "a stable group")
+    member.close()
+    until("the group is empty", lambda: "Empty" in described(topic))
+
+
+# The new client has other names and answers for the same questions; both name the state.
+list_groups, describe_groups = ((admin.list_groups, admin.describe_groups) if MAJOR > 2 else
+                                (admin.list_consumer_groups, admin.describe_consumer_groups))
+
+
+def described(group):
+    return str(describe_groups([group]))
+
+
+def log_dirs():
+    topic = create("sizes")
+    send(topic, plain(LINES[:100]))
+    same(True, topic in str(admin.describe_log_dirs()), "the topic in the directories")
 
 
 def offsets_by_time():
@@ -175,10 +177,12 @@ def subscribed(topic):
 
 for name in CODECS:
     run.case(f"10,000 lines, {name}", all_lines, name)
-run.case("group of two, one leaves", group_of_two)
+run.case("group of two, one leaves", group)
 if MAJOR > 2:
     run.case("idempotent", idempotent)
+    run.case("log directories described", log_dirs)
 run.case("topics created, described, deleted", topics)
+run.case("groups listed and described", groups)
 run.case("offsets by time", offsets_by_time)
 run.case("headers with duplicate keys, null keys and values", headers_and_nulls)
 run.case("seek", seek)

@@ -10,6 +10,7 @@ final class Main {
         new RecordCases(run, clients).all();
         new GroupCases(run, clients).all();
         new AdminCases(run, clients).all();
+        new DescribeCases(run, clients).all();
         clients.admin.close();
         run.done();
     }

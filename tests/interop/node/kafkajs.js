@@ -1,0 +1,178 @@
+// KafkaJS. Gzip is its own, Snappy comes from the package that its documentation names. For LZ4 and Zstandard that names
+// packages of C++ that take minutes to compile with a current Node, or cannot be: here a codec without C++ is plugged in
+// for each, the way the documentation tells.
+
+import assert from "node:assert/strict";
+import kafkajs from "kafkajs";
+import snappy from "kafkajs-snappy";
+import lz4 from "lz4-napi";
+import { Zstd } from "@hpcc-js/wasm-zstd";
+
+import { CODECS, GROUP_PARTITIONS, LINES, Member, Run, groupOfTwo, until } from "./harness.js";
+
+const { CompressionCodecs, CompressionTypes, ConfigResourceTypes, Kafka, logLevel } = kafkajs;
+const TYPES = { none: "None", gzip: "GZIP", snappy: "Snappy", lz4: "LZ4", zstd: "ZSTD" };
+
+const zstd = await Zstd.load();
+CompressionCodecs[CompressionTypes.Snappy] = snappy;
+CompressionCodecs[CompressionTypes.LZ4] = codec(lz4.compressFrame, lz4.decompressFrame);
+CompressionCodecs[CompressionTypes.ZSTD] = codec((bytes) => zstd.compress(bytes), (bytes) => zstd.decompress(bytes));
+
+function codec(compress, decompress) {
+  return () => ({
+    compress: async (encoder) => Buffer.from(await compress(encoder.buffer)),
+    decompress: async (buffer) => Buffer.from(await decompress(buffer)),
+  });
+}
+
+const run = new Run("kafkajs");
+const admin = kafka("kafkajs-admin").admin();
+
+function kafka(clientId) {
+  return new Kafka({ clientId, brokers: [run.bootstrap], logLevel: logLevel.ERROR });
+}
+
+async function create(name, numPartitions = 1, configEntries = []) {
+  const topic = run.topic(name);
+  await admin.createTopics({ topics: [{ topic, numPartitions, replicationFactor: 1, configEntries }] });
+  return topic;
+}
+
+/** Produces the messages in batches of 500 and returns the base offset of each. */
+async function send(topic, messages, { clientId = "kafkajs-producer", compression = CompressionTypes.None, ...settings } = {}) {
+  const producer = kafka(clientId).producer(settings);
+  await producer.connect();
+  const offsets = [];
+  try {
+    for (let at = 0; at < messages.length; at += 500) {
+      const part = messages.slice(at, at + 500);
+      const answers = await producer.send({ topic, messages: part, acks: -1, compression });
+      offsets.push(...answers.map((answer) => Number(answer.baseOffset)));
+    }
+  } finally {
+    await producer.disconnect();
+  }
+  return offsets;
+}
+
+function plain(lines, partitions = 1) {
+  return lines.map((value, at) => ({ value, partition: at % partitions }));
+}
+
+/** A member of a group that starts at the beginning and takes every message; `joined` hears of each new assignment. */
+async function consumer(groupId, topic, each, joined = () => {}) {
+  const consumer = kafka("kafkajs-consumer").consumer({ groupId, heartbeatInterval: 500, maxWaitTimeInMs: 100 });
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => joined(payload.memberAssignment[topic] ?? []));
+  await consumer.connect();
+  await consumer.subscribe({ topics: [topic], fromBeginning: true });
+  await consumer.run({ eachMessage: async ({ partition, message }) => each(partition, message) });
+  return consumer;
+}
+
+/** This client has no consumer without a group. */
+async function consume(topic, count) {
+  const messages = [];
+  const reader = await consumer(`${topic}-reader`, topic, (_, message) => messages.push(message));
+  await until(`${count} messages`, () => messages.length >= count);
+  await reader.disconnect();
+  return messages;
+}
+
+async function allLines(name) {
+  const topic = await create(name);
+  const clientId = `kafkajs-${name}`;
+  await send(topic, plain(LINES), { clientId, compression: CompressionTypes[TYPES[name]] });
+  const values = (await consume(topic, LINES.length)).map((message) => message.value.toString());
+  assert.deepEqual(values, LINES, "lines");
+  run.checkCodec(clientId, name);
+}
+
+async function idempotent() {
+  const offsets = await send(await create("idempotent"), plain(LINES), { idempotent: true, maxInFlightRequests: 1 });
+  assert.deepEqual(offsets, Array.from({ length: LINES.length / 500 }, (_, at) => at * 500));
+}
+
+async function headersAndNulls() {
+  const topic = await create("headers");
+  const headers = { a: ["1", "2"], b: "", c: Buffer.from([255, 0]) };
+  const pairs = [["key", "value"], [null, "no key"], ["no value", null], ["", ""]];
+  await send(topic, pairs.map(([key, value]) => ({ key, value, headers, partition: 0 })));
+  const messages = await consume(topic, pairs.length);
+  const text = (bytes) => bytes && bytes.toString();
+  assert.deepEqual(messages.map((message) => [text(message.key), text(message.value)]), pairs);
+  for (const message of messages) {
+    assert.deepEqual(message.headers.a.map(text), ["1", "2"]);
+    assert.equal(text(message.headers.b), "");
+    assert.deepEqual([...message.headers.c], [255, 0]);
+  }
+}
+
+async function startMember(topic) {
+  const member = new Member();
+  const inner = await consumer(
+    topic,
+    topic,
+    (partition, { offset, value }) => member.rows.push({ partition, offset: Number(offset), value: value.toString() }),
+    (partitions) => (member.owned = partitions.length),
+  );
+  member.leave = () => inner.disconnect();
+  return member;
+}
+
+async function group() {
+  const topic = await create("group", GROUP_PARTITIONS);
+  await groupOfTwo(() => startMember(topic), (lines) => send(topic, plain(lines, GROUP_PARTITIONS)));
+}
+
+async function topics() {
+  const topic = await create("admin", 3, [{ name: "retention.ms", value: "3600000" }]);
+  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+  assert.equal(topics[0].partitions.length, 3);
+  const resources = [{ type: ConfigResourceTypes.TOPIC, name: topic, configNames: ["retention.ms"] }];
+  const described = await admin.describeConfigs({ includeSynonyms: false, resources });
+  assert.equal(described.resources[0].configEntries[0].configValue, "3600000");
+  await admin.deleteTopics({ topics: [topic] });
+  await until("the topic is gone", async () => !(await admin.listTopics()).includes(topic));
+}
+
+async function groupsDescribed() {
+  const topic = await create("listed");
+  await send(topic, plain(LINES.slice(0, 10)));
+  let taken = 0;
+  const member = await consumer(topic, topic, () => (taken += 1));
+  await until("ten messages", () => taken === 10);
+  const { groups } = await admin.listGroups();
+  assert.deepEqual(groups.find((found) => found.groupId === topic), { groupId: topic, protocolType: "consumer" });
+  const described = await describe(topic);
+  assert.equal(described.state, "Stable");
+  assert.deepEqual(described.members.map((found) => found.clientId), ["kafkajs-consumer"]);
+  await member.disconnect();
+  await until("the group is empty", async () => (await describe(topic)).state === "Empty");
+  const [committed] = await admin.fetchOffsets({ groupId: topic, topics: [topic] });
+  assert.equal(committed.partitions[0].offset, "10");
+}
+
+async function describe(group) {
+  return (await admin.describeGroups([group])).groups[0];
+}
+
+async function offsetsByTime() {
+  const topic = await create("offsets");
+  await send(topic, [1000, 2000, 3000].map((stamp) => ({ value: "value", timestamp: String(stamp) })));
+  const [ends] = await admin.fetchTopicOffsets(topic);
+  assert.deepEqual([ends.low, ends.high], ["0", "3"]);
+  const [found] = await admin.fetchTopicOffsetsByTimestamp(topic, 1500);
+  assert.equal(found.offset, "1");
+}
+
+await admin.connect();
+for (const name of CODECS) await run.case(`10,000 lines, ${name}`, () => allLines(name));
+await run.case("group of two, one leaves", group);
+await run.case("idempotent", idempotent);
+await run.case("topics created, described, deleted", topics);
+await run.case("groups listed and described", groupsDescribed);
+await run.case("offsets by time", offsetsByTime);
+await run.case("headers with duplicate keys, null keys and values", headersAndNulls);
+await admin.disconnect();
+run.done();
+process.exit(); // what a failed case has left open
