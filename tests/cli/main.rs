@@ -3,10 +3,12 @@
 #![expect(clippy::disallowed_methods, reason = "the folders of tests are no log")]
 #![expect(clippy::unwrap_used, reason = "a panic is a test's report")]
 
+mod bench;
 mod broker;
 mod called_wrongly;
 mod demo;
 mod groups;
+mod help;
 mod process;
 mod records;
 mod serve;

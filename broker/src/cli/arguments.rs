@@ -1,6 +1,10 @@
 //! Values of flags that several commands have, checked before anybody is asked: a command that was called wrongly says so
 //! whatever the broker is.
 
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
 use crate::config::HostPort;
 
 /// The name of a topic, as far as it can be told from here.
@@ -36,6 +40,12 @@ fn whole(text: &str, least: i32) -> Option<i32> {
 pub(super) fn count(text: &str) -> Result<u64, String> {
     let count = text.replace('_', "").parse().ok().filter(|count| *count > 0);
     count.ok_or_else(|| "expected a whole number from 1 on".to_owned())
+}
+
+/// A length of time.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let parsed = text.parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok());
+    parsed.ok_or_else(|| "expected a length of time, such as 500ms, 30s or 2m".to_owned())
 }
 
 /// A name and a value, with `=` between.
@@ -80,6 +90,14 @@ mod tests {
             assert!(partition(text).is_err() && partitions(text).is_err(), "{text}");
         }
         assert!(partitions("0").is_err());
+    }
+
+    #[test]
+    fn lengths_of_time_have_a_unit() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        assert_eq!(duration("0s"), Ok(Duration::ZERO));
+        assert!(["", "5", "-5s", "soon"].into_iter().all(|text| duration(text).is_err()));
     }
 
     #[test]

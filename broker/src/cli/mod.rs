@@ -5,12 +5,15 @@
 //! what can be told from flags, arguments and settings alone, whatever the broker is. `verify` has its own.
 
 mod arguments;
+mod bench;
+mod completions;
 mod consume;
 mod demo;
 mod downstream;
 mod durability;
 mod error;
 mod group;
+mod man;
 mod output;
 mod produce;
 mod reference;
@@ -34,6 +37,7 @@ Examples:
   mainstem topic create greetings           Talk to it, or to any other Kafka broker
   echo hello | mainstem produce greetings
   mainstem consume greetings --exit
+  mainstem bench latency                    Measure it
   mainstem group describe billing           How far a group has read
   mainstem verify ./data                    Check a stopped broker's data
   mainstem settings                         What can be set, and what it is
@@ -51,9 +55,12 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Bench(bench::Args),
+    Completions(completions::Args),
     Consume(consume::Args),
     Demo(demo::Args),
     Group(group::Args),
+    Man(man::Args),
     Produce(produce::Args),
     Reference(reference::Args),
     Serve(serve::Args),
@@ -66,9 +73,12 @@ impl Cli {
     /// Runs the command that was asked for.
     pub fn run(self) -> ExitCode {
         let result = match self.command {
+            Command::Bench(args) => bench::run(&args),
+            Command::Completions(args) => completions::run(&args),
             Command::Consume(args) => consume::run(&args),
             Command::Demo(args) => demo::run(&args),
             Command::Group(args) => group::run(&args),
+            Command::Man(args) => man::run(&args),
             Command::Produce(args) => produce::run(&args),
             Command::Reference(args) => reference::run(&args),
             Command::Serve(args) => serve::run(&args),

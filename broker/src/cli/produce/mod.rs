@@ -73,7 +73,7 @@ pub(super) struct Args {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum CompressionArg {
+pub(super) enum CompressionArg {
     #[default]
     None,
     Gzip,
@@ -83,7 +83,7 @@ enum CompressionArg {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum AcksArg {
+pub(super) enum AcksArg {
     /// When it is as safe as the topic wants it
     #[default]
     All,
@@ -225,6 +225,24 @@ impl Tickets {
     fn failed(&self, error: &dyn std::error::Error) -> Error {
         let advice = format!("{} lines before it are stored; those behind it may be", self.stored);
         Error::new(format_args!("line {}: {error}", self.stored + 1)).advise(advice)
+    }
+}
+
+impl CompressionArg {
+    /// As it is written.
+    pub(super) fn name(self) -> &'static str {
+        Compression::from(self).name()
+    }
+}
+
+impl AcksArg {
+    /// As it is written.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Leader => "leader",
+            Self::None => "none",
+        }
     }
 }
 

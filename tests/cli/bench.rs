@@ -1,0 +1,89 @@
+//! `mainstem bench`: that it measures what it says, not how fast anything is.
+
+use crate::broker::{Broker, Folder};
+
+fn json(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).unwrap()
+}
+
+/// Quantiles rise, and there is something to tell.
+#[track_caller]
+fn assert_latencies(latencies: &serde_json::Value) {
+    let names = ["min", "p50", "p90", "p99", "p99.9", "p99.99", "max"];
+    let values: Vec<f64> = names.iter().map(|name| latencies[name].as_f64().unwrap()).collect();
+    assert!(values.is_sorted() && values[6] > 0.0, "{latencies}");
+}
+
+#[test]
+fn what_is_produced_is_what_is_consumed() {
+    let folder = Folder::new();
+    let broker = Broker::start(&folder.path("data"), &[]);
+    let produce = ["bench", "produce", "load", "--records", "5000", "--size", "200", "--partitions", "3"];
+    let more = ["--warm-up", "0s", "--compression", "lz4", "--output", "json"];
+    let said = broker.run(&[&produce[..], &more].concat());
+    assert_eq!(said.err, "", "a bar is for terminals alone");
+    let produced = json(&said.well());
+    assert_eq!((&produced["records"], &produced["bytes"]), (&5000.into(), &1_000_000.into()));
+    assert_eq!((&produced["partitions"], &produced["rate"]), (&3.into(), &serde_json::Value::Null));
+    assert_latencies(&produced["acknowledged_ms"]);
+    let consumed = json(&broker.run(&["bench", "consume", "load", "--output", "json"]).well());
+    assert_eq!((&consumed["records"], &consumed["bytes"]), (&5000.into(), &1_000_000.into()));
+    assert_latencies(&consumed["poll_ms"]);
+}
+
+#[test]
+fn a_warm_up_is_sent_and_not_measured() {
+    let folder = Folder::new();
+    let broker = Broker::start(&folder.path("data"), &[]);
+    let produce = ["bench", "produce", "--rate", "1000", "--records", "100", "--warm-up", "200ms"];
+    let produced = json(&broker.run(&[&produce[..], &["--output", "json"]].concat()).well());
+    assert_eq!((&produced["records"], &produced["rate"]), (&100.into(), &1000.into()));
+    let described = json(&broker.run(&["topic", "describe", "bench", "--output", "json"]).well());
+    assert_eq!(described["partitions"][0]["latest"], 300);
+}
+
+#[test]
+fn every_measured_record_comes_back_to_the_reader() {
+    let folder = Folder::new();
+    let broker = Broker::start(&folder.path("data"), &[]);
+    let latency = ["bench", "latency", "--rate", "2000", "--duration", "500ms", "--warm-up", "100ms"];
+    let measured = json(&broker.run(&[&latency[..], &["--output", "json"]].concat()).well());
+    assert_eq!((&measured["records"], &measured["linger_ms"]), (&1000.into(), &0.into()));
+    assert_latencies(&measured["acknowledged_ms"]);
+    assert_latencies(&measured["delivered_ms"]);
+}
+
+#[test]
+fn people_get_tables() {
+    let folder = Folder::new();
+    let broker = Broker::start(&folder.path("data"), &[]);
+    let produce = ["bench", "produce", "--records", "1000", "--warm-up", "0s"];
+    let shown = broker.run(&produce).well();
+    let title = "produced to bench, 1 partition: records of 100 bytes, acks all, compression none, as fast as it goes";
+    assert_eq!(shown.lines().next(), Some(title));
+    assert!(shown.contains("RECORDS  SECONDS") && shown.contains("MILLISECONDS  P50"), "{shown}");
+}
+
+#[test]
+fn what_cannot_be_measured_is_told() {
+    let folder = Folder::new();
+    let broker = Broker::start(&folder.path("data"), &[]);
+    broker.run(&["topic", "create", "there"]).well();
+    let check = |args: &[&str], code: i32, expected: &str| {
+        let err = broker.run(args).failed(code);
+        assert!(err.contains(expected), "{err}");
+    };
+    check(
+        &["bench", "consume", "there"],
+        1,
+        "there are no records in there\n  `mainstem bench produce there`",
+    );
+    check(&["bench", "produce", "there", "--partitions", "2"], 1, "there exists with 1 partition\n");
+    check(&["bench", "produce", "--rate", "0"], 2, "expected records per second, a whole number from 1");
+    check(
+        &["bench", "produce", "--duration", "10"],
+        2,
+        "expected a length of time, such as 500ms, 30s or 2m",
+    );
+    check(&["bench", "latency", "--records", "5", "--duration", "1s"], 2, "cannot be used with");
+}
