@@ -107,7 +107,7 @@ impl<'a> Fetch<'a> {
         for ((_, partition), data) in self.partitions.iter().zip(&found.partitions) {
             let (Ok(partition), Some(records)) = (partition, &data.records) else { continue };
             if let (false, Some(topic)) = (records.is_empty(), node.topic_of_id(partition.topic())) {
-                let count = read::estimated_count(records);
+                let count = read::count(records);
                 node.metrics.topics.of(&topic.name).fetched(count, records.len() as u64);
             }
         }

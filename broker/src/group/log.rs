@@ -83,10 +83,13 @@ impl GroupLog {
     }
 
     /// All offsets that a group has committed.
-    pub(super) fn offsets(&self, group: &Text) -> Vec<(OffsetCommitKey, OffsetCommitValue)> {
-        let Ok(prefix) = OffsetCommitKey::prefix(group) else { return Vec::new() };
-        let found = self.store.keyed_values(self.topic, self.partition(group), &prefix);
-        found.into_iter().filter_map(|(key, value)| parse_offset(key, value)).collect()
+    pub(super) fn offsets(
+        &self,
+        group: &Text,
+    ) -> impl Iterator<Item = (OffsetCommitKey, OffsetCommitValue)> + use<> {
+        let prefix = OffsetCommitKey::prefix(group).ok();
+        let found = prefix.map(|prefix| self.store.keyed_values(self.topic, self.partition(group), &prefix));
+        found.into_iter().flatten().filter_map(|(key, value)| parse_offset(key, value))
     }
 
     /// A group as it was last stored.

@@ -100,7 +100,7 @@ impl Families {
             bytes_in: family("mainstem_topic_bytes_in_total", "Bytes of batches appended, by topic"),
             records_out: family(
                 "mainstem_topic_records_out_total",
-                "Records sent to consumers, by topic, as if all batches of a response were like the first",
+                "Records sent to consumers, by topic; offsets that compaction has emptied count as well",
             ),
             bytes_out: family(
                 "mainstem_topic_bytes_out_total",

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use mainstem_protocol::{
-    ErrorCode, Offset, Timestamp,
-    records::{BatchHeader, Records, header::HEADER_BYTES},
-};
+use mainstem_protocol::{ErrorCode, Offset, Timestamp, records::Records};
 use mainstem_storage::{
     Partition, Read, TimeMatch, Visible,
     segment::{FileRange, ReadError, Wait},
@@ -59,22 +56,10 @@ pub(crate) async fn offset_of_largest_timestamp(
     blocking(partition, move |partition| partition.offset_of_largest_timestamp(&visible)).await
 }
 
-/// How many records there are, if all batches are like the first: batches are not walked to be counted.
-pub(crate) fn estimated_count(records: &Records) -> u64 {
-    let Some(header) = first_header(records) else { return 0 };
-    u64::from(header.record_count.unsigned_abs()) * records.len() as u64 / header.size().max(1) as u64
-}
-
-fn first_header(records: &Records) -> Option<BatchHeader> {
-    match records {
-        Records::Bytes(bytes) => BatchHeader::parse(bytes).ok(),
-        Records::Range(range) => {
-            let range: &FileRange = range.as_any().downcast_ref()?;
-            let mut header = [0; HEADER_BYTES];
-            range.file().read_at_nowait(&mut header, range.position()).ok()??;
-            BatchHeader::parse(&header).ok()
-        }
-    }
+/// How many records there are, as their offsets say: batches are not walked to be counted.
+pub(crate) fn count(records: &Records) -> u64 {
+    let Records::Range(range) = records else { return 0 };
+    range.as_any().downcast_ref().map_or(0, FileRange::offsets)
 }
 
 async fn blocking<T, F>(partition: &Arc<Partition>, read: F) -> Result<T, ErrorCode>

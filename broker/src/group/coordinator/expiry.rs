@@ -68,7 +68,7 @@ impl Coordinator {
         let offsets = self.0.log.offsets(id);
         let is_expired = |committed: Timestamp| self.is_expired(emptied.unwrap_or(committed).max(committed));
         let (gone, kept): (Vec<_>, Vec<_>) =
-            offsets.into_iter().partition(|(_, value)| is_expired(value.commit_timestamp));
+            offsets.partition(|(_, value)| is_expired(value.commit_timestamp));
         let mut records: Records = gone.into_iter().map(|(key, _)| (Key::Offset(key), None)).collect();
         let is_last = kept.is_empty();
         if is_last && metadata.is_some() && emptied.is_none_or(|since| self.is_expired(since)) {

@@ -109,20 +109,15 @@ impl Coordinator {
     pub(super) fn stored(&self, id: &Text) -> Option<Group> {
         match self.0.log.metadata(id) {
             Some(value) => Some(restored(id, value, self.limits(), self.now())),
-            None => (!self.0.log.offsets(id).is_empty()).then(|| Group::new(id.clone(), self.limits())),
+            None => self.0.log.offsets(id).next().map(|_| Group::new(id.clone(), self.limits())),
         }
     }
 
     /// Brings back the groups that had members, so that those who do not come back are noticed.
     pub(super) fn restore(&self) {
-        let ids: Vec<Text> = self
-            .0
-            .log
-            .keys()
-            .filter_map(|key| if let Key::Group(key) = key { Some(key.group) } else { None })
-            .collect();
-        for id in ids {
-            if let Some(slot) = self.existing(&id) {
+        for key in self.0.log.keys() {
+            let Key::Group(GroupMetadataKey { group }) = key else { continue };
+            if let Some(slot) = self.existing(&group) {
                 self.with(&slot, |_, _| ((), Vec::new()));
             }
         }

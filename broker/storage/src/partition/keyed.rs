@@ -1,18 +1,22 @@
 //! The last value of each key of a partition, for those who start from it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     ops::Bound,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
 use mainstem_protocol::records::{Batch, Decompressor, OpenBatch, header::HEADER_BYTES};
 
+use super::Partition;
 use crate::{checkpoint::KeyedValues, journal::PlacedBatch};
 
 /// Bytes that one batch of a keyed topic may have when decompressed; they are the broker's own and never compressed.
 const OPENED_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Values that are looked at without letting go of the lock.
+const PAGE_VALUES: usize = 256;
 
 /// Folded from committed batches; a tombstone removes its key.
 #[derive(Debug, Default)]
@@ -37,12 +41,13 @@ impl Keyed {
         self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The values whose keys begin with `prefix`.
-    pub(crate) fn values_of(&self, prefix: &[u8]) -> Vec<(Bytes, Bytes)> {
+    /// The first values behind `start` whose keys begin with `prefix`, as many as one page has.
+    fn page(&self, start: Bound<&[u8]>, prefix: &[u8]) -> VecDeque<(Bytes, Bytes)> {
         let values = self.lock();
-        let found = values.range::<[u8], _>((Bound::Included(prefix), Bound::Unbounded));
+        let found = values.range::<[u8], _>((start, Bound::Unbounded));
         found
             .take_while(|(key, _)| key.starts_with(prefix))
+            .take(PAGE_VALUES)
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect()
     }
@@ -61,6 +66,44 @@ impl Keyed {
 
     fn lock(&self) -> MutexGuard<'_, KeyedValues> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Values of a keyed partition in the order of keys, a page at a time: each as it is when its page is read.
+#[derive(Debug)]
+pub(crate) struct Pages {
+    partition: Option<Arc<Partition>>,
+    prefix: Bytes,
+    page: VecDeque<(Bytes, Bytes)>,
+    is_last: bool,
+}
+
+impl Pages {
+    /// The values whose keys begin with `prefix`; none where the partition is not keyed.
+    pub(crate) fn new(partition: Option<Arc<Partition>>, prefix: &[u8]) -> Self {
+        let mut pages =
+            Self { partition, prefix: Bytes::copy_from_slice(prefix), page: VecDeque::new(), is_last: false };
+        pages.turn(None);
+        pages
+    }
+
+    fn turn(&mut self, last: Option<&Bytes>) {
+        let start = last.map_or(Bound::Included(&*self.prefix), |last| Bound::Excluded(&**last));
+        let keyed = self.partition.as_ref().and_then(|partition| partition.keyed.as_ref());
+        self.page = keyed.map(|keyed| keyed.page(start, &self.prefix)).unwrap_or_default();
+        self.is_last = self.page.len() < PAGE_VALUES;
+    }
+}
+
+impl Iterator for Pages {
+    type Item = (Bytes, Bytes);
+
+    fn next(&mut self) -> Option<(Bytes, Bytes)> {
+        let value = self.page.pop_front()?;
+        if self.page.is_empty() && !self.is_last {
+            self.turn(Some(&value.0));
+        }
+        Some(value)
     }
 }
 

@@ -12,14 +12,17 @@ mod shown;
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicI32, Ordering},
+    },
 };
 
 use arc_swap::ArcSwap;
 use mainstem_protocol::{LeaderEpoch, Offset, PartitionId, TopicId};
 use tokio::sync::Notify;
 
-pub(crate) use keyed::Keyed;
+pub(crate) use keyed::{Keyed, Pages};
 pub(crate) use placing::{Need, Placing, Planned};
 pub use read::{Read, TimeMatch};
 use shown::Shown;
@@ -36,6 +39,8 @@ pub struct Partition {
     pub(crate) topic: TopicId,
     pub(crate) id: PartitionId,
     placing: Mutex<Placing>,
+    /// As in `placing`, for readers, who must not wait for it.
+    leader_epoch: AtomicI32,
     /// In the order of their offsets; what lies behind the shown end is not for readers.
     segments: ArcSwap<Vec<Arc<Segment>>>,
     shown: Shown,
@@ -70,8 +75,17 @@ impl Partition {
         keyed: Option<Keyed>,
     ) -> Self {
         let shown = Shown::new(Visible::of(placing.state()));
-        let segments = ArcSwap::from_pointee(segments);
-        Self { topic, id, placing: Mutex::new(placing), segments, shown, waiting: Mutex::default(), keyed }
+        let leader_epoch = AtomicI32::new(placing.state().leader_epoch.0);
+        Self {
+            topic,
+            id,
+            placing: Mutex::new(placing),
+            leader_epoch,
+            segments: ArcSwap::from_pointee(segments),
+            shown,
+            waiting: Mutex::default(),
+            keyed,
+        }
     }
 
     /// The topic's identity.
@@ -107,7 +121,14 @@ impl Partition {
     /// Under which leadership batches are appended.
     #[must_use]
     pub fn leader_epoch(&self) -> LeaderEpoch {
-        self.placing().state().leader_epoch
+        LeaderEpoch(self.leader_epoch.load(Ordering::Acquire))
+    }
+
+    /// A new leadership has begun.
+    pub(crate) fn raise_leader_epoch(&self, epoch: LeaderEpoch) {
+        let mut placing = self.placing();
+        placing.state_mut().raise_leader_epoch(epoch);
+        self.leader_epoch.store(placing.state().leader_epoch.0, Ordering::Release);
     }
 
     /// The largest epoch not above `epoch` under which anything was written, and the offset behind its last record, as

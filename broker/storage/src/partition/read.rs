@@ -39,7 +39,7 @@ impl Partition {
         let segments = self.segments();
         let behind = segments.partition_point(|segment| segment.base_offset() <= offset);
         // A compacted segment may end before the next one begins: what is asked for is then in a later one.
-        for segment in &segments[behind.saturating_sub(1)..] {
+        for (at, segment) in segments.iter().enumerate().skip(behind.saturating_sub(1)) {
             if segment.base_offset() > visible.segment {
                 break;
             }
@@ -49,6 +49,8 @@ impl Partition {
                 at_least_one: how.at_least_one,
             };
             if let Some(range) = segment.read(offset, limit, how.wait)? {
+                let next = segments.get(at + 1).map_or(visible.high_watermark, |next| next.base_offset());
+                let range = range.shown_up_to(next.min(visible.high_watermark));
                 return Ok(Records::Range(Arc::new(range)));
             }
             if segment.position_of(offset, limit.end, how.wait)?.is_some() {

@@ -3,7 +3,7 @@
 use std::{any::Any, io, sync::Arc};
 
 use bytes::Bytes;
-use mainstem_protocol::records::RecordsRange;
+use mainstem_protocol::{Offset, records::RecordsRange};
 
 use crate::disk::{self, DiskFile};
 
@@ -16,11 +16,34 @@ pub struct FileRange {
     file: Arc<dyn DiskFile>,
     position: u64,
     len: usize,
+    /// The base offset of the first batch.
+    first: Offset,
+    /// The offset behind the last batch; none where it is that behind all that the segment shows.
+    next: Option<Offset>,
 }
 
 impl FileRange {
-    pub(super) fn new(file: Arc<dyn DiskFile>, position: u64, len: usize) -> Self {
-        Self { file, position, len }
+    pub(super) fn new(
+        file: Arc<dyn DiskFile>,
+        position: u64,
+        len: usize,
+        first: Offset,
+        next: Option<Offset>,
+    ) -> Self {
+        Self { file, position, len, first, next }
+    }
+
+    /// The same range, in a segment of which all is shown up to `end`.
+    #[must_use]
+    pub(crate) fn shown_up_to(mut self, end: Offset) -> Self {
+        self.next.get_or_insert(end);
+        self
+    }
+
+    /// How many offsets the batches have: as many as records, unless some were compacted away.
+    #[must_use]
+    pub fn offsets(&self) -> u64 {
+        self.next.map_or(0, |next| u64::try_from(next.0 - self.first.0).unwrap_or(0))
     }
 
     /// The file; its descriptor is for `sendfile`.

@@ -79,8 +79,8 @@ impl Segment {
         offset: Offset,
         limit: Limit,
     ) -> Result<Option<FileRange>, ReadError> {
-        let Some(range) = self.range(&**file, offset, limit, Wait::No)? else { return Ok(None) };
-        if is_resident(&**file, &range)? { Ok(file_range(file, &range)) } else { Err(ReadError::Cold) }
+        let Some(found) = self.range(&**file, offset, limit, Wait::No)? else { return Ok(None) };
+        if is_resident(&**file, &found.range)? { Ok(found.in_file(file)) } else { Err(ReadError::Cold) }
     }
 
     fn read_cold(
@@ -89,13 +89,13 @@ impl Segment {
         offset: Offset,
         limit: Limit,
     ) -> Result<Option<FileRange>, ReadError> {
-        let Some(range) = self.range(&**file, offset, limit, Wait::Yes)? else { return Ok(None) };
-        file.will_need(range.clone())?;
-        let range = match self.check(&**file, range.clone()) {
-            Ok(()) => range,
-            Err(_) => self.outside_quarantine(range)?,
+        let Some(found) = self.range(&**file, offset, limit, Wait::Yes)? else { return Ok(None) };
+        file.will_need(found.range.clone())?;
+        let found = match self.check(&**file, found.range.clone()) {
+            Ok(()) => found,
+            Err(_) => self.outside_quarantine(found)?,
         };
-        Ok(file_range(file, &range))
+        Ok(found.in_file(file))
     }
 
     /// Where the batches are that a read yields.
@@ -105,10 +105,11 @@ impl Segment {
         offset: Offset,
         limit: Limit,
         wait: Wait,
-    ) -> Result<Option<Range<u64>>, ReadError> {
+    ) -> Result<Option<Batches>, ReadError> {
         let Some(first) = self.locate(file, offset, limit.end, wait)? else { return Ok(None) };
-        let stop = self.stop(file, &first, limit, wait)?;
-        self.outside_quarantine(first.position..stop).map(Some)
+        let (stop, next) = self.stop(file, &first, limit, wait)?;
+        let found = Batches { range: first.position..stop, first: first.header.base_offset, next };
+        self.outside_quarantine(found).map(Some)
     }
 
     /// The position of the batch that holds `offset`, or of the next one; `None` where there is none before `end`.
@@ -176,23 +177,36 @@ impl Segment {
         error
     }
 
-    /// Where a range that begins with `first` ends: between two batches, within the limit.
-    fn stop(&self, file: &dyn DiskFile, first: &Step, limit: Limit, wait: Wait) -> Result<u64, ReadError> {
+    /// Where a range that begins with `first` ends: between two batches, within the limit; and the offset there, unless it
+    /// is the limit.
+    fn stop(
+        &self,
+        file: &dyn DiskFile,
+        first: &Step,
+        limit: Limit,
+        wait: Wait,
+    ) -> Result<(u64, Option<Offset>), ReadError> {
         let wanted = first.position.saturating_add(limit.bytes_max as u64);
         if first.end() > wanted {
-            return Ok(if limit.at_least_one { first.end() } else { first.position });
+            let stop = if limit.at_least_one { first.end() } else { first.position };
+            return Ok((stop, Some(first.header.next_offset())));
         }
         if wanted >= limit.end {
-            return Ok(limit.end);
+            return Ok((limit.end, None));
         }
         let mut stop = self.floor(Key::Position(wanted), wait)?.max(first.end());
+        let mut next = first.header.next_offset();
         let mut walk = Walk::new(file, stop..limit.end, wait);
         loop {
             match walk.next() {
-                Ok(Some(step)) if step.end() <= wanted => stop = step.end(),
+                Ok(Some(step)) if step.end() <= wanted => {
+                    (stop, next) = (step.end(), step.header.next_offset())
+                }
+                Ok(Some(step)) => return Ok((stop, Some(step.header.base_offset))),
+                Ok(None) => return Ok((stop, None)),
                 Err(ReadError::Cold) => return Err(ReadError::Cold),
                 // What is broken behind the first batch is found by whoever begins there.
-                Ok(_) | Err(_) => return Ok(stop),
+                Err(_) => return Ok((stop, Some(next))),
             }
         }
     }
@@ -256,12 +270,15 @@ impl Segment {
         Ok(())
     }
 
-    /// The range up to the first batch that is known to be broken.
-    fn outside_quarantine(&self, range: Range<u64>) -> Result<Range<u64>, ReadError> {
-        match self.quarantine.within(&range) {
-            Some(damage) if damage.range.start <= range.start => Err(damage.into()),
-            Some(damage) => Ok(range.start..damage.range.start),
-            None => Ok(range),
+    /// The batches up to the first one that is known to be broken.
+    fn outside_quarantine(&self, found: Batches) -> Result<Batches, ReadError> {
+        match self.quarantine.within(&found.range) {
+            Some(damage) if damage.range.start <= found.range.start => Err(damage.into()),
+            // How many records these are is not worth another walk.
+            Some(damage) => {
+                Ok(Batches { range: found.range.start..damage.range.start, next: Some(found.first), ..found })
+            }
+            None => Ok(found),
         }
     }
 
@@ -292,9 +309,21 @@ impl Segment {
     }
 }
 
-fn file_range(file: &Arc<dyn DiskFile>, range: &Range<u64>) -> Option<FileRange> {
-    let len = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
-    (len > 0).then(|| FileRange::new(Arc::clone(file), range.start, len))
+/// Whole batches of a segment.
+struct Batches {
+    range: Range<u64>,
+    /// The base offset of the first one.
+    first: Offset,
+    /// The offset behind the last one; none where it is that behind all that the segment shows.
+    next: Option<Offset>,
+}
+
+impl Batches {
+    fn in_file(self, file: &Arc<dyn DiskFile>) -> Option<FileRange> {
+        let Self { range, first, next } = self;
+        let len = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
+        (len > 0).then(|| FileRange::new(Arc::clone(file), range.start, len, first, next))
+    }
 }
 
 fn check_batch(file: &dyn DiskFile, step: &Step, batch: &mut Vec<u8>) -> Result<(), Damage> {

@@ -82,7 +82,7 @@ impl Store {
                 }
                 Entry::LeaderEpochRaised { topic, partition, epoch } => {
                     if let Some(partition) = group.partition(*topic, *partition) {
-                        partition.placing().state_mut().raise_leader_epoch(*epoch);
+                        partition.raise_leader_epoch(*epoch);
                     }
                 }
                 Entry::SegmentSealed { topic, partition } => {

@@ -68,7 +68,7 @@ use crate::{
     ids::Lsn,
     journal::Pool,
     meta::Identity,
-    partition::{Partition, Visible},
+    partition::{Pages, Partition, Visible},
     segment::SegmentFiles,
 };
 
@@ -163,11 +163,15 @@ impl Store {
         self.partition(topic, partition)?.keyed.as_ref().and_then(|keyed| keyed.value(key))
     }
 
-    /// The values of a keyed topic whose keys begin with `prefix`, in the order of keys.
-    #[must_use]
-    pub fn keyed_values(&self, topic: TopicId, partition: PartitionId, prefix: &[u8]) -> Vec<(Bytes, Bytes)> {
-        let partition = self.partition(topic, partition);
-        partition.and_then(|found| Some(found.keyed.as_ref()?.values_of(prefix))).unwrap_or_default()
+    /// The values of a keyed topic whose keys begin with `prefix`, in the order of keys. They are read as they are asked
+    /// for, some hundreds at a time: what is folded meanwhile may be among them, and nothing waits for their end.
+    pub fn keyed_values(
+        &self,
+        topic: TopicId,
+        partition: PartitionId,
+        prefix: &[u8],
+    ) -> impl Iterator<Item = (Bytes, Bytes)> + use<> {
+        Pages::new(self.partition(topic, partition), prefix)
     }
 
     /// Stops the clock of visibility: take it once for all partitions of an answer, and drop it before any await.

@@ -131,6 +131,26 @@ fn the_last_value_of_each_key_is_kept_and_tombstones_remove_it() {
 }
 
 #[test]
+fn values_come_page_by_page_and_none_is_left_out() {
+    let bench = Bench::new();
+    let topic = bench.create("__consumer_offsets", 1, &[("cleanup.policy", "compact")], true);
+    for count in [255, 256, 257, 600] {
+        let keys: Vec<_> = (0..count).map(|number| format!("k{number:04}")).collect();
+        let records: Vec<_> = keys.iter().map(|key| (key.as_str(), Some("1"))).collect();
+        bench.append(topic, 0, keyed_batch(&records));
+        let found: Vec<_> =
+            bench.store.keyed_values(topic, PartitionId(0), b"k").map(|(key, _)| key).collect();
+        assert_eq!(found, keys);
+    }
+    let mut values = bench.store.keyed_values(topic, PartitionId(0), b"");
+    values.next();
+    bench.append(topic, 0, keyed_batch(&[("l", Some("1")), ("k0500", None)]));
+    assert_eq!(values.count(), 599, "what is not read yet is as it is by then");
+    assert_eq!(bench.store.keyed_values(topic, PartitionId(0), b"k01").count(), 100);
+    assert_eq!(bench.store.keyed_values(topic, PartitionId(1), b"").count(), 0);
+}
+
+#[test]
 fn a_topic_keeps_the_durability_that_it_was_made_with() {
     let bench = Bench::new();
     let topic = bench.topic("kept", 1, &[]);

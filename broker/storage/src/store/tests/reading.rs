@@ -1,8 +1,10 @@
+use mainstem_protocol::{LeaderEpoch, records::Records};
 use tokio::sync::Notify;
 
 use super::*;
 use crate::{
     TimeMatch, Visible,
+    segment::FileRange,
     testing::{batch_at, sized_batch},
 };
 
@@ -23,6 +25,36 @@ fn a_read_gives_whole_batches_within_its_limit_and_at_least_one() {
     assert_eq!(read(7, 100, false), 0);
     assert_eq!(read(7, 100, true), 111);
     assert_eq!(read(20, 100, true), 0);
+}
+
+#[test]
+fn a_read_knows_how_many_records_it_has() {
+    let bench = Bench::new();
+    let topic = bench.topic("orders", 1, &[("segment.bytes", "1000")]);
+    let first = bench.append(topic, 0, batch(3, None));
+    bench.fill(topic, 0, 30);
+    let partition = bench.partition(topic, 0);
+    let visible = partition.visible(&bench.store.cut());
+    for (offset, bytes_max) in
+        (first.0..visible.high_watermark.0).flat_map(|at| [(at, 1), (at, 350), (at, 5000)])
+    {
+        let how = Read { bytes_max, at_least_one: true, wait: Wait::Yes };
+        let records = partition.read(&visible, Offset(offset), how).unwrap();
+        let Records::Range(range) = &records else { panic!("a range") };
+        let counted = range.as_any().downcast_ref::<FileRange>().unwrap().offsets();
+        let headers = batches(records.bytes().unwrap(), Tail::Report).map(|batch| *batch.unwrap().header());
+        let held: i32 = headers.map(|header| header.record_count).sum();
+        assert_eq!(counted, held as u64, "{bytes_max} bytes from {offset}");
+    }
+}
+
+#[test]
+fn the_leader_epoch_is_read_while_a_batch_gets_its_place() {
+    let bench = Bench::new();
+    let topic = bench.topic("orders", 1, &[]);
+    let partition = bench.partition(topic, 0);
+    let _placing = partition.placing();
+    assert_eq!(partition.leader_epoch(), LeaderEpoch(0));
 }
 
 #[test]
