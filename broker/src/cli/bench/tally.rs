@@ -10,6 +10,9 @@ use crate::cli::Error;
 /// Latencies are told apart down to a microsecond, and to three digits.
 const DIGITS: u8 = 3;
 
+/// The longest latency that is told as it is, in microseconds: an hour.
+const LATENCY_MICROS_MAX: u64 = 60 * 60 * 1_000_000;
+
 /// Records, their bytes, and how long each of them took.
 pub(super) struct Tally {
     pub(super) latencies: Histogram<u64>,
@@ -21,7 +24,7 @@ pub(super) struct Tally {
 
 impl Tally {
     pub(super) fn new() -> Result<Self, Error> {
-        let latencies = Histogram::new(DIGITS).map_err(Error::new)?;
+        let latencies = Histogram::new_with_bounds(1, LATENCY_MICROS_MAX, DIGITS).map_err(Error::new)?;
         Ok(Self { latencies, records: 0, bytes: 0, ended: None })
     }
 
@@ -35,7 +38,6 @@ impl Tally {
         self.records += records;
         self.bytes += bytes;
         self.ended = self.ended.max(Some(done));
-        // A histogram without bounds grows as it has to; what no longer fits its counters would be years.
         let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         self.latencies.saturating_record(micros);
     }
