@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use mainstem_processor::Meter;
-use mainstem_protocol::Timestamp;
+use mainstem_processor::{Meter, NodeCounts};
+use mainstem_protocol::{Text, Timestamp};
 use mainstem_storage::Clock;
 
-use crate::metrics::Processor;
+use crate::metrics::{self, Processor};
 
 /// Counts what goes through a processor where the broker's metrics show it.
 #[derive(Debug)]
@@ -44,5 +44,10 @@ impl Meter for BrokerMeter {
     fn watermark(&self, at: Timestamp) {
         let behind = self.clock.now().0.saturating_sub(at.0);
         self.counts.watermark_is_behind(Duration::from_millis(u64::try_from(behind).unwrap_or(0)));
+    }
+
+    fn node(&self, name: &Text, counts: NodeCounts) {
+        let NodeCounts { records_in, records_out, late, errors } = counts;
+        self.counts.passed(name, metrics::NodeCounts { records_in, records_out, late_drops: late, errors });
     }
 }

@@ -18,10 +18,10 @@ use crate::{NodeError, PlanError, TopologyError, work::WorkError};
 pub enum StartError {
     /// The spec makes no topology.
     #[error(transparent)]
-    Topology(#[from] TopologyError),
+    Topology(Box<TopologyError>),
     /// The topology does not fit its topics.
     #[error(transparent)]
-    Plan(#[from] PlanError),
+    Plan(Box<PlanError>),
     /// An input cannot be had.
     #[error("input is not available: {0}")]
     Input(MetadataError),
@@ -49,6 +49,18 @@ pub enum StartError {
     /// The system refuses a thread.
     #[error("thread of a task was not started: {0}")]
     Thread(Arc<io::Error>),
+}
+
+impl From<TopologyError> for StartError {
+    fn from(error: TopologyError) -> Self {
+        Self::Topology(Box::new(error))
+    }
+}
+
+impl From<PlanError> for StartError {
+    fn from(error: PlanError) -> Self {
+        Self::Plan(Box::new(error))
+    }
 }
 
 /// Why a task, or one attempt at it, has ended.

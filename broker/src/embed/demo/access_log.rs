@@ -6,6 +6,8 @@
 
 use jiff::fmt::strtime;
 use mainstem_protocol::Timestamp;
+use serde::{Deserialize, Serialize};
+use tracing::warn;
 
 /// How times are written: day, month, year, time, offset from UTC.
 const TIME_FORMAT: &str = "%d/%b/%Y:%H:%M:%S %z";
@@ -58,6 +60,32 @@ impl<'a> AccessLine<'a> {
     /// Whether the request failed.
     pub(super) const fn is_error(&self) -> bool {
         self.status >= 400
+    }
+}
+
+/// What is counted of a request: `{"class":"2xx","is_error":false,"bytes":1234}`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub(super) struct Request {
+    /// The status by its first digit.
+    pub(super) class: String,
+    /// Whether it failed.
+    pub(super) is_error: bool,
+    /// With how many bytes it was answered.
+    pub(super) bytes: u64,
+}
+
+impl Request {
+    /// The request of a line; what is no line of an access log is left out.
+    pub(super) fn of(line: &str) -> Option<Self> {
+        match AccessLine::parse(line) {
+            Ok(line) => {
+                Some(Self { class: line.class().to_owned(), is_error: line.is_error(), bytes: line.bytes })
+            }
+            Err(error) => {
+                warn!(%error, "this is no line of an access log; it is left out");
+                None
+            }
+        }
     }
 }
 

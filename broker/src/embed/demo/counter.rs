@@ -1,76 +1,73 @@
-//! The processor of the demo: counts requests, errors and bytes of each minute and status class, and writes each count
+//! The program of the demo: counts requests, errors and bytes of each minute and status class, and writes each count
 //! once, when its minute is over.
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use mainstem_processor::{
-    Context, InputBatch, OutputRecord, ProcessResult, Processor, TumblingWindows, Window,
-};
-use mainstem_protocol::Timestamp;
-use tracing::warn;
+use mainstem_processor::{Json, StreamBuilder, TimeWindows, Topology, TopologyError};
+use mainstem_protocol::Text;
 
 use super::{
-    access_log::AccessLine,
+    INPUT, OUTPUT_TOPIC, PROCESSOR,
+    access_log::Request,
     documents::{Counts, MinuteAndClass},
 };
 
-/// The output's name.
-pub(super) const OUTPUT: &str = "per-minute";
-
-/// The store's name.
-pub(super) const STORE: &str = "minutes";
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// How long a minute waits for lines that come late.
 pub(super) const GRACE: Duration = Duration::from_secs(60);
 
 /// See the module.
-pub(super) struct Counter {
-    minutes: TumblingWindows,
+pub(super) fn topology() -> Result<Topology, TopologyError> {
+    let builder = StreamBuilder::new(PROCESSOR);
+    builder
+        .stream::<(), Text>(INPUT)
+        .flat_map_values(|line| Request::of(&line).map(Json))
+        .group_by(|(), request| request.class.clone())
+        .windowed_by(TimeWindows::tumbling(MINUTE).grace(GRACE))
+        .on_close()
+        .aggregate("minutes", Json::<Counts>::default, |_, request, counts| Json(counts.add(&request)))
+        .to_stream()
+        .map(|class, counts| (Json(MinuteAndClass::new(class.window, &class.key)), counts))
+        .to(OUTPUT_TOPIC);
+    builder.build()
 }
 
-impl Counter {
-    pub(super) fn new() -> Self {
-        Self { minutes: TumblingWindows::new(STORE, Duration::from_secs(60)).grace(GRACE) }
+#[cfg(test)]
+mod tests {
+    use mainstem_processor::TestDriver;
+
+    use super::*;
+
+    fn line(second: u8, status: u16) -> String {
+        format!("h - - [17/May/2015:10:05:{second:02} +0000] \"GET / HTTP/1.1\" {status} 100")
     }
-}
 
-impl Processor for Counter {
-    fn process(&mut self, batch: &InputBatch, ctx: &mut Context<'_>) -> ProcessResult {
-        for input in &batch.records {
-            let text = input.record.value.as_deref().map(str::from_utf8);
-            let Some(line) = text.and_then(Result::ok).and_then(|text| AccessLine::parse(text).ok()) else {
-                warn!(offset = %input.record.offset, "this is no line of an access log; it is left out");
-                continue;
-            };
-            let add = |counts: Option<Bytes>| {
-                let before = counts.and_then(|counts| Counts::from_bytes(&counts)).unwrap_or_default();
-                Bytes::from(before.add(line.is_error(), line.bytes).to_bytes())
-            };
-            self.minutes.add(input, line.class().as_bytes(), ctx, add)?;
+    #[test]
+    fn minute_is_counted_by_class_when_it_is_over() {
+        let mut driver = TestDriver::new(&topology().unwrap()).unwrap();
+        let start = 1_431_857_100_000;
+        for (second, status) in [(3, 200), (4, 404), (59, 200)] {
+            let at = start + i64::from(second) * 1000;
+            driver.pipe(INPUT, (), line(second, status), at).unwrap();
         }
-        Ok(())
+        driver.pipe(INPUT, (), "this is no line of an access log", start).unwrap();
+        assert!(driver.read::<String, String>(OUTPUT_TOPIC).unwrap().is_empty());
+        driver.finish().unwrap();
+        let results = driver.read::<String, String>(OUTPUT_TOPIC).unwrap();
+        let results: Vec<_> = results.iter().map(|result| (&*result.key, &*result.value)).collect();
+        assert_eq!(
+            results,
+            [
+                (
+                    r#"{"minute":"2015-05-17T10:05:00Z","class":"2xx"}"#,
+                    r#"{"requests":2,"errors":0,"bytes":200}"#
+                ),
+                (
+                    r#"{"minute":"2015-05-17T10:05:00Z","class":"4xx"}"#,
+                    r#"{"requests":1,"errors":1,"bytes":100}"#
+                ),
+            ]
+        );
     }
-
-    fn on_watermark(&mut self, ctx: &mut Context<'_>) -> ProcessResult {
-        for (window, class, counts) in self.minutes.close(ctx)? {
-            ctx.forward(OUTPUT, result(window, &class, &counts)?)?;
-        }
-        Ok(())
-    }
-}
-
-fn result(
-    window: Window,
-    class: &[u8],
-    counts: &[u8],
-) -> Result<OutputRecord, Box<dyn std::error::Error + Send + Sync>> {
-    let key = MinuteAndClass::new(window, str::from_utf8(class)?)?;
-    let counts = Counts::from_bytes(counts).ok_or("the store holds something else than counts")?;
-    Ok(OutputRecord {
-        key: Some(serde_json::to_vec(&key)?.into()),
-        value: Some(serde_json::to_vec(&counts)?.into()),
-        timestamp: Timestamp(window.end.0 - 1),
-        ..OutputRecord::default()
-    })
 }

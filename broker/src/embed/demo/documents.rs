@@ -4,6 +4,8 @@ use jiff::Timestamp as Time;
 use mainstem_processor::Window;
 use serde::{Deserialize, Serialize};
 
+use super::access_log::Request;
+
 /// Key of a result: `{"minute":"2015-05-17T10:05:00Z","class":"2xx"}`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Hash, Serialize)]
 pub(super) struct MinuteAndClass {
@@ -20,20 +22,20 @@ pub(super) struct Counts {
 }
 
 impl MinuteAndClass {
-    pub(super) fn new(window: Window, class: &str) -> Result<Self, jiff::Error> {
-        let minute = Time::from_millisecond(window.start.0)?.to_string();
-        Ok(Self { minute, class: class.to_owned() })
+    /// A time that no calendar has stays a number.
+    pub(super) fn new(window: Window, class: &str) -> Self {
+        let start = window.start.0;
+        let minute =
+            Time::from_millisecond(start).map_or_else(|_| start.to_string(), |time| time.to_string());
+        Self { minute, class: class.to_owned() }
     }
 }
 
 impl Counts {
     /// With one more request.
-    pub(super) fn add(self, is_error: bool, bytes: u64) -> Self {
-        Self {
-            requests: self.requests + 1,
-            errors: self.errors + u64::from(is_error),
-            bytes: self.bytes + bytes,
-        }
+    pub(super) fn add(self, request: &Request) -> Self {
+        let errors = u64::from(request.is_error);
+        self.plus(Self { requests: 1, errors, bytes: request.bytes })
     }
 
     /// Together with others.
@@ -43,18 +45,6 @@ impl Counts {
             errors: self.errors + other.errors,
             bytes: self.bytes + other.bytes,
         }
-    }
-
-    /// As they are kept while their window is open: three numbers of eight bytes.
-    pub(super) fn to_bytes(self) -> Vec<u8> {
-        [self.requests, self.errors, self.bytes].map(u64::to_be_bytes).concat()
-    }
-
-    /// As they were kept; none, if that was something else.
-    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (&[requests, errors, count], []) = bytes.as_chunks::<8>() else { return None };
-        let [requests, errors, bytes] = [requests, errors, count].map(u64::from_be_bytes);
-        Some(Self { requests, errors, bytes })
     }
 }
 
@@ -67,19 +57,12 @@ mod tests {
     #[test]
     fn documents_look_as_promised() {
         let window = Window { start: Timestamp(1_431_857_100_000), end: Timestamp(1_431_857_160_000) };
-        let key = MinuteAndClass::new(window, "2xx").unwrap();
-        let value = Counts::default().add(true, 5);
+        let key = MinuteAndClass::new(window, "2xx");
+        let value = Counts::default().add(&Request { class: "5xx".into(), is_error: true, bytes: 5 });
         assert_eq!(
             serde_json::to_string(&key).unwrap(),
             r#"{"minute":"2015-05-17T10:05:00Z","class":"2xx"}"#
         );
         assert_eq!(serde_json::to_string(&value).unwrap(), r#"{"requests":1,"errors":1,"bytes":5}"#);
-    }
-
-    #[test]
-    fn counts_come_back_as_they_were_kept() {
-        let counts = Counts { requests: 1, errors: 2, bytes: u64::MAX };
-        assert_eq!(Counts::from_bytes(&counts.to_bytes()), Some(counts));
-        assert_eq!(Counts::from_bytes(b"something else"), None);
     }
 }

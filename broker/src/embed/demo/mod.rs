@@ -2,7 +2,7 @@
 //!
 //! - [`run`]: the whole of it, from start to end.
 //! - `bundled`: the log that comes with the binary; `access_log`: its lines; `feed`: the way into the topic.
-//! - `counter`: the processor; `documents`: what it writes.
+//! - `counter`: the program of the processor; `documents`: what it writes.
 //! - `results` and `screen`: what is shown.
 
 mod access_log;
@@ -22,8 +22,8 @@ use std::{
 };
 
 use mainstem_client::{Admin, AdminConfig, NewTopic, TopicPartition, Transport, admin::AdminError};
-use mainstem_processor::{Handle, InputEnd, Meter, ProcessorSpec, runtime};
-use mainstem_protocol::{ErrorCode, Offset, Timestamp};
+use mainstem_processor::{Handle, InputEnd, Meter, NodeCounts, Settings, StartError, runtime};
+use mainstem_protocol::{ErrorCode, Offset, Text, Timestamp};
 use tokio::{
     sync::{OnceCell, watch},
     time::timeout,
@@ -162,13 +162,13 @@ async fn start_processor(
     let counts = broker.node().metrics.processors.of(PROCESSOR);
     let meter = BrokerMeter::new(counts, Arc::clone(&broker.node().clock));
     let end = Offset(bundled::LINES as i64);
-    let spec = ProcessorSpec::new(PROCESSOR, counter::Counter::new)
-        .input(INPUT)
-        .output(counter::OUTPUT, OUTPUT_TOPIC)
-        .store(counter::STORE)
-        .input_end(InputEnd::At(HashMap::from([(TopicPartition::new(INPUT, 0), end)])))
-        .meter(Arc::new(ScreenMeter { meter, screen: screen.clone() }));
-    Ok(runtime::start(spec, transport).await?)
+    let settings = Settings {
+        input_end: InputEnd::At(HashMap::from([(TopicPartition::new(INPUT, 0), end)])),
+        meter: Arc::new(ScreenMeter { meter, screen: screen.clone() }),
+        ..Settings::default()
+    };
+    let topology = counter::topology().map_err(StartError::from)?;
+    Ok(runtime::run(topology, settings, transport).await?)
 }
 
 /// Counts for the broker's metrics, and for the eyes of whoever watches.
@@ -198,6 +198,10 @@ impl Meter for ScreenMeter {
 
     fn watermark(&self, at: Timestamp) {
         self.meter.watermark(at);
+    }
+
+    fn node(&self, name: &Text, counts: NodeCounts) {
+        self.meter.node(name, counts);
     }
 }
 
