@@ -1,7 +1,7 @@
 //! How keys and values become bytes, and bytes become them again.
 //!
 //! - [`Serde`]: the trait; a type that has it can be read from topics, written to them and kept in stores.
-//! - `bytes`: [`Bytes`](bytes::Bytes), [`Text`](mainstem_client::Text), `String`, nothing (`()`), `Option`.
+//! - `bytes`: [`Bytes`], [`Text`](mainstem_client::Text), `String`, nothing (`()`), `Option`.
 //! - `numbers`: integers and floating-point numbers, as Kafka's serializers write them: big-endian.
 //! - [`Json`]: whatever serde knows, as JSON.
 //! - [`Windowed`]: a key and its window.

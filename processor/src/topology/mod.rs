@@ -4,7 +4,7 @@
 //! - [`TopologyError`]: why it is none.
 //! - `describe`: a topology as text and as a drawing.
 //! - `parts`: what of it can run by itself: the sub-topologies.
-//! - [`Plan`]: how many tasks and partitions it takes on a cluster.
+//! - `Plan`: how many tasks and partitions it takes on a cluster.
 
 mod builder;
 mod describe;
