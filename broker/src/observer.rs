@@ -16,6 +16,17 @@ use crate::{
     task::{Failure, Failures},
 };
 
+/// Who failed where the log directory is poisoned.
+const STORAGE: &str = "storage";
+
+impl Failure {
+    /// Whether the log could not be written, or not be made durable.
+    #[must_use]
+    pub fn is_of_disk(&self) -> bool {
+        self.owner == STORAGE
+    }
+}
+
 /// Listens to the log.
 #[derive(Debug)]
 pub(crate) struct LogObserver {
@@ -46,6 +57,6 @@ impl Observer for LogObserver {
 
     fn poisoned(&self, why: &Poisoned) {
         error!(reason = why.reason, "the log directory is poisoned: the broker stops");
-        self.failures.report(Failure { owner: "storage", task: "journal", reason: why.to_string() });
+        self.failures.report(Failure { owner: STORAGE, task: "journal", reason: why.to_string() });
     }
 }

@@ -20,11 +20,17 @@ pub(crate) struct Broker {
 impl Broker {
     /// Starts a broker and waits until it says that it listens.
     pub(crate) fn start(data: &Path, settings: &[&str]) -> Self {
+        Self::start_telling(data, settings, Stdio::inherit())
+    }
+
+    /// Starts a broker whose log lines go there.
+    pub(crate) fn start_telling(data: &Path, settings: &[&str], log: Stdio) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_mainstem"))
             .args(["serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--output", "json", "--data"])
             .arg(data)
             .args(settings.iter().flat_map(|setting| ["--set", setting]))
             .stdout(Stdio::piped())
+            .stderr(log)
             .spawn()
             .expect("the broker does not start");
         let mut line = String::new();
@@ -62,13 +68,19 @@ impl Broker {
         assert!(status.success(), "the broker ends with {status}");
     }
 
+    /// The number of the process.
+    pub(crate) fn pid(&self) -> String {
+        self.child().id().to_string()
+    }
+
     fn signal(&self, name: &str) {
-        let pid = self.child().id().to_string();
+        let pid = self.pid();
         let told = Command::new("kill").args(["-s", name, &pid]).status().expect("kill runs");
         assert!(told.success(), "the broker has ended by itself");
     }
 
-    fn ended(&self) -> ExitStatus {
+    /// Waits for its end, which somebody else has begun.
+    pub(crate) fn ended(&self) -> ExitStatus {
         self.child().wait().expect("the broker was started here")
     }
 

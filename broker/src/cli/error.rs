@@ -9,6 +9,9 @@ use crate::config::ConfigError;
 /// The exit code of a command that was called wrongly, as clap has it.
 pub(super) const CALLED_WRONGLY: u8 = 2;
 
+/// The exit code of a broker whose disk has failed: to start it again at once is of no use.
+const DISK_FAILED: u8 = 3;
+
 /// Why a command ends early.
 #[derive(Debug)]
 pub(super) struct Error {
@@ -28,6 +31,13 @@ impl Error {
     /// The command was called wrongly.
     pub(super) fn usage(what: impl fmt::Display) -> Self {
         Self { code: CALLED_WRONGLY, ..Self::new(what) }
+    }
+
+    /// The log could not be written, or not be made durable.
+    pub(super) fn disk_failed(why: impl fmt::Display) -> Self {
+        let advice = "what was acknowledged is in the log: look into the kernel's log (`dmesg`), and start the broker again \
+                      when the disk is sound";
+        Self { code: DISK_FAILED, ..Self::new(format_args!("the disk failed: {why}")).advise(advice) }
     }
 
     /// Says what to do next.

@@ -15,7 +15,7 @@ use super::output::Output;
 use crate::broker::Broker;
 use crate::config::Config;
 use crate::process::{self, Signals};
-use crate::task::Tasks;
+use crate::task::{Failure, Tasks};
 
 pub(super) use settings::SettingsArgs;
 
@@ -29,7 +29,7 @@ Examples:
   mainstem serve --listen 127.0.0.1:0 --http 127.0.0.1:0 --output json    Any free ports
 
 `mainstem settings` lists what --set takes, docs/settings.md explains it.
-Exit codes: 0 stopped as asked, 1 failed, 2 called wrongly, 130 told twice to stop.";
+Exit codes: 0 stopped as asked, 1 failed, 2 called wrongly, 3 the disk failed, 130 told twice to stop.";
 
 /// Run the broker until it is told to stop
 #[derive(Debug, clap::Args)]
@@ -66,9 +66,13 @@ async fn serve(config: Config, output: Output) -> Result<ExitCode, Error> {
     announcement::announce(&broker, output);
     tokio::select! {
         () = told_to_stop => {}
-        failure = broker.failures().first() => return Err(Error::new(failure)),
+        failure = broker.failures().first() => return Err(failed(failure)),
     }
-    broker.shutdown().await.map_err(Error::new)?;
+    broker.shutdown().await.map_err(Error::disk_failed)?;
     info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+fn failed(failure: Failure) -> Error {
+    if failure.is_of_disk() { Error::disk_failed(failure.reason) } else { Error::new(failure) }
 }
