@@ -150,6 +150,11 @@ fn partition(heard: &MetadataResponsePartition) -> PartitionMetadata {
 }
 
 impl TopicMetadata {
+    /// Whether there is such a partition: they are numbered from 0 on.
+    pub(crate) fn has(&self, id: PartitionId) -> bool {
+        usize::try_from(id.0).is_ok_and(|id| id < self.partitions.len())
+    }
+
     /// A partition of the topic.
     #[must_use]
     pub fn partition(&self, id: PartitionId) -> Option<&PartitionMetadata> {

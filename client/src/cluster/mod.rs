@@ -9,7 +9,10 @@ mod metadata;
 pub(crate) mod retry;
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -33,13 +36,15 @@ pub struct Cluster {
     transport: Arc<dyn Transport>,
     request_timeout: Duration,
     metadata: Mutex<Arc<Metadata>>,
+    /// How often the metadata has changed.
+    changes: AtomicU64,
 }
 
 impl Cluster {
     /// A cluster of which nothing is known yet. `request_timeout` is how long one answer may take.
     #[must_use]
     pub fn new(transport: Arc<dyn Transport>, request_timeout: Duration) -> Self {
-        Self { transport, request_timeout, metadata: Mutex::default() }
+        Self { transport, request_timeout, metadata: Mutex::default(), changes: AtomicU64::new(0) }
     }
 
     /// How long one answer may take.
@@ -52,6 +57,11 @@ impl Cluster {
     #[must_use]
     pub fn metadata(&self) -> Arc<Metadata> {
         Arc::clone(&self.metadata.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A number that is another one after each change of the metadata: while it stays, what was read from them holds.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     /// Asks in the newest version that both ends speak.
@@ -162,6 +172,7 @@ impl Cluster {
         let heard = {
             let mut known = self.metadata.lock().unwrap_or_else(PoisonError::into_inner);
             *known = Arc::new(known.heard(response, everything));
+            self.changes.fetch_add(1, Ordering::Release);
             Arc::clone(&known)
         };
         self.transport.learn(heard.brokers());
@@ -171,6 +182,7 @@ impl Cluster {
     pub fn forget(&self, name: &Text) {
         let mut known = self.metadata.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::make_mut(&mut known).forget(name);
+        self.changes.fetch_add(1, Ordering::Release);
     }
 
     /// Who leads a partition, as far as is known.

@@ -11,14 +11,12 @@ use mainstem_protocol::{
     PartitionId, Text, Timestamp,
     records::{BatchBuilder, Compression, NewRecord},
 };
-use tokio::{
-    sync::{Notify, OwnedSemaphorePermit},
-    time::Instant,
-};
+use tokio::{sync::Notify, time::Instant};
 
 use super::{
     ProduceError, ProducerConfig, ProducerRecord, SendError, Ticket,
     partitioner::{Random, Sticky, partition_of_key},
+    room::{Room, Taken},
     ticket::{BatchResult, Outcome},
 };
 use crate::{TopicPartition, caps, cluster::TopicMetadata};
@@ -29,7 +27,7 @@ pub(super) struct OpenBatch {
     pub(super) outcome: Arc<Outcome>,
     pub(super) created: Instant,
     /// What the records take of the buffer, until the batch is stored or has failed.
-    pub(super) room: OwnedSemaphorePermit,
+    pub(super) room: Taken,
 }
 
 /// Records that wait.
@@ -37,6 +35,7 @@ pub(super) struct Accumulator {
     compression: Compression,
     batch_bytes: usize,
     linger: Duration,
+    room: Room,
     state: Mutex<State>,
     /// Wakes the sender.
     pub(super) changed: Notify,
@@ -44,11 +43,28 @@ pub(super) struct Accumulator {
 
 #[derive(Default)]
 struct State {
-    topics: HashMap<Text, Queues>,
+    topics: Vec<Topic>,
+    /// Where each topic is in there.
+    places: HashMap<Text, usize>,
+    /// Where the topic is that the last record went to.
+    last: usize,
     random: Random,
     batches: Batches,
     flushing: usize,
     closed: bool,
+}
+
+/// A topic that records went to.
+struct Topic {
+    known: Known,
+    queues: Queues,
+}
+
+/// What is known of a topic, as long as the cluster's metadata do not change.
+pub(super) struct Known {
+    pub(super) topic: Arc<TopicMetadata>,
+    /// The number that the metadata had ([`crate::Cluster`]).
+    pub(super) changes: u64,
 }
 
 /// What waits for the partitions of a topic.
@@ -81,30 +97,68 @@ impl Accumulator {
             compression: config.compression,
             batch_bytes: config.batch_bytes,
             linger: config.linger,
+            room: Room::new(config.buffer_bytes),
             state: Mutex::default(),
             changed: Notify::new(),
         }
+    }
+
+    /// Waits for room. Dropped, nothing is taken.
+    pub(super) async fn reserve(&self, bytes: usize) -> Result<Taken, SendError> {
+        self.room.take(bytes).await.ok_or(SendError::Closed)
+    }
+
+    /// Puts a record into the batch of its partition, or into a new one, where that can be done at once: its topic is
+    /// known, and there is room. Otherwise there is no result, and nothing has happened.
+    pub(super) fn try_append(
+        &self,
+        record: &ProducerRecord,
+        bytes: usize,
+        changes: u64,
+        now: impl FnOnce() -> Timestamp,
+    ) -> Option<Result<Ticket, SendError>> {
+        let mut state = self.state();
+        let place = state.place(&record.topic)?;
+        let Known { topic, changes: known } = &state.topics[place].known;
+        if *known != changes || state.closed || record.partition.is_some_and(|id| !topic.has(id)) {
+            return None;
+        }
+        let room = self.room.try_take(bytes)?;
+        Some(self.put(state, place, record, room, record.timestamp.unwrap_or_else(now)))
     }
 
     /// Puts a record into the batch of its partition, or into a new one.
     pub(super) fn append(
         &self,
         record: &ProducerRecord,
-        topic: &TopicMetadata,
-        room: OwnedSemaphorePermit,
+        known: Known,
+        room: Taken,
         now: Timestamp,
     ) -> Result<Ticket, SendError> {
         let mut state = self.state();
         if state.closed {
             return Err(SendError::Closed);
         }
+        let place = state.learn(known);
+        self.put(state, place, record, room.into_bytes(), record.timestamp.unwrap_or(now))
+    }
+
+    fn put(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        place: usize,
+        record: &ProducerRecord,
+        room: usize,
+        timestamp: Timestamp,
+    ) -> Result<Ticket, SendError> {
         let new = NewRecord {
-            timestamp: record.timestamp.unwrap_or(now),
+            timestamp,
             key: record.key.as_deref(),
             value: record.value.as_deref(),
             headers: record.headers.as_ref(),
         };
-        let (ticket, wake) = self.place(&mut state, record, &new, topic, room)?;
+        let State { topics, random, batches, .. } = &mut *state;
+        let (ticket, wake) = self.push(&mut topics[place], random, batches, record, &new, room)?;
         drop(state);
         if wake {
             self.changed.notify_one();
@@ -114,19 +168,16 @@ impl Accumulator {
 
     /// Also says whether the sender has to look: it knows when the batches are due that there are already, so what
     /// concerns it is a new batch, and one that is full.
-    fn place(
+    fn push(
         &self,
-        state: &mut State,
+        topic: &mut Topic,
+        random: &mut Random,
+        batches: &mut Batches,
         record: &ProducerRecord,
         new: &NewRecord<'_>,
-        topic: &TopicMetadata,
-        room: OwnedSemaphorePermit,
+        room: usize,
     ) -> Result<(Ticket, bool), SendError> {
-        let State { topics, random, batches, .. } = state;
-        let queues = match topics.get_mut(&record.topic) {
-            Some(queues) => queues,
-            None => topics.entry(record.topic.clone()).or_default(),
-        };
+        let Topic { known: Known { topic, .. }, queues } = topic;
         let sticks = record.partition.is_none() && record.key.is_none();
         let partition = match (record.partition, &record.key) {
             (Some(partition), _) => partition,
@@ -135,17 +186,15 @@ impl Accumulator {
         };
         let queue = queues.of(partition);
         let is_new = !queue.back().is_some_and(|batch| self.fits(batch, new));
-        let room = if is_new {
-            let partition = TopicPartition { topic: record.topic.clone(), partition };
-            queue.push_back(batches.begin(partition, self.compression, room));
-            None
-        } else {
-            Some(room)
-        };
+        if is_new {
+            let partition = TopicPartition { topic: topic.name.clone(), partition };
+            queue.push_back(batches.begin(partition, self.compression, self.room.hold(0)));
+        }
         let last = queue.len() - 1;
         let batch = &mut queue[last];
+        batch.room.add(room);
         let before = batch.builder.estimated_size();
-        let ticket = push(batch, new, room)?;
+        let ticket = batch.push(new)?;
         let (bytes, is_full) = (batch.builder.estimated_size().saturating_sub(before), self.is_full(batch));
         if sticks {
             queues.sticky.took(bytes, self.batch_bytes, is_full);
@@ -267,12 +316,33 @@ impl Drop for Flushing<'_> {
 }
 
 impl State {
+    /// Where a topic is, if records went to it before.
+    fn place(&mut self, topic: &Text) -> Option<usize> {
+        let is_last = self.topics.get(self.last).is_some_and(|last| last.known.topic.name == *topic);
+        if !is_last {
+            self.last = *self.places.get(topic)?;
+        }
+        Some(self.last)
+    }
+
+    /// Takes note of what is known of a topic; where that is.
+    fn learn(&mut self, known: Known) -> usize {
+        if let Some(place) = self.place(&known.topic.name) {
+            self.topics[place].known = known;
+            return place;
+        }
+        self.last = self.topics.len();
+        self.places.insert(known.topic.name.clone(), self.last);
+        self.topics.push(Topic { known, queues: Queues::default() });
+        self.last
+    }
+
     fn queues(&self) -> impl Iterator<Item = &VecDeque<OpenBatch>> {
-        self.topics.values().flat_map(|topic| &topic.partitions)
+        self.topics.iter().flat_map(|topic| &topic.queues.partitions)
     }
 
     fn queues_mut(&mut self) -> impl Iterator<Item = &mut VecDeque<OpenBatch>> {
-        self.topics.values_mut().flat_map(|topic| &mut topic.partitions)
+        self.topics.iter_mut().flat_map(|topic| &mut topic.queues.partitions)
     }
 }
 
@@ -309,12 +379,7 @@ impl Queues {
 }
 
 impl Batches {
-    fn begin(
-        &mut self,
-        partition: TopicPartition,
-        compression: Compression,
-        room: OwnedSemaphorePermit,
-    ) -> OpenBatch {
+    fn begin(&mut self, partition: TopicPartition, compression: Compression, room: Taken) -> OpenBatch {
         let builder = self.builders.pop().unwrap_or_else(|| BatchBuilder::new(compression));
         let outcome = Outcome::new(self.begun, partition);
         self.unresolved.insert(self.begun, Arc::clone(&outcome));
@@ -323,16 +388,11 @@ impl Batches {
     }
 }
 
-fn push(
-    batch: &mut OpenBatch,
-    record: &NewRecord<'_>,
-    room: Option<OwnedSemaphorePermit>,
-) -> Result<Ticket, SendError> {
-    let index = batch.builder.len() as i64;
-    let too_large = |bytes| SendError::TooLarge { bytes, limit: i32::MAX as usize };
-    batch.builder.append(record).map_err(|error| too_large(error.record_bytes))?;
-    if let Some(room) = room {
-        batch.room.merge(room);
+impl OpenBatch {
+    fn push(&mut self, record: &NewRecord<'_>) -> Result<Ticket, SendError> {
+        let index = self.builder.len() as i64;
+        let too_large = |bytes| SendError::TooLarge { bytes, limit: i32::MAX as usize };
+        self.builder.append(record).map_err(|error| too_large(error.record_bytes))?;
+        Ok(Ticket::new(Arc::clone(&self.outcome), index))
     }
-    Ok(Ticket::new(Arc::clone(&batch.outcome), index))
 }

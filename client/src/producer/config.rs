@@ -92,9 +92,4 @@ impl ProducerConfig {
         let limit = if self.is_idempotent() { IDEMPOTENT_IN_FLIGHT_MAX } else { usize::MAX };
         self.in_flight_max.clamp(1, limit)
     }
-
-    /// A semaphore counts to less than memory does.
-    pub(super) fn buffer_permits(&self) -> usize {
-        self.buffer_bytes.clamp(1, tokio::sync::Semaphore::MAX_PERMITS.min(u32::MAX as usize))
-    }
 }

@@ -3,7 +3,7 @@
 //! - [`ProducerConfig`]: what may be set.
 //! - [`ProducerRecord`], [`Ticket`], [`Receipt`]: a record, the promise given for it, and what becomes of that.
 //! - `partitioner`: which partition a record goes to.
-//! - `accumulator`: records that wait for their batch to fill.
+//! - `accumulator`: records that wait for their batch to fill; `room`: how many of them there may be.
 //! - `sender`: the task that takes the batches to the brokers; `partition`: what it knows of one partition.
 //!
 //! A producer is idempotent unless told otherwise: each batch carries producer id, epoch and sequence, so that a
@@ -16,6 +16,7 @@ mod murmur2;
 mod partition;
 mod partitioner;
 mod record;
+mod room;
 mod sender;
 #[cfg(test)]
 mod tests;
@@ -23,7 +24,7 @@ mod ticket;
 
 use std::sync::Arc;
 
-use tokio::{sync::Semaphore, task::JoinHandle, time::timeout};
+use tokio::{task::JoinHandle, time::timeout};
 
 use crate::{
     TopicPartition,
@@ -31,7 +32,7 @@ use crate::{
     task,
     transport::Transport,
 };
-use accumulator::Accumulator;
+use accumulator::{Accumulator, Known};
 pub use config::{Acks, ProducerConfig};
 pub use error::{ProduceError, SendError};
 pub use murmur2::murmur2;
@@ -60,8 +61,6 @@ pub struct Producer {
     config: Arc<ProducerConfig>,
     cluster: Arc<Cluster>,
     accumulator: Arc<Accumulator>,
-    /// Bytes that records may still take.
-    room: Arc<Semaphore>,
     sender: JoinHandle<()>,
 }
 
@@ -73,8 +72,7 @@ impl Producer {
         let cluster = Arc::new(Cluster::new(transport.split(), config.request_timeout));
         let accumulator = Arc::new(Accumulator::new(&config));
         let sender = sender::start(Arc::clone(&config), Arc::clone(&cluster), Arc::clone(&accumulator));
-        let room = Arc::new(Semaphore::new(config.buffer_permits()));
-        Self { config, cluster, accumulator, room, sender: task::spawn("producer", sender) }
+        Self { config, cluster, accumulator, sender: task::spawn("producer", sender) }
     }
 
     /// Takes a record. Waits while the buffer is full, or the topic is not known yet; the ticket resolves when the
@@ -87,32 +85,36 @@ impl Producer {
         if size > self.config.request_bytes_max {
             return Err(SendError::TooLarge { bytes: size, limit: self.config.request_bytes_max });
         }
-        let limit = self.config.max_block;
+        // What the last record has found out holds for most of those behind it.
+        match self.accumulator.try_append(&record, size, self.cluster.changes(), || self.config.clock.now()) {
+            Some(taken) => taken,
+            None => self.send_slowly(&record, size).await,
+        }
+    }
+
+    async fn send_slowly(&self, record: &ProducerRecord, size: usize) -> Result<Ticket, SendError> {
+        let (limit, changes) = (self.config.max_block, self.cluster.changes());
         let ready = timeout(limit, async {
-            let topic = self.topic(&record).await?;
-            Ok((topic, self.reserve(size).await?))
+            let topic = self.topic(record).await?;
+            Ok((topic, self.accumulator.reserve(size).await?))
         });
         let (topic, room) = ready.await.map_err(|_| SendError::NoRoom { waited: limit })??;
-        self.accumulator.append(&record, &topic, room, self.config.clock.now())
+        self.accumulator.append(record, Known { topic, changes }, room, self.config.clock.now())
     }
 
     async fn topic(&self, record: &ProducerRecord) -> Result<Arc<TopicMetadata>, SendError> {
         let topic = self.cluster.topic(&record.topic, true, self.config.max_block).await;
         let topic = topic.map_err(SendError::Metadata)?;
-        let count = topic.partitions.len();
         match record.partition {
-            Some(id) if !usize::try_from(id.0).is_ok_and(|id| id < count) => {
-                let partition = TopicPartition { topic: record.topic.clone(), partition: id };
-                Err(SendError::NoSuchPartition { partition, count })
+            Some(partition) if !topic.has(partition) => {
+                let (name, count) = (record.topic.clone(), topic.partitions.len());
+                Err(SendError::NoSuchPartition {
+                    partition: TopicPartition { topic: name, partition },
+                    count,
+                })
             }
             _ => Ok(topic),
         }
-    }
-
-    async fn reserve(&self, bytes: usize) -> Result<tokio::sync::OwnedSemaphorePermit, SendError> {
-        let permits = u32::try_from(bytes.min(self.config.buffer_permits())).unwrap_or(u32::MAX);
-        let room = Arc::clone(&self.room).acquire_many_owned(permits);
-        room.await.map_err(|_| SendError::Closed)
     }
 
     /// Sends what waits, and returns when all records that were taken before this call are stored or have failed;

@@ -14,9 +14,9 @@ use mainstem_protocol::{
     ErrorCode, ProducerEpoch, ProducerId, Sequence,
     records::{BatchHeader, ProducerStamp, builder::write_header},
 };
-use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+use tokio::time::Instant;
 
-use super::ticket::Outcome;
+use super::{room::Taken, ticket::Outcome};
 use crate::{backoff::Backoff, caps};
 
 /// A batch as it is sent.
@@ -31,7 +31,7 @@ pub(super) struct SealedBatch {
     pub(super) order: u64,
     /// Whether it was sent after everything before it had been answered.
     pub(super) alone: bool,
-    pub(super) _room: OwnedSemaphorePermit,
+    pub(super) _room: Taken,
 }
 
 /// What to do about a batch that was refused.

@@ -54,8 +54,7 @@ impl Sticky {
 /// `BuiltInPartitioner.updatePartitionLoadStats`); any, where none has one.
 fn choose(topic: &TopicMetadata, waiting: impl Fn(PartitionId) -> usize, random: usize) -> PartitionId {
     let count = topic.partitions.len();
-    let is_there = |id: PartitionId| usize::try_from(id.0).is_ok_and(|id| id < count);
-    let partitions = topic.partitions.iter().filter(|partition| is_there(partition.id));
+    let partitions = topic.partitions.iter().filter(|partition| topic.has(partition.id));
     let available = partitions.filter(|partition| partition.leader.is_some());
     let loads: Vec<_> = available.map(|partition| (partition.id, waiting(partition.id))).collect();
     let Some(most) = loads.iter().map(|(_, batches)| *batches).max() else {
