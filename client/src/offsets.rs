@@ -17,6 +17,23 @@ use crate::{
 };
 
 /// Which offset of a partition is asked for.
+///
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use mainstem_client::{Admin, AdminConfig, Offset, OffsetSpec, Timestamp, TopicPartition};
+///
+/// let admin = Admin::new(&transport, AdminConfig::default());
+/// let first = TopicPartition::new("greetings", 0);
+/// for (spec, offset) in [
+///     (OffsetSpec::Earliest, Offset(0)),
+///     (OffsetSpec::Timestamp(Timestamp(1500)), Offset(1)),
+///     (OffsetSpec::Latest, Offset(2)),
+/// ] {
+///     assert_eq!(admin.list_offsets(&[(first.clone(), spec)]).await?[&first].offset, offset);
+/// }
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OffsetSpec {
     /// That of the first record that there still is.
@@ -39,6 +56,18 @@ impl OffsetSpec {
 }
 
 /// An offset that was asked for.
+///
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use mainstem_client::{Admin, AdminConfig, OffsetSpec, Timestamp, TopicPartition};
+///
+/// let admin = Admin::new(&transport, AdminConfig::default());
+/// let first = TopicPartition::new("greetings", 0);
+/// let found = admin.list_offsets(&[(first.clone(), OffsetSpec::Timestamp(Timestamp(1500)))]).await?;
+/// assert_eq!((found[&first].offset.0, found[&first].timestamp.0), (1, 2000));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FoundOffset {
     /// The offset; [`Offset::NONE`] where all records are older than the time that was asked for.
@@ -50,6 +79,18 @@ pub struct FoundOffset {
 }
 
 /// Why offsets are not known.
+///
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use mainstem_client::{Admin, AdminConfig, OffsetSpec, TopicPartition, offsets::ListOffsetsError};
+///
+/// let admin = Admin::new(&transport, AdminConfig { timeout: std::time::Duration::ZERO, ..AdminConfig::default() });
+/// let third = TopicPartition::new("greetings", 2);
+/// let error = admin.list_offsets(&[(third, OffsetSpec::Latest)]).await.unwrap_err();
+/// assert!(matches!(error, ListOffsetsError::Refused { .. }));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ListOffsetsError {
     /// The partition's topic cannot be had.
@@ -70,6 +111,14 @@ pub enum ListOffsetsError {
 
 impl ListOffsetsError {
     /// Whether asking later may help.
+    ///
+    /// ```
+    /// use mainstem_client::{ErrorCode, TopicPartition, offsets::ListOffsetsError};
+    ///
+    /// let partition = TopicPartition::new("greetings", 0);
+    /// let error = ListOffsetsError::Refused { partition, code: ErrorCode::LEADER_NOT_AVAILABLE };
+    /// assert!(error.is_retriable());
+    /// ```
     #[must_use]
     pub const fn is_retriable(&self) -> bool {
         match self {
@@ -85,6 +134,19 @@ impl Cluster {
     ///
     /// # Errors
     /// Where one of them cannot be had.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use std::time::Duration;
+    /// use mainstem_client::{Cluster, Offset, OffsetSpec, TopicPartition};
+    ///
+    /// let cluster = Cluster::new(transport.transport(), Duration::from_secs(5));
+    /// let wanted = [(TopicPartition::new("greetings", 0), OffsetSpec::Latest)];
+    /// let found = cluster.list_offsets(&wanted, Duration::from_secs(5)).await?;
+    /// assert_eq!(found[&wanted[0].0].offset, Offset(2));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn list_offsets(
         &self,
         wanted: &[(TopicPartition, OffsetSpec)],

@@ -5,6 +5,11 @@ use std::fmt;
 use mainstem_protocol::{PartitionId, Text};
 
 /// A partition of a topic.
+///
+/// ```
+/// let partition = mainstem_client::TopicPartition::new("greetings", 3);
+/// assert_eq!(partition.to_string(), "greetings-3");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopicPartition {
     /// The topic.
@@ -15,6 +20,12 @@ pub struct TopicPartition {
 
 impl TopicPartition {
     /// A partition.
+    ///
+    /// ```
+    /// use mainstem_client::{PartitionId, TopicPartition};
+    ///
+    /// assert_eq!(TopicPartition::new("greetings", 3).partition, PartitionId(3));
+    /// ```
     #[must_use]
     pub fn new(topic: impl Into<Text>, partition: i32) -> Self {
         Self { topic: topic.into(), partition: PartitionId(partition) }

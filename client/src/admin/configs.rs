@@ -16,6 +16,18 @@ const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
 
 /// Where a setting comes from (Kafka: `DescribeConfigsResponse.ConfigSource`).
+///
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use mainstem_client::{Admin, AdminConfig, admin::ConfigSource};
+///
+/// let admin = Admin::new(&transport, AdminConfig::default());
+/// let configs = admin.describe_topic_configs("greetings").await?;
+/// let own = configs.iter().filter(|config| config.source == ConfigSource::Topic);
+/// println!("{} settings are the topic's own", own.count());
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConfigSource {
     /// It was set for this topic.
@@ -46,6 +58,18 @@ impl From<i8> for ConfigSource {
 }
 
 /// A setting.
+///
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use mainstem_client::{Admin, AdminConfig};
+///
+/// let admin = Admin::new(&transport, AdminConfig::default());
+/// for config in admin.describe_topic_configs("greetings").await? {
+///     println!("{} = {}", config.name, config.value.as_deref().unwrap_or("(secret)"));
+/// }
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigEntry {
     /// Its name.
@@ -77,6 +101,17 @@ impl Admin {
     ///
     /// # Errors
     /// Where there is no such topic, or no broker answers.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Admin, AdminConfig};
+    ///
+    /// let admin = Admin::new(&transport, AdminConfig::default());
+    /// let configs = admin.describe_topic_configs("greetings").await?;
+    /// assert!(configs.iter().any(|config| config.name == "flush.messages"));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn describe_topic_configs(&self, topic: &str) -> Result<Vec<ConfigEntry>, AdminError> {
         self.describe_configs(Node::Any, TOPIC, Text::from(topic), format!("topic {topic}")).await
     }
@@ -85,6 +120,19 @@ impl Admin {
     ///
     /// # Errors
     /// Where it cannot be asked.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Admin, AdminConfig};
+    ///
+    /// let admin = Admin::new(&transport, AdminConfig::default());
+    /// let broker = admin.describe_cluster().await?.controller;
+    /// for config in admin.describe_broker_configs(broker).await? {
+    ///     println!("{} = {:?}", config.name, config.value);
+    /// }
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn describe_broker_configs(&self, broker: BrokerId) -> Result<Vec<ConfigEntry>, AdminError> {
         self.cluster.refresh(&[], false).await?;
         let name = Text::from(broker.to_string());

@@ -8,6 +8,17 @@ use crate::{
 };
 
 /// Why an admin's request failed.
+///
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use mainstem_client::{Admin, AdminConfig, NewTopic};
+///
+/// let admin = Admin::new(&transport, AdminConfig::default());
+/// let error = admin.create_topic(NewTopic::new("greetings", 1)).await.unwrap_err();
+/// assert_eq!(error.to_string(), "topic greetings: TOPIC_ALREADY_EXISTS");
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum AdminError {
     /// No broker could be asked.
@@ -47,6 +58,17 @@ impl AdminError {
     }
 
     /// Whether the same request may succeed later.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Admin, AdminConfig};
+    ///
+    /// let admin = Admin::new(&transport, AdminConfig::default());
+    /// let error = admin.delete_topic("farewells").await.unwrap_err();
+    /// assert!(!error.is_retriable());
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub const fn is_retriable(&self) -> bool {
         match self {
@@ -62,6 +84,17 @@ impl AdminError {
     }
 
     /// What the broker says, where it is the broker that says no.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Admin, AdminConfig, ErrorCode};
+    ///
+    /// let admin = Admin::new(&transport, AdminConfig::default());
+    /// let error = admin.delete_topic("farewells").await.unwrap_err();
+    /// assert_eq!(error.code(), Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub const fn code(&self) -> Option<ErrorCode> {
         match self {

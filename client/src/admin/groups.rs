@@ -22,6 +22,18 @@ use crate::{
 const DEAD: &str = "Dead";
 
 /// A group, as a list of groups has it.
+///
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use mainstem_client::{Admin, AdminConfig};
+///
+/// let admin = Admin::new(&transport, AdminConfig::default());
+/// for group in admin.list_groups().await? {
+///     println!("{} is {}", group.id, group.state);
+/// }
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupListing {
     /// Its name.
@@ -71,6 +83,16 @@ impl Admin {
     ///
     /// # Errors
     /// Where a broker does not answer.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Admin, AdminConfig};
+    ///
+    /// let admin = Admin::new(&transport, AdminConfig::default());
+    /// println!("{} groups", admin.list_groups().await?.len());
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn list_groups(&self) -> Result<Vec<GroupListing>, AdminError> {
         self.trying(|| async { Ok(self.cluster.refresh(&[], false).await?) }).await?;
         let mut groups = Vec::new();

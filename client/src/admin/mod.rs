@@ -33,6 +33,14 @@ pub use log_dirs::LogDir;
 pub use topics::{CreatedTopic, NewTopic};
 
 /// The settings of an admin.
+///
+/// ```
+/// use std::time::Duration;
+/// use mainstem_client::AdminConfig;
+///
+/// let hurried = AdminConfig { timeout: Duration::from_secs(5), ..AdminConfig::default() };
+/// assert!(hurried.timeout < hurried.request_timeout);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct AdminConfig {
     /// How long one answer may take.
@@ -48,6 +56,17 @@ impl Default for AdminConfig {
 }
 
 /// A cluster, as its brokers describe it.
+///
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use mainstem_client::{Admin, AdminConfig};
+///
+/// let admin = Admin::new(&transport, AdminConfig::default());
+/// let cluster = admin.describe_cluster().await?;
+/// assert_eq!(cluster.controller, cluster.brokers[0].id);
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterDescription {
     /// Its identity.
@@ -60,19 +79,17 @@ pub struct ClusterDescription {
 
 /// Changes and describes a cluster.
 ///
-/// ```no_run
-/// use mainstem_client::{TcpConfig, TcpTransport};
-/// use mainstem_client::admin::{Admin, AdminConfig, NewTopic};
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use mainstem_client::{Admin, AdminConfig, NewTopic};
 ///
-/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// let transport = TcpTransport::new(TcpConfig::bootstrap("127.0.0.1:9092"));
 /// let admin = Admin::new(&transport, AdminConfig::default());
-/// admin.create_topic(NewTopic::new("greetings", 3).config("flush.messages", "1")).await?;
+/// admin.create_topic(NewTopic::new("orders", 3).config("flush.messages", "1")).await?;
 /// for topic in admin.list_topics().await? {
 ///     println!("{} has {} partitions", topic.name, topic.partitions.len());
 /// }
 /// # Ok(())
-/// # }
+/// # });
 /// ```
 #[derive(Debug)]
 pub struct Admin {
@@ -82,6 +99,16 @@ pub struct Admin {
 
 impl Admin {
     /// An admin with connections of its own.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Admin, AdminConfig};
+    ///
+    /// let admin = Admin::new(&transport, AdminConfig::default());
+    /// assert_eq!(admin.list_topics().await?.len(), 1);
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub fn new(transport: &dyn Transport, config: AdminConfig) -> Self {
         Self { config, cluster: Cluster::new(transport.split(), config.request_timeout) }
@@ -91,6 +118,17 @@ impl Admin {
     ///
     /// # Errors
     /// Where no broker answers.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Admin, AdminConfig};
+    ///
+    /// let admin = Admin::new(&transport, AdminConfig::default());
+    /// let topics = admin.list_topics().await?;
+    /// assert_eq!(topics[0].name, "greetings");
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn list_topics(&self) -> Result<Vec<Arc<TopicMetadata>>, AdminError> {
         self.trying(|| async { Ok(self.cluster.refresh_all().await?) }).await?;
         let mut topics: Vec<_> = self.cluster.metadata().topics().cloned().collect();
@@ -102,6 +140,18 @@ impl Admin {
     ///
     /// # Errors
     /// Where there is no such topic, or no broker answers.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Admin, AdminConfig};
+    ///
+    /// let admin = Admin::new(&transport, AdminConfig::default());
+    /// let topic = admin.describe_topic("greetings").await?;
+    /// assert_eq!(topic.partitions.len(), 2);
+    /// assert!(admin.describe_topic("farewells").await.is_err());
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn describe_topic(&self, name: &str) -> Result<Arc<TopicMetadata>, AdminError> {
         let name = Text::from(name);
         self.trying(|| async { Ok(self.cluster.refresh(std::slice::from_ref(&name), false).await?) }).await?;
@@ -112,6 +162,16 @@ impl Admin {
     ///
     /// # Errors
     /// Where no broker answers.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Admin, AdminConfig};
+    ///
+    /// let admin = Admin::new(&transport, AdminConfig::default());
+    /// println!("cluster {}", admin.describe_cluster().await?.cluster_id);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn describe_cluster(&self) -> Result<ClusterDescription, AdminError> {
         let request = DescribeClusterRequest::default();
         let answer =
@@ -124,6 +184,18 @@ impl Admin {
     ///
     /// # Errors
     /// Where one of them cannot be had.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Admin, AdminConfig, Offset, OffsetSpec, TopicPartition};
+    ///
+    /// let admin = Admin::new(&transport, AdminConfig::default());
+    /// let first = TopicPartition::new("greetings", 0);
+    /// let ends = admin.list_offsets(&[(first.clone(), OffsetSpec::Latest)]).await?;
+    /// assert_eq!(ends[&first].offset, Offset(2));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn list_offsets(
         &self,
         wanted: &[(TopicPartition, OffsetSpec)],

@@ -13,6 +13,13 @@ use super::{Admin, AdminError};
 use crate::transport::Lane;
 
 /// A topic that is to be created.
+///
+/// ```
+/// use mainstem_client::NewTopic;
+///
+/// let topic = NewTopic { replication_factor: 3, ..NewTopic::new("orders", 12) };
+/// assert_eq!((topic.partitions, topic.replication_factor), (12, 3));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewTopic {
     /// Its name.
@@ -26,6 +33,17 @@ pub struct NewTopic {
 }
 
 /// A topic that was created.
+///
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use mainstem_client::{Admin, AdminConfig, NewTopic};
+///
+/// let admin = Admin::new(&transport, AdminConfig::default());
+/// let created = admin.create_topic(NewTopic::new("orders", 3)).await?;
+/// println!("{} partitions, id {}", created.partitions, created.id);
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreatedTopic {
     /// Its identity; zero where the broker is too old to say.
@@ -36,12 +54,21 @@ pub struct CreatedTopic {
 
 impl NewTopic {
     /// A topic with the broker's settings.
+    ///
+    /// ```
+    /// assert_eq!(mainstem_client::NewTopic::new("orders", 3).name, "orders");
+    /// ```
     #[must_use]
     pub fn new(name: impl Into<Text>, partitions: i32) -> Self {
         Self { name: name.into(), partitions, replication_factor: -1, configs: Vec::new() }
     }
 
     /// The same, with a setting of its own.
+    ///
+    /// ```
+    /// let topic = mainstem_client::NewTopic::new("orders", 3).config("retention.ms", "3600000");
+    /// assert_eq!(topic.configs.len(), 1);
+    /// ```
     #[must_use]
     pub fn config(mut self, name: impl Into<Text>, value: impl Into<Text>) -> Self {
         self.configs.push((name.into(), value.into()));
@@ -54,6 +81,17 @@ impl Admin {
     ///
     /// # Errors
     /// Where there is one of that name already, or the broker does not want it.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Admin, AdminConfig, NewTopic};
+    ///
+    /// let admin = Admin::new(&transport, AdminConfig::default());
+    /// admin.create_topic(NewTopic::new("orders", 3)).await?;
+    /// assert_eq!(admin.describe_topic("orders").await?.partitions.len(), 3);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn create_topic(&self, topic: NewTopic) -> Result<CreatedTopic, AdminError> {
         let subject = format!("topic {}", topic.name);
         self.cluster.refresh(&[], false).await?;
@@ -85,6 +123,17 @@ impl Admin {
     ///
     /// # Errors
     /// Where there is no such topic, or the broker keeps it.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Admin, AdminConfig};
+    ///
+    /// let admin = Admin::new(&transport, AdminConfig::default());
+    /// admin.delete_topic("greetings").await?;
+    /// assert!(admin.list_topics().await?.is_empty());
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn delete_topic(&self, name: &str) -> Result<(), AdminError> {
         let (subject, name) = (format!("topic {name}"), Text::from(name));
         self.cluster.refresh(&[], false).await?;

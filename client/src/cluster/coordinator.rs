@@ -14,6 +14,13 @@ use crate::transport::{Lane, Node, TransportError};
 const GROUP: i8 = 0;
 
 /// Why the coordinator of a group is not known.
+///
+/// ```
+/// use mainstem_client::{ErrorCode, cluster::CoordinatorError};
+///
+/// let error = CoordinatorError::Refused { group: "readers".into(), code: ErrorCode::COORDINATOR_NOT_AVAILABLE };
+/// assert_eq!(error.to_string(), "coordinator of group readers was not found: COORDINATOR_NOT_AVAILABLE");
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CoordinatorError {
     /// No broker could be asked.
@@ -36,6 +43,13 @@ pub enum CoordinatorError {
 
 impl CoordinatorError {
     /// Whether asking later may help.
+    ///
+    /// ```
+    /// use mainstem_client::{ErrorCode, cluster::CoordinatorError};
+    ///
+    /// let code = ErrorCode::COORDINATOR_NOT_AVAILABLE;
+    /// assert!(CoordinatorError::Refused { group: "readers".into(), code }.is_retriable());
+    /// ```
     #[must_use]
     pub const fn is_retriable(&self) -> bool {
         match self {
@@ -50,6 +64,18 @@ impl Cluster {
     ///
     /// # Errors
     /// Where none is found.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use std::time::Duration;
+    /// use mainstem_client::{Cluster};
+    ///
+    /// let cluster = Cluster::new(transport.transport(), Duration::from_secs(5));
+    /// let broker = cluster.coordinator(&"readers".into(), Duration::from_secs(5)).await?;
+    /// println!("broker {broker} keeps the group");
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn coordinator(&self, group: &Text, limit: Duration) -> Result<BrokerId, CoordinatorError> {
         let mut retry = Retry::within(limit);
         loop {

@@ -5,6 +5,18 @@ use mainstem_protocol::{ErrorCode, Text};
 use crate::transport::TransportError;
 
 /// Why a topic or the cluster could not be asked about.
+///
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use std::time::Duration;
+/// use mainstem_client::{Cluster};
+///
+/// let cluster = Cluster::new(transport.transport(), Duration::from_secs(5));
+/// let error = cluster.topic(&"farewells".into(), false, Duration::ZERO).await.unwrap_err();
+/// assert_eq!(error.to_string(), "topic farewells is not available: UNKNOWN_TOPIC_OR_PARTITION");
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum MetadataError {
     /// No broker could be asked.
@@ -29,6 +41,19 @@ impl MetadataError {
     }
 
     /// Whether asking later may help.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use std::time::Duration;
+    /// use mainstem_client::{Cluster};
+    ///
+    /// let cluster = Cluster::new(transport.transport(), Duration::from_secs(5));
+    /// let error = cluster.topic(&"farewells".into(), false, Duration::ZERO).await.unwrap_err();
+    /// // Somebody may create it yet.
+    /// assert!(error.is_retriable());
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub const fn is_retriable(&self) -> bool {
         match self {
@@ -38,6 +63,18 @@ impl MetadataError {
     }
 
     /// What the broker says, where it is the broker that says no.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use std::time::Duration;
+    /// use mainstem_client::{Cluster, ErrorCode};
+    ///
+    /// let cluster = Cluster::new(transport.transport(), Duration::from_secs(5));
+    /// let error = cluster.topic(&"farewells".into(), false, Duration::ZERO).await.unwrap_err();
+    /// assert_eq!(error.code(), Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub const fn code(&self) -> Option<ErrorCode> {
         match self {

@@ -13,6 +13,19 @@ use mainstem_protocol::{
 use crate::transport::BrokerAddress;
 
 /// What was last heard of a cluster.
+///
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use std::time::Duration;
+/// use mainstem_client::{Cluster};
+///
+/// let cluster = Cluster::new(transport.transport(), Duration::from_secs(5));
+/// cluster.refresh_all().await?;
+/// let metadata = cluster.metadata();
+/// println!("{} topics on {} brokers", metadata.topics().count(), metadata.brokers().len());
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Debug)]
 pub struct Metadata {
     cluster_id: Option<Text>,
@@ -23,6 +36,18 @@ pub struct Metadata {
 }
 
 /// A topic.
+///
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use std::time::Duration;
+/// use mainstem_client::{Cluster};
+///
+/// let cluster = Cluster::new(transport.transport(), Duration::from_secs(5));
+/// let topic = cluster.topic(&"greetings".into(), false, Duration::from_secs(5)).await?;
+/// println!("{} has {} partitions", topic.name, topic.partitions.len());
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicMetadata {
     /// Its name.
@@ -36,6 +61,20 @@ pub struct TopicMetadata {
 }
 
 /// A partition.
+///
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use std::time::Duration;
+/// use mainstem_client::{Cluster};
+///
+/// let cluster = Cluster::new(transport.transport(), Duration::from_secs(5));
+/// let topic = cluster.topic(&"greetings".into(), false, Duration::from_secs(5)).await?;
+/// for partition in &topic.partitions {
+///     println!("{} is led by {:?}, kept by {:?}", partition.id, partition.leader, partition.replicas);
+/// }
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionMetadata {
     /// Its number.
@@ -64,29 +103,96 @@ impl Default for Metadata {
 
 impl Metadata {
     /// The identity of the cluster.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use std::time::Duration;
+    /// use mainstem_client::{Cluster};
+    ///
+    /// let cluster = Cluster::new(transport.transport(), Duration::from_secs(5));
+    /// cluster.refresh_all().await?;
+    /// let metadata = cluster.metadata();
+    /// assert!(metadata.cluster_id().is_some());
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub const fn cluster_id(&self) -> Option<&Text> {
         self.cluster_id.as_ref()
     }
 
     /// The broker that changes the cluster; [`BrokerId::NONE`] where it is not known.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use std::time::Duration;
+    /// use mainstem_client::{Cluster};
+    ///
+    /// let cluster = Cluster::new(transport.transport(), Duration::from_secs(5));
+    /// cluster.refresh_all().await?;
+    /// let metadata = cluster.metadata();
+    /// assert_eq!(metadata.controller(), metadata.brokers()[0].id);
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub const fn controller(&self) -> BrokerId {
         self.controller
     }
 
     /// The brokers.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use std::time::Duration;
+    /// use mainstem_client::{Cluster};
+    ///
+    /// let cluster = Cluster::new(transport.transport(), Duration::from_secs(5));
+    /// cluster.refresh_all().await?;
+    /// let metadata = cluster.metadata();
+    /// for broker in metadata.brokers() {
+    ///     println!("{} at {broker}", broker.id);
+    /// }
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub fn brokers(&self) -> &[BrokerAddress] {
         &self.brokers
     }
 
     /// The topics that were asked about.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use std::time::Duration;
+    /// use mainstem_client::{Cluster};
+    ///
+    /// let cluster = Cluster::new(transport.transport(), Duration::from_secs(5));
+    /// cluster.refresh_all().await?;
+    /// let metadata = cluster.metadata();
+    /// assert!(metadata.topics().any(|topic| topic.name == "greetings"));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn topics(&self) -> impl Iterator<Item = &Arc<TopicMetadata>> {
         self.topics.values()
     }
 
     /// A topic, where it was asked about and is there.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use std::time::Duration;
+    /// use mainstem_client::{Cluster};
+    ///
+    /// let cluster = Cluster::new(transport.transport(), Duration::from_secs(5));
+    /// cluster.refresh_all().await?;
+    /// let metadata = cluster.metadata();
+    /// assert!(metadata.topic("greetings").is_some() && metadata.topic("farewells").is_none());
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub fn topic(&self, name: &str) -> Option<Arc<TopicMetadata>> {
         self.topics.get(name).cloned()
@@ -156,6 +262,18 @@ impl TopicMetadata {
     }
 
     /// A partition of the topic.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use std::time::Duration;
+    /// use mainstem_client::{Cluster, PartitionId};
+    ///
+    /// let cluster = Cluster::new(transport.transport(), Duration::from_secs(5));
+    /// let topic = cluster.topic(&"greetings".into(), false, Duration::from_secs(5)).await?;
+    /// assert!(topic.partition(PartitionId(1)).is_some() && topic.partition(PartitionId(2)).is_none());
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub fn partition(&self, id: PartitionId) -> Option<&PartitionMetadata> {
         self.partitions.iter().find(|partition| partition.id == id)

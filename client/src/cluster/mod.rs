@@ -31,6 +31,18 @@ pub use metadata::{Metadata, PartitionMetadata, TopicMetadata};
 use retry::Retry;
 
 /// A cluster behind a transport.
+///
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use std::time::Duration;
+/// use mainstem_client::{Cluster};
+///
+/// let cluster = Cluster::new(transport.transport(), Duration::from_secs(5));
+/// cluster.refresh_all().await?;
+/// println!("{} topics", cluster.metadata().topics().count());
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug)]
 pub struct Cluster {
     transport: Arc<dyn Transport>,
@@ -42,18 +54,52 @@ pub struct Cluster {
 
 impl Cluster {
     /// A cluster of which nothing is known yet. `request_timeout` is how long one answer may take.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use std::time::Duration;
+    /// use mainstem_client::{Cluster};
+    ///
+    /// let cluster = Cluster::new(transport.transport(), Duration::from_secs(5));
+    /// assert_eq!(cluster.metadata().brokers().len(), 0);
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub fn new(transport: Arc<dyn Transport>, request_timeout: Duration) -> Self {
         Self { transport, request_timeout, metadata: Mutex::default(), changes: AtomicU64::new(0) }
     }
 
     /// How long one answer may take.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use std::time::Duration;
+    /// use mainstem_client::{Cluster};
+    ///
+    /// let cluster = Cluster::new(transport.transport(), Duration::from_secs(5));
+    /// assert_eq!(cluster.request_timeout(), Duration::from_secs(5));
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub const fn request_timeout(&self) -> Duration {
         self.request_timeout
     }
 
     /// What was last heard of the cluster.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use std::time::Duration;
+    /// use mainstem_client::{Cluster};
+    ///
+    /// let cluster = Cluster::new(transport.transport(), Duration::from_secs(5));
+    /// cluster.refresh_all().await?;
+    /// assert!(cluster.metadata().topic("greetings").is_some());
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub fn metadata(&self) -> Arc<Metadata> {
         Arc::clone(&self.metadata.lock().unwrap_or_else(PoisonError::into_inner))
@@ -68,6 +114,21 @@ impl Cluster {
     ///
     /// # Errors
     /// Where there is no response, or one to another request.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use std::time::Duration;
+    /// use mainstem_client::{Cluster, Node, transport::Lane};
+    ///
+    /// use mainstem_client::protocol::messages::DescribeClusterRequest;
+    ///
+    /// let cluster = Cluster::new(transport.transport(), Duration::from_secs(5));
+    /// let request = DescribeClusterRequest::default();
+    /// let answer = cluster.call(Node::Any, Lane::General, request, Duration::from_secs(5)).await?;
+    /// println!("cluster {}", answer.cluster_id);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn call<R: Request>(
         &self,
         node: Node,
@@ -82,6 +143,24 @@ impl Cluster {
     ///
     /// # Errors
     /// As [`Self::call`].
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use std::time::Duration;
+    /// use mainstem_client::{Cluster, Node, transport::Lane};
+    ///
+    /// use mainstem_client::protocol::messages::FindCoordinatorRequest;
+    ///
+    /// let cluster = Cluster::new(transport.transport(), Duration::from_secs(5));
+    /// // From version 4 on, the group is one of several.
+    /// let request = |version| match version {
+    ///     ..4 => FindCoordinatorRequest { key: "readers".into(), ..Default::default() },
+    ///     _ => FindCoordinatorRequest { coordinator_keys: vec!["readers".into()], ..Default::default() },
+    /// };
+    /// cluster.call_in_version(Node::Any, Lane::General, request, Duration::from_secs(5)).await?;
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn call_in_version<R: Request>(
         &self,
         node: Node,
@@ -104,6 +183,20 @@ impl Cluster {
     ///
     /// # Errors
     /// As [`Self::call`].
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use std::time::Duration;
+    /// use mainstem_client::{Cluster, Node};
+    ///
+    /// use mainstem_client::protocol::messages::DescribeClusterRequest;
+    ///
+    /// let cluster = Cluster::new(transport.transport(), Duration::from_secs(5));
+    /// let answer = cluster.ask(Node::Any, DescribeClusterRequest::default()).await?;
+    /// println!("cluster {}", answer.cluster_id);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn ask<R: Request>(&self, node: Node, request: R) -> Result<R::Response, TransportError> {
         self.call(node, Lane::General, request, self.request_timeout).await
     }
@@ -113,6 +206,18 @@ impl Cluster {
     ///
     /// # Errors
     /// Where the topic cannot be had.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use std::time::Duration;
+    /// use mainstem_client::{Cluster};
+    ///
+    /// let cluster = Cluster::new(transport.transport(), Duration::from_secs(5));
+    /// let topic = cluster.topic(&"greetings".into(), false, Duration::from_secs(5)).await?;
+    /// assert_eq!(topic.partitions.len(), 2);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn topic(
         &self,
         name: &Text,
@@ -138,6 +243,18 @@ impl Cluster {
     ///
     /// # Errors
     /// Where no broker answers; a topic that is in trouble is no error here.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use std::time::Duration;
+    /// use mainstem_client::{Cluster};
+    ///
+    /// let cluster = Cluster::new(transport.transport(), Duration::from_secs(5));
+    /// cluster.refresh(&["greetings".into()], false).await?;
+    /// assert!(cluster.metadata().topic("greetings").is_some());
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn refresh(&self, names: &[Text], create: bool) -> Result<(), MetadataError> {
         let topic = |name: &Text| MetadataRequestTopic { name: Some(name.clone()), ..Default::default() };
         let topics = Some(names.iter().map(topic).collect());
@@ -148,6 +265,18 @@ impl Cluster {
     ///
     /// # Errors
     /// Where no broker answers.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use std::time::Duration;
+    /// use mainstem_client::{Cluster};
+    ///
+    /// let cluster = Cluster::new(transport.transport(), Duration::from_secs(5));
+    /// cluster.refresh_all().await?;
+    /// assert_eq!(cluster.metadata().topics().count(), 1);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn refresh_all(&self) -> Result<(), MetadataError> {
         self.ask_metadata(None, false).await
     }
@@ -179,6 +308,19 @@ impl Cluster {
     }
 
     /// Forgets a topic whose leaders are not where they were.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use std::time::Duration;
+    /// use mainstem_client::{Cluster};
+    ///
+    /// let cluster = Cluster::new(transport.transport(), Duration::from_secs(5));
+    /// cluster.refresh_all().await?;
+    /// cluster.forget(&"greetings".into());
+    /// assert!(cluster.metadata().topic("greetings").is_none());
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn forget(&self, name: &Text) {
         let mut known = self.metadata.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::make_mut(&mut known).forget(name);
@@ -186,12 +328,37 @@ impl Cluster {
     }
 
     /// Who leads a partition, as far as is known.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use std::time::Duration;
+    /// use mainstem_client::{Cluster, TopicPartition};
+    ///
+    /// let cluster = Cluster::new(transport.transport(), Duration::from_secs(5));
+    /// cluster.refresh_all().await?;
+    /// assert!(cluster.leader(&TopicPartition::new("greetings", 0)).is_some());
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub fn leader(&self, partition: &TopicPartition) -> Option<BrokerId> {
         self.metadata().topic(&partition.topic)?.partition(partition.partition)?.leader
     }
 
     /// A broker that may change the cluster: its controller, where one is known.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use std::time::Duration;
+    /// use mainstem_client::{Cluster, Node};
+    ///
+    /// let cluster = Cluster::new(transport.transport(), Duration::from_secs(5));
+    /// assert_eq!(cluster.controller(), Node::Any);
+    /// cluster.refresh_all().await?;
+    /// assert_ne!(cluster.controller(), Node::Any);
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub fn controller(&self) -> Node {
         let metadata = self.metadata();

@@ -8,6 +8,16 @@ use crate::clock::{Clock, SystemClock};
 
 /// Where to begin in a partition for which nothing was committed, or where what was committed is gone
 /// (`auto.offset.reset`).
+///
+/// ```
+/// use std::time::Duration;
+/// use mainstem_client::{ConsumerConfig, consumer::OffsetReset};
+///
+/// // What is older than an hour is of no interest.
+/// let offset_reset = OffsetReset::Duration(Duration::from_secs(3600));
+/// let config = ConsumerConfig { offset_reset, ..ConsumerConfig::default() };
+/// # assert_eq!(config.offset_reset, offset_reset);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OffsetReset {
     /// At the first record that there still is.
@@ -25,6 +35,18 @@ pub enum OffsetReset {
 }
 
 /// The settings of a consumer.
+///
+/// ```
+/// use std::time::Duration;
+/// use mainstem_client::ConsumerConfig;
+///
+/// let config = ConsumerConfig {
+///     auto_commit_interval: Some(Duration::from_secs(5)),
+///     prefetch_bytes: 4 * 1024 * 1024,
+///     ..ConsumerConfig::group("readers")
+/// };
+/// # assert!(config.group_id.is_some());
+/// ```
 #[derive(Clone, Debug)]
 pub struct ConsumerConfig {
     /// The group whose member this is, or in whose name offsets are committed (`group.id`).
@@ -93,6 +115,11 @@ impl Default for ConsumerConfig {
 
 impl ConsumerConfig {
     /// The defaults, for a member of a group.
+    ///
+    /// ```
+    /// let config = mainstem_client::ConsumerConfig::group("readers");
+    /// assert_eq!(config.group_id.as_deref(), Some("readers"));
+    /// ```
     #[must_use]
     pub fn group(id: impl Into<Text>) -> Self {
         Self { group_id: Some(id.into()), ..Self::default() }

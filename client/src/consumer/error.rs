@@ -13,6 +13,21 @@ use crate::{
 };
 
 /// Why a poll has failed. What is retriable was tried again before; another poll may succeed all the same.
+///
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use mainstem_client::{Consumer, ConsumerConfig, Offset, TopicPartition, consumer::{ConsumeError, OffsetReset}};
+///
+/// let first = TopicPartition::new("greetings", 0);
+/// let config = ConsumerConfig { offset_reset: OffsetReset::Fail, ..ConsumerConfig::default() };
+/// let mut consumer = Consumer::new(&transport, config);
+/// consumer.assign([first.clone()]);
+/// consumer.seek(&first, Offset(77));
+/// let error = consumer.next().await.unwrap_err();
+/// assert!(matches!(error, ConsumeError::OutOfRange { offset: Offset(77), .. }));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ConsumeError {
     /// The group does not have this member.
@@ -59,6 +74,10 @@ pub enum ConsumeError {
 }
 
 /// What may be wrong with a batch.
+///
+/// ```
+/// assert_eq!(mainstem_client::consumer::Damage::Checksum.to_string(), "the checksum of the batch is wrong");
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Damage {
     /// It is none.
@@ -80,6 +99,14 @@ pub enum Damage {
 
 impl ConsumeError {
     /// Whether polling again, without doing anything about it, may help.
+    ///
+    /// ```
+    /// use mainstem_client::{ErrorCode, TopicPartition, consumer::ConsumeError};
+    ///
+    /// let partition = TopicPartition::new("greetings", 0);
+    /// let error = ConsumeError::Refused { partition, code: ErrorCode::TOPIC_AUTHORIZATION_FAILED };
+    /// assert!(!error.is_retriable());
+    /// ```
     #[must_use]
     pub const fn is_retriable(&self) -> bool {
         match self {
@@ -93,6 +120,16 @@ impl ConsumeError {
 }
 
 /// Why a consumer is no member of its group.
+///
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use mainstem_client::{Consumer, ConsumerConfig, consumer::GroupError};
+///
+/// let mut consumer = Consumer::new(&transport, ConsumerConfig::default());
+/// assert!(matches!(consumer.subscribe(["greetings"]), Err(GroupError::NoGroup)));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum GroupError {
     /// The consumer has no group.
@@ -132,6 +169,10 @@ pub enum GroupError {
 
 impl GroupError {
     /// Whether joining later may help.
+    ///
+    /// ```
+    /// assert!(!mainstem_client::consumer::GroupError::NoGroup.is_retriable());
+    /// ```
     #[must_use]
     pub const fn is_retriable(&self) -> bool {
         match self {
@@ -154,6 +195,17 @@ impl GroupError {
 }
 
 /// Why offsets were not committed.
+///
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use mainstem_client::{Consumer, ConsumerConfig, Offset, TopicPartition, consumer::CommitError};
+///
+/// let mut consumer = Consumer::new(&transport, ConsumerConfig::default());
+/// let committed = consumer.commit(&[(TopicPartition::new("greetings", 0), Offset(1))]).await;
+/// assert!(matches!(committed, Err(CommitError::NoGroup)));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CommitError {
     /// The consumer has no group.
@@ -190,6 +242,13 @@ pub enum CommitError {
 
 impl CommitError {
     /// Whether committing again may help.
+    ///
+    /// ```
+    /// use mainstem_client::{ErrorCode, consumer::CommitError};
+    ///
+    /// let error = CommitError::NotMember { group: "readers".into(), code: ErrorCode::ILLEGAL_GENERATION };
+    /// assert!(!error.is_retriable());
+    /// ```
     #[must_use]
     pub const fn is_retriable(&self) -> bool {
         match self {
@@ -202,6 +261,17 @@ impl CommitError {
 }
 
 /// Why committed offsets are not known.
+///
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use mainstem_client::{Consumer, ConsumerConfig, TopicPartition, consumer::CommittedError};
+///
+/// let consumer = Consumer::new(&transport, ConsumerConfig::default());
+/// let committed = consumer.committed(&[TopicPartition::new("greetings", 0)]).await;
+/// assert!(matches!(committed, Err(CommittedError::NoGroup)));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CommittedError {
     /// The consumer has no group.
@@ -230,6 +300,10 @@ pub enum CommittedError {
 
 impl CommittedError {
     /// Whether asking later may help.
+    ///
+    /// ```
+    /// assert!(!mainstem_client::consumer::CommittedError::NoGroup.is_retriable());
+    /// ```
     #[must_use]
     pub const fn is_retriable(&self) -> bool {
         match self {

@@ -37,6 +37,24 @@ use position::{Place, Positions};
 pub use records::{PartitionRecord, PartitionRecords};
 
 /// What a poll brings.
+///
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use std::time::Duration;
+/// use mainstem_client::{Consumer, ConsumerConfig, consumer::Polled};
+///
+/// let mut consumer = Consumer::new(&transport, ConsumerConfig::group("readers"));
+/// consumer.subscribe(["greetings"])?;
+/// match consumer.poll(Duration::from_secs(10)).await? {
+///     Polled::Records(batches) => println!("records of {} partitions", batches.len()),
+///     Polled::Assigned(partitions) => println!("reading {partitions:?}"),
+///     Polled::Revoked(partitions) => println!("finish and commit what is left of {partitions:?}"),
+///     Polled::Lost(partitions) => println!("others have read on in {partitions:?}"),
+///     Polled::Nothing => println!("nothing for ten seconds"),
+/// }
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Debug)]
 pub enum Polled {
     /// Records, at most one entry for each partition.
@@ -54,24 +72,21 @@ pub enum Polled {
 
 /// Reads records of a cluster.
 ///
-/// ```no_run
-/// use std::time::Duration;
-/// use mainstem_client::{TcpConfig, TcpTransport};
-/// use mainstem_client::consumer::{Consumer, ConsumerConfig, Polled};
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use mainstem_client::{Consumer, ConsumerConfig, consumer::OffsetReset};
 ///
-/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// let transport = TcpTransport::new(TcpConfig::bootstrap("127.0.0.1:9092"));
-/// let mut consumer = Consumer::new(&transport, ConsumerConfig::group("readers"));
+/// let config = ConsumerConfig { offset_reset: OffsetReset::Earliest, ..ConsumerConfig::group("readers") };
+/// let mut consumer = Consumer::new(&transport, config);
 /// consumer.subscribe(["greetings"])?;
-/// loop {
-///     if let Polled::Records(batches) = consumer.poll(Duration::from_secs(1)).await? {
-///         for record in batches.iter().flat_map(|batch| &batch.records) {
-///             println!("{:?}", record.value);
-///         }
-///         consumer.commit_consumed().await?;
-///     }
+/// for _ in 0..2 {
+///     let next = consumer.next().await?;
+///     println!("{} at {}: {:?}", next.partition, next.record.offset, next.record.value);
+///     consumer.commit_consumed().await?;
 /// }
-/// # }
+/// consumer.close().await;
+/// # Ok(())
+/// # });
 /// ```
 pub struct Consumer {
     config: Arc<ConsumerConfig>,
@@ -99,6 +114,16 @@ impl fmt::Debug for Consumer {
 
 impl Consumer {
     /// A consumer with connections of its own, that reads nothing yet.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Consumer, ConsumerConfig};
+    ///
+    /// let consumer = Consumer::new(&transport, ConsumerConfig::default());
+    /// assert!(consumer.assignment().is_empty());
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub fn new(transport: &dyn Transport, config: ConsumerConfig) -> Self {
         let config = Arc::new(config);
@@ -122,6 +147,19 @@ impl Consumer {
     ///
     /// # Errors
     /// Where the consumer has no group.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use std::time::Duration;
+    /// use mainstem_client::{Consumer, ConsumerConfig, TopicPartition, consumer::Polled};
+    ///
+    /// let mut consumer = Consumer::new(&transport, ConsumerConfig::group("readers"));
+    /// consumer.subscribe(["greetings"])?;
+    /// let Polled::Assigned(partitions) = consumer.poll(Duration::from_secs(30)).await? else { panic!("no member") };
+    /// assert_eq!(partitions, [TopicPartition::new("greetings", 0), TopicPartition::new("greetings", 1)]);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn subscribe<T: Into<Text>>(
         &mut self,
         topics: impl IntoIterator<Item = T>,
@@ -138,6 +176,19 @@ impl Consumer {
 
     /// Reads these partitions and no others. Those that are read already go on where they are; the others begin at
     /// what the group has committed, if there is a group and it has, else where the settings say.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Consumer, ConsumerConfig, TopicPartition, consumer::OffsetReset};
+    ///
+    /// let first = TopicPartition::new("greetings", 0);
+    /// let config = ConsumerConfig { offset_reset: OffsetReset::Earliest, ..ConsumerConfig::default() };
+    /// let mut consumer = Consumer::new(&transport, config);
+    /// consumer.assign([first.clone()]);
+    /// assert_eq!(consumer.next().await?.record.value.as_deref(), Some(b"hello".as_slice()));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn assign(&mut self, partitions: impl IntoIterator<Item = TopicPartition>) {
         self.membership = None;
         self.event = None;
@@ -147,17 +198,58 @@ impl Consumer {
     }
 
     /// The partitions that are read.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Consumer, ConsumerConfig, TopicPartition, consumer::OffsetReset};
+    ///
+    /// let first = TopicPartition::new("greetings", 0);
+    /// let config = ConsumerConfig { offset_reset: OffsetReset::Earliest, ..ConsumerConfig::default() };
+    /// let mut consumer = Consumer::new(&transport, config);
+    /// consumer.assign([first.clone()]);
+    /// assert_eq!(consumer.assignment(), [first]);
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub fn assignment(&self) -> Vec<TopicPartition> {
         self.positions.partitions()
     }
 
     /// Goes on at an offset. A partition that is not read is left alone.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Consumer, ConsumerConfig, TopicPartition, Offset, consumer::OffsetReset};
+    ///
+    /// let first = TopicPartition::new("greetings", 0);
+    /// let config = ConsumerConfig { offset_reset: OffsetReset::Earliest, ..ConsumerConfig::default() };
+    /// let mut consumer = Consumer::new(&transport, config);
+    /// consumer.assign([first.clone()]);
+    /// consumer.seek(&first, Offset(1));
+    /// assert_eq!(consumer.next().await?.record.value.as_deref(), Some(b"world".as_slice()));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn seek(&mut self, partition: &TopicPartition, offset: Offset) {
         self.place(partition, Place::At(offset));
     }
 
     /// Goes on at the first or last record, or at a time. A partition that is not read is left alone.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Consumer, ConsumerConfig, TopicPartition, OffsetSpec, Timestamp, consumer::OffsetReset};
+    ///
+    /// let first = TopicPartition::new("greetings", 0);
+    /// let config = ConsumerConfig { offset_reset: OffsetReset::Earliest, ..ConsumerConfig::default() };
+    /// let mut consumer = Consumer::new(&transport, config);
+    /// consumer.assign([first.clone()]);
+    /// consumer.seek_to(&first, OffsetSpec::Timestamp(Timestamp(1500)));
+    /// assert_eq!(consumer.next().await?.record.timestamp, Timestamp(2000));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn seek_to(&mut self, partition: &TopicPartition, spec: OffsetSpec) {
         self.place(partition, Place::Reset(spec));
     }
@@ -170,6 +262,21 @@ impl Consumer {
     }
 
     /// Where the next record of a partition comes from; none where that is not known yet.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Consumer, ConsumerConfig, TopicPartition, Offset, consumer::OffsetReset};
+    ///
+    /// let first = TopicPartition::new("greetings", 0);
+    /// let config = ConsumerConfig { offset_reset: OffsetReset::Earliest, ..ConsumerConfig::default() };
+    /// let mut consumer = Consumer::new(&transport, config);
+    /// consumer.assign([first.clone()]);
+    /// assert_eq!(consumer.position(&first), None);
+    /// consumer.next().await?;
+    /// assert_eq!(consumer.position(&first), Some(Offset(1)));
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub fn position(&self, partition: &TopicPartition) -> Option<Offset> {
         match self.positions.get(partition)?.place {
@@ -179,23 +286,81 @@ impl Consumer {
     }
 
     /// The end of a partition, as it was last seen; none before the first records were asked for.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Consumer, ConsumerConfig, TopicPartition, Offset, consumer::OffsetReset};
+    ///
+    /// let first = TopicPartition::new("greetings", 0);
+    /// let config = ConsumerConfig { offset_reset: OffsetReset::Earliest, ..ConsumerConfig::default() };
+    /// let mut consumer = Consumer::new(&transport, config);
+    /// consumer.assign([first.clone()]);
+    /// consumer.next().await?;
+    /// assert_eq!(consumer.high_watermark(&first), Some(Offset(2)));
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub fn high_watermark(&self, partition: &TopicPartition) -> Option<Offset> {
         self.positions.get(partition).map(|position| position.high_watermark).filter(|end| end.0 >= 0)
     }
 
     /// Reads nothing of a partition until [`Self::resume`]. What was fetched already is kept for then.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Consumer, ConsumerConfig, TopicPartition, consumer::OffsetReset};
+    ///
+    /// let first = TopicPartition::new("greetings", 0);
+    /// let config = ConsumerConfig { offset_reset: OffsetReset::Earliest, ..ConsumerConfig::default() };
+    /// let mut consumer = Consumer::new(&transport, config);
+    /// consumer.assign([first.clone()]);
+    /// consumer.pause(&first);
+    /// let waited = tokio::time::timeout(std::time::Duration::from_millis(10), consumer.next()).await;
+    /// assert!(waited.is_err());
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn pause(&mut self, partition: &TopicPartition) {
         self.positions.get_mut(partition).into_iter().for_each(|position| position.paused = true);
     }
 
     /// Goes on reading a partition.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Consumer, ConsumerConfig, TopicPartition, consumer::OffsetReset};
+    ///
+    /// let first = TopicPartition::new("greetings", 0);
+    /// let config = ConsumerConfig { offset_reset: OffsetReset::Earliest, ..ConsumerConfig::default() };
+    /// let mut consumer = Consumer::new(&transport, config);
+    /// consumer.assign([first.clone()]);
+    /// consumer.pause(&first);
+    /// consumer.resume(&first);
+    /// consumer.next().await?;
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn resume(&mut self, partition: &TopicPartition) {
         self.positions.get_mut(partition).into_iter().for_each(|position| position.paused = false);
         self.asks = true;
     }
 
     /// Commits where the settings want that, and leaves the group.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Consumer, ConsumerConfig, consumer::OffsetReset};
+    ///
+    /// let config = ConsumerConfig { offset_reset: OffsetReset::Earliest, ..ConsumerConfig::group("readers") };
+    /// let mut consumer = Consumer::new(&transport, config);
+    /// consumer.subscribe(["greetings"])?;
+    /// consumer.next().await?;
+    /// consumer.close().await;
+    /// assert_eq!(transport.members("readers"), 0);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn close(mut self) {
         self.commit_now().await;
         if let Some(membership) = self.membership.take() {

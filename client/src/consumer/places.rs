@@ -16,6 +16,21 @@ impl Consumer {
     ///
     /// # Errors
     /// Where the group does not take the offsets.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Consumer, ConsumerConfig, consumer::OffsetReset};
+    ///
+    /// let config = ConsumerConfig { offset_reset: OffsetReset::Earliest, ..ConsumerConfig::group("readers") };
+    /// let mut consumer = Consumer::new(&transport, config);
+    /// consumer.subscribe(["greetings"])?;
+    /// consumer.next().await?;
+    /// consumer.commit_consumed().await?;
+    /// // The first of the two records was taken, so the group goes on at the second.
+    /// assert_eq!(transport.committed("readers", "greetings", 0), Some(1));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn commit_consumed(&mut self) -> Result<(), CommitError> {
         let consumed = self.positions.consumed();
         self.commit(&consumed).await
@@ -25,6 +40,20 @@ impl Consumer {
     ///
     /// # Errors
     /// Where the group does not take them.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Consumer, ConsumerConfig, consumer::OffsetReset};
+    ///
+    /// let config = ConsumerConfig { offset_reset: OffsetReset::Earliest, ..ConsumerConfig::group("readers") };
+    /// let mut consumer = Consumer::new(&transport, config);
+    /// consumer.subscribe(["greetings"])?;
+    /// let next = consumer.next().await?;
+    /// consumer.commit(&[(next.partition, next.record.offset.plus(1))]).await?;
+    /// assert_eq!(transport.committed("readers", "greetings", 0), Some(1));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn commit(&mut self, offsets: &[(TopicPartition, Offset)]) -> Result<(), CommitError> {
         let group = self.config.group_id.as_ref().ok_or(CommitError::NoGroup)?;
         if offsets.is_empty() {
@@ -37,6 +66,20 @@ impl Consumer {
     ///
     /// # Errors
     /// Where that is not known.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Consumer, ConsumerConfig, Offset, consumer::OffsetReset};
+    ///
+    /// let config = ConsumerConfig { offset_reset: OffsetReset::Earliest, ..ConsumerConfig::group("readers") };
+    /// let mut consumer = Consumer::new(&transport, config);
+    /// consumer.subscribe(["greetings"])?;
+    /// let next = consumer.next().await?;
+    /// consumer.commit_consumed().await?;
+    /// assert_eq!(consumer.committed(&[next.partition.clone()]).await?[&next.partition], Offset(1));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn committed(
         &self,
         partitions: &[TopicPartition],
@@ -49,6 +92,19 @@ impl Consumer {
     ///
     /// # Errors
     /// Where one of them cannot be had.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Consumer, ConsumerConfig, TopicPartition, Offset, consumer::OffsetReset};
+    ///
+    /// let first = TopicPartition::new("greetings", 0);
+    /// let config = ConsumerConfig { offset_reset: OffsetReset::Earliest, ..ConsumerConfig::default() };
+    /// let mut consumer = Consumer::new(&transport, config);
+    /// consumer.assign([first.clone()]);
+    /// assert_eq!(consumer.end_offsets(&[first.clone()]).await?[&first], Offset(2));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn end_offsets(
         &self,
         partitions: &[TopicPartition],
@@ -60,6 +116,19 @@ impl Consumer {
     ///
     /// # Errors
     /// Where one of them cannot be had.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Consumer, ConsumerConfig, TopicPartition, Offset, consumer::OffsetReset};
+    ///
+    /// let first = TopicPartition::new("greetings", 0);
+    /// let config = ConsumerConfig { offset_reset: OffsetReset::Earliest, ..ConsumerConfig::default() };
+    /// let mut consumer = Consumer::new(&transport, config);
+    /// consumer.assign([first.clone()]);
+    /// assert_eq!(consumer.beginning_offsets(&[first.clone()]).await?[&first], Offset(0));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn beginning_offsets(
         &self,
         partitions: &[TopicPartition],
@@ -71,6 +140,20 @@ impl Consumer {
     ///
     /// # Errors
     /// Where one of them cannot be had.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Consumer, ConsumerConfig, TopicPartition, Offset, OffsetSpec, Timestamp, consumer::OffsetReset};
+    ///
+    /// let first = TopicPartition::new("greetings", 0);
+    /// let config = ConsumerConfig { offset_reset: OffsetReset::Earliest, ..ConsumerConfig::default() };
+    /// let mut consumer = Consumer::new(&transport, config);
+    /// consumer.assign([first.clone()]);
+    /// let at = OffsetSpec::Timestamp(Timestamp(1500));
+    /// assert_eq!(consumer.offsets(&[first.clone()], at).await?[&first], Offset(1));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn offsets(
         &self,
         partitions: &[TopicPartition],
@@ -85,6 +168,21 @@ impl Consumer {
     ///
     /// # Errors
     /// Where the topic cannot be had.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Consumer, ConsumerConfig, TopicPartition, consumer::OffsetReset};
+    ///
+    /// let first = TopicPartition::new("greetings", 0);
+    /// let config = ConsumerConfig { offset_reset: OffsetReset::Earliest, ..ConsumerConfig::default() };
+    /// let mut consumer = Consumer::new(&transport, config);
+    /// consumer.assign([first.clone()]);
+    /// let all = consumer.partitions("greetings").await?;
+    /// consumer.assign(all);
+    /// assert_eq!(consumer.assignment().len(), 2);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn partitions(&self, topic: &str) -> Result<Vec<TopicPartition>, MetadataError> {
         let name = Text::from(topic);
         let topic = self.cluster.topic(&name, self.config.creates_topics, self.config.timeout).await?;

@@ -33,6 +33,20 @@ impl Consumer {
     ///
     /// # Cancel safety
     /// Dropped, it has taken no record, and news of the group are told by the next call.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use std::time::Duration;
+    /// use mainstem_client::{Consumer, ConsumerConfig, TopicPartition, consumer::{OffsetReset, Polled}};
+    ///
+    /// let config = ConsumerConfig { offset_reset: OffsetReset::Earliest, ..ConsumerConfig::default() };
+    /// let mut consumer = Consumer::new(&transport, config);
+    /// consumer.assign([TopicPartition::new("greetings", 0)]);
+    /// let Polled::Records(batches) = consumer.poll(Duration::from_secs(30)).await? else { panic!("no records") };
+    /// assert_eq!(batches[0].records[0].value.as_deref(), Some(b"hello".as_slice()));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn poll(&mut self, limit: Duration) -> Result<Polled, ConsumeError> {
         let deadline = Instant::now() + limit.min(caps::WAIT_MAX);
         self.asks = true;
@@ -58,6 +72,20 @@ impl Consumer {
     ///
     /// # Cancel safety
     /// Dropped, it has taken no record.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Consumer, ConsumerConfig, TopicPartition, consumer::OffsetReset};
+    ///
+    /// let first = TopicPartition::new("greetings", 0);
+    /// let config = ConsumerConfig { offset_reset: OffsetReset::Earliest, ..ConsumerConfig::default() };
+    /// let mut consumer = Consumer::new(&transport, config);
+    /// consumer.assign([first.clone()]);
+    /// let next = consumer.next().await?;
+    /// assert_eq!((next.partition, next.record.value.as_deref()), (first, Some(b"hello".as_slice())));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn next(&mut self) -> Result<PartitionRecord, ConsumeError> {
         loop {
             self.let_go().await;
@@ -74,6 +102,21 @@ impl Consumer {
     ///
     /// # Cancel safety
     /// The stream may be dropped at any time, and begun again.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Consumer, ConsumerConfig, TopicPartition, consumer::OffsetReset};
+    ///
+    /// let first = TopicPartition::new("greetings", 0);
+    /// let config = ConsumerConfig { offset_reset: OffsetReset::Earliest, ..ConsumerConfig::default() };
+    /// let mut consumer = Consumer::new(&transport, config);
+    /// consumer.assign([first.clone()]);
+    /// use futures_util::{StreamExt, TryStreamExt};
+    /// let records: Vec<_> = consumer.stream().take(2).try_collect().await?;
+    /// assert_eq!(records[1].record.value.as_deref(), Some(b"world".as_slice()));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn stream(&mut self) -> impl Stream<Item = Result<PartitionRecord, ConsumeError>> + Send + Unpin {
         Box::pin(stream::unfold(self, async |consumer| Some((consumer.next().await, consumer))))
     }

@@ -14,6 +14,23 @@ const RESERVED_RECORDS_MAX: usize = 4096;
 
 /// Records of one partition, in order. Offsets may skip: what was compacted away or belongs to the brokers is not
 /// there.
+///
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use std::time::Duration;
+/// use mainstem_client::{Consumer, ConsumerConfig, TopicPartition, consumer::{OffsetReset, Polled}};
+///
+/// let config = ConsumerConfig { offset_reset: OffsetReset::Earliest, ..ConsumerConfig::default() };
+/// let mut consumer = Consumer::new(&transport, config);
+/// consumer.assign([TopicPartition::new("greetings", 0)]);
+/// if let Polled::Records(batches) = consumer.poll(Duration::from_secs(30)).await? {
+///     for batch in batches {
+///         println!("{}: {} records, go on at {}", batch.partition, batch.records.len(), batch.next_offset);
+///     }
+/// }
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Debug)]
 pub struct PartitionRecords {
     /// The partition.
@@ -27,6 +44,20 @@ pub struct PartitionRecords {
 }
 
 /// One record, and the partition that it comes from.
+///
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use mainstem_client::{Consumer, ConsumerConfig, TopicPartition, consumer::OffsetReset};
+///
+/// let first = TopicPartition::new("greetings", 0);
+/// let config = ConsumerConfig { offset_reset: OffsetReset::Earliest, ..ConsumerConfig::default() };
+/// let mut consumer = Consumer::new(&transport, config);
+/// consumer.assign([first.clone()]);
+/// let next = consumer.next().await?;
+/// println!("{} at {}: {:?}", next.partition, next.record.offset, next.record.value);
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionRecord {
     /// The partition.

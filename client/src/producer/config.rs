@@ -7,6 +7,14 @@ use mainstem_protocol::records::Compression;
 use crate::clock::{Clock, SystemClock};
 
 /// When a record counts as stored (`acks`).
+///
+/// ```
+/// use mainstem_client::{ProducerConfig, producer::Acks};
+///
+/// // Measurements that may be lost.
+/// let config = ProducerConfig { acks: Acks::None, ..ProducerConfig::default() };
+/// # assert_eq!(config.acks.number(), 0);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Acks {
     /// At once: nobody waits for an answer, offsets are not known, and records may be lost.
@@ -20,6 +28,10 @@ pub enum Acks {
 
 impl Acks {
     /// The number on the wire.
+    ///
+    /// ```
+    /// assert_eq!(mainstem_client::producer::Acks::All.number(), -1);
+    /// ```
     #[must_use]
     pub const fn number(self) -> i16 {
         match self {
@@ -31,6 +43,19 @@ impl Acks {
 }
 
 /// The settings of a producer.
+///
+/// ```
+/// use std::time::Duration;
+/// use mainstem_client::{Compression, ProducerConfig};
+///
+/// let config = ProducerConfig {
+///     compression: Compression::Zstd,
+///     linger: Duration::from_millis(50),
+///     batch_bytes: 256 * 1024,
+///     ..ProducerConfig::default()
+/// };
+/// # assert!(config.idempotent);
+/// ```
 #[derive(Clone, Debug)]
 pub struct ProducerConfig {
     /// When a record counts as stored (`acks`).

@@ -7,6 +7,18 @@ use mainstem_protocol::{ErrorCode, Text, records::compression::CompressError};
 use crate::{TopicPartition, cluster::MetadataError, transport::TransportError};
 
 /// Why a record was not taken.
+///
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use mainstem_client::{Producer, ProducerConfig, ProducerRecord, producer::SendError};
+///
+/// let config = ProducerConfig { request_bytes_max: 1000, ..ProducerConfig::default() };
+/// let producer = Producer::new(&transport, config);
+/// let refused = producer.send(ProducerRecord::new("greetings").value(vec![0; 1000])).await;
+/// assert!(matches!(refused, Err(SendError::TooLarge { limit: 1000, .. })));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum SendError {
     /// The topic cannot be had.
@@ -41,6 +53,10 @@ pub enum SendError {
 
 impl SendError {
     /// Whether the same record may be taken later.
+    ///
+    /// ```
+    /// assert!(!mainstem_client::producer::SendError::Closed.is_retriable());
+    /// ```
     #[must_use]
     pub const fn is_retriable(&self) -> bool {
         match self {
@@ -52,6 +68,19 @@ impl SendError {
 }
 
 /// Why a record was not stored, or may not have been.
+///
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use mainstem_client::{Producer, ProducerConfig, ProducerRecord, producer::ProduceError};
+///
+/// let linger = std::time::Duration::from_secs(60);
+/// let producer = Producer::new(&transport, ProducerConfig { linger, ..ProducerConfig::default() });
+/// let ticket = producer.send(ProducerRecord::new("greetings").value("never sent")).await?;
+/// drop(producer);
+/// assert!(matches!(ticket.receipt().await, Err(ProduceError::Closed)));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ProduceError {
     /// The broker refused the batch.
@@ -105,6 +134,10 @@ fn detail(message: Option<&Text>) -> String {
 impl ProduceError {
     /// Whether sending the record again may help. It may then be stored twice: the producer has already tried again
     /// as long as it could do so without that.
+    ///
+    /// ```
+    /// assert!(!mainstem_client::producer::ProduceError::Closed.is_retriable());
+    /// ```
     #[must_use]
     pub const fn is_retriable(&self) -> bool {
         match self {

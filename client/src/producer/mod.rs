@@ -42,19 +42,21 @@ pub use ticket::{Receipt, Ticket};
 
 /// Writes records to any topic of a cluster.
 ///
-/// ```no_run
-/// use mainstem_client::{TcpConfig, TcpTransport};
-/// use mainstem_client::producer::{Producer, ProducerConfig, ProducerRecord};
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use mainstem_client::{Producer, ProducerConfig, ProducerRecord};
 ///
-/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// let transport = TcpTransport::new(TcpConfig::bootstrap("127.0.0.1:9092"));
 /// let producer = Producer::new(&transport, ProducerConfig::default());
-/// let ticket = producer.send(ProducerRecord::new("greetings").value("hello")).await?;
-/// let receipt = ticket.await?;
-/// println!("stored at {}", receipt.offset);
+/// let mut tickets = Vec::new();
+/// for word in ["one", "after", "the", "other"] {
+///     tickets.push(producer.send(ProducerRecord::new("greetings").key("en").value(word)).await?);
+/// }
+/// for ticket in tickets {
+///     println!("stored at {}", ticket.await?.offset);
+/// }
 /// producer.close().await;
 /// # Ok(())
-/// # }
+/// # });
 /// ```
 #[derive(Debug)]
 pub struct Producer {
@@ -66,6 +68,16 @@ pub struct Producer {
 
 impl Producer {
     /// A producer with connections of its own. Must be called within a runtime, on which it starts its task.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Producer, ProducerConfig, ProducerRecord};
+    ///
+    /// let producer = Producer::new(&transport, ProducerConfig::default());
+    /// producer.send(ProducerRecord::new("greetings").value("hello")).await?.await?;
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub fn new(transport: &dyn Transport, config: ProducerConfig) -> Self {
         let config = Arc::new(config);
@@ -80,6 +92,17 @@ impl Producer {
     ///
     /// # Errors
     /// Where the record cannot be sent at all.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Producer, ProducerConfig, ProducerRecord};
+    ///
+    /// let producer = Producer::new(&transport, ProducerConfig::default());
+    /// let ticket = producer.send(ProducerRecord::new("greetings").key("en").value("hello")).await?;
+    /// println!("stored at {}", ticket.await?.offset);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn send(&self, record: ProducerRecord) -> Result<Ticket, SendError> {
         let size = record.size_max();
         if size > self.config.request_bytes_max {
@@ -119,11 +142,38 @@ impl Producer {
 
     /// Sends what waits, and returns when all records that were taken before this call are stored or have failed;
     /// their tickets say which.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Producer, ProducerConfig, ProducerRecord};
+    ///
+    /// let producer = Producer::new(&transport, ProducerConfig::default());
+    /// for number in 0..100 {
+    ///     drop(producer.send(ProducerRecord::new("greetings").partition(1).value(format!("{number}"))).await?);
+    /// }
+    /// producer.flush().await;
+    /// let stored: i32 = transport.batches("greetings", 1).iter().map(|batch| batch.header().record_count).sum();
+    /// assert_eq!(stored, 100);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn flush(&self) {
         self.accumulator.flush().await;
     }
 
     /// Refuses further records, sends what waits, and ends the producer's task.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Producer, ProducerConfig, ProducerRecord};
+    ///
+    /// let producer = Producer::new(&transport, ProducerConfig::default());
+    /// let ticket = producer.send(ProducerRecord::new("greetings").value("last")).await?;
+    /// producer.close().await;
+    /// ticket.await?;
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn close(self) {
         self.accumulator.close();
         self.accumulator.flush().await;

@@ -6,6 +6,10 @@ const M: u32 = 0x5bd1_e995;
 const R: u32 = 24;
 
 /// The hash of a key.
+///
+/// ```
+/// assert_eq!(mainstem_client::producer::murmur2(b"foobar").cast_signed(), -790332482);
+/// ```
 #[must_use]
 pub fn murmur2(data: &[u8]) -> u32 {
     let (words, tail) = data.as_chunks::<4>();

@@ -8,6 +8,12 @@ use super::murmur2::murmur2;
 use crate::cluster::TopicMetadata;
 
 /// The partition of a key, the same as that of every Java producer (`BuiltInPartitioner.partitionForKey`).
+///
+/// ```
+/// use mainstem_client::{PartitionId, producer::partition_of_key};
+///
+/// assert_eq!(partition_of_key(b"foobar", 7), PartitionId(1_357_151_166 % 7));
+/// ```
 #[must_use]
 pub fn partition_of_key(key: &[u8], partitions: usize) -> PartitionId {
     let positive = murmur2(key) & 0x7fff_ffff;

@@ -9,6 +9,17 @@ use super::ProduceError;
 use crate::TopicPartition;
 
 /// Where a record is stored.
+///
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use mainstem_client::{Producer, ProducerConfig, ProducerRecord};
+///
+/// let producer = Producer::new(&transport, ProducerConfig::default());
+/// let receipt = producer.send(ProducerRecord::new("greetings").value("hello")).await?.await?;
+/// println!("stored in {} at {}", receipt.partition, receipt.offset);
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
     /// Its partition.
@@ -44,6 +55,18 @@ impl Outcome {
 }
 
 /// The promise that a record will be stored, or the reason why not. A ticket that is dropped takes nothing back.
+///
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use mainstem_client::{Producer, ProducerConfig, ProducerRecord, Offset};
+///
+/// let producer = Producer::new(&transport, ProducerConfig::default());
+/// let ticket = producer.send(ProducerRecord::new("greetings").partition(1).value("hello")).await?;
+/// // Other records may be sent before this one is stored.
+/// assert_eq!(ticket.await?.offset, Offset(0));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug)]
 #[must_use = "only the ticket says whether the record was stored"]
 pub struct Ticket {
@@ -57,6 +80,17 @@ impl Ticket {
     }
 
     /// The partition that the record goes to.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Producer, ProducerConfig, ProducerRecord, TopicPartition};
+    ///
+    /// let producer = Producer::new(&transport, ProducerConfig::default());
+    /// let ticket = producer.send(ProducerRecord::new("greetings").partition(1).value("hello")).await?;
+    /// assert_eq!(*ticket.partition(), TopicPartition::new("greetings", 1));
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub fn partition(&self) -> &TopicPartition {
         &self.outcome.partition
@@ -69,6 +103,17 @@ impl Ticket {
     ///
     /// # Cancel safety
     /// Dropped, it can be called again; the record goes its way all the same.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Producer, ProducerConfig, ProducerRecord, Offset};
+    ///
+    /// let producer = Producer::new(&transport, ProducerConfig::default());
+    /// let ticket = producer.send(ProducerRecord::new("greetings").partition(1).value("hello")).await?;
+    /// assert_eq!(ticket.receipt().await?.offset, Offset(0));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn receipt(&self) -> Result<Receipt, ProduceError> {
         let result = self.outcome.result.wait().await.clone();
         let (base, log_append_time) = result?;

@@ -2,11 +2,13 @@
 //! demand. It is a [`Transport`] itself, and can be served on a loopback socket.
 //!
 //! - [`FakeBroker`]: the broker, with what a test may set up and look at.
+//! - [`example`]: what the examples of the documentation run against.
 //! - [`Trouble`]: what may happen to a request instead of its answer.
 //! - [`serve`]: the broker on a socket.
 //! - [`interrupted`], [`Hesitant`]: futures that are dropped at each of their awaits.
 //! - [`suite`]: what every transport has to do, whatever is behind it.
 
+mod example;
 mod group;
 mod handlers;
 mod interrupt;
@@ -32,6 +34,7 @@ use tokio::{
 };
 
 use crate::transport::{BoxFuture, BrokerAddress, Call, Node, Transport, TransportError};
+pub use example::example;
 pub use interrupt::{Hesitant, interrupted};
 pub use server::{Served, serve};
 

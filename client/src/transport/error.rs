@@ -11,6 +11,20 @@ use mainstem_protocol::{
 use super::Stranger;
 
 /// Why there is no response.
+///
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use std::time::Duration;
+/// use mainstem_client::{Admin, AdminConfig, TcpConfig, TcpTransport};
+///
+/// // Nobody listens at port 1.
+/// let config = TcpConfig { bootstrap_timeout: Duration::from_millis(50), ..TcpConfig::bootstrap("127.0.0.1:1") };
+/// let admin = Admin::new(&TcpTransport::new(config), AdminConfig::default());
+/// let error = admin.list_topics().await.unwrap_err().to_string();
+/// assert!(error.starts_with("no broker at 127.0.0.1:1 within "), "{error}");
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum TransportError {
     /// No connection came about.
@@ -93,6 +107,13 @@ pub enum TransportError {
 
 impl TransportError {
     /// Whether the same request may succeed later, perhaps at another broker.
+    ///
+    /// ```
+    /// use mainstem_client::{BrokerId, TransportError};
+    ///
+    /// assert!(TransportError::UnknownNode(BrokerId(3)).is_retriable());
+    /// assert!(!TransportError::Closed.is_retriable());
+    /// ```
     #[must_use]
     pub const fn is_retriable(&self) -> bool {
         matches!(
@@ -102,6 +123,14 @@ impl TransportError {
     }
 
     /// Whether the request certainly did not take place.
+    ///
+    /// ```
+    /// use mainstem_client::{BrokerId, TransportError};
+    ///
+    /// let lost = TransportError::Disconnected { address: "one:9092".to_owned(), reason: "reset".to_owned() };
+    /// assert!(!lost.has_no_side_effects());
+    /// assert!(TransportError::UnknownNode(BrokerId(3)).has_no_side_effects());
+    /// ```
     #[must_use]
     pub const fn has_no_side_effects(&self) -> bool {
         matches!(

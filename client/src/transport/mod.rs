@@ -25,9 +25,20 @@ pub use stranger::Stranger;
 pub use tcp::{TcpConfig, TcpTransport};
 
 /// A future behind a pointer, so that the trait can be an object.
+///
+/// ```
+/// let answer: mainstem_client::transport::BoxFuture<'_, i32> = Box::pin(async { 42 });
+/// # drop(answer);
+/// ```
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Which broker a request goes to.
+///
+/// ```
+/// use mainstem_client::{BrokerId, Node};
+///
+/// assert_ne!(Node::Any, Node::Id(BrokerId(1)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Node {
     /// Whichever can be reached: a bootstrap server, or any broker that was learnt of since.
@@ -38,6 +49,19 @@ pub enum Node {
 
 /// Which of the ways to a broker a request takes. A broker works through the requests of one connection in order,
 /// so what may wait there (a long poll, a rebalance) must not stand before anything else.
+///
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use std::time::Duration;
+/// use mainstem_client::{Node, Transport, transport::{Call, Lane}};
+/// use mainstem_client::protocol::messages::MetadataRequest;
+///
+/// let request = MetadataRequest::default().into();
+/// let call = Call { node: Node::Any, lane: Lane::General, version: 9, request, timeout: Duration::from_secs(5) };
+/// transport.call(call).await?;
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Lane {
     /// Everything that is answered at once; produce requests, which are pipelined.
@@ -49,6 +73,13 @@ pub enum Lane {
 }
 
 /// Where a broker is.
+///
+/// ```
+/// use mainstem_client::{BrokerId, transport::BrokerAddress};
+///
+/// let address = BrokerAddress { id: BrokerId(1), host: "::1".to_owned(), port: 9092 };
+/// assert_eq!(address.to_string(), "[::1]:9092");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokerAddress {
     /// The broker's node id.
@@ -68,6 +99,20 @@ impl fmt::Display for BrokerAddress {
 }
 
 /// A request on its way.
+///
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use std::time::Duration;
+/// use mainstem_client::{Node, Transport, transport::{Call, Lane}};
+/// use mainstem_client::protocol::messages::{MetadataRequest, ResponseBody};
+///
+/// let request = MetadataRequest::default().into();
+/// let call = Call { node: Node::Any, lane: Lane::General, version: 9, request, timeout: Duration::from_secs(5) };
+/// let ResponseBody::Metadata(answer) = transport.call(call).await? else { panic!("another answer") };
+/// println!("{} brokers", answer.brokers.len());
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Debug)]
 pub struct Call {
     /// The broker that it goes to.
@@ -89,6 +134,22 @@ pub struct Call {
 ///
 /// A `Produce` with `acks = 0` has no answer on the wire; its future resolves to an empty response once the request
 /// is on its way.
+///
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use std::sync::Arc;
+/// use mainstem_client::{Admin, AdminConfig, TcpConfig, TcpTransport, Transport};
+///
+/// # let served = mainstem_client::testing::serve(&transport, 4).await?;
+/// # let address = served.address.as_str();
+/// // The same client, whichever way its requests go.
+/// let ways: [Arc<dyn Transport>; 2] = [Arc::new(TcpTransport::new(TcpConfig::bootstrap(address))), Arc::new(transport)];
+/// for way in ways {
+///     assert_eq!(Admin::new(way.as_ref(), AdminConfig::default()).list_topics().await?.len(), 1);
+/// }
+/// # Ok(())
+/// # });
+/// ```
 pub trait Transport: Send + Sync + fmt::Debug + 'static {
     /// The versions of an API that both this end and the broker speak.
     fn versions(&self, node: Node, key: ApiKey)

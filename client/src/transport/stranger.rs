@@ -3,6 +3,11 @@
 use std::fmt;
 
 /// Something that is no Kafka broker.
+///
+/// ```
+/// let said = mainstem_client::transport::Stranger::Tls.to_string();
+/// assert!(said.starts_with("it wants TLS"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stranger {
     /// A web server.

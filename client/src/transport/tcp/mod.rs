@@ -23,6 +23,18 @@ use super::{BoxFuture, BrokerAddress, Call, Lane, Node, Transport, TransportErro
 use lane::LaneHandle;
 
 /// How brokers are reached.
+///
+/// ```
+/// use std::time::Duration;
+/// use mainstem_client::TcpConfig;
+///
+/// let config = TcpConfig {
+///     client_id: "billing".to_owned(),
+///     bootstrap_timeout: Duration::from_secs(30),
+///     ..TcpConfig::bootstrap("one:9092,two:9092")
+/// };
+/// # assert_eq!(config.bootstrap_servers.len(), 2);
+/// ```
 #[derive(Clone, Debug)]
 pub struct TcpConfig {
     /// `HOST:PORT` of brokers to begin with; any of them leads to the others.
@@ -71,6 +83,19 @@ impl TcpConfig {
 }
 
 /// A transport over TCP. Connects when the first request is sent.
+///
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use mainstem_client::{Admin, AdminConfig, TcpConfig, TcpTransport};
+///
+/// # let served = mainstem_client::testing::serve(&transport, 4).await?;
+/// # let bootstrap_servers = served.address.as_str();
+/// let transport = TcpTransport::new(TcpConfig::bootstrap(bootstrap_servers));
+/// let admin = Admin::new(&transport, AdminConfig::default());
+/// println!("{} topics", admin.list_topics().await?.len());
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug)]
 pub struct TcpTransport {
     shared: Arc<Shared>,
@@ -99,6 +124,13 @@ enum Contact {
 
 impl TcpTransport {
     /// A transport that begins at the bootstrap servers.
+    ///
+    /// ```
+    /// use mainstem_client::{TcpConfig, TcpTransport};
+    ///
+    /// // Connects when the first request is sent, so that this may be anywhere.
+    /// let transport = TcpTransport::new(TcpConfig::bootstrap("127.0.0.1:9092"));
+    /// ```
     #[must_use]
     pub fn new(config: TcpConfig) -> Self {
         Self::with(Shared { config, addresses: Mutex::default(), contact: Mutex::default() })
