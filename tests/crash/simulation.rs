@@ -73,7 +73,7 @@ impl Report {
         let mut lacking = self.tally.lacks();
         let least = [
             ("rolls", self.rolls.len() as u64, 50),
-            ("journal rounds", self.journal_rounds, 10),
+            ("journal rounds", self.journal_rounds, 3),
             ("power cuts", self.cuts, 1),
             ("power cuts in recoveries", self.cuts_of_recoveries, 1),
         ];
