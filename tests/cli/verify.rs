@@ -90,4 +90,10 @@ fn where_nothing_can_be_said_the_code_is_two() {
     let _broker = Broker::start(&data, &[]);
     let err = run(&["verify", data.to_str().unwrap()]).failed(2);
     assert!(err.contains("stop the broker first"), "{err}");
+    // A lock that cannot be written, whoever asks: it is a directory.
+    let odd = folder.path("odd");
+    std::fs::create_dir_all(odd.join("lock")).unwrap();
+    std::fs::write(odd.join("meta"), "").unwrap();
+    let err = run(&["verify", odd.to_str().unwrap()]).failed(2);
+    assert!(err.contains("this user may write into that directory"), "{err}");
 }

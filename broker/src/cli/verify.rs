@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use mainstem_storage::disk::{Disk, RealDisk};
+use mainstem_storage::disk::{Disk, LockError, RealDisk};
 use mainstem_storage::verify::{Finding, Report, VerifyError, verify};
 use serde::Serialize;
 
@@ -80,7 +80,8 @@ fn could_not_run(args: &Args, error: &VerifyError) -> Error {
     let dir = args.dir.display();
     let advice = match error {
         VerifyError::NoData => "name the directory that the broker has as --data",
-        VerifyError::Lock(_) => "stop the broker first",
+        VerifyError::Lock(LockError::Held { .. }) => "stop the broker first",
+        VerifyError::Lock(LockError::Io { .. }) => "see to it that this user may write into that directory",
         VerifyError::Newer(_) => "use the newer version of mainstem that wrote it",
         VerifyError::Io { .. } => "look into the disk, and whether this user may read it",
     };

@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 
+use mainstem_storage::disk::LockError;
 use mainstem_storage::store::OpenError;
 
 use crate::broker::StartError;
@@ -25,7 +26,10 @@ impl From<StartError> for Error {
 fn advice(error: &StartError) -> Option<&'static str> {
     match error {
         StartError::Directory { .. } => Some("choose another directory with --data (setting log.dir)"),
-        StartError::Log(OpenError::Lock(_)) => {
+        StartError::Log(OpenError::Lock(LockError::Io { .. })) => {
+            Some("see to it that this user may write there, or choose another directory with --data")
+        }
+        StartError::Log(OpenError::Lock(LockError::Held { .. })) => {
             Some("one broker at a time: stop that one first, or choose another directory with --data")
         }
         StartError::Log(_) => Some("`mainstem verify DIR` says what is wrong with a data directory"),
