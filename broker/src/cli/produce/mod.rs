@@ -152,6 +152,8 @@ impl Args {
             compression: self.compression.into(),
             batch_bytes: BATCH_BYTES,
             max_block: PATIENCE,
+            request_timeout: PATIENCE,
+            delivery_timeout: 2 * PATIENCE,
             request_bytes_max: input::LINE_BYTES_MAX,
             buffer_bytes: input::LINE_BYTES_MAX,
             ..ProducerConfig::default()
