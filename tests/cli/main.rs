@@ -13,4 +13,5 @@ mod process;
 mod records;
 mod serve;
 mod topics;
+mod tutorial;
 mod verify;
