@@ -1,0 +1,68 @@
+"""Kafka's own performance tools, the same for both brokers."""
+
+import contextlib
+import os
+import pathlib
+import re
+import subprocess
+import time
+
+CACHE = pathlib.Path(os.environ.get("INTEROP_CACHE", pathlib.Path.home() / ".cache" / "mainstem-interop"))
+JARS = str(CACHE / "broker" / "jars" / "*")
+HERE = pathlib.Path(__file__).parent
+LIMIT_S = 280
+
+
+def command(*arguments):
+    return ["java", "-Xms512m", "-Xmx512m", "-cp", JARS, "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", *map(str, arguments)]
+
+
+def java(*arguments):
+    done = subprocess.run(command(*arguments), capture_output=True, text=True, timeout=LIMIT_S)
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(done.args)}: exit {done.returncode}\n{done.stdout[-1000:]}\n{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def producer(broker, topic, records, size, throughput, settings):
+    """The arguments of kafka-producer-perf-test, acks=all."""
+    properties = [f"bootstrap.servers={broker.bootstrap}", "acks=all"]
+    properties += [f"{key.replace('_', '.')}={value}" for key, value in settings.items()]
+    return ["org.apache.kafka.tools.ProducerPerformance", "--topic", topic, "--num-records", records, "--record-size", size,
+            "--throughput", throughput, "--command-property", *properties]
+
+
+def produce(broker, topic, records, size, **settings):
+    """Produces as fast as it goes. Returns records per second and the latency at 99 %, ms."""
+    out = java(*producer(broker, topic, records, size, -1, settings))
+    last = next(row for row in reversed(out.splitlines()) if "99th" in row)
+    return float(re.search(r"([\d.]+) records/sec", last)[1]), float(re.search(r"([\d.]+) ms 99th", last)[1])
+
+
+@contextlib.contextmanager
+def background(broker, topic, size, rate, **settings):
+    """Produces at this rate, from three seconds before the block until it ends."""
+    process = subprocess.Popen(command(*producer(broker, topic, 10**9, size, rate, settings)),
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        time.sleep(3)
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def consume(broker, topic, records):
+    """kafka-consumer-perf-test in a group of its own. Returns records per second of fetching."""
+    out = java("org.apache.kafka.tools.ConsumerPerformance", "--bootstrap-server", broker.bootstrap, "--topic", topic,
+               "--num-records", records, "--hide-header", "--timeout", 30000)
+    fields = next(row for row in reversed(out.splitlines()) if row.count(",") >= 9).split(",")
+    if int(fields[4]) < records:
+        raise SystemExit(f"{broker.name}: consumed {fields[4]} of {records} records")
+    return float(fields[9])
+
+
+def round_trip(broker, topic, records, warm_up, size):
+    """One record there and back at a time; microseconds at 50, 99 and 99.9 %."""
+    out = java(HERE / "RoundTrip.java", broker.bootstrap, topic, records, warm_up, size)
+    return [float(row) for row in out.split()]
