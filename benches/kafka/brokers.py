@@ -30,9 +30,9 @@ class Broker:
 
     def start(self):
         """Starts it, and returns after how many seconds it answered its first request."""
-        self.log = open(self.folder / "log", "ab")
         begin = time.monotonic()
-        self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        with open(self.folder / "log", "ab") as log:
+            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.wait(lambda: wire.answers(self.port))
         return time.monotonic() - begin
 
@@ -40,7 +40,8 @@ class Broker:
         end = time.monotonic() + START_LIMIT_S
         while not condition():
             if self.process.poll() is not None or time.monotonic() > end:
-                raise SystemExit(f"{self.name} did not come up, see {self.folder}/log")
+                log = (self.folder / "log").read_text(errors="replace")
+                raise SystemExit(f"{self.name} did not come up, its log ends with:\n{log[-2000:]}")
             time.sleep(0.002)
 
     @property
@@ -94,15 +95,17 @@ class Kafka(Broker):
     def command(self):
         return [str(INTEROP / "kafka.sh"), str(self.folder), str(self.port), str(self.controller)]
 
-    def topic(self, name, partitions, durability):
-        """Kafka's default is not to sync. It answers before its partitions are there: an idempotent producer that comes in
-        between can wait for ever."""
+    def topic(self, name, partitions, _durability):
+        """Never syncs, which is Kafka's default. Kafka answers before its partitions are there: an idempotent producer that
+        comes in between can wait for ever."""
         self.create(name, partitions)
         self.wait(lambda: wire.led(self.port, name) == partitions)
         time.sleep(2)
 
 
 class Mainstem(Broker):
+    """As a user starts it; only `os` topics need a setting."""
+
     name = "mainstem"
 
     def __init__(self):
@@ -114,6 +117,7 @@ class Mainstem(Broker):
                 "--http", "127.0.0.1:0"]
 
     def topic(self, name, partitions, durability):
+        """`fsync`, the default, answers after the sync; `os` answers before it, as Kafka does, but syncs within a second."""
         self.create(name, partitions, **({"flush_messages": 2**63 - 1} if durability == "os" else {}))
 
 

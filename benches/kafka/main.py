@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import datetime
 import json
+import signal
 import statistics
 import sys
 
@@ -20,17 +21,18 @@ def options():
     parser.add_argument("--rounds", type=int, default=3, help="how often each side is measured (3)")
     parser.add_argument("--quick", action="store_true", help="little load, one round")
     parser.add_argument("--record", help="append the results to this file, a JSON object a line")
-    parser.add_argument("--table", help="print the table of such a file and measure nothing")
+    parser.add_argument("--table", help="print the table of such a file, rounds of the same row together; measure nothing")
     parser.add_argument("--list", action="store_true", help="name the rows")
     return parser.parse_args()
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that the brokers are stopped as well
     chosen = options()
     if chosen.list:
         print("\n".join(ROWS))
     elif chosen.table:
-        print_table([Result(**json.loads(line)["result"]) for line in open(chosen.table)])
+        print_table(recorded(chosen.table))
     else:
         measure(chosen)
 
@@ -53,6 +55,18 @@ def record(path, result):
     if path:
         with open(path, "a") as file:
             file.write(json.dumps({"at": datetime.datetime.now().isoformat(), "result": dataclasses.asdict(result)}) + "\n")
+
+
+def recorded(path):
+    """The results of a file. Several runs of a row add to its rounds."""
+    results = {}
+    for line in open(path):
+        result = Result(**json.loads(line)["result"])
+        known = results.setdefault((result.row, result.what), result)
+        if known is not result:
+            known.kafka += result.kafka
+            known.mainstem += result.mainstem
+    return results.values()
 
 
 def print_table(results):

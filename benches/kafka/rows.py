@@ -7,7 +7,7 @@ import time
 import sync
 import tools
 import wire
-from brokers import Kafka, Mainstem
+from brokers import Broker, Kafka, Mainstem
 
 SETTLE_S = 2  # what a broker still does after the last answer belongs to the load: os topics sync within a second
 PARTITIONS = 6
@@ -46,15 +46,31 @@ class Scene:
         for broker in self.started:
             broker.stop()
 
-    def in_turn(self, brokers, measure):
-        """A B A B: per broker what each round measured, after one round that does not count."""
-        for broker in brokers:
-            measure(broker, warm_up=True)
-        taken = {broker.name: [] for broker in brokers}
+    def sides(self, row, partitions, *durabilities):
+        """A topic on Kafka and, for each durability, one on Mainstem."""
+        kafka, mainstem = self.start(Kafka, Mainstem)
+        sides = [Side("kafka", kafka, row)] + [Side(each, mainstem, f"{row}-{each}") for each in durabilities]
+        for side in sides:
+            side.broker.topic(side.topic, partitions, side.name)
+        return sides
+
+    def in_turn(self, sides, measure):
+        """A B A B: per side, what each round measured, column by column, after one round that does not count."""
+        for side in sides:
+            measure(side, warm_up=True)
+        taken = {side.name: [] for side in sides}
         for _ in range(self.rounds):
-            for broker in brokers:
-                taken[broker.name].append(measure(broker, warm_up=False))
-        return taken
+            for side in sides:
+                taken[side.name].append(measure(side, warm_up=False))
+        return {name: list(zip(*rows)) for name, rows in taken.items()}
+
+
+@dataclasses.dataclass
+class Side:
+    """A topic that is measured: `kafka`, or Mainstem's with the durability `os` or `fsync`."""
+    name: str
+    broker: Broker
+    topic: str
 
 
 def spent(broker, work):
@@ -65,76 +81,65 @@ def spent(broker, work):
     return broker.cpu() - before, result
 
 
-def column(rows, at):
-    return [row[at] for row in rows]
+def produce(scene, row, size, records, load, **settings):
+    sides = scene.sides(row, PARTITIONS, "os", "fsync")
 
-
-def both(scene, topic, partitions, durability):
-    brokers = scene.start(Kafka, Mainstem)
-    for broker in brokers:
-        broker.topic(topic, partitions, durability)
-    return brokers
-
-
-def produce(scene, row, size, records):
-    brokers = both(scene, row, PARTITIONS, "os")
-
-    def measure(broker, warm_up):
+    def measure(side, warm_up):
         count = records // 4 if warm_up else records
-        cpu, (rate, _) = spent(broker, lambda: tools.produce(broker, row, count, size))
-        return cpu / count * 1e6, rate
+        cpu, (reached, _) = spent(side.broker, lambda: tools.produce(side.broker, side.topic, count, size, **settings))
+        return cpu / count * 1e6, reached
 
-    taken = scene.in_turn(brokers, measure)
-    yield Result(row, f"produce {size} B, broker CPU per million records", "s", column(taken["kafka"], 0),
-                 column(taken["mainstem"], 0), 1 / 5)
-    yield Result(row, f"produce {size} B, what the tool reaches", "records/s", column(taken["kafka"], 1),
-                 column(taken["mainstem"], 1))
+    kafka, *ours = scene.in_turn(sides, measure).items()
+    for durability, (cpu, reached) in ours:
+        goal = 1 / 5 if durability == "os" else None
+        yield Result(row, f"produce {load}, {durability}, broker CPU per million records", "s", kafka[1][0], cpu, goal)
+        yield Result(row, f"produce {load}, {durability}, what the tool reaches", "records/s", kafka[1][1], reached)
 
 
 def fetch(scene, row, size, records):
-    brokers = both(scene, row, PARTITIONS, "os")
-    for broker in brokers:
-        tools.produce(broker, row, records, size)
+    sides = scene.sides(row, PARTITIONS, "os")
+    for side in sides:
+        tools.produce(side.broker, side.topic, records, size)
 
-    def measure(broker, warm_up):
+    def measure(side, warm_up):
         count = records // 4 if warm_up else records
-        cpu, rate = spent(broker, lambda: tools.consume(broker, row, count))
-        return cpu / count * 1e6, rate
+        cpu, reached = spent(side.broker, lambda: tools.consume(side.broker, side.topic, count))
+        return cpu / count * 1e6, reached
 
-    taken = scene.in_turn(brokers, measure)
-    yield Result(row, f"fetch {size} B, broker CPU per million records", "s", column(taken["kafka"], 0),
-                 column(taken["mainstem"], 0), 1 / 5)
+    taken = scene.in_turn(sides, measure)
+    yield Result(row, f"fetch {size} B, broker CPU per million records", "s", taken["kafka"][0], taken["os"][0], 1 / 5)
+    yield Result(row, f"fetch {size} B, what the tool reaches", "records/s", taken["kafka"][1], taken["os"][1])
 
 
 def throughput(scene, row, partitions, records):
     """Durable by default against Kafka that does not sync."""
-    brokers = both(scene, row, partitions, "fsync")
+    sides = scene.sides(row, partitions, "fsync", "os")
     syncs = []
 
-    def measure(broker, warm_up):
-        if not warm_up:
-            syncs.append(sync.micros(broker.folder)[0] / 1000)
+    def measure(side, warm_up):
+        if side.name == "fsync" and not warm_up:
+            syncs.append(sync.micros(side.broker.folder)[0] / 1000)
         count = records // 3 if warm_up else records
-        return tools.produce(broker, row, count, 1024, batch_size=128 << 10, linger_ms=5)
+        return tools.produce(side.broker, side.topic, count, 1024, batch_size=128 << 10, linger_ms=5)
 
-    taken = scene.in_turn(brokers, measure)
-    yield Result(row, f"produce 1 KiB acks=all, fsync against none, {partitions} partitions", "records/s",
-                 column(taken["kafka"], 0), column(taken["mainstem"], 0), 0.8, at_least=True)
-    yield Result(row, "its latency at full load, 99 %", "ms", column(taken["kafka"], 1), column(taken["mainstem"], 1))
+    taken = scene.in_turn(sides, measure)
+    for durability, goal in [("fsync", 0.8), ("os", None)]:
+        load = f"produce 1 KiB, acks=all, partitions: {partitions}, {durability}"
+        yield Result(row, load, "records/s", taken["kafka"][0], taken[durability][0], goal, at_least=True)
+        yield Result(row, f"{load}, 99 % at full load", "ms", taken["kafka"][1], taken[durability][1])
     yield Result(row, "a sync of 4 KiB in the same run", "ms", [], syncs, absolute=True)
 
 
 def latency(scene, row):
-    brokers = both(scene, row, 1, "os")
+    sides = scene.sides(row, 1, "os")
     records, warm_up_records = scene.size((10_000, 5_000), (500, 100))
 
-    def measure(broker, warm_up):
-        return tools.round_trip(broker, row, 1000 if warm_up else records, warm_up_records, 100)
+    def measure(side, warm_up):
+        return tools.round_trip(side.broker, side.topic, 1000 if warm_up else records, warm_up_records, 100)
 
-    taken = scene.in_turn(brokers, measure)
+    taken = scene.in_turn(sides, measure)
     for at, (percentile, limit) in enumerate([("p50", 1 / 2), ("p99", 1 / 5), ("p99.9", 1 / 5)]):
-        yield Result(row, f"one record there and back, os, {percentile}", "µs", column(taken["kafka"], at),
-                     column(taken["mainstem"], at), limit)
+        yield Result(row, f"one record there and back, os, {percentile}", "µs", taken["kafka"][at], taken["os"][at], limit)
 
 
 def latency_fsync(scene, row, syncs_allowed, load=0):
@@ -146,7 +151,7 @@ def latency_fsync(scene, row, syncs_allowed, load=0):
     rounds = []
 
     def measure():
-        limit = sync.micros(broker.folder)
+        limit = sync.micros(broker.folder, scene.size(2_000, 200))
         with tools.background(broker, "load", 1024, load) if load else contextlib.nullcontext():
             trip = tools.round_trip(broker, row, records, warm_up_records, 100)
         rounds.append((limit, trip))
@@ -168,7 +173,7 @@ def start(scene, row):
 
     def measure(kind):
         (broker,) = scene.start(kind)
-        broker.end()  # a first start of Kafka also formats its storage
+        broker.end()  # the first start of Kafka also formats its storage
         first = broker.start() * 1000
         time.sleep(3)
         idle = broker.resident()
@@ -185,7 +190,8 @@ def start(scene, row):
             taken[kind.name].append(measure(kind))
     parts = [("first answer after a start", "ms", 100), ("resident, idle", "MiB", 30), ("resident, after the load", "MiB", 150)]
     for at, (what, unit, limit) in enumerate(parts):
-        yield Result(row, what, unit, column(taken["kafka"], at), column(taken["mainstem"], at), limit, absolute=True)
+        kafka, mainstem = ([measured[at] for measured in taken[name]] for name in ("kafka", "mainstem"))
+        yield Result(row, what, unit, kafka, mainstem, limit, absolute=True)
 
 
 def recovery(scene, row):
@@ -214,8 +220,10 @@ def killed(broker, topic, partitions, settings):
 
 
 ROWS = {
-    "produce-100": lambda scene: produce(scene, "produce-100", 100, scene.size(2_000_000, 50_000)),
-    "produce-1024": lambda scene: produce(scene, "produce-1024", 1024, scene.size(500_000, 20_000)),
+    "produce-100": lambda scene: produce(scene, "produce-100", 100, scene.size(2_000_000, 50_000), "100 B"),
+    "produce-1024": lambda scene: produce(scene, "produce-1024", 1024, scene.size(500_000, 20_000), "1 KiB"),
+    "produce-paced": lambda scene: produce(scene, "produce-paced", 1024, scene.size(100_000, 10_000),
+                                           "1 KiB at 10,000/s, linger.ms=0", rate=10_000, linger_ms=0),
     "throughput-1": lambda scene: throughput(scene, "throughput-1", 1, scene.size(300_000, 20_000)),
     "throughput-100": lambda scene: throughput(scene, "throughput-100", 100, scene.size(300_000, 20_000)),
     "fetch-100": lambda scene: fetch(scene, "fetch-100", 100, scene.size(4_000_000, 50_000)),

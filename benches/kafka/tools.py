@@ -32,9 +32,9 @@ def producer(broker, topic, records, size, throughput, settings):
             "--throughput", throughput, "--command-property", *properties]
 
 
-def produce(broker, topic, records, size, **settings):
-    """Produces as fast as it goes. Returns records per second and the latency at 99 %, ms."""
-    out = java(*producer(broker, topic, records, size, -1, settings))
+def produce(broker, topic, records, size, rate=-1, **settings):
+    """Produces at this rate, or as fast as it goes. Returns records per second and the latency at 99 %, ms."""
+    out = java(*producer(broker, topic, records, size, rate, settings))
     last = next(row for row in reversed(out.splitlines()) if "99th" in row)
     return float(re.search(r"([\d.]+) records/sec", last)[1]), float(re.search(r"([\d.]+) ms 99th", last)[1])
 

@@ -88,7 +88,7 @@ java3() { java_client "$1" "$JAVA_CLIENT_3"; }
 java4() { java_client "$1" "$JAVA_CLIENT_4"; }
 
 broker() {
-  apt_needs java default-jdk-headless
+  apt_needs javac default-jdk-headless
   apt_needs mvn maven
   jars "$1" kafka_2.13 "$KAFKA_BROKER"
   # The performance tools are a jar of their own.
