@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the clients of versions.env into the cache folder, each once: `install.sh kcat modern next go node java3 java4 broker`.
+# Installs the clients of versions.env into the cache folder, each once: `install.sh kcat modern next go node java3 java4 broker streams`.
 # A finished part leaves a stamp that names its versions, so a second run costs nothing and needs no network.
 set -euo pipefail
 
@@ -95,6 +95,13 @@ broker() {
   jars "$1" kafka-tools "$KAFKA_BROKER"
 }
 
+# Kafka Streams, for benches/streams.
+streams() {
+  apt_needs javac default-jdk-headless
+  apt_needs mvn maven
+  jars "$1" kafka-streams "$KAFKA_BROKER"
+}
+
 for part in "$@"; do
   case $part in
     none) ;;
@@ -105,6 +112,7 @@ for part in "$@"; do
     node) once node "$(sum_of node)" node_client ;;
     java3) once java3 "kafka-clients $JAVA_CLIENT_3, slf4j-simple $SLF4J" java3 ;;
     java4) once java4 "kafka-clients $JAVA_CLIENT_4, slf4j-simple $SLF4J" java4 ;;
+    streams) once streams "kafka-streams $KAFKA_BROKER, slf4j-simple $SLF4J" streams ;;
     broker) once broker "kafka $KAFKA_BROKER, slf4j-simple $SLF4J" broker ;;
     *)
       echo "install.sh: unknown part $part" >&2

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# The same word count in Mainstem's DSL on Mainstem and in Kafka Streams on Apache Kafka, on the same lines: equal
+# results, and words per CPU second of broker and application together, turn by turn.
+#
+#   benches/streams/run.sh                 # ten million words, 2 rounds
+#   benches/streams/run.sh --quick         # a million words, 1 round
+#   benches/streams/run.sh --help          # everything else
+#   BENCH_BIN=path/to/mainstem BENCH_EXAMPLE=path/to/word_count benches/streams/run.sh   # what is built already
+#
+# ALONE=COMMAND runs each measurement under that command, for machines where something keeps others away meanwhile.
+# What it needs (Java, Maven, jars, confluent-kafka for Python) is installed as for the interoperation tests.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$here/../..
+cache=${INTEROP_CACHE:-$HOME/.cache/mainstem-interop}
+"$root/tests/interop/install.sh" modern broker streams
+
+if [ -z "${BENCH_BIN:-}" ] || [ -z "${BENCH_EXAMPLE:-}" ]; then
+  (cd "$root" && cargo build --release -p mainstem -p mainstem-processor --bin mainstem --example word_count)
+  target=${CARGO_TARGET_DIR:-$root/target}/release
+fi
+export BENCH_BIN=${BENCH_BIN:-${target:-}/mainstem} BENCH_EXAMPLE=${BENCH_EXAMPLE:-${target:-}/examples/word_count}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export BENCH_WORK=$work BENCH_CLASSES=$work/classes BENCH_JARS=$cache/streams/jars
+javac -Xlint:all,-processing,-classfile -Werror -proc:none -d "$BENCH_CLASSES" -cp "$BENCH_JARS/*" "$here/WordCount.java"
+
+# What it shares with the comparison of the brokers is there.
+export PYTHONPATH=$here/../kafka PYTHONDONTWRITEBYTECODE=1
+"$cache/modern/venv/bin/python" "$here/main.py" "$@"
