@@ -8,19 +8,20 @@ use crate::{
     wire::{DecodeError, EncodeError, Writer},
 };
 
-macro_rules! bodies {
-    ($($name:ident = $key:literal: $request:ident, $response:ident;)*) => {
-        /// Any request.
+/// One of many messages: an enum over all APIs that knows how to read and write them.
+macro_rules! any_of {
+    ($any:ident, $what:literal, $decode:ident, $($name:ident($message:ident),)*) => {
+        #[doc = concat!("Any ", $what, ".")]
         #[derive(Clone, Debug, PartialEq)]
-        pub enum RequestBody {
+        pub enum $any {
             $(
-                #[doc = concat!("A request of `", stringify!($name), "`.")]
-                $name($request),
+                #[doc = concat!("A ", $what, " of `", stringify!($name), "`.")]
+                $name($message),
             )*
         }
 
-        impl RequestBody {
-            /// The API that is asked.
+        impl $any {
+            /// The API that it belongs to.
             #[must_use]
             pub const fn key(&self) -> ApiKey {
                 match self {
@@ -28,20 +29,19 @@ macro_rules! bodies {
                 }
             }
 
-            /// Reads the request of an API. Bytes behind it are let be, as Kafka does: librdkafka 2.16 writes four
-            /// zeros where Metadata from version 9 on has one, to ask for all topics, and so leaves three behind.
+            #[doc = concat!("Reads the ", $what, " of an API.")]
             ///
             /// # Errors
-            /// Where the bytes are no such request.
+            #[doc = concat!("Where the bytes are no such ", $what, ".")]
             pub fn decode(key: ApiKey, bytes: Bytes, version: i16) -> Result<Self, DecodeError> {
                 #[cfg(feature = "testing")]
                 crate::counting::called();
                 match key {
-                    $(ApiKey::$name => $request::decode_leading(bytes, version).map(Self::$name),)*
+                    $(ApiKey::$name => $message::$decode(bytes, version).map(Self::$name),)*
                 }
             }
 
-            /// Writes the request behind what the writer holds.
+            #[doc = concat!("Writes the ", $what, " behind what the writer holds.")]
             ///
             /// # Errors
             /// Where the version has no encoding for it.
@@ -49,70 +49,32 @@ macro_rules! bodies {
                 #[cfg(feature = "testing")]
                 crate::counting::called();
                 match self {
-                    $(Self::$name(request) => request.encode_into(writer, version),)*
-                }
-            }
-        }
-
-        /// Any response.
-        #[derive(Clone, Debug, PartialEq)]
-        pub enum ResponseBody {
-            $(
-                #[doc = concat!("A response of `", stringify!($name), "`.")]
-                $name($response),
-            )*
-        }
-
-        impl ResponseBody {
-            /// The API that answers.
-            #[must_use]
-            pub const fn key(&self) -> ApiKey {
-                match self {
-                    $(Self::$name(_) => ApiKey::$name,)*
-                }
-            }
-
-            /// Reads the response of an API.
-            ///
-            /// # Errors
-            /// Where the bytes are no such response.
-            pub fn decode(key: ApiKey, bytes: Bytes, version: i16) -> Result<Self, DecodeError> {
-                #[cfg(feature = "testing")]
-                crate::counting::called();
-                match key {
-                    $(ApiKey::$name => $response::decode(bytes, version).map(Self::$name),)*
-                }
-            }
-
-            /// Writes the response behind what the writer holds.
-            ///
-            /// # Errors
-            /// Where the version has no encoding for it.
-            pub fn encode_into(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
-                #[cfg(feature = "testing")]
-                crate::counting::called();
-                match self {
-                    $(Self::$name(response) => response.encode_into(writer, version),)*
+                    $(Self::$name(message) => message.encode_into(writer, version),)*
                 }
             }
         }
 
         $(
+            impl From<$message> for $any {
+                fn from(message: $message) -> Self {
+                    Self::$name(message)
+                }
+            }
+        )*
+    };
+}
+
+macro_rules! bodies {
+    ($($name:ident = $key:literal: $request:ident, $response:ident;)*) => {
+        // Bytes behind a request are let be, as Kafka does: librdkafka 2.16 writes four zeros where Metadata from
+        // version 9 on has one, to ask for all topics, and so leaves three behind.
+        any_of!(RequestBody, "request", decode_leading, $($name($request),)*);
+        any_of!(ResponseBody, "response", decode, $($name($response),)*);
+
+        $(
             impl Request for $request {
                 const KEY: ApiKey = ApiKey::$name;
                 type Response = $response;
-            }
-
-            impl From<$request> for RequestBody {
-                fn from(request: $request) -> Self {
-                    Self::$name(request)
-                }
-            }
-
-            impl From<$response> for ResponseBody {
-                fn from(response: $response) -> Self {
-                    Self::$name(response)
-                }
             }
 
             impl TryFrom<ResponseBody> for $response {
