@@ -36,7 +36,8 @@
 //! Each record has a time, and each task a watermark: the time that its inputs have reached, which is that of the one
 //! furthest behind. Windows close when the watermark says so, and what comes later is dropped and counted. Behind a
 //! repartition topic the watermark is what the tasks in front of it have said theirs is, so that it does not matter in
-//! which order their records lie there. A partition in which nothing happens for a while is not waited for
+//! which order their records lie there. They say so with each commit, and in front of a record that is behind their
+//! watermark: which records are late does not depend on when commits are made. A partition in which nothing happens for a while is not waited for
 //! ([`Settings::idle_after`]); what it brings later may be late.
 
 pub mod caps;

@@ -46,7 +46,7 @@ pub(crate) struct Item<K, V> {
     pub(crate) value: V,
     pub(crate) time: Timestamp,
     pub(crate) headers: Headers,
-    /// As [`InputRecord::watermark`].
+    /// As [`InputRecord::watermark`]: the task's, which that of a node may be behind.
     pub(crate) watermark: Timestamp,
     /// As [`InputRecord::order`].
     pub(crate) order: u64,

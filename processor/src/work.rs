@@ -12,11 +12,11 @@ use mainstem_client::{Record, Text, Timestamp, TopicPartition};
 
 use crate::{
     Meter, NodeError, Topology,
-    graph::{Graph, Shared, behind, mark::Mark},
+    graph::{Graph, Shared},
     record::Emitted,
     state::{Stores, Timer},
     topology::{Kind, Plan, plan},
-    watermark::{BEGINNING, Channel, TaskTime},
+    watermark::{Channel, TaskTime},
 };
 
 /// A node that cannot go on.
@@ -29,10 +29,8 @@ pub(crate) struct WorkError {
 
 /// A task's nodes with their state and their time.
 pub(crate) struct Work {
-    task: i32,
     graph: Graph,
     sources: Vec<SourceOf>,
-    repartitions: Vec<Marked>,
     pub(crate) stores: Stores,
     pub(crate) time: TaskTime,
     /// Records for topics.
@@ -47,14 +45,6 @@ struct SourceOf {
     topic: Text,
     node: usize,
     is_repartition: bool,
-}
-
-/// A repartition topic, and the mark that was last put there.
-struct Marked {
-    topic: Text,
-    partitions: i32,
-    node: usize,
-    last: Option<Mark>,
 }
 
 /// The partitions that a task reads.
@@ -85,27 +75,18 @@ impl Work {
         meter: Arc<dyn Meter>,
     ) -> Self {
         let members = &topology.parts()[part].nodes;
-        let kinds = || members.iter().map(|member| &topology.nodes()[*member].kind).enumerate();
-        let sources = kinds().filter_map(|(node, kind)| match kind {
+        let kinds = members.iter().map(|member| &topology.nodes()[*member].kind).enumerate();
+        let sources = kinds.filter_map(|(node, kind)| match kind {
             Kind::Source { topic, is_repartition } => {
                 Some(SourceOf { topic: topic.clone(), node, is_repartition: *is_repartition })
-            }
-            _ => None,
-        });
-        let repartitions = kinds().filter_map(|(node, kind)| match kind {
-            Kind::Sink { topic, is_repartition: true } => {
-                let partitions = plan.partitions.get(topic).copied().unwrap_or(0);
-                Some(Marked { topic: topic.clone(), partitions, node, last: None })
             }
             _ => None,
         });
         let channels =
             inputs(topology, plan, part, task).into_iter().flat_map(|partition| channels(plan, partition));
         Self {
-            task,
-            graph: topology.graph(&topology.parts()[part]),
+            graph: topology.graph(&topology.parts()[part], plan, task),
             sources: sources.collect(),
-            repartitions: repartitions.collect(),
             time: TaskTime::restored(channels, stores.first()),
             stores,
             emitted: Vec::new(),
@@ -162,28 +143,13 @@ impl Work {
         Ok(())
     }
 
-    /// Has the nodes put down what they hold, for a commit that is about to be made; and marks in repartition topics
-    /// how far time has come.
+    /// Has the nodes put down what they hold, for a commit that is about to be made, and say in repartition topics how
+    /// far time has come.
     pub(crate) fn prepare_commit(&mut self) -> Result<(), WorkError> {
         let nowhere = TopicPartition::new("", 0);
         self.call(&nowhere, Graph::commit)?;
-        self.mark();
         self.report();
         Ok(())
-    }
-
-    fn mark(&mut self) {
-        let (task, is_idle) = (self.task, self.time.is_idle());
-        for marked in &mut self.repartitions {
-            let delay_ms = self.graph.nodes[marked.node].delay_ms;
-            let watermark = behind(self.time.watermark(), delay_ms);
-            let mark = Mark { task, watermark, is_idle };
-            if marked.last != Some(mark) && (watermark != BEGINNING || is_idle) {
-                marked.last = Some(mark);
-                let marks = (0..marked.partitions).map(|partition| mark.record(&marked.topic, partition));
-                self.emitted.extend(marks);
-            }
-        }
     }
 
     /// Tells the meter what went through the nodes.
@@ -223,3 +189,6 @@ fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

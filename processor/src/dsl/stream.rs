@@ -7,6 +7,7 @@ use mainstem_client::Text;
 use super::{Data, Draft, Grouped, Input, Split};
 use crate::{
     graph::{
+        repartition::Repartition,
         sink::Sink,
         stateless::{Stateless, Step},
     },
@@ -228,12 +229,12 @@ impl<K: Serde, V: Serde> Stream<K, V> {
     pub fn to(&self, topic: impl Into<Text>) {
         let topic = topic.into();
         let name = self.draft.free(&format!("{topic}.sink"));
-        self.sink(name, topic, false);
+        let to = topic.clone();
+        let make: Make = Arc::new(move |_| Box::new(Sink::<Item<K, V>>::new(to.clone())));
+        self.sink(name, Kind::Sink { topic, is_repartition: false }, make);
     }
 
-    fn sink(&self, name: Text, topic: Text, is_repartition: bool) {
-        let kind = Kind::Sink { topic: topic.clone(), is_repartition };
-        let make: Make = Arc::new(move |_| Box::new(Sink::<Item<K, V>>::new(topic.clone(), is_repartition)));
+    fn sink(&self, name: Text, kind: Kind, make: Make) {
         self.draft.lock().add(Node::new(name, kind, vec![self.node.clone()], make));
     }
 
@@ -247,7 +248,12 @@ impl<K: Serde, V: Serde> Stream<K, V> {
             self.draft.lock().refuse(fault);
         }
         let topic = Text::from(format!("{whole}-{name}-repartition"));
-        self.sink(Text::from(format!("{name}-repartition-sink")), topic.clone(), true);
+        let to = topic.clone();
+        let make: Make = Arc::new(move |setting| {
+            Box::new(Repartition::<K, V>::new(to.clone(), setting.task, setting.partitions))
+        });
+        let kind = Kind::Sink { topic: topic.clone(), is_repartition: true };
+        self.sink(Text::from(format!("{name}-repartition-sink")), kind, make);
         let input = Input::<K, V>::new().named(format!("{name}-repartition-source"));
         let (source, make) = input.into_node(&topic, true);
         let kind = Kind::Source { topic, is_repartition: true };

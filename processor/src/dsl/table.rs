@@ -8,7 +8,8 @@ use super::{Data, Stream};
 use crate::serdes::Serde;
 
 /// A value for each key, as a store keeps it; and the stream of its changes, of which the last one of each key is the
-/// table. Between two commits only the last change of a key is passed on, so that the number of changes says nothing.
+/// table. To topics only the last change of a key between two commits is written, so that their number says nothing there;
+/// what keeps something of the changes gets each.
 pub struct Table<K, V> {
     changes: Stream<K, V>,
 }

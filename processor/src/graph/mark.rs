@@ -39,13 +39,13 @@ impl Mark {
     }
 
     /// The mark as a record. Its timestamp says nothing, and is zero so that no topic refuses it.
-    pub(crate) fn record(&self, topic: &Text, partition: i32) -> Emitted {
+    pub(crate) fn record(&self, topic: &Text, partition: PartitionId) -> Emitted {
         let (task, watermark) = (self.task.to_be_bytes(), self.watermark.0.to_be_bytes());
         let idle = self.is_idle.then_some((IDLE, None));
         let headers = [(TASK, Some(&task[..])), (WATERMARK, Some(&watermark[..]))].into_iter().chain(idle);
         let headers = Headers::new(headers).unwrap_or_default();
         let record = OutputRecord { timestamp: Timestamp(0), headers, ..OutputRecord::default() };
-        Emitted { topic: topic.clone(), partition: Some(PartitionId(partition)), record }
+        Emitted { topic: topic.clone(), partition: Some(partition), record }
     }
 }
 
@@ -59,7 +59,8 @@ mod tests {
     fn marks_come_back_and_ordinary_records_are_none() {
         for (watermark, is_idle) in [(i64::MIN, false), (7, true), (i64::MAX, false)] {
             let mark = Mark { task: 3, watermark: Timestamp(watermark), is_idle };
-            let OutputRecord { key, value, timestamp, headers } = mark.record(&Text::from("r"), 0).record;
+            let OutputRecord { key, value, timestamp, headers } =
+                mark.record(&Text::from("r"), PartitionId(0)).record;
             let mut record = Record { offset: Offset(0), timestamp, key, value, headers };
             assert_eq!(Mark::of(&record), Some(mark));
             record.key = Some("k".into());

@@ -9,7 +9,7 @@
 //! - `stateless`: filter, map and their like.
 //! - `cells`: values of a store that are at hand; `aggregate` and `windowed`: what they are for.
 //! - `custom`: processors that users write against the low-level interface.
-//! - `mark`: records in repartition topics that say how far time has come.
+//! - `repartition`: sinks of repartition topics; `mark`: records there that say how far time has come.
 
 pub(crate) mod aggregate;
 pub(crate) mod cells;
@@ -17,6 +17,7 @@ pub(crate) mod custom;
 mod error;
 pub(crate) mod mark;
 pub(crate) mod operator;
+pub(crate) mod repartition;
 pub(crate) mod sink;
 pub(crate) mod source;
 pub(crate) mod stateless;
@@ -182,10 +183,10 @@ impl RunningNode {
         call: impl FnOnce(&mut dyn Operator, &mut Cx<'_>) -> Result<(), NodeError>,
     ) -> Result<(), NodeError> {
         let Self { name, operator, delay_ms, counts, .. } = self;
-        let emitted = shared.emitted.len();
         let mut cx = Cx {
             node: name,
             watermark: behind(shared.time.watermark(), *delay_ms),
+            delay_ms: *delay_ms,
             stores: shared.stores,
             time: shared.time,
             emitted: shared.emitted,
@@ -194,9 +195,7 @@ impl RunningNode {
             partition: shared.partition,
             counts,
         };
-        let called = call(operator.as_mut(), &mut cx);
-        counts.records_out += (shared.emitted.len() - emitted) as u64;
-        called
+        call(operator.as_mut(), &mut cx)
     }
 }
 

@@ -28,6 +28,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) partition: &'a TopicPartition,
     /// The node's watermark: before the batch at hand, or that which was just reached.
     pub(crate) watermark: Timestamp,
+    /// How far that is behind the task's.
+    pub(crate) delay_ms: i64,
     pub(crate) counts: &'a mut NodeCounts,
 }
 
@@ -35,6 +37,12 @@ impl Cx<'_> {
     /// A store that the topology has seen to be there.
     pub(crate) fn store(&mut self, name: &str) -> &mut Store {
         self.stores.declared_mut(name)
+    }
+
+    /// Sends a record on its way to a topic.
+    pub(crate) fn emit(&mut self, emitted: Emitted) {
+        self.counts.records_out += 1;
+        self.emitted.push(emitted);
     }
 }
 

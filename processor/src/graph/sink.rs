@@ -22,14 +22,12 @@ pub(crate) trait Write: Ordered + Send + 'static {
 /// A sink node.
 pub(crate) struct Sink<T> {
     topic: Text,
-    /// Records without a key have no place in a repartition topic: nobody knows which task they belong to.
-    needs_key: bool,
     input: Vec<T>,
 }
 
 impl<T> Sink<T> {
-    pub(crate) const fn new(topic: Text, needs_key: bool) -> Self {
-        Self { topic, needs_key, input: Vec::new() }
+    pub(crate) const fn new(topic: Text) -> Self {
+        Self { topic, input: Vec::new() }
     }
 }
 
@@ -49,11 +47,7 @@ impl<T: Write> Operator for Sink<T> {
     fn run(&mut self, cx: &mut Cx<'_>) -> Result<(), NodeError> {
         for item in self.input.drain(..) {
             let record = item.write(cx)?;
-            if self.needs_key && record.key.is_none() {
-                cx.counts.errors += 1;
-                continue;
-            }
-            cx.emitted.push(Emitted { topic: self.topic.clone(), partition: None, record });
+            cx.emit(Emitted { topic: self.topic.clone(), partition: None, record });
         }
         Ok(())
     }

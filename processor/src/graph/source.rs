@@ -100,7 +100,7 @@ impl<R: Read> Source<R> {
                 debug!(node = %cx.node, %partition, %offset, %cause, "record does not parse; it is left out");
             }
             BadRecords::DeadLetter(topic) => {
-                cx.emitted.push(dead_letter(topic, record, cx.node, &partition, part, &cause));
+                cx.emit(dead_letter(topic, record, cx.node, &partition, part, &cause));
             }
         }
         cx.counts.errors += 1;
@@ -109,10 +109,11 @@ impl<R: Read> Source<R> {
 }
 
 fn note(mark: Mark, cx: &mut Cx<'_>) {
+    if let Some(channel) = cx.time.channel(cx.partition, Some(mark.task)) {
+        cx.time.advance(channel, mark.watermark);
+    }
     if mark.is_idle {
         cx.time.idle(cx.partition, Some(mark.task));
-    } else if let Some(channel) = cx.time.channel(cx.partition, Some(mark.task)) {
-        cx.time.advance(channel, mark.watermark);
     }
 }
 

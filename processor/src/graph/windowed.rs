@@ -14,6 +14,7 @@ use mainstem_client::Timestamp;
 use super::{
     NodeError,
     aggregate::{Change, result},
+    behind,
     cells::{Cell, Cells, Seen},
     operator::{Cx, Operator, arrange, give},
 };
@@ -76,15 +77,16 @@ impl<K: Serde, V: Data, A: Serde> WindowedAggregate<K, V, A> {
     }
 
     fn take(&mut self, item: Item<K, V>, cx: &mut Cx<'_>) -> Result<(), NodeError> {
-        if item.watermark >= self.next_close {
-            self.close(item.watermark, item.order, cx)?;
+        let watermark = behind(item.watermark, cx.delay_ms);
+        if watermark >= self.next_close {
+            self.close(watermark, item.order, cx)?;
         }
         let unwritable = |cause| NodeError::Unwritable { part: "key", cause };
         let Some(key) = item.key.encode(cx.buffer).map_err(unwritable)? else {
             cx.counts.errors += 1;
             return Ok(());
         };
-        let watermark = item.watermark.max(self.closed_to);
+        let watermark = watermark.max(self.closed_to);
         for window in self.windows.windows_of(item.time) {
             if self.windows.is_closed(window, watermark) {
                 cx.counts.late += 1;
@@ -129,7 +131,7 @@ impl<K: Serde, V: Data, A: Serde> WindowedAggregate<K, V, A> {
             cx.store(self.cells.store()).delete(&entry);
             self.cells.forget(&entry);
             if self.emission == Emission::OnClose {
-                let result = self.closed(&entry, &value, order)?;
+                let result = self.closed(&entry, &value, order, cx.delay_ms)?;
                 self.output.push(result);
             }
         }
@@ -141,12 +143,19 @@ impl<K: Serde, V: Data, A: Serde> WindowedAggregate<K, V, A> {
     }
 
     /// The result of a closed window bears the last moment of the window: nothing that comes later bears an earlier
-    /// one, so that is the watermark too at which those behind this node see it.
-    fn closed(&self, entry: &Bytes, value: &Bytes, order: u64) -> Result<Item<Windowed<K>, A>, NodeError> {
+    /// one, so that is the watermark too at which those behind this node see it, who are behind the task's by the grace.
+    fn closed(
+        &self,
+        entry: &Bytes,
+        value: &Bytes,
+        order: u64,
+        delay_ms: i64,
+    ) -> Result<Item<Windowed<K>, A>, NodeError> {
         let key = self.key(entry)?;
         let (value, _) = self.cells.read(value)?;
         let time = Timestamp(key.window.end.0.saturating_sub(1));
-        Ok(result(key, value, Seen { time, watermark: time, order }))
+        let watermark = Timestamp(time.0.saturating_add(self.windows.grace_ms()).saturating_add(delay_ms));
+        Ok(result(key, value, Seen { time, watermark, order }))
     }
 
     fn key(&self, entry: &Bytes) -> Result<Windowed<K>, NodeError> {

@@ -122,7 +122,7 @@ impl TopologyBuilder {
     ) -> Self {
         let topic: Text = topic.into();
         let (kind, to) = (Kind::Sink { topic: topic.clone(), is_repartition: false }, topic);
-        let make: Make = Arc::new(move |_| Box::new(Sink::<InputRecord>::new(to.clone(), false)));
+        let make: Make = Arc::new(move |_| Box::new(Sink::<InputRecord>::new(to.clone())));
         let parents = self.parents(&parents);
         self.add(Node::new(name.into(), kind, parents, make));
         self

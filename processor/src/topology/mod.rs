@@ -118,13 +118,18 @@ impl Topology {
         Text::from(format!("{}-{store}-changelog", self.inner.name))
     }
 
-    /// The nodes of a part, ready to work.
-    pub(crate) fn graph(&self, part: &Part) -> Graph {
+    /// The nodes of a part, ready to work in a task.
+    pub(crate) fn graph(&self, part: &Part, plan: &Plan, task: i32) -> Graph {
         let place = |index: usize| part.nodes.iter().position(|member| *member == index);
         let running = part.nodes.iter().map(|index| {
             let children = self.children(*index);
-            let names = children.iter().map(|(child, _)| self.nodes()[*child].name.clone()).collect();
             let node = &self.nodes()[*index];
+            let setting = Setting {
+                children: children.iter().map(|(child, _)| self.nodes()[*child].name.clone()).collect(),
+                is_eager: self.is_eager(*index),
+                task,
+                partitions: plan.repartitions(&node.kind),
+            };
             let ports: Vec<_> = children.iter().map(|(_, port)| *port).collect();
             let wire = |(at, (child, port)): (usize, &(usize, usize))| {
                 let is_last = !ports[at + 1..].contains(port);
@@ -132,7 +137,7 @@ impl Topology {
             };
             RunningNode {
                 name: node.name.clone(),
-                operator: (node.make)(&Setting { children: names, is_eager: self.is_eager(*index) }),
+                operator: (node.make)(&setting),
                 wires: children.iter().enumerate().filter_map(wire).collect(),
                 merges: node.parents.len() > 1,
                 delay_ms: self.delay_ms(*index),
@@ -169,10 +174,20 @@ impl Topology {
         parents.filter_map(of).max().unwrap_or(0)
     }
 
-    /// Whether a node must pass on each change at once: those behind it go by the time.
+    /// Whether a node must pass on each change at once: those behind it, also behind a repartition topic, go by the time
+    /// or keep something, and what they make of the changes must not hang on when commits are made.
     fn is_eager(&self, index: usize) -> bool {
-        let behind = |(child, _): (usize, usize)| self.nodes()[child].is_timed || self.is_eager(child);
-        self.children(index).into_iter().any(behind)
+        let keeps = |node: &Node| node.is_timed || !node.stores.is_empty();
+        let behind = |child: usize| keeps(&self.nodes()[child]) || self.is_eager(child);
+        let children = self.children(index).into_iter().map(|(child, _)| child);
+        children.chain(self.behind_repartition(index)).any(behind)
+    }
+
+    /// The source that reads what a node writes to a repartition topic.
+    fn behind_repartition(&self, index: usize) -> Option<usize> {
+        let Kind::Sink { topic, is_repartition: true } = &self.nodes()[index].kind else { return None };
+        let reads = |node: &Node| matches!(&node.kind, Kind::Source { topic: read, .. } if read == topic);
+        self.nodes().iter().position(reads)
     }
 }
 

@@ -36,6 +36,10 @@ pub(crate) struct Setting {
     pub(crate) children: Vec<Text>,
     /// Whether changes are passed on at once.
     pub(crate) is_eager: bool,
+    /// The task that it is part of.
+    pub(crate) task: i32,
+    /// The partitions of the repartition topic that it writes, if it does.
+    pub(crate) partitions: i32,
 }
 
 /// Makes a node's operator, one for each task.

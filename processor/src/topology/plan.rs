@@ -73,6 +73,14 @@ impl Plan {
         if tasks > limit { Err(PlanError::TooManyTasks { tasks, limit }) } else { Ok(plan) }
     }
 
+    /// The partitions of the repartition topic that a node writes; none where it writes no such.
+    pub(crate) fn repartitions(&self, kind: &Kind) -> i32 {
+        match kind {
+            Kind::Sink { topic, is_repartition: true } => self.partitions.get(topic).copied().unwrap_or(0),
+            _ => 0,
+        }
+    }
+
     fn part(&mut self, topology: &Topology, number: usize, part: &Part) -> Result<(), PlanError> {
         let sources = sources(topology, part);
         let own = sources.iter().filter(|(_, _, is_repartition)| !is_repartition);
