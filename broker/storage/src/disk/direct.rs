@@ -41,15 +41,24 @@ fn pread(file: BorrowedFd<'_>, chunk: &mut [u8], position: u64) -> io::Result<us
 }
 
 /// Starts the write-back of a range without waiting for it and without dropping it from the cache.
-#[expect(unsafe_code, reason = "rustix has no sync_file_range")]
 pub(super) fn start_writeback(file: BorrowedFd<'_>, range: Range<u64>) -> io::Result<()> {
+    // To the kernel a length of 0 means everything up to the end of the file.
+    if range.is_empty() { Ok(()) } else { sync_range(file, range, libc::SYNC_FILE_RANGE_WRITE) }
+}
+
+/// Writes all of a file's dirty pages and waits for them; an error of any of them since the descriptor was opened is
+/// told here. No metadata is written, and the medium's own cache is not flushed.
+pub(super) fn wait_for_writeback(file: BorrowedFd<'_>) -> io::Result<()> {
+    let (before, write, after) =
+        (libc::SYNC_FILE_RANGE_WAIT_BEFORE, libc::SYNC_FILE_RANGE_WRITE, libc::SYNC_FILE_RANGE_WAIT_AFTER);
+    sync_range(file, 0..0, before | write | after)
+}
+
+#[expect(unsafe_code, reason = "rustix has no sync_file_range")]
+fn sync_range(file: BorrowedFd<'_>, range: Range<u64>, flags: libc::c_uint) -> io::Result<()> {
     let offset = |at: u64| libc::off64_t::try_from(at).map_err(io::Error::other);
     let (start, len) = (offset(range.start)?, offset(range.end.saturating_sub(range.start))?);
-    if len == 0 {
-        // To the kernel a length of 0 means everything up to the end of the file.
-        return Ok(());
-    }
     // SAFETY: the call takes numbers alone and the descriptor is open for as long as it is borrowed.
-    let result = unsafe { libc::sync_file_range(file.as_raw_fd(), start, len, libc::SYNC_FILE_RANGE_WRITE) };
+    let result = unsafe { libc::sync_file_range(file.as_raw_fd(), start, len, flags) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

@@ -71,6 +71,14 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// What the file system says.
     fn create_dir_all(&self, path: &Path) -> io::Result<()>;
 
+    /// Bytes in the file at `path`, allocated ones included, without opening it.
+    ///
+    /// # Errors
+    /// `NotFound` where there is none.
+    fn len_of(&self, path: &Path) -> io::Result<u64> {
+        self.open(path, Open::Read)?.len()
+    }
+
     /// What a folder holds, sorted by name.
     ///
     /// # Errors
@@ -82,6 +90,17 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// # Errors
     /// A failure poisons the log directory, as that of [`DiskFile::sync_data`] does.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes the bytes and lengths of all these files durable and the names in all these folders, as
+    /// [`DiskFile::sync_data`] and [`Disk::sync_dir`] of each of them would; a folder that is gone needs nothing. Many
+    /// of them may cost a disk little more than one.
+    ///
+    /// # Errors
+    /// As for [`DiskFile::sync_data`].
+    fn sync_all(&self, files: &[Arc<dyn DiskFile>], folders: &[PathBuf]) -> io::Result<()> {
+        files.iter().try_for_each(|file| file.sync_data())?;
+        folders.iter().try_for_each(|folder| not_found_is_fine(self.sync_dir(folder)))
+    }
 
     /// Takes the lock file at `path` until the lock is dropped, and writes this process's id into it.
     ///
@@ -163,6 +182,15 @@ pub trait DiskFile: Send + Sync + fmt::Debug {
     /// # Errors
     /// What the file system says.
     fn start_writeback(&self, range: Range<u64>) -> io::Result<()>;
+
+    /// Waits until what was written to the medium before is there, though perhaps not durably, and is told of every
+    /// write of this file that failed.
+    ///
+    /// # Errors
+    /// As for [`DiskFile::sync_data`].
+    fn wait_for_writeback(&self) -> io::Result<()> {
+        self.sync_data()
+    }
 
     /// Reserves space for the range; the file grows to its end where it was shorter, and reads as zeros there.
     ///
@@ -285,6 +313,13 @@ pub enum LockError {
         /// What the file system said.
         source: io::Error,
     },
+}
+
+fn not_found_is_fine(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
 }
 
 fn short(path: &Path) -> io::Error {

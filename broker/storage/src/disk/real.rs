@@ -18,28 +18,54 @@ use rustix::{
     io::{Errno, ReadWriteFlags},
 };
 
-use super::{Disk, DiskFile, DiskLock, Entry, LockError, Open, Space, direct, map, short, window::Window};
+use super::{
+    Disk, DiskFile, DiskLock, Entry, LockError, Open, Space, direct, map, not_found_is_fine, short,
+    window::Window,
+};
 
 /// Buffers that one `pwritev` takes (`IOV_MAX`).
 const SLICES_MAX: usize = 1024;
+
+/// From so many files on one sync of the file system is cheaper than one of each, although it may have to write what
+/// others left there.
+const FILES_FOR_SYNCFS: usize = 64;
 
 /// A folder of the machine.
 #[derive(Debug)]
 pub struct RealDisk {
     root: PathBuf,
+    /// The root folder, from the first sync of the whole file system on: whoever has it open is told of what fails.
+    opened: OnceLock<File>,
 }
 
 impl RealDisk {
     /// The disk below the folder `root`, which need not exist yet.
     #[must_use]
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), opened: OnceLock::new() }
     }
 
     /// The folder that paths are relative to.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Data first, so that every descriptor says what failed of its own; then the metadata of all in one commit; and a
+    /// last sync of one file, since not every file system flushes the medium's cache with the others'.
+    fn sync_file_system(&self, files: &[Arc<dyn DiskFile>]) -> io::Result<()> {
+        files.iter().try_for_each(|file| file.wait_for_writeback())?;
+        rustix::fs::syncfs(self.opened()?)?;
+        files.last().map_or(Ok(()), |file| file.sync_data())
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the front door")]
+    fn opened(&self) -> io::Result<&File> {
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened);
+        }
+        let opened = File::open(&self.root).map_err(|error| named(&error, &self.root))?;
+        Ok(self.opened.get_or_init(|| opened))
     }
 
     fn at(&self, path: &Path) -> PathBuf {
@@ -79,6 +105,11 @@ impl Disk for RealDisk {
         std::fs::create_dir_all(&path).map_err(|error| named(&error, &path))
     }
 
+    fn len_of(&self, path: &Path) -> io::Result<u64> {
+        let path = self.at(path);
+        std::fs::metadata(&path).map(|file| file.len()).map_err(|error| named(&error, &path))
+    }
+
     fn list(&self, path: &Path) -> io::Result<Vec<Entry>> {
         let path = self.at(path);
         let entries = std::fs::read_dir(&path).map_err(|error| named(&error, &path))?;
@@ -91,6 +122,14 @@ impl Disk for RealDisk {
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         let path = self.at(path);
         File::open(&path).and_then(|folder| folder.sync_all()).map_err(|error| named(&error, &path))
+    }
+
+    fn sync_all(&self, files: &[Arc<dyn DiskFile>], folders: &[PathBuf]) -> io::Result<()> {
+        if files.len() + folders.len() >= FILES_FOR_SYNCFS {
+            return self.sync_file_system(files);
+        }
+        files.iter().try_for_each(|file| file.sync_data())?;
+        folders.iter().try_for_each(|folder| not_found_is_fine(self.sync_dir(folder)))
     }
 
     fn lock(&self, path: &Path) -> Result<DiskLock, LockError> {
@@ -219,6 +258,10 @@ impl DiskFile for RealFile {
     fn write_mapped(&self, buffers: &[IoSlice<'_>], position: u64) -> io::Result<()> {
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
         window.write(&self.file, &self.path, buffers, position).map_err(|error| named(&error, &self.path))
+    }
+
+    fn wait_for_writeback(&self) -> io::Result<()> {
+        direct::wait_for_writeback(self.file.as_fd()).map_err(|error| named(&error, &self.path))
     }
 
     fn sync_data(&self) -> io::Result<()> {

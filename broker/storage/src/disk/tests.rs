@@ -233,3 +233,27 @@ fn touch_behind_the_end(disk: &dyn Disk) {
     file.set_len(10_000).unwrap();
     std::hint::black_box(map[8292]);
 }
+
+#[test]
+fn files_and_folders_are_synced_together_however_many_and_gone_folders_are_passed_over() {
+    on_every_disk(|disk| {
+        for (round, count) in [3, 100].into_iter().enumerate() {
+            let folder = PathBuf::from(format!("together-{round}"));
+            disk.create_dir_all(&folder).unwrap();
+            let open = |n: usize| disk.open(&folder.join(n.to_string()), Open::Create).unwrap();
+            let files: Vec<_> = (0..count).map(open).collect();
+            files.iter().for_each(|file| write(&**file, b"bytes", 0));
+            disk.sync_all(&files, &[folder.clone(), PathBuf::new(), "gone".into()]).unwrap();
+            assert!(files.iter().all(|file| read(&**file, 9, 0) == b"bytes"));
+        }
+    });
+}
+
+#[test]
+fn len_of_a_file_is_that_of_its_open_descriptor() {
+    on_every_disk(|disk| {
+        write(&*file(disk, "measured"), b"four", 0);
+        assert_eq!(disk.len_of(Path::new("measured")).unwrap(), 4);
+        assert_eq!(disk.len_of(Path::new("none")).unwrap_err().kind(), ErrorKind::NotFound);
+    });
+}

@@ -164,6 +164,7 @@ impl Reader {
             self.files.range(self.current.number + 1..).map(|(&number, &bytes)| (number, bytes)).collect();
         for (number, bytes) in later {
             let mut window = Window::open(&*self.disk, number, bytes)?;
+            window.load(0, 2 * BLOCK_BYTES, 0)?;
             if self.is_later(&mut window)? && self.witness_in(&mut window, BLOCK_BYTES)?.is_some() {
                 return Err(self.damage(start..self.current.bytes));
             }
@@ -255,15 +256,16 @@ impl Window {
         }
         let held = self.start..self.start + self.held.len() as u64;
         if position < held.start || position + count > held.end {
-            self.load(position, count)?;
+            self.load(position, count, WINDOW_BYTES)?;
         }
         let at = (position - self.start) as usize;
         Ok((at + count as usize <= self.held.len()).then(|| self.held.slice(at..at + count as usize)))
     }
 
-    fn load(&mut self, position: u64, count: u64) -> Result<(), JournalError> {
+    /// Reads `count` bytes, and more of those behind them where that is less than `least`.
+    fn load(&mut self, position: u64, count: u64, least: u64) -> Result<(), JournalError> {
         let start = position / BLOCK_BYTES * BLOCK_BYTES;
-        let wanted = padded(position + count - start).max(WINDOW_BYTES).min(self.bytes - start);
+        let wanted = padded(position + count - start).max(least).min(self.bytes - start);
         let mut buffer = vec![0; wanted as usize];
         let read = self.file.read_direct(&mut buffer, start);
         let io = |source| JournalError::Io { path: file::path(self.number), source };

@@ -90,9 +90,16 @@ pub(super) fn path(folder: &Path, base_offset: Offset, extension: &str) -> PathB
 /// them goes at once, and again if need be, so that looking for the oldest is rare.
 #[derive(Debug)]
 pub(super) struct Cache<T> {
-    entries: Mutex<HashMap<u64, Cached<T>>>,
+    entries: Mutex<Entries<T>>,
     clock: AtomicU64,
     weight_max: usize,
+}
+
+#[derive(Debug)]
+struct Entries<T> {
+    by_key: HashMap<u64, Cached<T>>,
+    /// Of all of them together.
+    weight: usize,
 }
 
 #[derive(Debug)]
@@ -104,13 +111,14 @@ struct Cached<T> {
 
 impl<T: Clone> Cache<T> {
     fn new(weight_max: usize) -> Self {
-        Self { entries: Mutex::default(), clock: AtomicU64::new(0), weight_max }
+        let entries = Entries { by_key: HashMap::new(), weight: 0 };
+        Self { entries: Mutex::new(entries), clock: AtomicU64::new(0), weight_max }
     }
 
     pub(super) fn get(&self, key: u64) -> Option<T> {
         let used = self.clock.fetch_add(1, Ordering::Relaxed);
         let mut entries = self.entries();
-        let cached = entries.get_mut(&key)?;
+        let cached = entries.by_key.get_mut(&key)?;
         cached.used = used;
         Some(cached.thing.clone())
     }
@@ -118,33 +126,44 @@ impl<T: Clone> Cache<T> {
     pub(super) fn insert(&self, key: u64, thing: T, weight: usize) {
         let used = self.clock.fetch_add(1, Ordering::Relaxed);
         let mut entries = self.entries();
-        entries.insert(key, Cached { thing, weight, used });
-        while entries.values().map(|cached| cached.weight).sum::<usize>() > self.weight_max {
-            drop_oldest(&mut entries);
+        entries.remove(key);
+        entries.weight += weight;
+        entries.by_key.insert(key, Cached { thing, weight, used });
+        while entries.weight > self.weight_max {
+            entries.drop_oldest();
         }
     }
 
     pub(super) fn remove(&self, key: u64) {
-        self.entries().remove(&key);
+        self.entries().remove(key);
     }
 
-    fn entries(&self) -> MutexGuard<'_, HashMap<u64, Cached<T>>> {
+    fn entries(&self) -> MutexGuard<'_, Entries<T>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.entries().len()
+        self.entries().by_key.len()
     }
 }
 
-/// What is used by nobody else goes with its last clone.
-fn drop_oldest<T>(entries: &mut HashMap<u64, Cached<T>>) {
-    let mut ages: Vec<_> = entries.values().map(|cached| cached.used).collect();
-    let at = ages.len() / 8;
-    let (_, oldest, _) = ages.select_nth_unstable(at);
-    let oldest = *oldest;
-    entries.retain(|_, cached| cached.used > oldest);
+impl<T> Entries<T> {
+    fn remove(&mut self, key: u64) {
+        if let Some(cached) = self.by_key.remove(&key) {
+            self.weight -= cached.weight;
+        }
+    }
+
+    /// What is used by nobody else goes with its last clone.
+    fn drop_oldest(&mut self) {
+        let mut ages: Vec<_> = self.by_key.values().map(|cached| cached.used).collect();
+        let at = ages.len() / 8;
+        let (_, oldest, _) = ages.select_nth_unstable(at);
+        let oldest = *oldest;
+        self.by_key.retain(|_, cached| cached.used > oldest);
+        self.weight = self.by_key.values().map(|cached| cached.weight).sum();
+    }
 }
 
 #[cfg(test)]

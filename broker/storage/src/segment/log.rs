@@ -47,6 +47,8 @@ pub struct Segment {
     base_offset: Offset,
     interval: u64,
     end: AtomicU64,
+    /// Up to where write-back was started.
+    written_back: AtomicU64,
     allocated: AtomicU64,
     space: Mutex<Space>,
     state: Mutex<State>,
@@ -59,6 +61,16 @@ pub struct Segment {
 struct Space {
     /// What lies behind the end was not cut off yet.
     is_cut_due: bool,
+}
+
+/// What a segment needs to be durable.
+#[derive(Debug)]
+pub struct SegmentSync {
+    /// The descriptor that its bytes were written with.
+    pub file: Option<Arc<dyn DiskFile>>,
+    /// The folder that its name is in, where that is not durable yet.
+    pub folder: Option<PathBuf>,
+    seen: u64,
 }
 
 #[derive(Debug, Default)]
@@ -95,6 +107,7 @@ impl Segment {
             base_offset,
             interval: index_interval_bytes,
             end: AtomicU64::new(end),
+            written_back: AtomicU64::new(end),
             allocated: AtomicU64::new(end),
             space: Mutex::new(Space { is_cut_due: !is_new }),
             state: Mutex::new(State { is_named: !is_new, ..State::default() }),
@@ -269,13 +282,19 @@ impl Segment {
         Ok(())
     }
 
-    /// Starts to write what is newer than `from`, so that a later [`Segment::sync`] finds little to do.
+    /// Starts to write what was appended since the last call, where that is `least` bytes or more, so that a later
+    /// [`Segment::sync`] finds little to do.
     ///
     /// # Errors
     /// What the disk says.
-    pub fn start_writeback(&self, from: u64) -> io::Result<()> {
+    pub fn start_writeback(&self, least: u64) -> io::Result<()> {
+        let (from, end) = (self.written_back.load(Ordering::Relaxed), self.end());
+        if end.saturating_sub(from) < least {
+            return Ok(());
+        }
+        self.written_back.store(end, Ordering::Relaxed);
         let unsynced = self.state().unsynced.clone();
-        unsynced.map_or(Ok(()), |file| file.start_writeback(from..self.end()))
+        unsynced.map_or(Ok(()), |file| file.start_writeback(from..end))
     }
 
     /// Whether anything is not durable yet.
@@ -296,29 +315,32 @@ impl Segment {
         Ok(())
     }
 
-    /// As [`Segment::sync`], without the indexes. Whoever syncs many segments flushes their indexes behind that: new
-    /// files between the syncs would make the file system commit anew for each of them.
-    ///
-    /// # Errors
-    /// A failure poisons the log directory.
-    pub fn sync_bytes(&self) -> io::Result<()> {
-        let (file, seen, is_named) = {
-            let state = self.state();
-            (state.unsynced.clone(), state.appends_ended, state.is_named)
-        };
-        if let Some(file) = &file {
-            file.sync_data()?;
-        }
-        if !is_named {
-            self.files.disk.sync_dir(&self.folder)?;
-        }
+    fn sync_bytes(&self) -> io::Result<()> {
+        let sync = self.begin_sync();
+        sync.file.iter().try_for_each(|file| file.sync_data())?;
+        sync.folder.iter().try_for_each(|folder| self.files.disk.sync_dir(folder))?;
+        self.finish_sync(sync);
+        Ok(())
+    }
+
+    /// What must be synced for the bytes written so far to be durable. Whoever syncs many segments does it together,
+    /// and flushes their indexes behind that: new files between the syncs would make the file system commit anew for
+    /// each of them.
+    pub fn begin_sync(&self) -> SegmentSync {
+        let state = self.state();
+        let folder = (!state.is_named).then(|| self.folder.to_path_buf());
+        SegmentSync { file: state.unsynced.clone(), folder, seen: state.appends_ended }
+    }
+
+    /// What [`Segment::begin_sync`] named is durable.
+    pub fn finish_sync(&self, sync: SegmentSync) {
+        let SegmentSync { seen, .. } = sync;
         let mut state = self.state();
         state.is_named = true;
         let is_quiet = state.appends_begun == seen && state.appends_ended == seen;
         if let Some(file) = state.unsynced.take_if(|_| is_quiet) {
             self.files.logs.insert(self.key, file, 1);
         }
-        Ok(())
     }
 
     /// Moves index entries from memory into the files. A failure costs time at some later start, nothing else.
@@ -335,7 +357,8 @@ impl Segment {
             let covered = Covered { end: live.end, largest: live.largest };
             (live.offsets.clone(), live.times.clone(), live.start, covered)
         };
-        if start == covered.end || (offsets.is_empty() && start > 0) {
+        // Without entries a walk is as quick, and a node of many small segments has no files for nothing.
+        if start == covered.end || offsets.is_empty() {
             return Ok(());
         }
         let paths = (self.path(INDEX), self.path(TIME_INDEX));

@@ -2,7 +2,6 @@
 
 use std::{
     io,
-    path::Path,
     sync::{Arc, MutexGuard, PoisonError, atomic::Ordering},
 };
 
@@ -92,22 +91,21 @@ impl Store {
         }
     }
 
-    /// Through the descriptors that the bytes were written with; then the names of new folders (rule 13).
+    /// Through the descriptors that the bytes were written with; then the names of new segments and folders (rule 13).
     fn sync_segments(&self, dirty: &Dirty) -> Result<(), Poisoned> {
-        let folders = self.upkeep.take_new_folders();
+        let mut folders = self.upkeep.take_new_folders();
         // All of them are on their way before the first is waited for: one commit of the file system then serves many.
         for segment in dirty.values() {
-            super::upkeep::tell(segment.start_writeback(0), "write-back did not start");
+            super::upkeep::tell(segment.start_writeback(1), "write-back did not start");
         }
-        let segments = dirty.values().try_for_each(|segment| not_found_is_fine(segment.sync_bytes()));
-        let result = segments.and_then(|()| folders.iter().try_for_each(|folder| self.sync_folder(folder)));
-        result.map_err(|error| self.poison(&error))?;
+        let syncs: Vec<_> = dirty.values().map(|segment| (segment, segment.begin_sync())).collect();
+        folders.extend(syncs.iter().filter_map(|(_, sync)| sync.folder.clone()));
+        let files: Vec<_> = syncs.iter().filter_map(|(_, sync)| sync.file.clone()).collect();
+        let folders: Vec<_> = folders.into_iter().collect();
+        self.disk.sync_all(&files, &folders).map_err(|error| self.poison(&error))?;
+        syncs.into_iter().for_each(|(segment, sync)| segment.finish_sync(sync));
         dirty.values().for_each(|segment| segment.flush_index());
         Ok(())
-    }
-
-    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-        not_found_is_fine(self.disk.sync_dir(folder))
     }
 
     pub(super) fn finish_checkpoint(
@@ -146,14 +144,6 @@ impl Store {
     /// Whether the checkpoint that would free the journal found no space.
     pub(super) fn is_stuck(&self) -> bool {
         self.is_stuck.load(Ordering::Acquire)
-    }
-}
-
-/// What was deleted meanwhile needs no sync.
-fn not_found_is_fine(result: io::Result<()>) -> io::Result<()> {
-    match result {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        result => result,
     }
 }
 

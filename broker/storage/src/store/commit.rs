@@ -42,6 +42,9 @@ impl Store {
     fn write_segments(&self, journal: &mut Journal, groups: &[Pending]) -> io::Result<()> {
         for (key, SegmentWrite { segment, batches }) in self.segment_writes(groups)? {
             segment.append(&batches)?;
+            if self.has_threads() {
+                journal.written.insert(key, Arc::clone(&segment));
+            }
             journal.dirty.insert(key, segment);
         }
         Ok(())

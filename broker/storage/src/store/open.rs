@@ -239,6 +239,7 @@ fn assemble(
     let journal = Journal {
         writer,
         dirty: segments.clone(),
+        written: BTreeMap::new(),
         unsynced: Unsynced::default(),
         next_producer_id: images.next_producer_id,
     };

@@ -31,7 +31,7 @@ use crate::{
         frame::FrameKind,
     },
     partition::{TOPICS, partition_folder, topic_folder, topic_of_folder},
-    segment::{Origin, Segment, SegmentFiles, parse_file_name},
+    segment::{Origin, Segment, SegmentFiles, file_name, parse_file_name},
     state::{PartitionState, SegmentState},
 };
 
@@ -96,7 +96,7 @@ pub(super) fn recover(
     let point = if was_clean { first } else { tail.reader.point() };
     let needs_checkpoint = damaged.is_some();
     reaches(point, lsn, damaged)?;
-    check_segments(files, &known, &images)?;
+    check_segments(&**disk, &known, &images)?;
     if !was_clean {
         renew_tail(&**disk, first, point).map_err(io_error("the journal's tail cannot be written again"))?;
     }
@@ -230,9 +230,10 @@ pub(crate) fn segments_of(checkpoint: &Checkpoint) -> BTreeMap<(TopicId, Partiti
     segments.collect()
 }
 
-/// Anything shorter than its checkpoint says is damage (rule 14); all of it is named.
+/// Anything shorter than its checkpoint says is damage (rule 14); all of it is named. Nothing is opened: that would be
+/// most of a start with many partitions.
 fn check_segments(
-    files: &Arc<SegmentFiles>,
+    disk: &dyn Disk,
     known: &BTreeMap<(TopicId, PartitionId, Offset), SegmentState>,
     images: &Images,
 ) -> Result<(), OpenError> {
@@ -240,12 +241,19 @@ fn check_segments(
         known.iter().filter(|((topic, partition, base), _)| images.has_segment(*topic, *partition, *base));
     let damages: Vec<_> = needed
         .filter_map(|((topic, partition, base), segment)| {
-            let opened = open_known(files, (*topic, *partition), *base, segment, 4096);
-            opened.and_then(|segment| segment.check_len()).err()
+            let path = partition_folder(*topic, *partition).join(file_name(*base, "log"));
+            check_len(disk, &path, segment.end_position).err()
         })
-        .map(|error| error.to_string())
         .collect();
     if damages.is_empty() { Ok(()) } else { Err(OpenError::Segments(damages)) }
+}
+
+fn check_len(disk: &dyn Disk, path: &Path, end: u64) -> Result<(), String> {
+    let len = disk.len_of(path).map_err(|error| error.to_string())?;
+    if len >= end {
+        return Ok(());
+    }
+    Err(format!("{} has {len} bytes of the {end} that were made durable", path.display()))
 }
 
 fn open_known(
@@ -295,7 +303,8 @@ fn rewrite(
         folders: BTreeSet::new(),
     };
     let mut tail = Tail::open(disk, checkpoint)?;
-    while let Some(group) = tail.next()? {
+    for _ in 0..recovery.groups {
+        let Some(group) = tail.next()? else { break };
         for entry in &group.entries {
             if let Entry::Batch(batch) = entry {
                 recovery.bytes += rewriter.write(batch).map_err(io_error("a segment cannot be written"))?;
@@ -376,7 +385,7 @@ impl Rewriter<'_> {
     }
 
     fn finish(self) -> io::Result<(Opened, BTreeSet<PathBuf>)> {
-        self.opened.values().try_for_each(|segment| segment.start_writeback(0))?;
+        self.opened.values().try_for_each(|segment| segment.start_writeback(1))?;
         Ok((self.opened, self.folders))
     }
 }

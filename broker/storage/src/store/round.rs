@@ -28,6 +28,8 @@ pub(crate) struct Journal {
     pub(super) writer: Writer,
     /// Segments with bytes newer than the last checkpoint.
     pub(super) dirty: Dirty,
+    /// Those of them that were written to since write-back was looked after; where there are threads to do that.
+    pub(super) written: Dirty,
     pub(super) unsynced: Unsynced,
     pub(super) next_producer_id: ProducerId,
 }

@@ -97,6 +97,18 @@ impl Store {
     /// # Errors
     /// Where the store is poisoned.
     pub fn shutdown(&self) -> Result<(), Poisoned> {
+        self.close();
+        while !self.queue.is_empty() {
+            self.round()?;
+        }
+        self.cleanup_step();
+        self.remove_prepared();
+        self.write_checkpoint(true)
+    }
+
+    /// Ends the threads and waits for them, without writing anything: the next start recovers. The directory is free
+    /// when the last handle goes. Blocks.
+    pub fn close(&self) {
         self.threads.is_stopping.store(true, Ordering::Release);
         self.queue.wake();
         self.wake_upkeep();
@@ -105,11 +117,5 @@ impl Store {
         // A thread that panicked has said so.
         handles.into_iter().for_each(|handle| drop(handle.join()));
         self.threads.is_running.store(false, Ordering::Release);
-        while !self.queue.is_empty() {
-            self.round()?;
-        }
-        self.cleanup_step();
-        self.remove_prepared();
-        self.write_checkpoint(true)
     }
 }

@@ -1,22 +1,19 @@
 //! What is done beside the journal, on one thread: space ahead of need, seals, removals, checkpoints, retention.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use mainstem_protocol::{Offset, PartitionId, TopicId};
+use mainstem_protocol::Offset;
 
 use super::{Poisoned, Store, Topic};
 use crate::{
     partition::{Need, Partition, topic_folder},
     segment::Segment,
 };
-
-/// Positions in segments that are newer than the last checkpoint.
-type Dirt = BTreeMap<(TopicId, PartitionId, Offset), u64>;
 
 /// What waits to be done.
 #[derive(Debug, Default)]
@@ -28,8 +25,6 @@ struct Lists {
     seal: Vec<Arc<Segment>>,
     remove: Vec<Arc<Segment>>,
     remove_topics: Vec<Arc<Topic>>,
-    /// Up to where write-back was started.
-    written_back: Dirt,
     /// Folders whose entries are not durable yet.
     new_folders: BTreeSet<PathBuf>,
 }
@@ -146,20 +141,13 @@ impl Store {
         }
     }
 
-    /// Starts to write what segments hold, so that a checkpoint only finishes it (rule 15).
+    /// Starts to write what segments hold, so that a checkpoint only finishes it (rule 15). Looks at those alone that were
+    /// written to since the last call.
     pub fn writeback_step(&self) {
-        let dirty = self.journal().dirty.clone();
-        let started = std::mem::take(&mut self.upkeep.lists().written_back);
-        let mut kept = Dirt::new();
-        for (key, segment) in dirty {
-            let (from, end) = (started.get(&key).copied().unwrap_or(0), segment.end());
-            let is_due = end.saturating_sub(from) >= WRITEBACK_BYTES;
-            if is_due {
-                tell(segment.start_writeback(from), "write-back did not start");
-            }
-            kept.insert(key, if is_due { end } else { from });
+        let written = std::mem::take(&mut self.journal().written);
+        for segment in written.values() {
+            tell(segment.start_writeback(WRITEBACK_BYTES), "write-back did not start");
         }
-        self.upkeep.lists().written_back = kept;
     }
 }
 

@@ -15,7 +15,8 @@ fn directory(is_clean: bool) -> (Arc<dyn Disk>, TopicId) {
     let clock = Arc::new(ManualClock::new(Timestamp(1_700_000_000_000)));
     let options = Options { journal_bytes: 1024 * 1024, background: false, ..Options::default() };
     let (store, _) = Store::open(options, disk.clone(), clock).unwrap();
-    let topic = crate::testing::topic(&store, "orders", &[("segment.bytes", "300")]);
+    let settings = [("segment.bytes", "300"), ("index.interval.bytes", "100")];
+    let topic = crate::testing::topic(&store, "orders", &settings);
     for _ in 0..6 {
         crate::testing::append(&store, topic, batch(5, None));
     }
