@@ -38,4 +38,5 @@ for patch in $patches; do
   patch -s -R -p1 <"tests/crash/planted/$patch"
 done
 echo "$found found, ${#missed[@]} missed"
+[ $((found + ${#missed[@]})) -gt 0 ] || { echo "no bug of that number: give two digits, such as 07" >&2; exit 1; }
 [ ${#missed[@]} -eq 0 ] || { printf 'missed: %s\n' "${missed[@]}"; exit 1; }

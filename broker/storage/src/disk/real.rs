@@ -6,7 +6,7 @@ use std::{
     ops::Range,
     os::{
         fd::{AsFd, BorrowedFd},
-        unix::fs::FileExt,
+        unix::fs::{FileExt, MetadataExt},
     },
     path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -54,9 +54,29 @@ impl RealDisk {
     /// Data first, so that every descriptor says what failed of its own; then the metadata of all in one commit; and a
     /// last sync of one file, since not every file system flushes the medium's cache with the others'.
     fn sync_file_system(&self, files: &[Arc<dyn DiskFile>]) -> io::Result<()> {
+        let root = self.opened()?;
         files.iter().try_for_each(|file| file.wait_for_writeback())?;
-        rustix::fs::syncfs(self.opened()?)?;
-        files.last().map_or(Ok(()), |file| file.sync_data())
+        rustix::fs::syncfs(root).map_err(|error| named(&error.into(), &self.root))?;
+        match files.last() {
+            Some(file) => file.sync_data(),
+            None => root.sync_all(),
+        }
+    }
+
+    /// Whether a sync of the root's file system reaches all of them: a folder may be a link, or another disk's mount.
+    /// What is gone needs none.
+    pub(super) fn is_one_file_system(
+        &self,
+        files: &[Arc<dyn DiskFile>],
+        folders: &[PathBuf],
+    ) -> io::Result<bool> {
+        let device = self.opened()?.metadata()?.dev();
+        let is_here = |path: &Path| match std::fs::metadata(path) {
+            Ok(found) => found.dev() == device,
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        };
+        let are_files_here = files.iter().all(|file| is_here(file.path()));
+        Ok(are_files_here && folders.iter().all(|folder| is_here(&self.at(folder))))
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the front door")]
@@ -125,7 +145,8 @@ impl Disk for RealDisk {
     }
 
     fn sync_all(&self, files: &[Arc<dyn DiskFile>], folders: &[PathBuf]) -> io::Result<()> {
-        if files.len() + folders.len() >= FILES_FOR_SYNCFS {
+        let are_many = files.len() + folders.len() >= FILES_FOR_SYNCFS;
+        if are_many && self.is_one_file_system(files, folders)? {
             return self.sync_file_system(files);
         }
         files.iter().try_for_each(|file| file.sync_data())?;

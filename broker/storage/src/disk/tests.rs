@@ -257,3 +257,17 @@ fn len_of_a_file_is_that_of_its_open_descriptor() {
         assert_eq!(disk.len_of(Path::new("none")).unwrap_err().kind(), ErrorKind::NotFound);
     });
 }
+
+#[test]
+fn files_behind_a_link_to_another_file_system_are_noticed_where_all_are_synced_together() {
+    let (folder, memory) = (Folder::new(), Path::new("/dev/shm"));
+    let disk = RealDisk::new(&folder.0);
+    std::os::unix::fs::symlink(memory, folder.0.join("link")).unwrap();
+    let is_memory_elsewhere = device(memory) != device(&folder.0);
+    let is_one = |name: &str| disk.is_one_file_system(&[file(&disk, "here")], &[name.into()]).unwrap();
+    assert_eq!((is_one(""), is_one("gone"), is_one("link")), (true, true, !is_memory_elsewhere));
+}
+
+fn device(path: &Path) -> u64 {
+    std::os::unix::fs::MetadataExt::dev(&std::fs::metadata(path).unwrap())
+}

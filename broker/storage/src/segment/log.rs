@@ -70,7 +70,8 @@ pub struct SegmentSync {
     pub file: Option<Arc<dyn DiskFile>>,
     /// The folder that its name is in, where that is not durable yet.
     pub folder: Option<PathBuf>,
-    seen: u64,
+    appends_seen: u64,
+    names_seen: u64,
 }
 
 #[derive(Debug, Default)]
@@ -79,8 +80,9 @@ struct State {
     unsynced: Option<Arc<dyn DiskFile>>,
     appends_begun: u64,
     appends_ended: u64,
-    /// Whether a sync of the folder has vouched for the file's name.
-    is_named: bool,
+    /// How often names came and went in the folder, and how many of those a sync of the folder has vouched for.
+    names_changed: u64,
+    names_synced: u64,
     written: Option<Written>,
 }
 
@@ -110,7 +112,7 @@ impl Segment {
             written_back: AtomicU64::new(end),
             allocated: AtomicU64::new(end),
             space: Mutex::new(Space { is_cut_due: !is_new }),
-            state: Mutex::new(State { is_named: !is_new, ..State::default() }),
+            state: Mutex::default(),
             live: RwLock::new(Live::new(base_offset, index_interval_bytes, end, largest)),
             quarantine: Quarantine::default(),
         };
@@ -124,7 +126,9 @@ impl Segment {
         let file = self.files.disk.open(&self.path(LOG), Open::Create)?;
         file.set_len(0)?;
         // A name that no sync has vouched for is as unsynced as bytes are.
-        self.state().unsynced = Some(file);
+        let mut state = self.state();
+        state.unsynced = Some(file);
+        state.names_changed += 1;
         Ok(())
     }
 
@@ -221,8 +225,9 @@ impl Segment {
             return Ok(());
         }
         self.files.indexes.remove(self.key);
-        self.state().is_named = false;
-        paths.iter().try_for_each(|path| self.files.remove(path))
+        paths.iter().try_for_each(|path| self.files.remove(path))?;
+        self.state().names_changed += 1;
+        Ok(())
     }
 
     /// Writes batches behind the end, in one call, and indexes them. They have their offsets; space was reserved.
@@ -301,7 +306,7 @@ impl Segment {
     #[must_use]
     pub fn is_unsynced(&self) -> bool {
         let state = self.state();
-        state.unsynced.is_some() || !state.is_named
+        state.unsynced.is_some() || state.names_synced < state.names_changed
     }
 
     /// Makes all bytes written so far durable, and the file's name, through the descriptor that they were written
@@ -328,16 +333,17 @@ impl Segment {
     /// each of them.
     pub fn begin_sync(&self) -> SegmentSync {
         let state = self.state();
-        let folder = (!state.is_named).then(|| self.folder.to_path_buf());
-        SegmentSync { file: state.unsynced.clone(), folder, seen: state.appends_ended }
+        let (appends_seen, names_seen) = (state.appends_ended, state.names_changed);
+        let folder = (state.names_synced < names_seen).then(|| self.folder.to_path_buf());
+        SegmentSync { file: state.unsynced.clone(), folder, appends_seen, names_seen }
     }
 
     /// What [`Segment::begin_sync`] named is durable.
     pub fn finish_sync(&self, sync: SegmentSync) {
-        let SegmentSync { seen, .. } = sync;
+        let SegmentSync { appends_seen, names_seen, .. } = sync;
         let mut state = self.state();
-        state.is_named = true;
-        let is_quiet = state.appends_begun == seen && state.appends_ended == seen;
+        state.names_synced = state.names_synced.max(names_seen);
+        let is_quiet = state.appends_begun == appends_seen && state.appends_ended == appends_seen;
         if let Some(file) = state.unsynced.take_if(|_| is_quiet) {
             self.files.logs.insert(self.key, file, 1);
         }

@@ -398,6 +398,21 @@ fn removed_segment_is_read_to_its_end_by_who_has_it() {
 }
 
 #[test]
+fn durability_13_stale_index_that_goes_during_a_sync_is_gone_for_good_with_the_next_one() {
+    let files = files(&MemoryDisk::new());
+    let (segment, batches) = simple(&files, 20);
+    segment.sync().unwrap();
+    let end = bytes_of(&batches[..5]).len() as u64;
+    let restarted = open(&files, 1000, Origin::Known { end, largest: Timestamp(40) });
+    let sync = restarted.begin_sync();
+    restarted.append(&batches[5..6]).unwrap();
+    restarted.finish_sync(sync);
+    assert!(restarted.begin_sync().folder.is_some());
+    restarted.sync().unwrap();
+    assert!(restarted.begin_sync().folder.is_none());
+}
+
+#[test]
 fn index_files_hold_the_entries_that_kafka_would_read() {
     let disk = MemoryDisk::new();
     let (segment, batches) = simple(&files(&disk), 20);
