@@ -15,9 +15,9 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::{
     ProduceError, ProducerConfig, ProducerRecord, SendError, Ticket,
+    outcome::{BatchResult, Outcome},
     partitioner::{Random, Sticky, partition_of_key},
     room::{Room, Taken},
-    ticket::{BatchResult, Outcome},
 };
 use crate::{TopicPartition, caps, cluster::TopicMetadata};
 
@@ -282,7 +282,7 @@ impl Accumulator {
         let flushing = Flushing(self);
         self.changed.notify_one();
         for outcome in waiting {
-            outcome.result.wait().await;
+            let _ = outcome.wait().await;
         }
         drop(flushing);
     }
@@ -390,7 +390,7 @@ impl Batches {
 
 impl OpenBatch {
     fn push(&mut self, record: &NewRecord<'_>) -> Result<Ticket, SendError> {
-        let index = self.builder.len() as i64;
+        let index = self.builder.len() as u32;
         let too_large = |bytes| SendError::TooLarge { bytes, limit: i32::MAX as usize };
         self.builder.append(record).map_err(|error| too_large(error.record_bytes))?;
         Ok(Ticket::new(Arc::clone(&self.outcome), index))

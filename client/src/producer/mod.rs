@@ -4,6 +4,7 @@
 //! - [`ProducerRecord`], [`Ticket`], [`Receipt`]: a record, the promise given for it, and what becomes of that.
 //! - `partitioner`: which partition a record goes to.
 //! - `accumulator`: records that wait for their batch to fill; `room`: how many of them there may be.
+//! - `outcome`: what becomes of a batch, for all its tickets.
 //! - `sender`: the task that takes the batches to the brokers; `partition`: what it knows of one partition.
 //!
 //! A producer is idempotent unless told otherwise: each batch carries producer id, epoch and sequence, so that a
@@ -13,6 +14,7 @@ mod accumulator;
 mod config;
 mod error;
 mod murmur2;
+mod outcome;
 mod partition;
 mod partitioner;
 mod record;

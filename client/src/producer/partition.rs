@@ -16,7 +16,7 @@ use mainstem_protocol::{
 };
 use tokio::time::Instant;
 
-use super::{room::Taken, ticket::Outcome};
+use super::{outcome::Outcome, room::Taken};
 use crate::{backoff::Backoff, caps};
 
 /// A batch as it is sent.

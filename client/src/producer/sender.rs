@@ -17,6 +17,7 @@ use tracing::{debug, warn};
 use super::{
     Acks, ProduceError, ProducerConfig,
     accumulator::{Accumulator, OpenBatch},
+    outcome::Outcome,
     partition::{PartitionState, SealedBatch, Verdict},
 };
 use crate::{
@@ -390,7 +391,7 @@ fn seal(
     state: &mut PartitionState,
     config: &ProducerConfig,
     accumulator: &Accumulator,
-) -> Result<SealedBatch, (Arc<super::ticket::Outcome>, ProduceError)> {
+) -> Result<SealedBatch, (Arc<Outcome>, ProduceError)> {
     let OpenBatch { mut builder, outcome, created, room } = batch;
     let count = builder.len() as i32;
     let stamp = state.stamp(count);

@@ -112,6 +112,17 @@ async fn records_that_linger_share_a_batch() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn batch_leaves_when_its_time_is_over_and_not_before() {
+    let broker = broker(1);
+    let linger = Duration::from_millis(40);
+    let producer = producer(&broker, ProducerConfig { linger, ..ProducerConfig::default() });
+    let before = tokio::time::Instant::now();
+    producer.send(record("a")).await.unwrap().await.unwrap();
+    // Timers are as fine as a millisecond.
+    assert!((40..=41).contains(&before.elapsed().as_millis()), "{:?}", before.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn full_batch_is_followed_by_the_next() {
     let broker = broker(1);
     let producer = producer(&broker, ProducerConfig { batch_bytes: 200, ..ProducerConfig::default() });
@@ -301,13 +312,15 @@ async fn flushes_and_tickets_may_be_waited_for_again() {
     let broker = broker(1);
     let config = ProducerConfig { linger: Duration::from_secs(600), ..ProducerConfig::default() };
     let producer = Producer::new(&Hesitant(broker.transport()), config);
-    let ticket = producer.send(record("a")).await.unwrap();
+    let mut ticket = producer.send(record("a")).await.unwrap();
     assert!(interrupted(1, ticket.receipt()).await.is_none());
+    assert!(interrupted(1, &mut ticket).await.is_none());
     assert!(interrupted(1, producer.flush()).await.is_none());
     // A flush that was given up hurries nobody.
     assert!(tokio::time::timeout(Duration::from_secs(60), ticket.receipt()).await.is_err());
     producer.flush().await;
     assert_eq!(ticket.receipt().await.unwrap().offset, Offset(0));
+    assert_eq!((&mut ticket).await.unwrap(), ticket.await.unwrap());
     assert_eq!(values(&broker), ["a"]);
 }
 

@@ -1,11 +1,17 @@
 //! The promise that is given for a record.
 
-use std::{future::IntoFuture, pin::Pin, sync::Arc};
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
 
 use mainstem_protocol::{Offset, Timestamp};
-use tokio::sync::SetOnce;
 
-use super::ProduceError;
+use super::{
+    ProduceError,
+    outcome::{BatchResult, Outcome, Place},
+};
 use crate::TopicPartition;
 
 /// Where a record is stored.
@@ -31,30 +37,14 @@ pub struct Receipt {
     pub log_append_time: Timestamp,
 }
 
-/// What became of a batch: its first offset, and the broker's time.
-pub(super) type BatchResult = Result<(Offset, Timestamp), ProduceError>;
-
-/// What will have become of a batch; all its tickets look at it.
-#[derive(Debug)]
-pub(super) struct Outcome {
-    /// The number of the batch among all batches of the producer.
-    pub(super) batch: u64,
-    pub(super) partition: TopicPartition,
-    pub(super) result: SetOnce<BatchResult>,
-}
-
-impl Outcome {
-    pub(super) fn new(batch: u64, partition: TopicPartition) -> Arc<Self> {
-        Arc::new(Self { batch, partition, result: SetOnce::new() })
-    }
-
-    /// The first result counts.
-    pub(super) fn resolve(&self, result: BatchResult) {
-        let _ = self.result.set(result);
-    }
-}
-
 /// The promise that a record will be stored, or the reason why not. A ticket that is dropped takes nothing back.
+///
+/// A ticket is a future: it resolves to the [`Receipt`] once the record is stored, or to the error because of which it was
+/// not, or may not have been. It takes no memory of its own beyond its few bytes, and may be polled again after that.
+///
+/// # Cancel safety
+/// A reference to it (`&mut ticket`) may be awaited and given up as often as one likes; the record goes its way all the
+/// same.
 ///
 /// ```
 /// # mainstem_client::testing::example(async |transport| {
@@ -71,12 +61,14 @@ impl Outcome {
 #[must_use = "only the ticket says whether the record was stored"]
 pub struct Ticket {
     outcome: Arc<Outcome>,
-    index: i64,
+    /// Its place in the batch.
+    index: u32,
+    waits: Place,
 }
 
 impl Ticket {
-    pub(super) const fn new(outcome: Arc<Outcome>, index: i64) -> Self {
-        Self { outcome, index }
+    pub(super) fn new(outcome: Arc<Outcome>, index: u32) -> Self {
+        Self { outcome, index, waits: Place::default() }
     }
 
     /// The partition that the record goes to.
@@ -96,7 +88,7 @@ impl Ticket {
         &self.outcome.partition
     }
 
-    /// Waits until the record is stored. Awaiting the ticket itself does the same, at the price of an allocation.
+    /// Waits until the record is stored. Awaiting the ticket itself does the same; this leaves the ticket where it is.
     ///
     /// # Errors
     /// Where it was not, or may not have been.
@@ -115,18 +107,28 @@ impl Ticket {
     /// # });
     /// ```
     pub async fn receipt(&self) -> Result<Receipt, ProduceError> {
-        let result = self.outcome.result.wait().await.clone();
-        let (base, log_append_time) = result?;
-        let offset = if base == Offset::NONE { base } else { base.plus(self.index) };
-        Ok(Receipt { partition: self.outcome.partition.clone(), offset, log_append_time })
+        receipt(&self.outcome, self.index, self.outcome.wait().await)
     }
 }
 
-impl IntoFuture for Ticket {
-    type Output = Result<Receipt, ProduceError>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+fn receipt(outcome: &Outcome, index: u32, result: &BatchResult) -> Result<Receipt, ProduceError> {
+    let (base, log_append_time) = result.clone()?;
+    let offset = if base == Offset::NONE { base } else { base.plus(i64::from(index)) };
+    Ok(Receipt { partition: outcome.partition.clone(), offset, log_append_time })
+}
 
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move { self.receipt().await })
+impl Future for Ticket {
+    type Output = Result<Receipt, ProduceError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { outcome, index, waits } = &mut *self;
+        let result = ready!(outcome.poll(waits, context));
+        Poll::Ready(receipt(outcome, *index, result))
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.outcome.leave(&mut self.waits);
     }
 }
