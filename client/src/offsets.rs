@@ -135,6 +135,9 @@ impl Cluster {
     /// # Errors
     /// Where one of them cannot be had.
     ///
+    /// # Cancel safety
+    /// Dropped, at worst less is known than might be; it can be called again.
+    ///
     /// ```
     /// # mainstem_client::testing::example(async |transport| {
     /// use std::time::Duration;

@@ -102,6 +102,9 @@ impl Admin {
     /// # Errors
     /// Where there is no such topic, or no broker answers.
     ///
+    /// # Cancel safety
+    /// Dropped, nothing has changed; it can be called again.
+    ///
     /// ```
     /// # mainstem_client::testing::example(async |transport| {
     /// use mainstem_client::{Admin, AdminConfig};
@@ -120,6 +123,9 @@ impl Admin {
     ///
     /// # Errors
     /// Where it cannot be asked.
+    ///
+    /// # Cancel safety
+    /// Dropped, nothing has changed; it can be called again.
     ///
     /// ```
     /// # mainstem_client::testing::example(async |transport| {

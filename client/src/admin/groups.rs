@@ -47,6 +47,20 @@ pub struct GroupListing {
 }
 
 /// A group and its members.
+///
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use std::time::Duration;
+/// use mainstem_client::{Admin, AdminConfig, Consumer, ConsumerConfig};
+///
+/// let mut consumer = Consumer::new(&transport, ConsumerConfig::group("readers"));
+/// consumer.subscribe(["greetings"])?;
+/// consumer.poll(Duration::from_secs(10)).await?;
+/// let group = Admin::new(&transport, AdminConfig::default()).describe_group("readers").await?;
+/// assert_eq!((&*group.state, &*group.protocol, group.members.len()), ("Stable", "range", 1));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupDescription {
     /// Its name.
@@ -64,6 +78,23 @@ pub struct GroupDescription {
 }
 
 /// A member of a group.
+///
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use std::time::Duration;
+/// use mainstem_client::{Admin, AdminConfig, Consumer, ConsumerConfig};
+///
+/// let mut consumer = Consumer::new(&transport, ConsumerConfig::group("readers"));
+/// consumer.subscribe(["greetings"])?;
+/// consumer.poll(Duration::from_secs(10)).await?;
+/// let group = Admin::new(&transport, AdminConfig::default()).describe_group("readers").await?;
+/// for member in &group.members {
+///     println!("{} at {} reads {:?}", member.client_id, member.host, member.assignment);
+/// }
+/// assert_eq!(group.members[0].assignment.len(), 2);
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupMember {
     /// Its id, which the coordinator has given it.
@@ -83,6 +114,9 @@ impl Admin {
     ///
     /// # Errors
     /// Where a broker does not answer.
+    ///
+    /// # Cancel safety
+    /// Dropped, nothing has changed; it can be called again.
     ///
     /// ```
     /// # mainstem_client::testing::example(async |transport| {
@@ -117,6 +151,23 @@ impl Admin {
     ///
     /// # Errors
     /// Where there is no such group, or its coordinator does not answer.
+    ///
+    /// # Cancel safety
+    /// Dropped, nothing has changed; it can be called again.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use std::time::Duration;
+    /// use mainstem_client::{Admin, AdminConfig, Consumer, ConsumerConfig};
+    ///
+    /// let mut consumer = Consumer::new(&transport, ConsumerConfig::group("readers"));
+    /// consumer.subscribe(["greetings"])?;
+    /// consumer.poll(Duration::from_secs(10)).await?;
+    /// let group = Admin::new(&transport, AdminConfig::default()).describe_group("readers").await?;
+    /// assert_eq!((&*group.state, &*group.protocol, group.members.len()), ("Stable", "range", 1));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn describe_group(&self, group: &str) -> Result<GroupDescription, AdminError> {
         let (subject, id) = (format!("group {group}"), Text::from(group));
         let request = DescribeGroupsRequest { groups: vec![id.clone()], ..DescribeGroupsRequest::default() };
@@ -139,6 +190,22 @@ impl Admin {
     ///
     /// # Errors
     /// Where its coordinator does not answer.
+    ///
+    /// # Cancel safety
+    /// Dropped, nothing has changed; it can be called again.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Admin, AdminConfig, Consumer, ConsumerConfig, Offset, TopicPartition};
+    ///
+    /// let first = TopicPartition::new("greetings", 0);
+    /// let mut consumer = Consumer::new(&transport, ConsumerConfig::group("readers"));
+    /// consumer.commit(&[(first.clone(), Offset(1))]).await?;
+    /// let offsets = Admin::new(&transport, AdminConfig::default()).group_offsets("readers").await?;
+    /// assert_eq!(offsets[&first], Offset(1));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn group_offsets(&self, group: &str) -> Result<BTreeMap<TopicPartition, Offset>, AdminError> {
         let (subject, id) = (format!("offsets of group {group}"), Text::from(group));
         self.trying(|| async {

@@ -14,6 +14,21 @@ use super::{Admin, AdminError};
 use crate::{TopicPartition, transport::Node};
 
 /// A directory of logs.
+///
+/// ```
+/// # mainstem_client::testing::example(async |transport| {
+/// use mainstem_client::{Admin, AdminConfig, TopicPartition};
+///
+/// let admin = Admin::new(&transport, AdminConfig::default());
+/// let broker = admin.describe_cluster().await?.brokers[0].id;
+/// let first = TopicPartition::new("greetings", 0);
+/// for dir in admin.describe_log_dirs(broker, None).await? {
+///     println!("{}: {} B in {} partitions", dir.path, dir.sizes.values().sum::<u64>(), dir.sizes.len());
+///     assert!(dir.sizes.contains_key(&first));
+/// }
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogDir {
     /// Where it is, on its broker.
@@ -31,6 +46,22 @@ impl Admin {
     ///
     /// # Errors
     /// Where the broker does not answer, or a directory is offline.
+    ///
+    /// # Cancel safety
+    /// Dropped, nothing has changed; it can be called again.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Admin, AdminConfig, TopicPartition};
+    ///
+    /// let admin = Admin::new(&transport, AdminConfig::default());
+    /// let broker = admin.describe_cluster().await?.brokers[0].id;
+    /// let first = TopicPartition::new("greetings", 0);
+    /// let dirs = admin.describe_log_dirs(broker, Some(&[first.clone()])).await?;
+    /// assert!(dirs[0].sizes[&first] > 0);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn describe_log_dirs(
         &self,
         broker: BrokerId,

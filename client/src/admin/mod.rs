@@ -119,6 +119,9 @@ impl Admin {
     /// # Errors
     /// Where no broker answers.
     ///
+    /// # Cancel safety
+    /// Dropped, nothing has changed; it can be called again.
+    ///
     /// ```
     /// # mainstem_client::testing::example(async |transport| {
     /// use mainstem_client::{Admin, AdminConfig};
@@ -140,6 +143,9 @@ impl Admin {
     ///
     /// # Errors
     /// Where there is no such topic, or no broker answers.
+    ///
+    /// # Cancel safety
+    /// Dropped, nothing has changed; it can be called again.
     ///
     /// ```
     /// # mainstem_client::testing::example(async |transport| {
@@ -163,6 +169,9 @@ impl Admin {
     /// # Errors
     /// Where no broker answers.
     ///
+    /// # Cancel safety
+    /// Dropped, nothing has changed; it can be called again.
+    ///
     /// ```
     /// # mainstem_client::testing::example(async |transport| {
     /// use mainstem_client::{Admin, AdminConfig};
@@ -184,6 +193,9 @@ impl Admin {
     ///
     /// # Errors
     /// Where one of them cannot be had.
+    ///
+    /// # Cancel safety
+    /// Dropped, nothing has changed; it can be called again.
     ///
     /// ```
     /// # mainstem_client::testing::example(async |transport| {

@@ -82,6 +82,9 @@ impl Admin {
     /// # Errors
     /// Where there is one of that name already, or the broker does not want it.
     ///
+    /// # Cancel safety
+    /// Dropped, the topic may be created all the same; calling again then says that it exists.
+    ///
     /// ```
     /// # mainstem_client::testing::example(async |transport| {
     /// use mainstem_client::{Admin, AdminConfig, NewTopic};
@@ -123,6 +126,9 @@ impl Admin {
     ///
     /// # Errors
     /// Where there is no such topic, or the broker keeps it.
+    ///
+    /// # Cancel safety
+    /// Dropped, the topic may be deleted all the same; calling again then says that there is none.
     ///
     /// ```
     /// # mainstem_client::testing::example(async |transport| {

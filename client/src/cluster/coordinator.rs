@@ -65,6 +65,9 @@ impl Cluster {
     /// # Errors
     /// Where none is found.
     ///
+    /// # Cancel safety
+    /// Dropped, at worst less is known than might be; it can be called again.
+    ///
     /// ```
     /// # mainstem_client::testing::example(async |transport| {
     /// use std::time::Duration;

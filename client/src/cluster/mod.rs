@@ -115,6 +115,9 @@ impl Cluster {
     /// # Errors
     /// Where there is no response, or one to another request.
     ///
+    /// # Cancel safety
+    /// Dropped, the request may take place all the same, or not; nobody gets its answer.
+    ///
     /// ```
     /// # mainstem_client::testing::example(async |transport| {
     /// use std::time::Duration;
@@ -142,6 +145,9 @@ impl Cluster {
     /// As [`Self::call`], for a request that differs from version to version in more than its encoding.
     ///
     /// # Errors
+    /// As [`Self::call`].
+    ///
+    /// # Cancel safety
     /// As [`Self::call`].
     ///
     /// ```
@@ -184,6 +190,9 @@ impl Cluster {
     /// # Errors
     /// As [`Self::call`].
     ///
+    /// # Cancel safety
+    /// As [`Self::call`].
+    ///
     /// ```
     /// # mainstem_client::testing::example(async |transport| {
     /// use std::time::Duration;
@@ -206,6 +215,9 @@ impl Cluster {
     ///
     /// # Errors
     /// Where the topic cannot be had.
+    ///
+    /// # Cancel safety
+    /// Dropped, at worst less is known than might be; with `create`, the topic may be created all the same.
     ///
     /// ```
     /// # mainstem_client::testing::example(async |transport| {
@@ -244,6 +256,9 @@ impl Cluster {
     /// # Errors
     /// Where no broker answers; a topic that is in trouble is no error here.
     ///
+    /// # Cancel safety
+    /// Dropped, at worst less is known than might be; it can be called again.
+    ///
     /// ```
     /// # mainstem_client::testing::example(async |transport| {
     /// use std::time::Duration;
@@ -265,6 +280,9 @@ impl Cluster {
     ///
     /// # Errors
     /// Where no broker answers.
+    ///
+    /// # Cancel safety
+    /// Dropped, at worst less is known than might be; it can be called again.
     ///
     /// ```
     /// # mainstem_client::testing::example(async |transport| {

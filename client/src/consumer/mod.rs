@@ -348,6 +348,9 @@ impl Consumer {
 
     /// Commits where the settings want that, and leaves the group.
     ///
+    /// # Cancel safety
+    /// Dropped, positions may be committed or not, and the group may count on this member until its session is over.
+    ///
     /// ```
     /// # mainstem_client::testing::example(async |transport| {
     /// use mainstem_client::{Consumer, ConsumerConfig, consumer::OffsetReset};

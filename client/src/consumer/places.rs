@@ -17,6 +17,9 @@ impl Consumer {
     /// # Errors
     /// Where the group does not take the offsets.
     ///
+    /// # Cancel safety
+    /// Dropped, the positions may be committed all the same; no record is lost by it, and it can be called again.
+    ///
     /// ```
     /// # mainstem_client::testing::example(async |transport| {
     /// use mainstem_client::{Consumer, ConsumerConfig, consumer::OffsetReset};
@@ -40,6 +43,9 @@ impl Consumer {
     ///
     /// # Errors
     /// Where the group does not take them.
+    ///
+    /// # Cancel safety
+    /// Dropped, the offsets may be committed all the same; it can be called again.
     ///
     /// ```
     /// # mainstem_client::testing::example(async |transport| {
@@ -67,6 +73,9 @@ impl Consumer {
     /// # Errors
     /// Where that is not known.
     ///
+    /// # Cancel safety
+    /// Dropped, nothing has changed; it can be called again.
+    ///
     /// ```
     /// # mainstem_client::testing::example(async |transport| {
     /// use mainstem_client::{Consumer, ConsumerConfig, Offset, consumer::OffsetReset};
@@ -93,6 +102,9 @@ impl Consumer {
     /// # Errors
     /// Where one of them cannot be had.
     ///
+    /// # Cancel safety
+    /// Dropped, nothing has changed; it can be called again.
+    ///
     /// ```
     /// # mainstem_client::testing::example(async |transport| {
     /// use mainstem_client::{Consumer, ConsumerConfig, TopicPartition, Offset, consumer::OffsetReset};
@@ -117,6 +129,9 @@ impl Consumer {
     /// # Errors
     /// Where one of them cannot be had.
     ///
+    /// # Cancel safety
+    /// Dropped, nothing has changed; it can be called again.
+    ///
     /// ```
     /// # mainstem_client::testing::example(async |transport| {
     /// use mainstem_client::{Consumer, ConsumerConfig, TopicPartition, Offset, consumer::OffsetReset};
@@ -140,6 +155,9 @@ impl Consumer {
     ///
     /// # Errors
     /// Where one of them cannot be had.
+    ///
+    /// # Cancel safety
+    /// Dropped, nothing has changed; it can be called again.
     ///
     /// ```
     /// # mainstem_client::testing::example(async |transport| {
@@ -168,6 +186,9 @@ impl Consumer {
     ///
     /// # Errors
     /// Where the topic cannot be had.
+    ///
+    /// # Cancel safety
+    /// Dropped, nothing has changed, unless the topic was to be created; it can be called again.
     ///
     /// ```
     /// # mainstem_client::testing::example(async |transport| {

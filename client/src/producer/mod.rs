@@ -95,6 +95,9 @@ impl Producer {
     /// # Errors
     /// Where the record cannot be sent at all.
     ///
+    /// # Cancel safety
+    /// Dropped before it returns, it has not taken the record, nor a place in the buffer.
+    ///
     /// ```
     /// # mainstem_client::testing::example(async |transport| {
     /// use mainstem_client::{Producer, ProducerConfig, ProducerRecord};
@@ -143,7 +146,10 @@ impl Producer {
     }
 
     /// Sends what waits, and returns when all records that were taken before this call are stored or have failed;
-    /// their tickets say which.
+    /// their tickets say which. That takes no longer than [`ProducerConfig::delivery_timeout`].
+    ///
+    /// # Cancel safety
+    /// Dropped, nothing is hurried any more, and the records go their usual way; it can be called again.
     ///
     /// ```
     /// # mainstem_client::testing::example(async |transport| {
@@ -163,7 +169,11 @@ impl Producer {
         self.accumulator.flush().await;
     }
 
-    /// Refuses further records, sends what waits, and ends the producer's task.
+    /// Refuses further records, sends what waits, and ends the producer's task; takes no longer than
+    /// [`ProducerConfig::delivery_timeout`].
+    ///
+    /// # Cancel safety
+    /// Dropped, the producer is dropped with it: what is not stored by then is given up, and its tickets say so.
     ///
     /// ```
     /// # mainstem_client::testing::example(async |transport| {

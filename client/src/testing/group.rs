@@ -60,6 +60,20 @@ impl Group {
         self.members.keys().next().cloned().unwrap_or_default()
     }
 
+    /// Its state, in Kafka's words.
+    pub(super) fn state(&self) -> Text {
+        Text::from_static(match self.phase {
+            Phase::Stable if self.members.is_empty() => "Empty",
+            Phase::Stable => "Stable",
+            Phase::Joining => "PreparingRebalance",
+            Phase::Syncing => "CompletingRebalance",
+        })
+    }
+
+    pub(super) fn assignments(&self) -> impl Iterator<Item = (&Text, &Bytes)> {
+        self.members.iter().map(|(id, member)| (id, &member.assignment))
+    }
+
     pub(super) fn metadata(&self) -> Vec<(Text, Bytes)> {
         self.members.iter().map(|(id, member)| (id.clone(), member.metadata.clone())).collect()
     }

@@ -120,9 +120,9 @@ impl State {
             RequestBody::DescribeConfigs(request) => self.describe_configs(request).into(),
             RequestBody::ApiVersions(_) => ApiVersionsResponse::default().into(),
             RequestBody::OffsetForLeaderEpoch(_) => OffsetForLeaderEpochResponse::default().into(),
-            RequestBody::ListGroups(_) => ListGroupsResponse::default().into(),
-            RequestBody::DescribeGroups(_) => DescribeGroupsResponse::default().into(),
-            RequestBody::DescribeLogDirs(_) => DescribeLogDirsResponse::default().into(),
+            RequestBody::ListGroups(_) => self.list_groups().into(),
+            RequestBody::DescribeGroups(request) => self.describe_groups(request).into(),
+            RequestBody::DescribeLogDirs(request) => self.describe_log_dirs(&request).into(),
             RequestBody::Fetch(_) | RequestBody::JoinGroup(_) | RequestBody::SyncGroup(_) => {
                 unreachable!("these wait, and are answered elsewhere")
             }
@@ -357,9 +357,13 @@ impl State {
                     .map(|index| self.committed_offset(&wanted.group_id, &topic.name, *index))
                     .collect(),
             });
+            let topics = match wanted.topics {
+                Some(_) => topics.collect(),
+                None => self.committed_by(&wanted.group_id),
+            };
             OffsetFetchResponseGroup {
                 group_id: wanted.group_id.clone(),
-                topics: topics.collect(),
+                topics,
                 error_code: ErrorCode::NONE,
             }
         });

@@ -8,6 +8,7 @@
 //! - [`interrupted`], [`Hesitant`]: futures that are dropped at each of their awaits.
 //! - [`suite`]: what every transport has to do, whatever is behind it.
 
+mod described;
 mod example;
 mod group;
 mod handlers;
