@@ -53,6 +53,9 @@ pub enum ConsumeError {
         /// The offset that was asked for.
         offset: Offset,
     },
+    /// The broker cannot be asked for records, or answers what is none.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
     /// The broker refused to hand out records.
     #[error("{partition} cannot be read: {code}")]
     Refused {
@@ -113,6 +116,7 @@ impl ConsumeError {
             Self::Group(error) => error.is_retriable(),
             Self::Committed(error) => error.is_retriable(),
             Self::Offsets(error) => error.is_retriable(),
+            Self::Transport(error) => error.is_retriable(),
             Self::Refused { code, .. } => code.is_retriable(),
             Self::NoOffset { .. } | Self::OutOfRange { .. } | Self::Damaged { .. } => false,
         }

@@ -142,16 +142,16 @@ impl Fetcher {
     fn on_landed(&mut self, landed: Landed, positions: &mut Positions) -> Result<(), ConsumeError> {
         let Landed { node, asked, answer } = landed;
         self.busy.remove(&node);
-        let answer = match answer {
-            Ok(answer) if answer.error_code.is_none() => Ok(by_partition(answer)),
-            Ok(answer) => Err(answer.error_code.to_string()),
-            Err(error) => Err(error.to_string()),
-        };
         let mut answers = match answer {
-            Ok(answers) => answers,
-            Err(reason) => {
-                self.on_failure(&asked, &reason, positions);
+            Ok(answer) if answer.error_code.is_none() => by_partition(answer),
+            Ok(answer) => {
+                self.on_failure(&asked, &answer.error_code.to_string(), positions);
                 return Ok(());
+            }
+            Err(error) => {
+                self.on_failure(&asked, &error.to_string(), positions);
+                // What no repetition cures is told; the next poll tries again all the same.
+                return if error.is_retriable() { Ok(()) } else { Err(error.into()) };
             }
         };
         let mut first_error = Ok(());

@@ -75,6 +75,7 @@ struct State {
     next_producer_id: i64,
     next_member: u64,
     troubles: HashMap<ApiKey, VecDeque<Trouble>>,
+    offered: HashMap<ApiKey, RangeInclusive<i16>>,
     requests: Vec<(ApiKey, i16)>,
     address: Option<(String, u16)>,
 }
@@ -107,6 +108,16 @@ impl FakeBroker {
     /// Lets the next request of an API meet with trouble, behind those troubles that wait already.
     pub fn trouble(&self, key: ApiKey, trouble: Trouble) {
         self.state().troubles.entry(key).or_default().push_back(trouble);
+    }
+
+    /// Offers these versions of an API, whether clients speak them or not.
+    pub fn offer(&self, key: ApiKey, versions: RangeInclusive<i16>) {
+        self.state().offered.insert(key, versions);
+    }
+
+    /// The versions of an API that are offered.
+    fn offered(&self, key: ApiKey) -> RangeInclusive<i16> {
+        self.state().offered.get(&key).cloned().unwrap_or_else(|| key.advertised())
     }
 
     /// Everything that was asked so far, with the version it was asked in.
@@ -229,7 +240,11 @@ impl State {
 
 impl Transport for FakeBroker {
     fn versions(&self, _: Node, key: ApiKey) -> BoxFuture<'_, Result<RangeInclusive<i16>, TransportError>> {
-        Box::pin(async move { Ok(key.versions()) })
+        Box::pin(async move {
+            let (ours, theirs) = (key.versions(), self.offered(key));
+            let common = *ours.start().max(theirs.start())..=*ours.end().min(theirs.end());
+            if common.is_empty() { Err(TransportError::Unsupported { key }) } else { Ok(common) }
+        })
     }
 
     fn call(&self, call: Call) -> BoxFuture<'_, Result<ResponseBody, TransportError>> {

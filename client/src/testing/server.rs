@@ -1,6 +1,6 @@
 //! The fake broker on a loopback socket.
 
-use std::io;
+use std::{io, ops::RangeInclusive};
 
 use bytes::{Bytes, BytesMut};
 use mainstem_protocol::{
@@ -41,7 +41,8 @@ impl Drop for Served {
     }
 }
 
-/// Serves a broker on a free port. `api_versions_max` is the newest version of ApiVersions that it knows.
+/// Serves a broker on a free port. `api_versions_max` is the newest version of ApiVersions that it knows;
+/// -1 where it knows none that clients know.
 ///
 /// # Errors
 /// Where no port can be had.
@@ -92,7 +93,7 @@ async fn answer(
     writer: &mut OwnedWriteHalf,
 ) -> io::Result<()> {
     if header.key == ApiKey::ApiVersions as i16 {
-        let (version, response) = api_versions(header.version, api_versions_max);
+        let (version, response) = api_versions(broker, header.version, api_versions_max);
         return write(writer, header, version, &response.into()).await;
     }
     let request = header.body(rest).map_err(io::Error::other)?;
@@ -101,18 +102,18 @@ async fn answer(
     if silent { Ok(()) } else { write(writer, header, header.version, &response).await }
 }
 
-fn api_versions(asked: i16, newest: i16) -> (i16, ApiVersionsResponse) {
-    let range = |key: ApiKey, max_version| ApiVersion {
+fn api_versions(broker: &FakeBroker, asked: i16, newest: i16) -> (i16, ApiVersionsResponse) {
+    let range = |key: ApiKey, versions: RangeInclusive<i16>| ApiVersion {
         api_key: key as i16,
-        min_version: *key.advertised().start(),
-        max_version,
+        min_version: *versions.start(),
+        max_version: *versions.end(),
     };
     if asked > newest {
-        let api_keys = vec![range(ApiKey::ApiVersions, newest)];
+        let api_keys = vec![range(ApiKey::ApiVersions, 0..=newest)];
         let error_code = ErrorCode::UNSUPPORTED_VERSION;
         return (0, ApiVersionsResponse { error_code, api_keys, ..ApiVersionsResponse::default() });
     }
-    let api_keys = ApiKey::ALL.iter().map(|key| range(*key, *key.advertised().end())).collect();
+    let api_keys = ApiKey::ALL.iter().map(|key| range(*key, broker.offered(*key))).collect();
     (asked, ApiVersionsResponse { api_keys, ..ApiVersionsResponse::default() })
 }
 

@@ -76,7 +76,7 @@ pub enum TransportError {
     UnknownNode(BrokerId),
     /// The broker does not offer the API, or no version of it that this client speaks.
     #[error(
-        "the broker does not support {key} in a version that this client speaks ({} to {}): use a broker of Kafka 2.1 or newer",
+        "the broker does not support {key} in a version that this client speaks ({} to {}): use a broker of Kafka 2.1 or newer, or a newer client",
         .key.versions().start(), .key.versions().end()
     )]
     Unsupported {
@@ -87,7 +87,7 @@ pub enum TransportError {
     #[error("request cannot be encoded: {0}")]
     Encode(#[from] EncodeError),
     /// The response is not one.
-    #[error("response cannot be read: {0}")]
+    #[error("response cannot be read: {0}; check that the other end is a broker, and which version it has")]
     Decode(#[from] DecodeError),
     /// The response's size is impossible.
     #[error("response cannot be read: {0}")]

@@ -54,6 +54,7 @@ pub(super) async fn versions(
     };
     match answer.error_code {
         ErrorCode::NONE => Ok(answer.into()),
+        ErrorCode::UNSUPPORTED_VERSION => Err(TransportError::Unsupported { key: ApiKey::ApiVersions }),
         code => Err(lost(address, &format!("the broker refused ApiVersions: {code}"))),
     }
 }
