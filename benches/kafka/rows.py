@@ -169,7 +169,7 @@ def latency_fsync(scene, row, syncs_allowed, load=0):
 
 def start(scene, row):
     """First answer after a start, resident memory idle and after a load of 1 KiB."""
-    records = scene.size(500_000, 20_000)
+    records = scene.size(300_000, 20_000)
 
     def measure(kind):
         (broker,) = scene.start(kind)
@@ -220,9 +220,9 @@ def killed(broker, topic, partitions, settings):
 
 
 ROWS = {
-    "produce-100": lambda scene: produce(scene, "produce-100", 100, scene.size(2_000_000, 50_000), "100 B"),
-    "produce-1024": lambda scene: produce(scene, "produce-1024", 1024, scene.size(500_000, 20_000), "1 KiB"),
-    "produce-paced": lambda scene: produce(scene, "produce-paced", 1024, scene.size(100_000, 10_000),
+    "produce-100": lambda scene: produce(scene, "produce-100", 100, scene.size(1_000_000, 50_000), "100 B"),
+    "produce-1024": lambda scene: produce(scene, "produce-1024", 1024, scene.size(300_000, 20_000), "1 KiB"),
+    "produce-paced": lambda scene: produce(scene, "produce-paced", 1024, scene.size(60_000, 10_000),
                                            "1 KiB at 10,000/s, linger.ms=0", rate=10_000, linger_ms=0),
     "throughput-1": lambda scene: throughput(scene, "throughput-1", 1, scene.size(300_000, 20_000)),
     "throughput-100": lambda scene: throughput(scene, "throughput-100", 100, scene.size(300_000, 20_000)),

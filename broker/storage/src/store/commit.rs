@@ -33,8 +33,9 @@ impl Store {
             let _all_at_once = self.publication.write().unwrap_or_else(std::sync::PoisonError::into_inner);
             shown.iter().for_each(|(partition, visible)| partition.show(*visible));
         }
-        shown.iter().for_each(|(partition, _)| partition.wake());
+        // Producers first: one that is also the reader has a longer way from its answer to its next fetch.
         groups.iter().for_each(|group| group.resolver.resolve(Ok(())));
+        shown.iter().for_each(|(partition, _)| partition.wake());
         Ok(())
     }
 

@@ -100,6 +100,9 @@ struct Inner {
     kept_back: u64,
     /// Of them, those that are kept for the commit frames of groups that are written ahead.
     kept_for_commits: u64,
+    /// Whether anybody sleeps on [`Queue::changed`] who was not told yet. A condition variable makes a system call for
+    /// each notification, whether or not anybody waits for it.
+    is_awaited: bool,
     poisoned: Option<Poisoned>,
 }
 
@@ -115,6 +118,7 @@ impl Queue {
             room,
             kept_back,
             kept_for_commits: 0,
+            is_awaited: false,
             poisoned: None,
         };
         Self { inner: Mutex::new(inner), changed: Condvar::new() }
@@ -140,8 +144,7 @@ impl Queue {
             }
         }
         let pending = inner.push(frame, request);
-        drop(inner);
-        self.changed.notify_all();
+        self.tell(inner);
         Ok(pending)
     }
 
@@ -172,8 +175,7 @@ impl Queue {
         inner.cost += cost;
         inner.kept_for_commits += commit_cost;
         inner.ahead.extend(pieces.into_iter().map(|piece| (group, piece)));
-        drop(inner);
-        self.changed.notify_all();
+        self.tell(inner);
         Ok(Ahead { queue: Arc::clone(self), group, kept: AtomicU64::new(commit_cost) })
     }
 
@@ -231,8 +233,7 @@ impl Queue {
         let mut inner = self.inner();
         inner.cost = inner.cost.saturating_sub(taken_cost);
         inner.room = room;
-        drop(inner);
-        self.changed.notify_all();
+        self.tell(inner);
     }
 
     /// Takes back the groups behind `lsn`; returns them and those that stay, which are given back with [`Queue::keep`].
@@ -282,16 +283,28 @@ impl Queue {
 
     /// Waits until something waits to be written, or so long.
     pub(crate) fn wait_for_work(&self, timeout: Duration) {
-        let inner = self.inner();
-        let is_idle = |inner: &mut Inner| {
-            inner.waiting.is_empty() && inner.ahead.is_empty() && inner.poisoned.is_none()
+        let sleeps = |inner: &mut Inner| {
+            let is_idle = inner.waiting.is_empty() && inner.ahead.is_empty() && inner.poisoned.is_none();
+            inner.is_awaited |= is_idle;
+            is_idle
         };
-        drop(self.changed.wait_timeout_while(inner, timeout, is_idle));
+        drop(self.changed.wait_timeout_while(self.inner(), timeout, sleeps));
     }
 
     /// Waits until anything changes, or so long.
     pub(crate) fn wait_for_change(&self, timeout: Duration) {
-        drop(self.changed.wait_timeout(self.inner(), timeout));
+        let mut inner = self.inner();
+        inner.is_awaited = true;
+        drop(self.changed.wait_timeout(inner, timeout));
+    }
+
+    /// Tells those who sleep that something changed.
+    fn tell(&self, mut inner: MutexGuard<'_, Inner>) {
+        let is_awaited = std::mem::take(&mut inner.is_awaited);
+        drop(inner);
+        if is_awaited {
+            self.changed.notify_all();
+        }
     }
 
     pub(crate) fn wake(&self) {
@@ -383,5 +396,42 @@ impl Pending {
             .partitions
             .binary_search_by_key(&(topic, id), |partition| (partition.topic(), partition.id()));
         at.ok().map(|at| &self.partitions[at])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    fn place(queue: &Queue) {
+        let request = Request {
+            entries: Vec::new(),
+            partitions: Vec::new(),
+            is_synced: false,
+            ahead: None,
+            is_own: false,
+        };
+        queue.place(request).unwrap();
+    }
+
+    #[test]
+    fn only_who_sleeps_is_told() {
+        let queue = Queue::new(Lsn(1), 1, 1 << 20, 0);
+        place(&queue);
+        queue.wait_for_work(Duration::MAX);
+        assert!(!queue.inner().is_awaited, "there was work");
+        assert_eq!(queue.take().groups.len(), 1);
+        thread::scope(|scope| {
+            let journal = scope.spawn(|| queue.wait_for_work(Duration::MAX));
+            let producer = scope.spawn(|| queue.wait_for_change(Duration::MAX));
+            while !(journal.is_finished() && producer.is_finished()) {
+                if queue.inner().is_awaited {
+                    place(&queue);
+                }
+                thread::yield_now();
+            }
+        });
     }
 }
