@@ -132,7 +132,7 @@ def throughput(scene, row, partitions, records):
 
 def latency(scene, row):
     sides = scene.sides(row, 1, "os")
-    records, warm_up_records = scene.size((10_000, 5_000), (500, 100))
+    records, warm_up_records = scene.size((10_000, 20_000), (500, 100))
 
     def measure(side, warm_up):
         return tools.round_trip(side.broker, side.topic, 1000 if warm_up else records, warm_up_records, 100)
@@ -147,7 +147,7 @@ def latency_fsync(scene, row, syncs_allowed, load=0):
     (broker,) = scene.start(Mainstem)
     broker.topic(row, 1, "fsync")
     broker.topic("load", PARTITIONS, "fsync")
-    records, warm_up_records = scene.size((3_000, 2_000), (200, 100))
+    records, warm_up_records = scene.size((3_000, 10_000), (200, 100))
     rounds = []
 
     def measure():
