@@ -64,7 +64,7 @@ def consume(broker, topic, records):
 
 def round_trip(broker, topic, records, warm_up, size):
     """One record there and back at a time; microseconds at 50, 99 and 99.9 %. Two processors are few: the collector with
-    the fewest threads of its own keeps the client out of the broker's way (with G1 all percentiles are twice as long)."""
+    the fewest threads of its own keeps the client out of the broker's way (with G1 all percentiles were about twice as long)."""
     arguments = [HERE / "RoundTrip.java", broker.bootstrap, topic, records, warm_up, size]
     out = java(*arguments, flags=["-XX:+UseSerialGC"])
     return [float(row) for row in out.split()]
