@@ -194,6 +194,8 @@ async fn open(
         topic_defaults: config.topic_defaults.clone(),
         retention_check_interval: config.storage.retention_check_interval,
         producer_expiration: config.storage.producer_id_expiration,
+        producers_max: config.storage.producers_per_partition,
+        partitions_max: config.storage.partitions,
         observer,
         ..Options::default()
     };

@@ -32,6 +32,25 @@ async fn what_was_produced_is_fetched_byte_for_byte() {
 }
 
 #[tokio::test]
+async fn producers_above_the_limit_of_a_partition_are_refused_and_plain_ones_are_not() {
+    let broker = TestBroker::start_with(|config| config.storage.producers_per_partition = 2).await;
+    let mut client = broker.connect().await;
+    client.create_topic("crowded", 2, &[("message.timestamp.type", "LogAppendTime")]).await;
+    let mut code = async |partition, records| {
+        let answer = client.produce("crowded", partition, records).await;
+        (answer.error_code, answer.error_message.unwrap_or_default().to_string())
+    };
+    for (id, sequence) in [(1, 0), (2, 0), (1, 1)] {
+        assert_eq!(code(0, idempotent_batch(id, 0, sequence, &[b"x"])).await.0, ErrorCode::NONE);
+    }
+    let (refused, message) = code(0, idempotent_batch(3, 0, 0, &[b"x"])).await;
+    assert_eq!(refused, ErrorCode::POLICY_VIOLATION);
+    assert!(message.contains("max.producers.per.partition"), "{message}");
+    assert_eq!(code(1, idempotent_batch(3, 0, 0, &[b"x"])).await.0, ErrorCode::NONE);
+    assert_eq!(code(0, batch(&[b"x"])).await.0, ErrorCode::NONE);
+}
+
+#[tokio::test]
 async fn every_version_of_produce_and_fetch_carries_a_batch() {
     let broker = TestBroker::start().await;
     let mut client = broker.connect().await;

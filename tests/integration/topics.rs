@@ -44,6 +44,29 @@ async fn topics_that_cannot_be_are_refused() {
 }
 
 #[tokio::test]
+async fn partitions_above_the_limit_of_the_node_are_refused_and_those_that_a_deletion_frees_are_not() {
+    let broker = TestBroker::start_with(|config| config.storage.partitions = 60).await;
+    let mut client = broker.connect().await;
+    let present: usize = broker.broker.node().store.topics().iter().map(|topic| topic.partitions.len()).sum();
+    let left = 60 - present as i32;
+    client.create_topic("all", left, &[]).await;
+    let mut request = create_request("more", 1, &[]);
+    request.validate_only = true;
+    assert_eq!(code(&mut client, request).await, ErrorCode::POLICY_VIOLATION);
+    let refused = client.ask(7, create_request("more", 1, &[])).await.topics.remove(0);
+    assert_eq!(refused.error_code, ErrorCode::POLICY_VIOLATION);
+    let message = refused.error_message.unwrap();
+    assert!(message.contains("have 60") && message.contains("max.broker.partitions"), "{message}");
+    let asked = MetadataRequestTopic { name: Some("by-itself".into()), ..Default::default() };
+    let request =
+        MetadataRequest { topics: Some(vec![asked]), allow_auto_topic_creation: true, ..Default::default() };
+    assert_eq!(client.ask(9, request).await.topics[0].error_code, ErrorCode::POLICY_VIOLATION);
+    let topics = vec![DeleteTopicState { name: Some("all".into()), ..Default::default() }];
+    client.ask(6, DeleteTopicsRequest { topics, ..Default::default() }).await;
+    client.create_topic("more", left, &[]).await;
+}
+
+#[tokio::test]
 async fn a_name_that_comes_twice_is_refused() {
     let broker = TestBroker::start().await;
     let mut client = broker.connect().await;

@@ -92,6 +92,7 @@ impl Creation<'_> {
         let partitions = self.partitions(asked)?;
         let result = |id| created(asked, id, partitions, &overrides, &config);
         if self.validate_only {
+            self.node.store.check_room_for(partitions).map_err(|error| creation::refusal(&error))?;
             return Ok(Begun { result: result(TopicId::ZERO), ticket: None });
         }
         let (name, overrides) = (asked.name.to_string(), overrides.clone());

@@ -64,6 +64,7 @@ pub(crate) fn refusal(error: &TopicError) -> Refusal {
     let code = match error {
         TopicError::Exists(_) => ErrorCode::TOPIC_ALREADY_EXISTS,
         TopicError::Unknown(_) => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+        TopicError::TooManyPartitions { .. } => ErrorCode::POLICY_VIOLATION,
         TopicError::Config(_) => ErrorCode::INVALID_CONFIG,
         TopicError::Partitions(_) => ErrorCode::INVALID_PARTITIONS,
         TopicError::Append(_) => ErrorCode::KAFKA_STORAGE_ERROR,

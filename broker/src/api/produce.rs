@@ -186,6 +186,7 @@ fn rejected(error: &AppendError) -> Rejected {
         AppendError::TooLarge { .. } => ErrorCode::MESSAGE_TOO_LARGE,
         AppendError::OutOfOrderSequence { .. } => ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER,
         AppendError::InvalidProducerEpoch { .. } => ErrorCode::INVALID_PRODUCER_EPOCH,
+        AppendError::TooManyProducers { .. } => ErrorCode::POLICY_VIOLATION,
         AppendError::Empty => ErrorCode::INVALID_RECORD,
         AppendError::OffsetOutOfRange { .. } => ErrorCode::OFFSET_OUT_OF_RANGE,
         AppendError::NoRoom | AppendError::DiskFull | AppendError::Storage(_) | AppendError::Poisoned(_) => {

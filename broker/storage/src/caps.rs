@@ -23,6 +23,10 @@ pub const JOURNAL_FILES_MIN: u64 = 4;
 /// Batches of a producer that are remembered, so that a repeat is known (Kafka: `ProducerStateEntry`).
 pub const PRODUCER_BATCHES_MAX: usize = 5;
 
+/// How long a producer must have been silent for its partition to forget it before its time, where there are too many:
+/// Kafka's clients repeat a batch for two minutes unless told otherwise (`delivery.timeout.ms`).
+pub const PRODUCER_REPEAT_TIME: Duration = Duration::from_secs(10 * 60);
+
 /// Producer ids that are taken from the journal at once (Kafka: `ProducerIdsBlock.PRODUCER_ID_BLOCK_SIZE`).
 pub const PRODUCER_ID_BLOCK: i64 = 1000;
 

@@ -34,5 +34,14 @@ settings! {
         /// longer starts anew without losing anything.
         producer_id_expiration: Duration = Duration::from_secs(24 * 60 * 60), "producer.id.expiration.ms",
             Shape::milliseconds(1, INT_MAX).kafka("TransactionLogConfig");
+
+        /// Idempotent producers that a partition remembers; each takes up to 300 bytes of memory. Where there are more, those
+        /// that were silent for longest, as the timestamps of their records say, are forgotten before their time, though none
+        /// that wrote within the last ten minutes: where all did, a new one is refused with POLICY_VIOLATION.
+        producers_per_partition: u32 = 10_000, "max.producers.per.partition", Shape::count(1, INT_MAX);
+
+        /// Partitions that all topics together may have, and so topics too. More are refused with POLICY_VIOLATION; the
+        /// broker's own topics are counted and never refused, and what is there stays where the number is lowered.
+        partitions: u32 = 100_000, "max.broker.partitions", Shape::count(1, INT_MAX);
     }
 }

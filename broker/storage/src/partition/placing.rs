@@ -12,6 +12,7 @@ use mainstem_protocol::{
 
 use super::Partition;
 use crate::{
+    caps::PRODUCER_REPEAT_TIME,
     config::TopicConfig,
     group::GroupBatch,
     ids::Lsn,
@@ -79,6 +80,63 @@ impl Placing {
     /// What is known of a producer, in the draft, in flight or committed.
     pub(crate) fn known_producer(&self, draft: &Draft, id: ProducerId) -> Option<Producer> {
         id.is_some().then(|| self.producer(draft, id)).flatten().cloned()
+    }
+
+    /// Sees to it that a producer can be remembered: where there are as many as there may be, those that were silent for
+    /// longest are forgotten before their time, an eighth of all, so that this is rare. Returns how many.
+    ///
+    /// # Errors
+    /// Where all of them may still repeat a batch, and must be known then.
+    pub(crate) fn admit_producer(
+        &mut self,
+        id: ProducerId,
+        most: u32,
+        now: Timestamp,
+    ) -> Result<usize, AppendError> {
+        let at_most = self.state.producers.len() + self.draft_producers().len();
+        if !id.is_some() || at_most < most as usize || self.is_remembered(id) {
+            return Ok(0);
+        }
+        let kept = most - (most / 8).max(1);
+        let forgotten = self.forget_silent(kept as usize, now);
+        if self.producers() < most as usize {
+            Ok(forgotten)
+        } else {
+            Err(AppendError::TooManyProducers { most })
+        }
+    }
+
+    /// Those in flight that are new among them.
+    fn producers(&self) -> usize {
+        let is_new = |id: &&ProducerId| !self.state.producers.contains_key(*id);
+        self.state.producers.len() + self.draft_producers().filter(is_new).count()
+    }
+
+    /// Those with something in flight.
+    fn draft_producers(&self) -> impl ExactSizeIterator<Item = &ProducerId> {
+        self.overlay.as_ref().map(|overlay| overlay.draft.producer_ids()).unwrap_or_default()
+    }
+
+    fn is_remembered(&self, id: ProducerId) -> bool {
+        self.state.producers.contains_key(&id) || self.is_producer_in_flight(id)
+    }
+
+    fn is_producer_in_flight(&self, id: ProducerId) -> bool {
+        self.overlay.as_ref().is_some_and(|overlay| overlay.draft.producer(id).is_some())
+    }
+
+    fn forget_silent(&mut self, kept: usize, now: Timestamp) -> usize {
+        let millis = i64::try_from(PRODUCER_REPEAT_TIME.as_millis()).unwrap_or(i64::MAX);
+        let oldest = Timestamp(now.0.saturating_sub(millis));
+        let silent =
+            self.state.producers.iter().filter(|(id, producer)| {
+                producer.last_timestamp <= oldest && !self.is_producer_in_flight(**id)
+            });
+        let mut silent: Vec<_> = silent.map(|(id, producer)| (producer.last_timestamp, *id)).collect();
+        silent.sort_unstable();
+        silent.truncate(self.state.producers.len().saturating_sub(kept));
+        silent.iter().for_each(|(_, id)| drop(self.state.producers.remove(id)));
+        silent.len()
     }
 
     /// Gives a batch its place in the draft, and says what space that needs.

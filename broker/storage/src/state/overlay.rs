@@ -1,7 +1,7 @@
 //! What has its place in the journal and is not committed yet. Dropped as soon as nothing is in flight, so that an idle
 //! partition pays nothing for it; dropped also to take everything back.
 
-use std::collections::VecDeque;
+use std::collections::{VecDeque, btree_map};
 
 use mainstem_protocol::{Offset, ProducerId, records::BatchHeader};
 
@@ -52,6 +52,11 @@ impl Draft {
 
     pub(crate) fn producer(&self, id: ProducerId) -> Option<&Producer> {
         self.producers.get(&id)
+    }
+
+    /// Producers that changed.
+    pub(crate) fn producer_ids(&self) -> btree_map::Keys<'_, ProducerId, Producer> {
+        self.producers.keys()
     }
 
     /// Gives a batch its place; `known` is what is known of its producer so far.

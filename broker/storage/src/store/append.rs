@@ -4,6 +4,7 @@
 use std::sync::{Arc, MutexGuard};
 
 use mainstem_protocol::{Timestamp, records::TimestampType};
+use tracing::warn;
 
 use super::{AppendError, Request, Store, Topic};
 use crate::{
@@ -44,11 +45,30 @@ impl Store {
         self.check_size(group)?;
         let targets = self.targets(group)?;
         let mut guards = targets.lock();
+        self.admit_producers(group, &targets, &mut guards)?;
         let plan = targets.plan(group, &guards, self.clock.now())?;
         if !targets.missing(&plan, &guards).is_empty() || self.must_write_ahead(group) {
             return Err(AppendError::NoRoom);
         }
         targets.place(self, group, plan, &mut guards)
+    }
+
+    /// Makes room for producers that are new to a partition.
+    fn admit_producers(
+        &self,
+        group: &AppendGroup,
+        targets: &Targets,
+        guards: &mut [MutexGuard<'_, Placing>],
+    ) -> Result<(), AppendError> {
+        let most = self.options.producers_max;
+        for (batch, &at) in group.batches.iter().zip(&targets.of_batch) {
+            let forgotten = guards[at].admit_producer(batch.header.producer_id, most, self.clock.now())?;
+            if forgotten > 0 {
+                let partition = targets.partition(at).1.folder();
+                warn!(partition = %partition.display(), forgotten, most, "too many producers: some were forgotten early");
+            }
+        }
+        Ok(())
     }
 
     fn check_size(&self, group: &AppendGroup) -> Result<(), AppendError> {

@@ -2,7 +2,7 @@
 //! synced before they are answered (durability rule 3).
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
     ops::Range,
     sync::{Arc, MutexGuard, PoisonError},
 };
@@ -49,6 +49,19 @@ pub enum TopicError {
     /// Too few partitions, or too many.
     #[error("a topic cannot have {0} partitions: from 1 to {PARTITIONS_MAX}, and never fewer than it has")]
     Partitions(u32),
+    /// The node has as many as it may.
+    #[error(
+        "{asked} more partitions are too many: all topics together have {present}, the node takes {most} \
+         (max.broker.partitions)"
+    )]
+    TooManyPartitions {
+        /// New ones.
+        asked: u32,
+        /// Those of all topics, and of those on their way.
+        present: usize,
+        /// How many there may be.
+        most: u32,
+    },
     /// A setting that cannot be.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -69,7 +82,10 @@ pub enum NextProducerId {
 /// What has its place and is not in the images yet.
 #[derive(Debug, Default)]
 pub(super) struct Control {
-    names: HashSet<String>,
+    /// New topics, and how many partitions they will have.
+    topics: HashMap<String, u32>,
+    /// Topics that grow, and how many partitions they will have then.
+    growing: HashMap<TopicId, u32>,
 }
 
 /// Producer ids that may be given away.
@@ -95,14 +111,39 @@ impl Store {
         self.check_config(&overrides)?;
         let overrides = if keyed { overrides } else { self.with_durability(overrides) };
         let mut control = self.control();
-        if self.topics().named(&name).is_some() || control.names.contains(&name) {
+        if self.topics().named(&name).is_some() || control.topics.contains_key(&name) {
             return Err(TopicError::Exists(name));
+        }
+        // The topics that the broker keeps for itself are few, and it does not start without them.
+        if !keyed {
+            self.check_partitions(&control, partitions)?;
         }
         let id = self.fresh_topic_id();
         let entry = NewTopicEntry { id, name: name.clone(), keyed, partitions, overrides };
         let ticket = self.place_own(vec![Entry::TopicCreated(entry)], Vec::new())?;
-        control.names.insert(name);
+        control.topics.insert(name, partitions);
         Ok((id, ticket))
+    }
+
+    /// Whether the node takes so many partitions more.
+    ///
+    /// # Errors
+    /// [`TopicError::TooManyPartitions`] where it does not.
+    pub fn check_room_for(&self, partitions: u32) -> Result<(), TopicError> {
+        self.check_partitions(&self.control(), partitions)
+    }
+
+    fn check_partitions(&self, control: &Control, asked: u32) -> Result<(), TopicError> {
+        let (topics, most) = (self.topics(), self.options.partitions_max);
+        let of_topic = |topic: &Arc<Topic>| {
+            control.growing.get(&topic.id).map_or(topic.partitions.len(), |partitions| *partitions as usize)
+        };
+        let new: usize = control.topics.values().map(|partitions| *partitions as usize).sum();
+        let present = topics.iter().map(of_topic).sum::<usize>() + new;
+        if present + asked as usize <= most as usize {
+            return Ok(());
+        }
+        Err(TopicError::TooManyPartitions { asked, present, most })
     }
 
     /// A topic keeps the durability that it was made with: another default of the broker is for new topics, and what was
@@ -155,12 +196,17 @@ impl Store {
     /// # Errors
     /// Where there is no such topic, or it has as many already.
     pub fn add_partitions(&self, id: TopicId, partitions: u32) -> Result<Ticket, TopicError> {
-        let _control = self.control();
+        let mut control = self.control();
         let topic = self.topics().get(id).cloned().ok_or(TopicError::Unknown(id))?;
-        if partitions as usize <= topic.partitions.len() || partitions > PARTITIONS_MAX {
+        let present = topic.partitions.len() as u32;
+        let present = control.growing.get(&id).copied().unwrap_or(present);
+        if partitions <= present || partitions > PARTITIONS_MAX {
             return Err(TopicError::Partitions(partitions));
         }
-        Ok(self.place_own(vec![Entry::PartitionsAdded { topic: id, partitions }], Vec::new())?)
+        self.check_partitions(&control, partitions - present)?;
+        let ticket = self.place_own(vec![Entry::PartitionsAdded { topic: id, partitions }], Vec::new())?;
+        control.growing.insert(id, partitions);
+        Ok(ticket)
     }
 
     /// Moves a partition's log start forward, not beyond what is shown; what lies before it is deleted.
@@ -256,8 +302,9 @@ impl Store {
 
     pub(super) fn fold_topic_created(&self, new: &NewTopicEntry) {
         let topic = self.new_topic(new, |_| (PartitionState::default(), Vec::new(), KeyedValues::new()));
+        let mut control = self.control();
         self.change_topics(|topics| topics.insert(topic.clone()));
-        self.control().names.remove(&new.name);
+        control.topics.remove(&new.name);
     }
 
     /// A topic's image; `partition` says what a fold left of each of its partitions.
@@ -296,7 +343,10 @@ impl Store {
 
     pub(super) fn fold_topic_deleted(&self, journal: &mut Journal, id: TopicId) {
         let mut gone = None;
+        let mut control = self.control();
         self.change_topics(|topics| gone = topics.remove(id));
+        control.growing.remove(&id);
+        drop(control);
         let Some(topic) = gone else { return };
         journal.dirty.retain(|(topic, ..), _| *topic != id);
         topic.partitions.iter().for_each(|partition| partition.wake());
@@ -312,6 +362,10 @@ impl Store {
     }
 
     pub(super) fn fold_partitions_added(&self, id: TopicId, partitions: u32) {
+        let mut control = self.control();
+        if control.growing.get(&id) == Some(&partitions) {
+            control.growing.remove(&id);
+        }
         self.change_topic(id, |topic| {
             let keyed = topic.keyed;
             let new = |number: u32| {
@@ -352,7 +406,9 @@ impl Store {
     pub(super) fn take_back_own(&self, entries: &[Entry]) {
         for entry in entries {
             match entry {
-                Entry::TopicCreated(topic) => drop(self.control().names.remove(&topic.name)),
+                Entry::TopicCreated(topic) => drop(self.control().topics.remove(&topic.name)),
+                // What is in flight is taken back as a whole.
+                Entry::PartitionsAdded { topic, .. } => drop(self.control().growing.remove(topic)),
                 Entry::TopicDeleted { topic } => self.undelete(*topic),
                 Entry::ProducerIdsAllocated { .. } => self.producer_ids().asked = None,
                 _ => {}

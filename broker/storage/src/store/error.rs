@@ -47,6 +47,14 @@ pub enum AppendError {
         /// That of the batch.
         found: ProducerEpoch,
     },
+    /// The partition remembers as many producers as it may, and all of them may still repeat what they sent.
+    #[error(
+        "the partition remembers {most} producers, and none has been silent for long (max.producers.per.partition)"
+    )]
+    TooManyProducers {
+        /// How many it may remember.
+        most: u32,
+    },
     /// The log start cannot move there.
     #[error("offset {offset} is not within the log, {log_start} to {high_watermark}")]
     OffsetOutOfRange {

@@ -24,6 +24,11 @@ pub struct Options {
     pub retention_check_interval: Duration,
     /// How long a producer is remembered after its last batch (Kafka: `producer.id.expiration.ms`).
     pub producer_expiration: Duration,
+    /// Producers that a partition remembers (`max.producers.per.partition`).
+    pub producers_max: u32,
+    /// Partitions that all topics together may have (`max.broker.partitions`); those of the broker itself are counted
+    /// and never refused.
+    pub partitions_max: u32,
     /// Where the identities of new topics come from: a simulation has its own, so that the same seed is the same run.
     pub topic_id: fn() -> TopicId,
     /// Who is told what happens.
@@ -59,6 +64,8 @@ impl Default for Options {
             background: true,
             retention_check_interval: Duration::from_secs(5 * 60),
             producer_expiration: Duration::from_secs(24 * 60 * 60),
+            producers_max: 10_000,
+            partitions_max: 100_000,
             topic_id: TopicId::random,
             observer: Arc::new(NoObserver),
         }

@@ -207,3 +207,43 @@ fn an_unknown_partition_and_an_empty_group_are_refused() {
     assert!(matches!(bench.place(AppendGroup::new()), Err(AppendError::Empty)));
     assert_eq!(bench.store.stats().placed, Lsn(1));
 }
+
+#[test]
+fn longest_silent_producers_are_forgotten_where_there_are_too_many_and_new_ones_refused_where_none_was() {
+    let bench = Bench::with(Options { producers_max: 8, ..options() });
+    let topic = bench.topic("orders", 1, &[]);
+    let write = |producer: i64, sequence: i32, age_minutes: i64| {
+        let timestamp = Timestamp(NOW.0 - age_minutes * 60_000);
+        let batch = crate::testing::batch_at(1, Some((producer, 0, sequence)), timestamp);
+        let ticket = bench.place_batch(topic, 0, batch);
+        bench.store.round().unwrap();
+        ticket.map(|ticket| ticket.wait().unwrap().places[0].is_duplicate)
+    };
+    for producer in 0..8 {
+        // Two were silent for longer than a client repeats a batch.
+        assert!(!write(producer, 0, if [3, 5].contains(&producer) { 20 + producer } else { 9 }).unwrap());
+    }
+    assert!(!write(8, 0, 0).unwrap(), "the longest silent one made room");
+    assert!(write(3, 0, 23).unwrap(), "the other one is still known");
+    assert!(!write(9, 0, 0).unwrap());
+    let refused = write(10, 0, 0).unwrap_err();
+    assert!(matches!(refused, AppendError::TooManyProducers { most: 8 }));
+    assert!(refused.to_string().contains("max.producers.per.partition"), "{refused}");
+    assert!(write(8, 0, 0).unwrap(), "who is known is not refused");
+    assert!(!write(8, 1, 0).unwrap());
+    let plain = bench.append(topic, 0, batch(1, None));
+    assert_eq!(plain, Offset(11), "who has no id needs not be remembered");
+}
+
+#[test]
+fn producers_in_flight_count_as_remembered_ones() {
+    let bench = Bench::with(Options { producers_max: 2, ..options() });
+    let topic = bench.topic("orders", 1, &[]);
+    let place = |producer, sequence| bench.place_batch(topic, 0, batch(1, Some((producer, 0, sequence))));
+    place(1, 0).unwrap();
+    place(2, 0).unwrap();
+    assert!(matches!(place(3, 0), Err(AppendError::TooManyProducers { most: 2 })));
+    place(1, 1).unwrap();
+    bench.store.round().unwrap();
+    assert!(matches!(place(3, 0), Err(AppendError::TooManyProducers { most: 2 })));
+}

@@ -71,6 +71,37 @@ fn partitions_are_added_and_never_taken_away() {
     assert_eq!(bench.read(topic, 2).len(), 1);
 }
 
+#[test]
+fn partitions_of_all_topics_have_a_limit_that_the_brokers_own_are_not_held_to() {
+    let bench = Bench::with(Options { partitions_max: 5, ..options() });
+    let new = |name: &str, partitions, keyed| NewTopic {
+        name: name.to_owned(),
+        partitions,
+        overrides: Overrides::new(),
+        keyed,
+    };
+    let orders = bench.topic("orders", 2, &[]);
+    bench.store.create_topic(new("on its way", 2, false)).unwrap();
+    let refused = bench.store.create_topic(new("more", 2, false)).unwrap_err();
+    assert_eq!(refused, TopicError::TooManyPartitions { asked: 2, present: 4, most: 5 });
+    assert!(refused.to_string().contains("max.broker.partitions"), "{refused}");
+    assert_eq!(bench.store.check_room_for(1), Ok(()));
+    bench.store.add_partitions(orders, 3).unwrap();
+    assert!(matches!(bench.store.add_partitions(orders, 4), Err(TopicError::TooManyPartitions { .. })));
+    bench.store.create_topic(new("own", 3, true)).unwrap();
+    bench.store.round().unwrap();
+    assert!(matches!(bench.store.check_room_for(1), Err(TopicError::TooManyPartitions { present: 8, .. })));
+    bench.store.delete_topic(orders).unwrap();
+    bench.store.round().unwrap();
+    let again = bench.store.create_topic(new("again", 1, false));
+    assert_eq!(again.unwrap_err(), TopicError::TooManyPartitions { asked: 1, present: 5, most: 5 });
+    // A lower limit takes nothing away.
+    let disk = Arc::clone(&bench.disk);
+    drop(bench.store);
+    let lower = Bench::open(Options { partitions_max: 1, ..options() }, disk).unwrap();
+    assert_eq!(lower.store.topics().len(), 2);
+}
+
 fn producer_id(bench: &Bench) -> i64 {
     loop {
         match bench.store.next_producer_id().unwrap() {

@@ -1,4 +1,4 @@
-//! The store, step by step, on a disk in memory.
+//! The store, step by step, on a disk in memory; with `LOG_APPEND=map` on the machine's own, through mapped segments.
 
 mod appends;
 mod control;
@@ -19,8 +19,8 @@ use super::{AppendError, NewTopic, OpenError, Options, Recovery, Store};
 use crate::{
     AppendGroup, Overrides, Partition, Read, Ticket,
     clock::ManualClock,
-    disk::{Disk, MemoryDisk},
-    segment::Wait,
+    disk::{Disk, MemoryDisk, RealDisk, tests::Folder},
+    segment::{Append, MapAppend, Wait},
     testing::batch,
 };
 
@@ -32,15 +32,36 @@ pub(super) struct Bench {
     pub(super) clock: Arc<ManualClock>,
     pub(super) store: Arc<Store>,
     pub(super) recovery: Recovery,
+    /// It goes with the last handle.
+    folder: Option<Arc<Folder>>,
 }
 
 pub(super) fn options() -> Options {
-    Options { journal_bytes: 1024 * 1024, background: false, ..Options::default() }
+    let append = is_mapped().then(|| Box::new(MapAppend) as Box<dyn Append>);
+    Options { journal_bytes: 1024 * 1024, background: false, append, ..Options::default() }
+}
+
+/// Which of the appenders the suite runs with: it must pass with either.
+fn is_mapped() -> bool {
+    match std::env::var("LOG_APPEND").as_deref() {
+        Ok("map") => true,
+        Ok("write") | Err(_) => false,
+        Ok(other) => panic!("LOG_APPEND={other} is neither write nor map"),
+    }
 }
 
 impl Bench {
     pub(super) fn new() -> Self {
-        Self::on(Arc::new(MemoryDisk::new()))
+        Self::with(options())
+    }
+
+    pub(super) fn with(options: Options) -> Self {
+        if !is_mapped() {
+            return Self::open(options, Arc::new(MemoryDisk::new())).unwrap();
+        }
+        let folder = Arc::new(Folder::new());
+        let disk = Arc::new(RealDisk::new(folder.path()));
+        Self { folder: Some(folder), ..Self::open(options, disk).unwrap() }
     }
 
     pub(super) fn on(disk: Arc<dyn Disk>) -> Self {
@@ -51,7 +72,7 @@ impl Bench {
         let clock = Arc::new(ManualClock::new(NOW));
         let (store, recovery) = Store::open(options, disk.clone(), clock.clone())?;
         while store.grow_step() {}
-        Ok(Self { disk, clock, store, recovery })
+        Ok(Self { disk, clock, store, recovery, folder: None })
     }
 
     /// Forgets everything in memory and starts again.
@@ -60,10 +81,10 @@ impl Bench {
     }
 
     pub(super) fn try_restart(self) -> Result<Self, OpenError> {
-        let Self { disk, store, .. } = self;
+        let Self { disk, store, folder, .. } = self;
         assert_eq!(Arc::strong_count(&store), 1, "nobody else has the store");
         drop(store);
-        Self::open(options(), disk)
+        Ok(Self { folder, ..Self::open(options(), disk)? })
     }
 
     pub(super) fn topic(&self, name: &str, partitions: u32, overrides: &[(&str, &str)]) -> TopicId {

@@ -103,7 +103,7 @@ fn durability_08_rot_in_the_journal_refuses_to_start_and_changes_nothing() {
     let file = bench.disk.open(&file::path(0), Open::Write).unwrap();
     file.write_at(&[IoSlice::new(b"rot")], 3 * 4096 + 40).unwrap();
     drop(file);
-    let disk = bench.disk.clone();
+    let (disk, _folder) = (bench.disk.clone(), bench.folder.clone());
     let error = bench.try_restart().err().unwrap();
     let OpenError::Journal(JournalError::Damaged { path, range, .. }) = error else { panic!("{error}") };
     assert_eq!(path, file::path(0));
