@@ -2,6 +2,7 @@
 # The crash tests: the power is cut, processes are killed, and everything that was promised must still be there.
 #
 #   tests/crash/run.sh              a slice, as CI runs it: three seeds, printed; twenty kills of the real binary
+#                                   with each appender; the suite of storage through mapped segments
 #   tests/crash/run.sh SEEDS        so many seeds
 #   tests/crash/run.sh SEEDS all    at every write and every sync, and again at each of the recovery; minutes a seed
 #
@@ -17,5 +18,7 @@ fi
 echo "crash: seeds $CRASH_SEED to $((CRASH_SEED + CRASH_SEEDS - 1))"
 # Optimised: the same time checks several times as many cuts.
 cargo test --release -p mainstem-storage --test power_cut -- --nocapture
-# The real binary: kill -9, and the power of a loop device, where there is one.
+# The suite of storage once more, through mapped segments on the machine's own disk.
+LOG_APPEND=map cargo test -p mainstem-storage --lib
+# The real binary, with both appenders: kill -9, and the power of a loop device, where there is one.
 KILLS=${KILLS:-20} cargo test -p mainstem --test kill -- --nocapture --test-threads=1

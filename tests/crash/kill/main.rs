@@ -1,5 +1,5 @@
 //! Kill -9 and power cuts on the real binary, again and again, under an idempotent load: what was acknowledged is
-//! there after each start, once, in order.
+//! there after each start, once, in order. Each with both ways to append to segments (`log.append`).
 //!
 //! `KILLS` says how often (default 5), `SEED` repeats the choice of moments. The power cuts need
 //! root and loop devices, and say so where there are none.
@@ -23,19 +23,41 @@ use wire::Connection;
 const TOPICS: [(&str, &str); 2] = [("synced", "1"), ("written", "9223372036854775807")];
 const PARTITIONS: i32 = 3;
 /// So small that it is recycled many times in a run.
-const SETTINGS: [&str; 1] = ["journal.bytes=1048576"];
+const JOURNAL: &str = "journal.bytes=1048576";
+/// Segments are written in either way, and a start finds what the other one left.
+const BY_WRITES: [&str; 2] = [JOURNAL, "log.append=write"];
+const THROUGH_MAPS: [&str; 2] = [JOURNAL, "log.append=map"];
 
 #[test]
 fn acknowledged_records_survive_kill_9() {
-    let (kills, mut chance) = (kills(), chance());
-    let data = process::fresh_directory("kill");
+    survive_kills("kill", &BY_WRITES);
+}
 
-    let mut broker = Broker::start(&data, &SETTINGS);
+#[test]
+fn acknowledged_records_of_mapped_segments_survive_kill_9() {
+    survive_kills("kill-map", &THROUGH_MAPS);
+}
+
+#[test]
+fn acknowledged_records_survive_power_cuts_of_a_loop_device() {
+    survive_power_cuts("power-cut", &BY_WRITES);
+}
+
+#[test]
+fn acknowledged_records_of_mapped_segments_survive_power_cuts_of_a_loop_device() {
+    survive_power_cuts("power-cut-map", &THROUGH_MAPS);
+}
+
+fn survive_kills(directory: &str, settings: &[&str]) {
+    let (kills, mut chance) = (kills(), chance());
+    let data = process::fresh_directory(directory);
+
+    let mut broker = Broker::start(&data, settings);
     let mut producers = prepare(&broker, &TOPICS);
     let mut checked = 0;
     for kill in 1..=kills {
         producers = interrupted(producers, &broker, &mut chance, Broker::kill);
-        broker = Broker::start(&data, &SETTINGS);
+        broker = Broker::start(&data, settings);
         checked = verify(&broker, &producers);
         println!("kill {kill}: {checked} acknowledged records checked");
     }
@@ -48,16 +70,15 @@ fn acknowledged_records_survive_kill_9() {
     }
 }
 
-#[test]
-fn acknowledged_records_survive_power_cuts_of_a_loop_device() {
-    let directory = process::fresh_directory("power-cut");
+fn survive_power_cuts(directory: &str, settings: &[&str]) {
+    let directory = process::fresh_directory(directory);
     let device = match LoopDevice::new(&directory) {
         Ok(device) => device,
         Err(why) => return println!("skipped: no file system on a loop device here: {why}"),
     };
     let (cuts, mut chance) = (kills(), chance());
     let data = device.mount.join("data");
-    let mut broker = Broker::start(&data, &SETTINGS);
+    let mut broker = Broker::start(&data, settings);
     // What is only written may be lost here; so only what is synced is promised.
     let mut producers = prepare(&broker, &TOPICS[..1]);
     let mut checked = 0;
@@ -69,7 +90,7 @@ fn acknowledged_records_survive_power_cuts_of_a_loop_device() {
             broker.kill();
         });
         device.restore(&medium);
-        broker = Broker::start(&data, &SETTINGS);
+        broker = Broker::start(&data, settings);
         checked = verify(&broker, &producers);
         println!("power cut {cut}: {checked} acknowledged records checked");
     }
