@@ -1,6 +1,7 @@
 //! What a command says that was called wrongly, or that finds no broker.
 
-use crate::process::{mainstem, piped, run, run_with};
+use crate::broker::Folder;
+use crate::process::{TALKING, mainstem, piped, run, run_with};
 
 #[test]
 fn no_command_is_called_wrongly() {
@@ -14,9 +15,85 @@ fn nobody_listening_is_told_with_what_to_do() {
     let expected = "mainstem: cannot connect to 127.0.0.1:1: Connection refused (os error 111)\n  \
                     is a broker running there? start one with `mainstem serve`, or name another with -b instead of \
                     127.0.0.1:1\n";
-    for command in [&["topic", "list"][..], &["consume", "logs"], &["produce", "logs"]] {
+    for command in TALKING {
         let args = [command, &["-b", "127.0.0.1:1"]].concat();
-        assert_eq!(run(&args).failed(1), expected);
+        assert_eq!(run(&args).failed(1), expected, "{command:?}");
+    }
+}
+
+#[test]
+fn a_wrong_word_names_itself_and_the_nearest_right_one() {
+    let check = |line: &str, wrong: &str, right: &str| {
+        let err = run(&line.split(' ').collect::<Vec<_>>()).failed(2);
+        let (found, tip) = err.split_once("tip: ").unwrap_or_else(|| panic!("{line}: {err}"));
+        assert!(
+            found.contains(&format!("'{wrong}'")) && tip.contains(&format!("'{right}'")),
+            "{line}: {err}"
+        );
+    };
+    check("serv", "serv", "serve");
+    check("serve --dat x", "--dat", "--data");
+    check("serve --durability os1", "os1", "os");
+    check("demo --exi", "--exi", "--exit");
+    check("topic creat logs", "creat", "create");
+    check("topic create logs --partition 3", "--partition", "--partitions");
+    check("topic list --intern", "--intern", "--internal");
+    check("topic describe logs --outputs json", "--outputs", "--output");
+    check("topic delete logs --bootstrap-servers x:1", "--bootstrap-servers", "--bootstrap-server");
+    check("produce logs --compresion lz4", "--compresion", "--compression");
+    check("produce logs -z lz", "lz", "lz4");
+    check("consume logs --form latest", "--form", "--from");
+    check("consume logs --value-as integr", "integr", "integer");
+    check("group descibe readers", "descibe", "describe");
+    check("group list --outptu json", "--outptu", "--output");
+    check("bench lat", "lat", "latency");
+    check("bench produce --rat 5", "--rat", "--rate");
+    check("bench consume --record 5", "--record", "--records");
+    check("bench latency --warmup 1s", "--warmup", "--warm-up");
+    check("verify . --outpt json", "--outpt", "--output");
+    check("settings --outpu json", "--outpu", "--output");
+}
+
+#[test]
+fn a_wrong_setting_names_itself_its_place_and_the_nearest_right_one() {
+    let folder = Folder::new();
+    let file = folder.path("settings.toml");
+    let path = file.to_str().unwrap();
+    let check = |args: &[&str], variable: &str, text: &str, expected: &str| {
+        std::fs::write(&file, text).unwrap();
+        let output = mainstem(args).env(variable, "x").output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), err), (Some(2), format!("mainstem: {expected}\n")));
+    };
+    let partitions = "expected a whole number from 1 to 100000";
+    for command in ["serve", "demo"] {
+        let (flag, value) =
+            ([command, "--set", "log.retension.ms=5"], [command, "--set", "num.partitions=x"]);
+        let meant = "there is no setting log.retension.ms (flag --set): did you mean log.retention.ms?";
+        check(&flag, "OTHER", "", meant);
+        check(&value, "OTHER", "", &format!("setting num.partitions cannot be x (flag --set): {partitions}"));
+        let meant = "there is no setting log.dirr (environment variable MAINSTEM_LOG_DIRR): did you mean MAINSTEM_LOG_DIR?";
+        check(&[command], "MAINSTEM_LOG_DIRR", "", meant);
+        let place = "environment variable MAINSTEM_NUM_PARTITIONS";
+        let expected = format!("setting num.partitions cannot be x ({place}): {partitions}");
+        check(&[command], "MAINSTEM_NUM_PARTITIONS", "", &expected);
+        let with_file = [command, "--config", path];
+        let meant =
+            format!("there is no setting log.retention.mss ({path}:2): did you mean log.retention.ms?");
+        check(&with_file, "OTHER", "[log]\nretention.mss = 3\n", &meant);
+        let expected = format!("setting num.partitions cannot be 0 ({path}:1): {partitions}");
+        check(&with_file, "OTHER", "num.partitions = 0\n", &expected);
+    }
+}
+
+#[test]
+fn a_variable_that_names_nothing_is_told_by_every_command_that_talks_to_a_broker() {
+    let expected = "mainstem: there is no setting bootstrap.servers (environment variable MAINSTEM_BOOTSTRAP_SERVERS): \
+                    did you mean MAINSTEM_BOOTSTRAP_SERVER?\n";
+    for command in TALKING {
+        let output = mainstem(command).env("MAINSTEM_BOOTSTRAP_SERVERS", "127.0.0.1:1").output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), err.as_str()), (Some(2), expected), "{command:?}");
     }
 }
 

@@ -25,10 +25,14 @@ fn bash_takes_the_completions() {
 fn manual_pages_are_those_of_the_commands() {
     let page = run(&["man"]).well();
     assert!(page.contains(".TH mainstem 1") && page.contains("mainstem verify"), "{page}");
+    let (_, examples) = page.split_once(".SH EXAMPLES\n.nf\n").unwrap();
+    assert!(examples.starts_with("\\&  mainstem demo   "), "{examples}");
     let page = run(&["man", "topic", "create"]).well();
     assert!(page.contains(".TH mainstem-topic-create 1") && page.contains("partitions"), "{page}");
     let err = run(&["man", "topics"]).failed(2);
-    assert_eq!(err, "mainstem: there is no command topics\n  `mainstem --help` lists them\n");
+    assert_eq!(err, "mainstem: there is no command topics\n  did you mean topic?\n");
+    let err = run(&["man", "topic", "everything"]).failed(2);
+    assert_eq!(err, "mainstem: there is no command topic everything\n  `mainstem --help` lists them\n");
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod help;
 mod process;
 mod records;
 mod serve;
+mod strangers;
 mod topics;
 mod tutorial;
 mod verify;

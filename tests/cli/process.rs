@@ -62,6 +62,22 @@ fn limited(args: &[&str]) -> Command {
     limited
 }
 
+/// A command line for each command that talks to a broker.
+pub(crate) const TALKING: [&[&str]; 12] = [
+    &["topic", "list"],
+    &["topic", "create", "logs"],
+    &["topic", "describe", "logs"],
+    &["topic", "delete", "logs"],
+    &["produce", "logs"],
+    &["consume", "logs"],
+    &["consume", "logs", "--group", "readers"],
+    &["group", "list"],
+    &["group", "describe", "readers"],
+    &["bench", "produce"],
+    &["bench", "consume"],
+    &["bench", "latency"],
+];
+
 /// Runs a command without input.
 pub(crate) fn run(args: &[&str]) -> Said {
     limited(args).stdin(Stdio::null()).output().unwrap().into()

@@ -86,6 +86,53 @@ fn reading_begins_where_it_is_told_to() {
 }
 
 #[test]
+fn a_reader_that_follows_says_that_its_broker_is_away_and_that_it_is_back() {
+    let folder = Folder::new();
+    let broker = Broker::start(&folder.path("data"), &[]);
+    let kafka = broker.kafka.clone();
+    broker.run_with(&["produce", "logs"], b"0\n").well();
+    let mut reader = piped(mainstem(&["consume", "logs", "-b", &kafka]));
+    let mut lines = BufReader::new(reader.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "0");
+    drop(broker);
+    let mut notes = BufReader::new(reader.stderr.take().unwrap()).lines();
+    let away = notes.next().unwrap().unwrap();
+    assert!(away.contains(&kafka) && away.ends_with("; waiting for it to come back"), "{away}");
+    let broker = Broker::start(&folder.path("data"), &["--listen", &kafka]);
+    broker.run_with(&["produce", "logs"], b"1\n").well();
+    assert_eq!(lines.next().unwrap().unwrap(), "1");
+    assert_eq!(notes.next().unwrap().unwrap(), "mainstem: the broker is back");
+    reader.kill().unwrap();
+    reader.wait().unwrap();
+}
+
+#[test]
+fn keys_and_values_may_be_integers() {
+    let folder = Folder::new();
+    let broker = Broker::start(&folder.path("data"), &[]);
+    broker.run_with(&["produce", "logs", "-K", ":"], b"ab:\0\0\0\x07\n").well();
+    let printed = broker.run(&[
+        "consume",
+        "logs",
+        "-e",
+        "--key-as",
+        "integer",
+        "--value-as",
+        "integer",
+        "-f",
+        "%k=%s %S",
+    ]);
+    assert_eq!(printed.well(), "24930=7 4");
+    let json = broker.run(&["consume", "logs", "-e", "--value-as", "integer", "--output", "json"]).well();
+    assert!(json.contains("\"key\":\"ab\",\"value\":7,"), "{json}");
+    broker.run_with(&["produce", "logs"], b"one\n").well();
+    let said = broker.run(&["consume", "logs", "-e", "--from", "1", "--value-as", "integer"]);
+    assert!(
+        said.failed(1).contains("the value of logs-0 at 1 has 3 bytes, and an integer has 1, 2, 4 or 8\n")
+    );
+}
+
+#[test]
 fn without_exit_it_follows() {
     let folder = Folder::new();
     let broker = broker(&folder);

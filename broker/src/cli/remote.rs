@@ -1,12 +1,22 @@
 //! Commands that talk to a broker: where it is, and what to say when it is not there.
 
 use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
 
 use mainstem_client::transport::Transport;
-use mainstem_client::{Admin, AdminConfig, Node, TcpConfig, TcpTransport, TransportError};
+use mainstem_client::{Admin, AdminConfig, Cluster, Node, TcpConfig, TcpTransport, TransportError};
 use mainstem_protocol::ApiKey;
 
 use super::{Error, arguments};
+use crate::config;
+
+/// How long somebody waits for a sign of a broker.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// How long somebody waits for what a command is about, while a broker is there.
+pub(super) const PATIENCE: AdminConfig =
+    AdminConfig { request_timeout: Duration::from_secs(20), timeout: Duration::from_secs(20) };
 
 /// Where the broker is.
 #[derive(Debug, clap::Args)]
@@ -21,16 +31,33 @@ pub(super) struct RemoteArgs {
 impl RemoteArgs {
     /// A way to the broker, tried once: a command fails at once when nobody is there, where a client would go on trying.
     pub(super) async fn connect(&self) -> Result<TcpTransport, Error> {
-        let transport = TcpTransport::new(TcpConfig::bootstrap(&self.bootstrap_server));
-        match transport.versions(Node::Any, ApiKey::Metadata).await {
-            Ok(_) => Ok(transport),
-            Err(error) => Err(self.unreachable(&error)),
+        config::check_environment(config::variables())?;
+        let config = TcpConfig { connect_timeout: CONNECT, ..TcpConfig::bootstrap(&self.bootstrap_server) };
+        let transport = TcpTransport::new(config);
+        let answered = transport.versions(Node::Any, ApiKey::Metadata).await;
+        answered.map_err(|error| self.unreachable(&error))?;
+        self.check_addresses(&transport).await?;
+        Ok(transport)
+    }
+
+    /// A broker tells its clients where the brokers are, and may be wrong about it; a client would go on trying there.
+    async fn check_addresses(&self, transport: &TcpTransport) -> Result<(), Error> {
+        let transport = transport.split();
+        let cluster = Cluster::new(Arc::clone(&transport), PATIENCE.request_timeout);
+        cluster.refresh(&[], false).await.map_err(Error::new)?;
+        let mut unreachable = None;
+        for broker in cluster.metadata().brokers() {
+            match transport.versions(Node::Id(broker.id), ApiKey::Metadata).await {
+                Ok(_) => return Ok(()),
+                Err(error) => unreachable = Some(error),
+            }
         }
+        unreachable.map_or(Ok(()), |error| Err(self.misled(&error)))
     }
 
     /// The same, for what changes and describes a cluster.
     pub(super) async fn admin(&self) -> Result<Admin, Error> {
-        Ok(Admin::new(&self.connect().await?, AdminConfig::default()))
+        Ok(Admin::new(&self.connect().await?, PATIENCE))
     }
 
     fn unreachable(&self, error: &TransportError) -> Error {
@@ -42,8 +69,17 @@ impl RemoteArgs {
             TransportError::Unsupported { .. } => Error::new(error).advise(format!(
                 "the broker at {server} is too old or too new for this version of mainstem; name another with -b"
             )),
-            _ => Error::new(error).advise(format!("is that a Kafka broker at {server}? name another with -b")),
+            _ => Error::new(error).advise(format!(
+                "is that a Kafka broker at {server}, 2.1 or newer, without TLS? name another with -b"
+            )),
         }
+    }
+
+    fn misled(&self, error: &TransportError) -> Error {
+        Error::new(error).advise(format!(
+            "the broker at {} names that address to its clients: set advertised.listeners there to one that they reach",
+            self.bootstrap_server
+        ))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Settings from the environment: `MAINSTEM_` and the name in capitals, with underscores for dots.
 
-use super::{Assignment, Place, aliases, setting};
+use super::{Assignment, ConfigError, Place, aliases, nearest, setting};
 
 /// Names the settings file.
 pub const CONFIG_VARIABLE: &str = "MAINSTEM_CONFIG";
@@ -19,6 +19,28 @@ pub fn assignments(variables: impl IntoIterator<Item = (String, String)>) -> Vec
     variables.into_iter().filter(|(variable, _)| is_setting(variable)).map(assignment).collect()
 }
 
+/// The variables of this process; what is not UTF-8 can be no setting.
+pub fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+/// Sees to it that each variable which begins with `MAINSTEM_` names something, for commands that take no settings: one
+/// that is misspelt would be left out in silence.
+///
+/// # Errors
+/// Where one does not.
+pub fn check(variables: impl IntoIterator<Item = (String, String)>) -> Result<(), ConfigError> {
+    let unknown = assignments(variables).into_iter().find(|found| !names().any(|name| name == found.name));
+    unknown.map_or(Ok(()), |assignment| Err(ConfigError::unknown(&assignment)))
+}
+
+/// The variable that was probably meant by the one of the setting `name`.
+pub(super) fn meant(name: &str) -> Option<String> {
+    let others = NO_SETTINGS.iter().map(|variable| bare(variable));
+    nearest::among(name, names().map(str::to_owned).chain(others)).map(|name| variable(&name))
+}
+
 /// The variable of the setting `name`.
 pub(super) fn variable(name: &str) -> String {
     format!("{PREFIX}{}", name.replace('.', "_").to_uppercase())
@@ -32,9 +54,13 @@ fn is_setting(variable: &str) -> bool {
 }
 
 fn assignment((variable, value): (String, String)) -> Assignment {
-    let bare = variable.trim_start_matches(PREFIX).to_lowercase().replace('_', ".");
-    let name = names().find(|name| self::variable(name) == variable).map_or(bare, str::to_owned);
+    let name = names().find(|name| self::variable(name) == variable);
+    let name = name.map_or_else(|| bare(&variable), str::to_owned);
     Assignment { name, value, place: Place::Variable(variable) }
+}
+
+fn bare(variable: &str) -> String {
+    variable.trim_start_matches(PREFIX).to_lowercase().replace('_', ".")
 }
 
 fn names() -> impl Iterator<Item = &'static str> {
@@ -57,6 +83,31 @@ mod tests {
         check("MAINSTEM_NUM_PARTITIONS", Some("num.partitions"));
         check("MAINSTEM_LOG_FLUSH_INTERVAL_MESSAGES", Some("log.flush.interval.messages"));
         check("MAINSTEM_NO_SUCH_THING", Some("no.such.thing"));
+    }
+
+    #[test]
+    fn a_variable_that_names_nothing_is_told_with_the_one_that_was_meant() {
+        let check = |variable: &str, expected: Option<&str>| {
+            let found =
+                super::check([(variable.to_owned(), "1".to_owned())]).err().map(|error| error.to_string());
+            assert_eq!(found.as_deref(), expected, "{variable}");
+        };
+        check("MAINSTEM_LOG_DIR", None);
+        check("MAINSTEM_SERVICE_HOST", None);
+        check(
+            "MAINSTEM_BOOTSTRAP_SERVERS",
+            Some(
+                "there is no setting bootstrap.servers (environment variable MAINSTEM_BOOTSTRAP_SERVERS): \
+                 did you mean MAINSTEM_BOOTSTRAP_SERVER?",
+            ),
+        );
+        check(
+            "MAINSTEM_NUM_PARTITION",
+            Some(
+                "there is no setting num.partition (environment variable MAINSTEM_NUM_PARTITION): \
+                 did you mean MAINSTEM_NUM_PARTITIONS?",
+            ),
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Assignment, nearest};
+use super::{Assignment, Place, environment, nearest};
 
 /// Settings that cannot be.
 #[derive(Debug, thiserror::Error)]
@@ -68,9 +68,13 @@ pub enum ConfigError {
 impl ConfigError {
     pub(super) fn unknown(assignment: &Assignment) -> Self {
         let Assignment { name, place, .. } = assignment;
-        let advice = nearest::name(name).map_or_else(
+        let meant = match place {
+            Place::Variable(_) => environment::meant(name),
+            _ => nearest::name(name).map(str::to_owned),
+        };
+        let advice = meant.map_or_else(
             || "`mainstem settings` lists them".to_owned(),
-            |nearest| format!("did you mean {nearest}?"),
+            |meant| format!("did you mean {meant}?"),
         );
         Self::Unknown { name: name.clone(), place: place.to_string(), advice }
     }

@@ -32,7 +32,7 @@ use std::collections::BTreeMap;
 use mainstem_storage::TopicConfig;
 
 pub use assignment::{Assignment, Place};
-pub use environment::{CONFIG_VARIABLE, assignments as environment};
+pub use environment::{CONFIG_VARIABLE, assignments as environment, check as check_environment, variables};
 pub use error::ConfigError;
 pub use file::assignments as file;
 pub use listener::{DEFAULT_LISTENER, ListenerAddress, ListenerAddressError};

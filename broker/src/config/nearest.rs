@@ -8,9 +8,9 @@ pub(crate) fn name(name: &str) -> Option<&'static str> {
 }
 
 /// The one of `known` that differs least from `name`, unless all differ by more than a third of it.
-pub(crate) fn among(name: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
-    let nearest = known.min_by_key(|known| distance(name, known))?;
-    let is_near = distance(name, nearest) * 3 <= name.len();
+pub(crate) fn among<S: AsRef<str>>(name: &str, known: impl Iterator<Item = S>) -> Option<S> {
+    let nearest = known.min_by_key(|known| distance(name, known.as_ref()))?;
+    let is_near = distance(name, nearest.as_ref()) * 3 <= name.len();
     is_near.then_some(nearest)
 }
 

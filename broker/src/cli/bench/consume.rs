@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use mainstem_client::consumer::{Consumer, ConsumerConfig, Polled};
-use mainstem_client::{Admin, AdminConfig, Offset, OffsetSpec, TcpTransport, TopicPartition};
+use mainstem_client::{Admin, Offset, OffsetSpec, TcpTransport, TopicPartition};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -15,7 +15,7 @@ use super::report::Report;
 use super::sender::Outcome;
 use super::tally::Tally;
 use crate::cli::output::Output;
-use crate::cli::remote::RemoteArgs;
+use crate::cli::remote::{self, RemoteArgs};
 use crate::cli::{Error, arguments};
 
 const EXAMPLES: &str = "\
@@ -42,7 +42,7 @@ pub(super) struct Args {
     topic: String,
     #[command(flatten)]
     remote: RemoteArgs,
-    /// Stop after so many records [default: at the end]
+    /// Stop at the end of the poll that brings so many records [default: at the end]
     #[arg(short = 'n', long, value_name = "N", value_parser = arguments::count)]
     records: Option<u64>,
     /// Stop after so long, such as 30s or 2m [default: at the end]
@@ -94,7 +94,7 @@ impl Ends {
 }
 
 async fn ends(args: &Args, transport: &TcpTransport) -> Result<Ends, Error> {
-    let admin = Admin::new(transport, AdminConfig::default());
+    let admin = Admin::new(transport, remote::PATIENCE);
     let topic = admin.describe_topic(&args.topic).await?;
     let ids =
         topic.partitions.iter().map(|partition| TopicPartition::new(topic.name.clone(), partition.id.0));
@@ -122,13 +122,14 @@ async fn listed(
 }
 
 async fn read(args: &Args, transport: &TcpTransport, ends: &Ends) -> Result<Outcome, Error> {
-    let config = ConsumerConfig { poll_records: POLL_RECORDS, ..ConsumerConfig::default() };
+    let wanted = args.records.map_or_else(|| ends.records(), |records| records.min(ends.records()));
+    let poll_records = usize::try_from(wanted).map_or(POLL_RECORDS, |wanted| wanted.min(POLL_RECORDS));
+    let config = ConsumerConfig { poll_records, ..ConsumerConfig::default() };
     let mut consumer = Consumer::new(transport, config);
     consumer.assign(ends.partitions.clone());
     ends.partitions.iter().zip(&ends.starts).for_each(|(partition, start)| {
         consumer.seek(partition, *start);
     });
-    let wanted = args.records.map_or_else(|| ends.records(), |records| records.min(ends.records()));
     let progress = Progress::new(Amount::Records(wanted));
     let (start, mut tally) = (Instant::now(), Tally::new()?);
     let reading = async {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use mainstem_client::consumer::{Consumer, ConsumerConfig, Polled};
-use mainstem_client::{Admin, AdminConfig, OffsetSpec, Producer, TcpTransport, TopicPartition};
+use mainstem_client::{Admin, OffsetSpec, Producer, TcpTransport, TopicPartition};
 use mainstem_storage::{Clock, SystemClock};
 use serde_json::json;
 use tokio::sync::watch;
@@ -15,12 +15,12 @@ use tokio::time::Instant;
 
 use super::load::{self, LoadArgs};
 use super::pace::Pace;
-use super::payload::Stamp;
+use super::payload::{STAMP_BYTES, Stamp};
 use super::report::Report;
 use super::sender::Run;
 use super::tally::Tally;
-use crate::cli::Error;
 use crate::cli::output::Output;
+use crate::cli::{Error, remote};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -63,7 +63,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
 async fn measure(args: &Args) -> Result<Report, Error> {
     let Args { load, rate, output: _ } = args;
     let transport = load.remote.connect().await?;
-    let admin = Admin::new(&transport, AdminConfig::default());
+    let admin = Admin::new(&transport, remote::PATIENCE);
     let partitions = load.topic(&admin).await?;
     let consumer = at_the_end(load, &transport, &admin, partitions).await?;
     let run = Run { load, rate: Some(*rate), stamp: Some(SystemClock::default().now().0.unsigned_abs()) };
@@ -92,7 +92,7 @@ async fn measure(args: &Args) -> Result<Report, Error> {
         "bench": "latency",
         "topic": load.topic,
         "partitions": partitions,
-        "record_bytes": load.record_bytes(),
+        "record_bytes": load.record_bytes().max(STAMP_BYTES),
         "rate": rate,
         "acks": load.acks.name(),
         "compression": load.compression.name(),
@@ -103,7 +103,7 @@ async fn measure(args: &Args) -> Result<Report, Error> {
     let title = format!(
         "there and back through {}: {rate} records of {} bytes a second",
         load.topic,
-        load.record_bytes()
+        load.record_bytes().max(STAMP_BYTES)
     );
     let latencies = vec![("acknowledged", outcome.tally.latencies.clone()), ("delivered", delivered)];
     Ok(Report { title, circumstances, outcome, latencies })

@@ -45,7 +45,7 @@ pub(super) struct LoadArgs {
     #[arg(long, value_enum)]
     durability: Option<Durability>,
     /// When a record counts as stored
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t, allow_negative_numbers = true)]
     pub(super) acks: AcksArg,
     /// How batches are compressed
     #[arg(short = 'z', long, value_enum, default_value_t)]

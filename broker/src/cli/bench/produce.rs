@@ -3,15 +3,15 @@
 use std::num::NonZeroU64;
 use std::process::ExitCode;
 
-use mainstem_client::{Admin, AdminConfig, Producer, ProducerConfig};
+use mainstem_client::{Admin, Producer, ProducerConfig};
 use serde_json::json;
 
 use super::load::{self, LoadArgs};
 use super::pace::Pace;
 use super::report::Report;
 use super::sender::Run;
-use crate::cli::Error;
 use crate::cli::output::Output;
+use crate::cli::{Error, remote};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -48,7 +48,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
 async fn measure(args: &Args) -> Result<Report, Error> {
     let Args { load, rate, output: _ } = args;
     let transport = load.remote.connect().await?;
-    let partitions = load.topic(&Admin::new(&transport, AdminConfig::default())).await?;
+    let partitions = load.topic(&Admin::new(&transport, remote::PATIENCE)).await?;
     let linger = load.linger_or(ProducerConfig::default().linger);
     let producer = Producer::new(&transport, load.producer(linger));
     let run = Run { load, rate: *rate, stamp: None };

@@ -7,6 +7,7 @@
 use std::io::{self, Write};
 use std::str::FromStr;
 
+use super::part::Part;
 use super::shown::Shown;
 
 /// A format string, understood.
@@ -126,19 +127,23 @@ impl Piece {
             Self::Topic => out.write_all(record.topic.as_bytes()),
             Self::Partition => write!(out, "{}", record.partition),
             Self::Offset => write!(out, "{}", record.offset),
-            Self::Key => out.write_all(record.key.as_deref().unwrap_or_default()),
-            Self::Value => out.write_all(record.value.as_deref().unwrap_or_default()),
+            Self::Key => write_part(record.key.as_ref(), out),
+            Self::Value => write_part(record.value.as_ref(), out),
             Self::Headers => write_headers(record, out),
             Self::Timestamp => write!(out, "{}", record.timestamp),
-            Self::KeyLength => write!(out, "{}", length(record.key.as_deref())),
-            Self::ValueLength => write!(out, "{}", length(record.value.as_deref())),
-            Self::RawValueLength => out.write_all(&length(record.value.as_deref()).to_be_bytes()),
+            Self::KeyLength => write!(out, "{}", length(record.key.as_ref())),
+            Self::ValueLength => write!(out, "{}", length(record.value.as_ref())),
+            Self::RawValueLength => out.write_all(&length(record.value.as_ref()).to_be_bytes()),
         }
     }
 }
 
-fn length(bytes: Option<&[u8]>) -> i32 {
-    bytes.map_or(-1, |bytes| i32::try_from(bytes.len()).unwrap_or(i32::MAX))
+fn write_part(part: Option<&Part>, out: &mut impl Write) -> io::Result<()> {
+    part.map_or(Ok(()), |part| out.write_all(&part.printed()))
+}
+
+fn length(part: Option<&Part>) -> i32 {
+    part.map_or(-1, |part| i32::try_from(part.bytes().len()).unwrap_or(i32::MAX))
 }
 
 fn write_headers(record: &Shown, out: &mut impl Write) -> io::Result<()> {
@@ -155,6 +160,7 @@ fn write_headers(record: &Shown, out: &mut impl Write) -> io::Result<()> {
 mod tests {
     use mainstem_protocol::records::Headers;
 
+    use super::super::part::Kind;
     use super::*;
 
     fn record() -> Shown {
@@ -165,7 +171,7 @@ mod tests {
             offset: 40,
             timestamp: 1_700_000_000_000,
             key: None,
-            value: Some("GET /".into()),
+            value: Some(Kind::Text.read("GET /".into()).unwrap()),
             headers: Headers::new(headers).unwrap(),
         }
     }

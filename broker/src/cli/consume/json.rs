@@ -2,6 +2,7 @@
 
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, SerializeStruct, Serializer};
 
+use super::part::Part;
 use super::shown::Shown;
 
 impl Serialize for Shown {
@@ -11,10 +12,19 @@ impl Serialize for Shown {
         object.serialize_field("partition", &self.partition)?;
         object.serialize_field("offset", &self.offset)?;
         object.serialize_field("timestamp", &self.timestamp)?;
-        object.serialize_field("key", &self.key.as_deref().map(Data))?;
-        object.serialize_field("value", &self.value.as_deref().map(Data))?;
+        object.serialize_field("key", &self.key)?;
+        object.serialize_field("value", &self.value)?;
         object.serialize_field("headers", &HeaderPairs(self))?;
         object.end()
+    }
+}
+
+impl Serialize for Part {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.integer() {
+            Some(integer) => serializer.serialize_i64(integer),
+            None => Data(self.bytes()).serialize(serializer),
+        }
     }
 }
 
@@ -67,6 +77,7 @@ fn base64(bytes: &[u8]) -> String {
 mod tests {
     use mainstem_protocol::records::Headers;
 
+    use super::super::part::Kind;
     use super::*;
 
     #[test]
@@ -90,13 +101,13 @@ mod tests {
             partition: 1,
             offset: 2,
             timestamp: 3,
-            key: None,
-            value: Some("line".into()),
+            key: Some(Kind::Integer.read(bytes::Bytes::from_static(&[0, 7])).unwrap()),
+            value: Some(Kind::Text.read("line".into()).unwrap()),
             headers: Headers::new(headers).unwrap(),
         };
         assert_eq!(
             serde_json::to_string(&record).unwrap(),
-            "{\"topic\":\"logs\",\"partition\":1,\"offset\":2,\"timestamp\":3,\"key\":null,\"value\":\"line\",\
+            "{\"topic\":\"logs\",\"partition\":1,\"offset\":2,\"timestamp\":3,\"key\":7,\"value\":\"line\",\
              \"headers\":[[\"a\",\"1\"],[\"a\",{\"base64\":\"/w==\"}],[\"b\",null]]}"
         );
     }

@@ -5,11 +5,12 @@ pub(super) mod failure;
 mod format;
 mod from;
 mod json;
+mod part;
+mod presence;
 mod reader;
+mod shown;
 mod sink;
 mod start;
-
-mod shown;
 
 use std::process::ExitCode;
 
@@ -19,6 +20,7 @@ use super::remote::{self, RemoteArgs};
 use super::{Error, arguments};
 use format::Format;
 use from::Begin;
+use part::Kind;
 use reader::Reader;
 use sink::Sink;
 
@@ -32,6 +34,7 @@ Examples:
   mainstem consume orders --group billing                  Where the group has left off
   mainstem consume orders --format '%p %o %T %k=%s\\n'
   mainstem consume orders --exit --output json | jq .value
+  mainstem consume word-counts --format '%k %s\\n' --value-as integer
 
 Formats: %t topic, %p partition, %o offset, %k key, %s value, %h headers, %T timestamp in
 milliseconds, %K and %S lengths of key and value (-1 for null), %R length of the value as four
@@ -66,7 +69,13 @@ pub(super) struct Args {
     /// How to print a record, as kcat's -f has it
     #[arg(short, long, default_value = "%s\\n", conflicts_with = "output")]
     format: Format,
-    /// For json: an object a line; bytes that are not UTF-8 are {"base64": "…"}
+    /// What keys are
+    #[arg(long, value_enum, value_name = "KIND", default_value_t)]
+    key_as: Kind,
+    /// What values are
+    #[arg(long, value_enum, value_name = "KIND", default_value_t)]
+    value_as: Kind,
+    /// For json: an object a line; bytes that are not UTF-8 are {"base64": "..."}
     #[arg(long, value_enum, default_value_t)]
     output: Output,
 }

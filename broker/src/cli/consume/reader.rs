@@ -1,18 +1,24 @@
 //! Begin polls to prints to commits.
 
+use std::fmt::Display;
+
+use bytes::Bytes;
 use mainstem_client::consumer::{Consumer, ConsumerConfig, OffsetReset, PartitionRecords, Polled};
-use mainstem_client::{Admin, AdminConfig, OffsetSpec, TcpTransport, TopicPartition};
+use mainstem_client::{Admin, OffsetSpec, TcpTransport, TopicPartition};
 use mainstem_protocol::Offset;
 use mainstem_protocol::records::Record;
-use tokio::time::{Duration, Instant};
+use tokio::time::{Duration, Instant, timeout};
 
 use super::Args;
 use super::ends::Ends;
 use super::from::Begin;
+use super::part::{Kind, Part};
+use super::presence::Presence;
 use super::shown::Shown;
 use super::sink::Sink;
 use super::start::{self, Offsets, POLL};
 use crate::cli::error::{self, Error};
+use crate::cli::remote;
 
 /// Records that one poll brings at most.
 const POLL_RECORDS: usize = 5000;
@@ -20,11 +26,17 @@ const POLL_RECORDS: usize = 5000;
 /// How often a group's offsets are committed while records are printed.
 const COMMIT_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How long a broker is given to take the last offsets.
+const FAREWELL: Duration = Duration::from_secs(5);
+
 /// Reads a topic, prints it, and commits what was printed.
 pub(super) struct Reader {
     consumer: Consumer,
     sink: Sink,
+    key_as: Kind,
+    value_as: Kind,
     ends: Ends,
+    presence: Presence,
     /// Where the group has begun that has committed nothing; empty without a group.
     starts: Offsets,
     is_member: bool,
@@ -36,7 +48,7 @@ pub(super) struct Reader {
 impl Reader {
     /// Begins to read what the arguments say.
     pub(super) async fn start(args: &Args, transport: &TcpTransport) -> Result<Self, Error> {
-        let admin = Admin::new(transport, AdminConfig::default());
+        let admin = Admin::new(transport, remote::PATIENCE);
         let partitions = partitions(args, &admin).await?;
         let starts = start::offsets(&admin, &partitions, args.from).await?;
         if let Some(note) = start::away(args.from, &starts) {
@@ -49,7 +61,10 @@ impl Reader {
         let mut reader = Self {
             consumer: Consumer::new(transport, config(args)),
             sink: args.sink(),
+            key_as: args.key_as,
+            value_as: args.value_as,
             ends: Ends::new(ends, args.count),
+            presence: Presence::new(transport, !args.exit),
             starts: Offsets::new(),
             is_member: args.group.is_some(),
             printed: Offsets::new(),
@@ -73,7 +88,11 @@ impl Reader {
     pub(super) async fn read(&mut self) -> Result<(), Error> {
         let mut is_assigned = !self.is_member;
         while !(is_assigned && self.ends.are_reached(&self.consumer)) {
-            match self.consumer.poll(POLL).await? {
+            let polled = self.consumer.poll(POLL).await?;
+            if !matches!(polled, Polled::Nothing) {
+                self.presence.heard();
+            }
+            match polled {
                 Polled::Records(batches) => self.print(batches)?,
                 Polled::Assigned(partitions) => {
                     is_assigned = true;
@@ -81,7 +100,7 @@ impl Reader {
                 }
                 Polled::Revoked(_) => self.commit().await?,
                 Polled::Lost(_) => self.printed.clear(),
-                Polled::Nothing => {}
+                Polled::Nothing => self.presence.silent().await?,
             }
             if self.committed_at.elapsed() >= COMMIT_INTERVAL {
                 self.commit().await?;
@@ -110,7 +129,7 @@ impl Reader {
                 if !self.ends.admit(&partition, offset) {
                     break;
                 }
-                self.sink.print(&shown(&partition, record))?;
+                self.sink.print(&self.shown(&partition, record)?)?;
                 if self.is_member {
                     printed.insert(partition.clone(), offset.next());
                 }
@@ -119,6 +138,19 @@ impl Reader {
         self.sink.flush()?;
         self.printed.extend(printed);
         Ok(())
+    }
+
+    fn shown(&self, partition: &TopicPartition, record: Record) -> Result<Shown, Error> {
+        let place = format_args!("{partition} at {}", record.offset.0);
+        Ok(Shown {
+            topic: partition.topic.to_string(),
+            partition: partition.partition.0,
+            offset: record.offset.0,
+            timestamp: record.timestamp.0,
+            key: part(self.key_as, "key", record.key, &place)?,
+            value: part(self.value_as, "value", record.value, &place)?,
+            headers: record.headers,
+        })
     }
 
     async fn commit(&mut self) -> Result<(), Error> {
@@ -130,11 +162,20 @@ impl Reader {
         Ok(())
     }
 
-    /// Commits what was printed and leaves the group.
+    /// Commits what was printed and leaves the group, as long as a broker is there to hear it.
     pub(super) async fn finish(mut self) -> Result<(), Error> {
-        let committed = self.commit().await;
-        self.consumer.close().await;
-        committed
+        let is_member = self.is_member;
+        let farewell = async {
+            let committed = self.commit().await;
+            self.consumer.close().await;
+            committed
+        };
+        match timeout(FAREWELL, farewell).await {
+            Ok(committed) => committed,
+            Err(_) if is_member => Err(Error::new("the broker did not take the group's last offsets")
+                .advise("what was printed last will be printed again for this group")),
+            Err(_) => Ok(()),
+        }
     }
 }
 
@@ -160,14 +201,11 @@ async fn partitions(args: &Args, admin: &Admin) -> Result<Vec<TopicPartition>, E
     Ok(wanted.into_iter().map(|id| TopicPartition::new(args.topic.as_str(), id)).collect())
 }
 
-fn shown(partition: &TopicPartition, record: Record) -> Shown {
-    Shown {
-        topic: partition.topic.to_string(),
-        partition: partition.partition.0,
-        offset: record.offset.0,
-        timestamp: record.timestamp.0,
-        key: record.key,
-        value: record.value,
-        headers: record.headers,
-    }
+/// What a record that is not as it was said to be keeps from being printed is named with its place.
+fn part(kind: Kind, what: &str, bytes: Option<Bytes>, place: &impl Display) -> Result<Option<Part>, Error> {
+    let read = bytes.map(|bytes| kind.read(bytes)).transpose();
+    read.map_err(|error| {
+        Error::new(format_args!("the {what} of {place} {error}"))
+            .advise(format!("leave --{what}-as out, or go on behind it with --from"))
+    })
 }

@@ -1,7 +1,8 @@
 //! A record as it is shown, wherever it came from.
 
-use bytes::Bytes;
 use mainstem_protocol::records::Headers;
+
+use super::part::Part;
 
 /// A record as it is shown.
 #[derive(Clone, Debug, Default)]
@@ -11,8 +12,8 @@ pub(super) struct Shown {
     pub(super) offset: i64,
     /// Milliseconds since 1970; -1 for none.
     pub(super) timestamp: i64,
-    pub(super) key: Option<Bytes>,
-    pub(super) value: Option<Bytes>,
+    pub(super) key: Option<Part>,
+    pub(super) value: Option<Part>,
     pub(super) headers: Headers,
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use clap::ValueEnum;
 use mainstem_client::producer::{Acks, ProduceError, Ticket};
-use mainstem_client::{Admin, AdminConfig, Producer, ProducerConfig, ProducerRecord, TcpTransport};
+use mainstem_client::{Admin, Producer, ProducerConfig, ProducerRecord, TcpTransport};
 use mainstem_protocol::records::{Compression, Headers};
 use mainstem_protocol::{ErrorCode, PartitionId};
 
@@ -65,7 +65,7 @@ pub(super) struct Args {
     #[arg(short = 'z', long, value_enum, default_value_t)]
     compression: CompressionArg,
     /// When a record counts as stored
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t, allow_negative_numbers = true)]
     acks: AcksArg,
     /// How to write the result
     #[arg(long, value_enum, default_value_t)]
@@ -86,6 +86,7 @@ pub(super) enum CompressionArg {
 pub(super) enum AcksArg {
     /// When it is as safe as the topic wants it
     #[default]
+    #[value(alias = "-1")]
     All,
     /// When the broker has it
     #[value(alias = "1")]
@@ -135,7 +136,7 @@ async fn produce(args: &Args) -> Result<u64, Error> {
 /// A partition that is not there is told before anything is read. A topic that is not there may come to be.
 async fn check_partition(args: &Args, transport: &TcpTransport) -> Result<(), Error> {
     let Some(partition) = args.partition else { return Ok(()) };
-    let admin = Admin::new(transport, AdminConfig::default());
+    let admin = Admin::new(transport, remote::PATIENCE);
     match admin.describe_topic(&args.topic).await {
         Ok(topic) if topic.partition(PartitionId(partition)).is_none() => {
             Err(no_such_partition(&args.topic, topic.partitions.len(), partition))

@@ -31,12 +31,12 @@ pub(in crate::cli) struct SettingsArgs {
 impl SettingsArgs {
     /// Flags over environment over file over defaults.
     pub(in crate::cli) fn config(&self) -> Result<Config, ConfigError> {
-        self.config_with(None, variables())
+        self.config_with(None, config::variables())
     }
 
     /// The same, over another default.
     pub(in crate::cli) fn config_over(&self, default: Assignment) -> Result<Config, ConfigError> {
-        self.config_with(Some(default), variables())
+        self.config_with(Some(default), config::variables())
     }
 
     fn config_with(
@@ -61,12 +61,6 @@ impl SettingsArgs {
         assignments.extend([data, listen, http, flush].into_iter().flatten());
         Ok(assignments)
     }
-}
-
-/// What is not UTF-8 can be no setting.
-fn variables() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 #[cfg(test)]
