@@ -1,6 +1,7 @@
 //! The tutorial: its commands do what it shows.
 
 use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::broker::Folder;
@@ -41,8 +42,10 @@ fn its_commands_do_what_it_shows() {
     let folder = Folder::new();
     let (kafka, http) = (free(), free());
     let steps: Vec<_> = commands().iter().map(|(step, _)| format!("{step}echo '{MARK}'\n")).collect();
-    // Nothing else is different from the document: the other addresses come from the environment.
-    let script = format!("{PRELUDE}{}", steps.concat()).replace("127.0.0.1:8080", &http);
+    // Nothing else is different from the document: where no address is named, it comes from the environment.
+    let script = format!("{PRELUDE}{}", steps.concat())
+        .replace("127.0.0.1:8080", &http)
+        .replace("127.0.0.1:9092", &kafka);
     let mut command = in_folder(&folder);
     command.args(["120", "bash", "-c", &script]);
     command.env("MAINSTEM_LISTENERS", &kafka).env("MAINSTEM_BOOTSTRAP_SERVER", &kafka);
@@ -105,12 +108,25 @@ fn free() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
+/// The folder of the examples, which `cargo test --workspace` has built; a run of these tests alone builds the one that it
+/// needs.
+fn examples(binaries: &Path) -> PathBuf {
+    let folder = binaries.join("examples");
+    if !folder.join("word_count").exists() {
+        let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
+        let build = ["build", "-p", "mainstem-processor", "--example", "word_count", "--profile", profile];
+        let built = Command::new(env!("CARGO")).args(build).current_dir(env!("CARGO_MANIFEST_DIR")).status();
+        assert!(built.unwrap().success());
+    }
+    folder
+}
+
 /// coreutils' `timeout` in a folder, with the binary in front of everything else that might be called so.
 fn in_folder(folder: &Folder) -> Command {
     let binary = mainstem(&[]);
-    let binaries = std::path::Path::new(binary.get_program()).parent().unwrap().to_owned();
+    let binaries = Path::new(binary.get_program()).parent().unwrap().to_owned();
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let paths = [binaries].into_iter().chain(std::env::split_paths(&path));
+    let paths = [examples(&binaries), binaries].into_iter().chain(std::env::split_paths(&path));
     let mut command = Command::new("timeout");
     command.env("PATH", std::env::join_paths(paths).unwrap());
     binary.get_envs().for_each(|(name, _)| {
