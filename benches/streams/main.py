@@ -17,12 +17,12 @@ from measure import Measurement, measure
 from sides import SIDES
 
 QUICK_WORDS, WORDS = 1_000_000, 10_000_000
-HEAD = "| {} words | Streams on Kafka | Mainstem | ratio |\n|---|--:|--:|--:|"
+NAMES = {"kafka": "Streams on Kafka", "mainstem": "Mainstem", "beside": "Mainstem in one process"}
 ROWS = {
     "words per CPU second": lambda one: one.rate,
     "the same behind the middle": lambda one: one.late_rate,
-    "CPU seconds of the broker": lambda one: one.broker_cpu,
-    "CPU seconds of the application": lambda one: one.application_cpu,
+    "CPU seconds of both": lambda one: sum(one.cpu),
+    "those of the broker alone": lambda one: one.cpu[0] if len(one.cpu) > 1 else None,
     "seconds": lambda one: one.seconds,
     "resident memory of both, MiB": lambda one: sum(one.memory),
     "records in the topic of counts": lambda one: one.results,
@@ -37,9 +37,11 @@ def options():
     parser.add_argument("--partitions", type=int, default=2, help="of each topic; twice as many tasks and threads (2)")
     parser.add_argument("--durability", choices=["os", "fsync"], default="os",
                         help="of our broker: answer before (os, as Kafka does) or after the sync")
-    parser.add_argument("--store", choices=["memory", "rocksdb"], default="memory", help="of Kafka Streams; ours is memory")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
+                        help="a setting of Kafka Streams; commits must stay frequent, they are how progress is seen")
     parser.add_argument("--record", help="append the measurements to this file, a JSON object a line")
     parser.add_argument("--table", help="print the table of such a file and measure nothing")
+    parser.add_argument("--side", choices=list(SIDES), action="append", help="only this side; may repeat")
     parser.add_argument("--one", choices=list(SIDES), help="measure this side once and print a JSON object")
     chosen = parser.parse_args()
     chosen.words = chosen.words or (QUICK_WORDS if chosen.quick else WORDS)
@@ -57,15 +59,16 @@ def main():
         print(json.dumps(dataclasses.asdict(measure(SIDES[chosen.one](chosen), chosen))))
     else:
         print(f"{datetime.date.today()} {machine()}", flush=True)
-        table([alone(side, chosen) for _ in range(chosen.rounds) for side in SIDES])
+        table([alone(side, chosen) for _ in range(chosen.rounds) for side in chosen.side or SIDES])
 
 
 def alone(side, chosen):
     """A measurement in a process of its own, so that each can be kept undisturbed by itself."""
     print(f"measuring {side} …", file=sys.stderr, flush=True)
     command = [*shlex.split(os.environ.get("ALONE", "")), sys.executable, __file__, "--one", side]
-    for name in ("words", "partitions", "durability", "store"):
+    for name in ("words", "partitions", "durability"):
         command += [f"--{name}", str(getattr(chosen, name))]
+    command += [f"--set={setting}" for setting in chosen.set]
     line = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1]
     if chosen.record:
         with pathlib.Path(chosen.record).open("a") as file:
@@ -73,19 +76,31 @@ def alone(side, chosen):
     return Measurement(**json.loads(line))
 
 
-def table(all_of_them):
-    theirs, ours = ([one for one in all_of_them if one.side == side] for side in SIDES)
-    print(HEAD.format(f"{all_of_them[0].words:,}"))
+def table(measured):
+    """A column for each side that was measured; behind ours, the ratio to the first one, round by round."""
+    columns = {side: [one for one in measured if one.side == side] for side in SIDES}
+    columns = {side: rounds for side, rounds in columns.items() if rounds}
+    first, *others = columns
+    heads = [NAMES[first], *(cell for side in others for cell in (NAMES[side], "ratio"))]
+    print(f"| {measured[0].words:,} words | {' | '.join(heads)} |\n|---|{'--:|' * len(heads)}")
     for what, of in ROWS.items():
-        left, right = [of(one) for one in theirs], [of(one) for one in ours]
-        ratios = [b / a for a, b in zip(left, right)]
-        print(f"| {what} | {spread(left)} | {spread(right)} | {spread(ratios)} |")
+        values = {side: [of(one) for one in rounds] for side, rounds in columns.items()}
+        cells = [spread(values[first])]
+        for side in others:
+            cells += [spread(values[side]), spread(ratios(values[first], values[side]))]
+        print(f"| {what} | {' | '.join(cells)} |")
+
+
+def ratios(theirs, ours):
+    return [b / a for a, b in zip(theirs, ours) if None not in (a, b)]
 
 
 def spread(values):
     """The median, and from where to where."""
+    if not values or None in values:
+        return ""
     if len(set(values)) < 2:
-        return number(values[0]) if values else ""
+        return number(values[0])
     return f"{number(statistics.median(values))} ({number(min(values))} to {number(max(values))})"
 
 

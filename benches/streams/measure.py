@@ -14,7 +14,7 @@ BEGUN = 0.01
 
 @dataclasses.dataclass
 class Moment:
-    """How far the work is (0 to 1), when, and what it has cost until then: broker, application."""
+    """How far the work is (0 to 1), when, and what it has cost each process until then."""
 
     done: float
     at: float
@@ -28,10 +28,10 @@ class Measurement:
     # Words per CPU second of broker and application: of all words, and of those behind the middle.
     rate: float
     late_rate: float
-    broker_cpu: float
-    application_cpu: float
+    # CPU seconds of broker and application, or of both in one process.
+    cpu: list
     seconds: float
-    # The most resident memory of both, MiB.
+    # The most resident memory of the same, MiB.
     memory: list
     # Records that were written to the topic of counts.
     results: int
@@ -84,9 +84,8 @@ def compare(side, found, expected):
 
 def summary(side, words, moments, memory, results):
     first, middle, last = moments[0], moments[-2], moments[-1]
-    broker, application = (after - before for before, after in zip(first.cpu, last.cpu))
-    return Measurement(side, words, rate(words, first, last), rate(words, middle, last), broker, application,
-                       last.at - first.at, memory, results)
+    cpu = [after - before for before, after in zip(first.cpu, last.cpu)]
+    return Measurement(side, words, rate(words, first, last), rate(words, middle, last), cpu, last.at - first.at, memory, results)
 
 
 def rate(words, before, after):

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# The same word count in Mainstem's DSL on Mainstem and in Kafka Streams on Apache Kafka, on the same lines: equal
-# results, and words per CPU second of broker and application together, turn by turn.
+# The same word count in Kafka Streams on Apache Kafka, and in Mainstem's DSL on Mainstem, in two processes and in one, on
+# the same lines: equal results, and words per CPU second of broker and application together, turn by turn.
 #
 #   benches/streams/run.sh                 # ten million words, 2 rounds
 #   benches/streams/run.sh --quick         # a million words, 1 round
 #   benches/streams/run.sh --help          # everything else
-#   BENCH_BIN=path/to/mainstem BENCH_EXAMPLE=path/to/word_count benches/streams/run.sh   # what is built already
+#   BENCH_BIN=path/to/mainstem BENCH_EXAMPLE=path/to/word_count BENCH_BESIDE=path/to/beside benches/streams/run.sh
+#                                          # what is built already
 #
 # ALONE=COMMAND runs each measurement under that command, for machines where something keeps others away meanwhile.
 # What it needs (Java, Maven, jars, confluent-kafka for Python) is installed as for the interoperation tests.
@@ -16,11 +17,12 @@ root=$here/../..
 cache=${INTEROP_CACHE:-$HOME/.cache/mainstem-interop}
 "$root/tests/interop/install.sh" modern broker streams
 
-if [ -z "${BENCH_BIN:-}" ] || [ -z "${BENCH_EXAMPLE:-}" ]; then
-  (cd "$root" && cargo build --release -p mainstem -p mainstem-processor --bin mainstem --example word_count)
+if [ -z "${BENCH_BIN:-}" ] || [ -z "${BENCH_EXAMPLE:-}" ] || [ -z "${BENCH_BESIDE:-}" ]; then
+  (cd "$root" && cargo build --release -p mainstem -p mainstem-processor --bin mainstem --example word_count --example beside)
   target=${CARGO_TARGET_DIR:-$root/target}/release
 fi
 export BENCH_BIN=${BENCH_BIN:-${target:-}/mainstem} BENCH_EXAMPLE=${BENCH_EXAMPLE:-${target:-}/examples/word_count}
+export BENCH_BESIDE=${BENCH_BESIDE:-${target:-}/examples/beside}
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

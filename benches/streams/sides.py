@@ -1,4 +1,4 @@
-"""The two sides: a broker and an application, each a process of its own with fresh data."""
+"""The sides: a broker and an application, each a process of its own or both in one, with fresh data."""
 
 import json
 import os
@@ -16,6 +16,7 @@ from cluster import COUNTS, LINES, NAME
 INTEROP = pathlib.Path(__file__).parents[2] / "tests" / "interop"
 START_LIMIT_S = 120
 END_LIMIT_S = 20
+IN_MEMORY = "org.apache.kafka.streams.state.BuiltInDslStoreSuppliers$InMemoryDslStoreSuppliers"
 # As much as kafka.sh gives its broker.
 HEAP = ["-Xms1g", "-Xmx1g"]
 
@@ -28,9 +29,9 @@ class Side:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{self.name}-", dir=os.environ["BENCH_WORK"]))
         self.processes = []
 
-    def start(self, name, command):
+    def start(self, name, command, stdin=subprocess.DEVNULL):
         with open(self.folder / f"{name}.log", "ab") as log:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            process = subprocess.Popen(command, stdin=stdin, stdout=log, stderr=log)
         self.processes.append(process)
         return process
 
@@ -53,7 +54,7 @@ class Side:
                 raise SystemExit(f"{self.name}: {process.args[0]} has ended: {logs}")
 
     def cpu(self):
-        """CPU seconds so far of each process: broker, application."""
+        """CPU seconds so far of each process: broker and application."""
         return [cpu(process.pid) for process in self.processes]
 
     def resident(self):
@@ -86,6 +87,28 @@ class Mainstem(Side):
         self.start("application", [os.environ["BENCH_EXAMPLE"], "-b", bootstrap, "--name", NAME, LINES, COUNTS])
 
 
+class Beside(Side):
+    """Broker and application are one process: broker/examples/beside.rs."""
+
+    name = "beside"
+
+    def broker(self):
+        settings = {
+            "log.dir": self.folder / "data",
+            "listeners": "127.0.0.1:0",
+            "http.listener": "127.0.0.1:0",
+            "log.flush.interval.messages": {"os": 2**63 - 1, "fsync": 1}[self.options.durability],
+        }
+        command = [os.environ["BENCH_BESIDE"], *(f"{name}={value}" for name, value in settings.items())]
+        self.start("broker", command, stdin=subprocess.PIPE)
+        self.wait("broker", lambda: self.log("broker").endswith("\n"))
+        return self.log("broker").strip()
+
+    def application(self, _bootstrap):
+        """It begins once it is told anything."""
+        self.processes[0].stdin.close()
+
+
 class Kafka(Side):
     """Apache Kafka never syncs, which is its default."""
 
@@ -106,18 +129,12 @@ class Kafka(Side):
         self.start("application", command + [f"{name}={value}" for name, value in self.settings().items()])
 
     def settings(self):
-        """What the other side does too: a commit every 200 ms, a thread a task, stores in memory. All else is as it comes."""
-        return {
-            "commit.interval.ms": 200,
-            "num.stream.threads": 2 * self.options.partitions,
-            "dsl.store.suppliers.class": f"org.apache.kafka.streams.state.BuiltInDslStoreSuppliers${self.store()}",
-        }
-
-    def store(self):
-        return {"memory": "InMemoryDslStoreSuppliers", "rocksdb": "RocksDBDslStoreSuppliers"}[self.options.store]
+        """What ours does too: a thread a task, twice as many as partitions, frequent commits, stores in memory; then what was given."""
+        ours = {"num.stream.threads": 2 * self.options.partitions, "commit.interval.ms": 200, "dsl.store.suppliers.class": IN_MEMORY}
+        return ours | dict(setting.split("=", 1) for setting in self.options.set)
 
 
-SIDES = {side.name: side for side in (Kafka, Mainstem)}
+SIDES = {side.name: side for side in (Kafka, Mainstem, Beside)}
 
 
 def cpu(pid):
