@@ -129,8 +129,15 @@ impl Dispatch {
     pub async fn start(&self, context: &Context, request: RequestBody) -> Started {
         match request {
             RequestBody::Produce(request) => api::produce::start(&self.node, context, request).await,
-            other => Started::Answered(self.respond(context, other).await),
+            other => Started::Answered(self.counted(self.respond(context, other).await)),
         }
+    }
+
+    fn counted(&self, answer: Answer) -> Answer {
+        if let Answer::Response(response) = &answer {
+            self.node.metrics.requests.made(response);
+        }
+        answer
     }
 
     /// Answers a request.

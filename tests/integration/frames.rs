@@ -25,7 +25,8 @@ async fn answers(client: &mut Client) {
 }
 
 /// Key, version, correlation id 7, no client id, then the body, in a frame.
-fn frame(key: i16, version: i16, body: &[u8]) -> Vec<u8> {
+/// A request with this body, from a client without a name.
+pub(crate) fn frame(key: i16, version: i16, body: &[u8]) -> Vec<u8> {
     let mut content =
         [&key.to_be_bytes()[..], &version.to_be_bytes(), &7_i32.to_be_bytes(), &[0xff, 0xff]].concat();
     content.extend_from_slice(body);

@@ -6,6 +6,7 @@
 //! - `clients`, `processors`: our own, over TCP and within the process.
 //! - `demo`: the demo, to its end.
 //! - `described`: groups and directories as administrators see them.
+//! - `errors`: what clients are told, counted.
 //! - `frames`: what is no request, and what is one too many.
 //! - `groups`: members come and go, and what they commit stays.
 //! - `listeners`: several addresses, and what clients are told to dial.
@@ -20,6 +21,7 @@
 mod clients;
 mod demo;
 mod described;
+mod errors;
 mod frames;
 mod groups;
 mod harness;

@@ -14,6 +14,7 @@ use mainstem_protocol::{
             TopicProduceResponse,
         },
     },
+    wire::Wire as _,
 };
 use mainstem_storage::{
     NotCommitted, Partition, Ticket,
@@ -116,15 +117,14 @@ async fn acknowledge(node: Arc<Node>, acks: i16, topics: Vec<PlacedTopic>) -> An
     for PlacedTopic { name, topic_id, partitions } in topics {
         let mut partition_responses = Vec::with_capacity(partitions.len());
         for (index, placed) in partitions {
-            let response = acknowledge_batch(&node, index, placed).await;
-            if let Some(error) = response.error_code.name().filter(|_| !response.error_code.is_none()) {
-                node.metrics.requests.failed(ApiKey::Produce, error);
-            }
-            partition_responses.push(response);
+            partition_responses.push(acknowledge_batch(&node, index, placed).await);
         }
         responses.push(TopicProduceResponse { name, topic_id, partition_responses });
     }
-    answer(acks, ProduceResponse { responses, ..Default::default() })
+    let response = ProduceResponse { responses, ..Default::default() };
+    // Here rather than where other responses are counted: with `acks=0` nobody sees this one.
+    response.each_error(&mut |error| node.metrics.requests.failed(ApiKey::Produce, error));
+    answer(acks, response)
 }
 
 fn answer(acks: i16, response: ProduceResponse) -> Answer {

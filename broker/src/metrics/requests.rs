@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mainstem_protocol::ApiKey;
+use mainstem_protocol::{ApiKey, ErrorCode, messages::ResponseBody};
 use prometheus::{Histogram, HistogramVec, IntCounterVec};
 
 use super::register::{BYTES, Registry, SECONDS, counters, histograms};
@@ -52,7 +52,8 @@ impl Requests {
         let errors = counters(
             registry,
             "mainstem_request_errors_total",
-            "Errors told to clients, by API and by Kafka's name of the error",
+            "Errors told to clients, by API and by Kafka's name of the error; one for each topic, partition or member that \
+             has it",
             &["api", "error"],
         );
         Self { by_key, refused, errors }
@@ -69,9 +70,17 @@ impl Requests {
         self.refused.with_label_values(&[reason]).inc();
     }
 
-    /// An error was told to a client. Costs a look-up, so for failures alone.
-    pub fn failed(&self, key: ApiKey, error: &'static str) {
-        self.errors.with_label_values(&[key.name(), error]).inc();
+    /// A response was made. Its errors are counted one by one, as Kafka's `ErrorsPerSec` does
+    /// (`RequestChannel.updateErrorMetrics`), but what succeeded is not counted among them.
+    pub fn made(&self, response: &ResponseBody) {
+        let key = response.key();
+        response.each_error(|error| self.failed(key, error));
+    }
+
+    /// An error is told to a client. Costs a look-up, so for failures alone.
+    pub fn failed(&self, key: ApiKey, error: ErrorCode) {
+        // Every code that is told is in the table of names.
+        self.errors.with_label_values(&[key.name(), error.name().unwrap_or("(unknown)")]).inc();
     }
 }
 

@@ -179,7 +179,9 @@ impl Connection {
 
     async fn start(&mut self, key: ApiKey, header: &RequestHeader, rest: Bytes) -> Result<Started, Ended> {
         if asks_too_new(header) {
-            return Ok(Started::Answered(Answer::Response(api_versions::too_new().into())));
+            let response = api_versions::too_new().into();
+            self.shared.metrics.made(&response);
+            return Ok(Started::Answered(Answer::Response(response)));
         }
         let body = header.body(rest).map_err(|error| self.refused(key, header, error))?;
         if let RequestBody::ApiVersions(request) = &body {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::{
-    ApiKey, api_key,
+    ApiKey, ErrorCode, api_key,
     wire::{DecodeError, EncodeError, Writer},
 };
 
@@ -71,6 +71,16 @@ macro_rules! bodies {
         any_of!(RequestBody, "request", decode_leading, $($name($request),)*);
         any_of!(ResponseBody, "response", decode, $($name($response),)*);
 
+        impl ResponseBody {
+            /// Tells of each error in the response, be it of the whole, of a topic, a partition or a member, in their
+            /// order. Success is no error.
+            pub fn each_error(&self, mut tell: impl FnMut(ErrorCode)) {
+                match self {
+                    $(Self::$name(response) => response.each_error(&mut tell),)*
+                }
+            }
+        }
+
         $(
             impl Request for $request {
                 const KEY: ApiKey = ApiKey::$name;
@@ -92,3 +102,22 @@ macro_rules! bodies {
 }
 
 api_key::table!(bodies);
+
+#[cfg(test)]
+mod tests {
+    use super::{fetch::*, *};
+
+    #[test]
+    fn errors_are_told_from_the_outside_in_and_success_is_not() {
+        let partition = |error_code| PartitionData { error_code, ..Default::default() };
+        let partitions = [ErrorCode::NONE, ErrorCode::OFFSET_OUT_OF_RANGE, ErrorCode::CORRUPT_MESSAGE];
+        let topic =
+            FetchableTopicResponse { partitions: partitions.map(partition).into(), ..Default::default() };
+        let error_code = ErrorCode::FETCH_SESSION_ID_NOT_FOUND;
+        let response = FetchResponse { error_code, responses: vec![topic], ..Default::default() };
+        let mut told = Vec::new();
+        ResponseBody::from(response).each_error(|error| told.push(error));
+        let expected = [error_code, ErrorCode::OFFSET_OUT_OF_RANGE, ErrorCode::CORRUPT_MESSAGE];
+        assert_eq!(told, expected);
+    }
+}

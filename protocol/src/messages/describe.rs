@@ -76,6 +76,10 @@ macro_rules! structure {
                 );)*
                 Ok(())
             }
+
+            fn each_error(&self, tell: &mut impl FnMut($crate::ErrorCode)) {
+                $($crate::wire::Wire::each_error(&self.$field, tell);)*
+            }
         }
 
         impl $crate::wire::Detach for $name {

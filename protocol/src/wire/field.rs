@@ -23,6 +23,9 @@ pub trait Wire {
     /// # Errors
     /// Where the version has no encoding for it.
     fn write(&self, writer: &mut Writer) -> Result<(), EncodeError>;
+
+    /// Tells of each error code in the value, those of success left out.
+    fn each_error(&self, _tell: &mut impl FnMut(ErrorCode)) {}
 }
 
 /// A value whose place on the wire may hold null instead.
@@ -47,6 +50,10 @@ impl<T: Nullable> Wire for Option<T> {
 
     fn write(&self, writer: &mut Writer) -> Result<(), EncodeError> {
         T::write_nullable(self.as_ref(), writer)
+    }
+
+    fn each_error(&self, tell: &mut impl FnMut(ErrorCode)) {
+        self.iter().for_each(|value| value.each_error(tell));
     }
 }
 
@@ -84,7 +91,6 @@ macro_rules! newtype {
 newtype!(
     BrokerId,
     CorrelationId,
-    ErrorCode,
     LeaderEpoch,
     Offset,
     PartitionId,
@@ -93,6 +99,22 @@ newtype!(
     Sequence,
     Timestamp
 );
+
+impl Wire for ErrorCode {
+    fn read(reader: &mut Reader) -> Result<Self, DecodeError> {
+        Wire::read(reader).map(Self)
+    }
+
+    fn write(&self, writer: &mut Writer) -> Result<(), EncodeError> {
+        self.0.write(writer)
+    }
+
+    fn each_error(&self, tell: &mut impl FnMut(Self)) {
+        if !self.is_none() {
+            tell(*self);
+        }
+    }
+}
 
 impl Wire for bool {
     fn read(reader: &mut Reader) -> Result<Self, DecodeError> {
@@ -118,8 +140,8 @@ impl Wire for TopicId {
 
 /// Gives a nullable type its plain encoding: null is refused when read and never written.
 macro_rules! required {
-    ($name:ty $(, $generic:ident)?) => {
-        impl$(<$generic: Wire>)? Wire for $name {
+    ($name:ty) => {
+        impl Wire for $name {
             fn read(reader: &mut Reader) -> Result<Self, DecodeError> {
                 Self::read_nullable(reader)?.ok_or(DecodeError::UnexpectedNull)
             }
@@ -134,7 +156,20 @@ macro_rules! required {
 required!(Text);
 required!(Bytes);
 required!(Records);
-required!(Vec<T>, T);
+
+impl<T: Wire> Wire for Vec<T> {
+    fn read(reader: &mut Reader) -> Result<Self, DecodeError> {
+        Self::read_nullable(reader)?.ok_or(DecodeError::UnexpectedNull)
+    }
+
+    fn write(&self, writer: &mut Writer) -> Result<(), EncodeError> {
+        Self::write_nullable(Some(self), writer)
+    }
+
+    fn each_error(&self, tell: &mut impl FnMut(ErrorCode)) {
+        self.iter().for_each(|element| element.each_error(tell));
+    }
+}
 
 impl Nullable for Text {
     fn read_nullable(reader: &mut Reader) -> Result<Option<Self>, DecodeError> {

@@ -300,7 +300,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use mainstem_protocol::{ApiKey, PartitionId, Timestamp};
+    use mainstem_protocol::{ApiKey, ErrorCode, PartitionId, Timestamp};
     use mainstem_storage::ManualClock;
     use serde_json::{Value, json};
 
@@ -365,7 +365,7 @@ mod tests {
         let live = shown(|metrics| {
             (0..20)
                 .for_each(|_| metrics.requests.of(ApiKey::Produce).answered(Duration::from_millis(2), 1, 1));
-            metrics.requests.failed(ApiKey::Produce, "CORRUPT_MESSAGE");
+            metrics.requests.failed(ApiKey::Produce, ErrorCode::CORRUPT_MESSAGE);
         });
         let produce = &live["requests"][0];
         assert_eq!((&produce["api"], &produce["rate"]), (&json!("Produce"), &json!(2.0)));
