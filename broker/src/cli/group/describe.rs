@@ -166,9 +166,8 @@ fn described(group: GroupDescription, partitions: Vec<DescribedPartition>) -> De
 }
 
 fn show(described: &Described) -> Result<(), Error> {
-    let Described { group, state, protocol, coordinator, members, partitions, .. } = described;
-    let protocol = if protocol.is_empty() { String::new() } else { format!(", assigned by {protocol}") };
-    output::text(format_args!("{group}: {state}{protocol}, coordinated by broker {coordinator}"))?;
+    let Described { members, partitions, .. } = described;
+    output::text(heading(described))?;
     if !partitions.is_empty() {
         output::text("")?;
         let headings = ["topic", "partition", "committed", "end", "lag", "client"];
@@ -181,6 +180,17 @@ fn show(described: &Described) -> Result<(), Error> {
     Ok(())
 }
 
+fn heading(described: &Described) -> String {
+    let Described { group, state, protocol_type, protocol, coordinator, .. } = described;
+    let assigned = match (&**protocol, &**protocol_type) {
+        // Without a protocol type nobody has ever joined: Kafka calls such a group simple.
+        ("", "") => " (no members: its readers choose their partitions themselves)".to_owned(),
+        ("", _) => String::new(),
+        (protocol, _) => format!(", assigned by {protocol}"),
+    };
+    format!("{group}: {state}{assigned}, coordinated by broker {coordinator}")
+}
+
 fn partition_row(partition: &DescribedPartition) -> [String; 6] {
     let DescribedPartition { topic, partition, committed, end, lag, client, member: _ } = partition;
     let number = |number: &Option<i64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
@@ -191,4 +201,30 @@ fn partition_row(partition: &DescribedPartition) -> [String; 6] {
 fn member_row(member: &DescribedMember) -> [String; 4] {
     let DescribedMember { member, instance: _, client, host, partitions } = member;
     [client.clone(), host.clone(), partitions.to_string(), member.clone()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(protocol_type: &str, protocol: &str, expected: &str) {
+        let described = Described {
+            group: "readers".to_owned(),
+            state: "Empty".to_owned(),
+            protocol_type: protocol_type.to_owned(),
+            protocol: protocol.to_owned(),
+            coordinator: 1,
+            members: Vec::new(),
+            partitions: Vec::new(),
+        };
+        assert_eq!(heading(&described), expected);
+    }
+
+    #[test]
+    fn a_group_says_who_assigns_its_partitions() {
+        check("consumer", "range", "readers: Empty, assigned by range, coordinated by broker 1");
+        check("consumer", "", "readers: Empty, coordinated by broker 1");
+        let themselves = "readers: Empty (no members: its readers choose their partitions themselves), coordinated by broker 1";
+        check("", "", themselves);
+    }
 }
