@@ -1,51 +1,18 @@
 //! Decoding never takes more memory than the frame can justify, whatever its counts claim. Each allocation of this
 //! binary is counted, so it holds this one test alone.
 
-#![expect(unsafe_code, reason = "an allocator that counts can only be written so")]
 #![expect(clippy::unwrap_used, reason = "a panic is the report")]
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
-};
+#[path = "../../tests/support/allocations.rs"]
+mod allocations;
 
+use allocations::peak;
 use bytes::Bytes;
 use mainstem_protocol::{
     ApiKey, caps,
     messages::{RequestBody, ResponseBody},
     wire::DecodeError,
 };
-
-static NOW: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-struct Counting;
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: every call goes on to the system's allocator as it is; what is added only counts.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        PEAK.fetch_max(NOW.fetch_add(layout.size(), Relaxed) + layout.size(), Relaxed);
-        // SAFETY: the caller keeps what `alloc` asks for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        NOW.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: the pointer came from `alloc` above with this layout, as the caller promises.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-/// The most memory that was held at a time while `work` ran, beyond what was held before.
-fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
-    let before = NOW.load(Relaxed);
-    PEAK.store(before, Relaxed);
-    let result = work();
-    (result, PEAK.load(Relaxed) - before)
-}
 
 /// One golden message: what it is, and its bytes.
 struct Golden {
