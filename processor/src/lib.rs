@@ -23,7 +23,8 @@
 //!
 //! At least once. A commit writes the outputs first, then the changes of state together with the positions in the
 //! inputs, then the group's offsets. A restart takes up state and positions of one commit, so state counts each
-//! record once as long as the changes of one commit fit into one batch; outputs may be written twice. The group's
+//! record once as long as the changes of one commit fit into one batch, which has those of one store; outputs may be
+//! written twice. The group's
 //! offsets tell others how far the processor has come; it is the changelog that says where to go on.
 //!
 //! What goes through a repartition topic is such an output: records that a task had written there and not committed
@@ -40,6 +41,9 @@
 //! watermark: which records are late does not depend on when commits are made. A partition in which nothing happens for a while is not waited for
 //! ([`Settings::idle_after`]); what it brings later may be late.
 
+#[cfg(test)]
+#[path = "../../tests/support/allocations.rs"]
+mod allocations;
 pub mod caps;
 mod context;
 pub mod dsl;

@@ -191,4 +191,6 @@ fn message(panic: &(dyn Any + Send)) -> String {
 }
 
 #[cfg(test)]
+mod allocation_tests;
+#[cfg(test)]
 mod tests;

@@ -18,6 +18,8 @@ static PEAK: AtomicUsize = AtomicUsize::new(0);
 thread_local! {
     /// Whether this thread's calls are left out. Needs neither memory nor an end, so the allocator may look at it.
     static IS_LEFT_OUT: Cell<bool> = const { Cell::new(false) };
+    /// How often this thread has asked.
+    static CALLS_HERE: Cell<usize> = const { Cell::new(0) };
 }
 
 struct Counting;
@@ -33,6 +35,7 @@ unsafe impl GlobalAlloc for Counting {
             CALLS.fetch_add(1, Relaxed);
             BYTES.fetch_add(layout.size(), Relaxed);
         }
+        CALLS_HERE.set(CALLS_HERE.get() + 1);
         PEAK.fetch_max(NOW.fetch_add(layout.size(), Relaxed) + layout.size(), Relaxed);
         // SAFETY: the caller keeps what `alloc` asks for.
         unsafe { System.alloc(layout) }
@@ -61,6 +64,13 @@ pub(crate) struct Taken {
 /// What all threads that are counted have asked for so far.
 pub(crate) fn taken() -> Taken {
     Taken { calls: CALLS.load(Relaxed), bytes: BYTES.load(Relaxed) }
+}
+
+/// How often this thread asks for memory while `work` runs, whatever others do meanwhile.
+pub(crate) fn calls_here(work: impl FnOnce()) -> usize {
+    let before = CALLS_HERE.get();
+    work();
+    CALLS_HERE.get() - before
 }
 
 /// The most memory that was held at a time while `work` ran, beyond what was held before, in bytes of all threads.

@@ -29,7 +29,7 @@ impl<K: Serde, V: Data, A: Serde> Aggregate<K, V, A> {
 
     fn take(&mut self, item: Item<K, V>, cx: &mut Cx<'_>) -> Result<(), NodeError> {
         let unwritable = |cause| NodeError::Unwritable { part: "key", cause };
-        let Some(bytes) = item.key.encode(cx.buffer).map_err(unwritable)? else {
+        let Some(bytes) = item.key.encode(cx.buffer()).map_err(unwritable)? else {
             cx.counts.errors += 1;
             return Ok(());
         };

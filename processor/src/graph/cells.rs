@@ -9,12 +9,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use mainstem_client::{Text, Timestamp};
 
 use super::{NodeError, operator::Cx};
-use crate::{
-    caps,
-    record::Item,
-    serdes::{Serde, make_room},
-    state::Store,
-};
+use crate::{caps, record::Item, serdes::Serde, state::Store};
 
 /// Bytes of the time in front of a value.
 const TIME_BYTES: usize = 8;
@@ -117,8 +112,7 @@ impl<A: Serde> Cells<A> {
         for key in self.changed.drain(..) {
             let Some(cell) = self.cells.get_mut(&key) else { continue };
             cell.is_changed = false;
-            make_room(cx.buffer);
-            let bytes = cell.bytes(cx.buffer)?;
+            let bytes = cell.bytes(cx.buffer())?;
             put(cx.store(&self.store), &key, bytes);
             show(cell)?;
         }

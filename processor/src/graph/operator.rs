@@ -9,6 +9,7 @@ use super::NodeError;
 use crate::{
     NodeCounts,
     record::{Emitted, Ordered},
+    serdes::make_room,
     state::{Store, Stores},
     watermark::TaskTime,
 };
@@ -20,7 +21,7 @@ pub(crate) struct Cx<'a> {
     pub(crate) time: &'a mut TaskTime,
     /// Records for topics.
     pub(crate) emitted: &'a mut Vec<Emitted>,
-    /// To build keys and values in; empty between two uses.
+    /// To build keys and values in; empty between two uses. See [`Self::buffer`].
     pub(crate) buffer: &'a mut BytesMut,
     /// The number of the next record that the task sees.
     pub(crate) order: &'a mut u64,
@@ -37,6 +38,12 @@ impl Cx<'_> {
     /// A store that the topology has seen to be there.
     pub(crate) fn store(&mut self, name: &str) -> &mut Store {
         self.stores.declared_mut(name)
+    }
+
+    /// Where keys and values are built, with room for them: most of them need no memory of their own so.
+    pub(crate) fn buffer(&mut self) -> &mut BytesMut {
+        make_room(self.buffer);
+        self.buffer
     }
 
     /// Sends a record on its way to a topic.

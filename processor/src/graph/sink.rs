@@ -11,7 +11,7 @@ use super::{
 use crate::{
     InputRecord, OutputRecord,
     record::{Emitted, Item, Ordered},
-    serdes::{Serde, make_room},
+    serdes::Serde,
 };
 
 /// What can be written to a topic.
@@ -63,10 +63,9 @@ impl<T: Write> Operator for Sink<T> {
 
 impl<K: Serde, V: Serde> Write for Item<K, V> {
     fn write(self, cx: &mut Cx<'_>) -> Result<OutputRecord, NodeError> {
-        make_room(cx.buffer);
         let unwritable = |part| move |cause| NodeError::Unwritable { part, cause };
-        let key = self.key.encode(cx.buffer).map_err(unwritable("key"))?;
-        let value = self.value.encode(cx.buffer).map_err(unwritable("value"))?;
+        let key = self.key.encode(cx.buffer()).map_err(unwritable("key"))?;
+        let value = self.value.encode(cx.buffer()).map_err(unwritable("value"))?;
         Ok(OutputRecord { key, value, timestamp: self.time, headers: self.headers })
     }
 }

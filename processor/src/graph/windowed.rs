@@ -82,7 +82,7 @@ impl<K: Serde, V: Data, A: Serde> WindowedAggregate<K, V, A> {
             self.close(watermark, item.order, cx)?;
         }
         let unwritable = |cause| NodeError::Unwritable { part: "key", cause };
-        let Some(key) = item.key.encode(cx.buffer).map_err(unwritable)? else {
+        let Some(key) = item.key.encode(cx.buffer()).map_err(unwritable)? else {
             cx.counts.errors += 1;
             return Ok(());
         };

@@ -5,6 +5,13 @@
 //! - `numbers`: integers and floating-point numbers, as Kafka's serializers write them: big-endian.
 //! - [`Json`]: whatever serde knows, as JSON.
 //! - [`Windowed`]: a key and its window.
+//!
+//! # Memory
+//!
+//! `Bytes`, `Text`, `()` and options of them share the memory of the record and ask for none. Numbers are read without any,
+//! and written into a buffer that is asked for once for some thousands of them. `String` and [`Json`] have memory of
+//! their own: each record that is read asks for it, and each copy, as where several windows or branches take it; what
+//! they write goes into the buffer. Keys and values that are kept in a store are copied once, when their key is first seen.
 
 mod bytes_and_text;
 mod json;

@@ -1,0 +1,136 @@
+//! How often a task asks for memory once its vectors and buffers have grown: not for each record.
+
+use std::{collections::HashMap, time::Duration};
+
+use bytes::Bytes;
+use mainstem_client::Offset;
+
+use super::*;
+use crate::{Counters, StreamBuilder, TimeWindows, allocations::calls_here, serdes::BUFFER_BYTES};
+
+const FEW: usize = 1000;
+const MANY: usize = 20_000;
+const KEYS: usize = 64;
+
+/// One task with everything that a topology has in front of its first repartition topic.
+struct Task {
+    work: Work,
+    input: TopicPartition,
+    now: i64,
+}
+
+impl Task {
+    fn new(builder: &StreamBuilder) -> Self {
+        let topology = builder.build().unwrap();
+        let plan = Plan::new(&topology, HashMap::from([(Text::from("in"), 1)])).unwrap();
+        let stores = Stores::new(topology.parts()[0].stores.iter().cloned());
+        let work = Work::new(&topology, &plan, 0, 0, stores, Arc::new(Counters::default()));
+        let mut task = Self { work, input: TopicPartition::new("in", 0), now: 0 };
+        // Twice, so that all that is swapped between nodes has grown.
+        for _ in 0..3 {
+            task.calls(MANY);
+        }
+        task
+    }
+
+    /// How often memory is asked for by a batch of so many records.
+    fn calls(&mut self, count: usize) -> usize {
+        let records = self.records(count);
+        let calls = calls_here(|| self.work.process(&self.input, records).unwrap());
+        assert!(!self.work.emitted.is_empty() || self.work.stores.uncommitted_bytes() == 0);
+        self.work.emitted.clear();
+        calls
+    }
+
+    /// Records whose keys and values lie in one piece of memory, as those of a batch do; ten in a millisecond.
+    fn records(&mut self, count: usize) -> Vec<Record> {
+        let bytes: Vec<u8> = (0..count).flat_map(|number| ((number % KEYS) as u64).to_be_bytes()).collect();
+        let bytes = Bytes::from(bytes);
+        let record = |number: usize| {
+            self.now += i64::from(number.is_multiple_of(10));
+            let field = bytes.slice(number * 8..number * 8 + 8);
+            let (key, value) = (Some(field.clone()), Some(field));
+            let (offset, timestamp) = (Offset(number as i64), Timestamp(self.now));
+            Record { offset, timestamp, key, value, headers: Default::default() }
+        };
+        (0..count).map(record).collect()
+    }
+}
+
+/// What more records ask for beyond what fewer do.
+fn more(builder: &StreamBuilder) -> usize {
+    let mut task = Task::new(builder);
+    let few = task.calls(FEW);
+    task.calls(MANY).saturating_sub(few)
+}
+
+/// What the buffers ask for that so many bytes of each record fill: each for its memory, and to share it.
+fn buffers(bytes: usize) -> usize {
+    2 * (MANY * bytes / BUFFER_BYTES + 1)
+}
+
+#[test]
+fn stateless_steps_over_bytes_ask_for_no_memory() {
+    let builder = StreamBuilder::new("t");
+    let bytes = builder.stream::<Bytes, Bytes>("in").map(|key, value| (value, key));
+    bytes.filter(|key, _| key[7] % 2 == 0).map_values(|value| value.slice(4..)).peek(|_, _| ()).to("out");
+    assert_eq!(more(&builder), 0);
+}
+
+#[test]
+fn flat_maps_branches_and_merges_over_bytes_ask_for_no_memory() {
+    let builder = StreamBuilder::new("t");
+    let twice = builder
+        .stream::<Bytes, Bytes>("in")
+        .flat_map(|key, value| [(key.clone(), value), (key.clone(), key)]);
+    let (even, odd) = (twice.filter(|key, _| key[7] % 2 == 0), twice.filter(|key, _| key[7] % 2 == 1));
+    even.merge(&odd).to("out");
+    assert_eq!(more(&builder), 0);
+}
+
+#[test]
+fn numbers_ask_for_memory_by_the_buffer() {
+    let builder = StreamBuilder::new("t");
+    builder
+        .stream::<i64, i64>("in")
+        .map(|key, value| (value + 1, key))
+        .filter(|_, value| value % 2 == 0)
+        .to("out");
+    let more = more(&builder);
+    assert!(more <= buffers(16), "{more}");
+}
+
+#[test]
+fn repartition_topics_ask_for_no_memory_while_records_are_in_order() {
+    let builder = StreamBuilder::new("t");
+    builder.stream::<Bytes, Bytes>("in").group_by(|_, value| value.clone()).count("counts").to("out");
+    assert_eq!(more(&builder), 0);
+}
+
+#[test]
+fn counts_of_known_keys_ask_for_no_memory() {
+    let builder = StreamBuilder::new("t");
+    builder.stream::<i64, Bytes>("in").group_by_key().count("counts").to("out");
+    let more = more(&builder);
+    assert!(more <= buffers(8), "{more}");
+}
+
+#[test]
+fn windows_of_known_keys_ask_for_no_memory() {
+    let builder = StreamBuilder::new("t");
+    let day = TimeWindows::tumbling(Duration::from_secs(86_400));
+    builder.stream::<i64, Bytes>("in").group_by_key().windowed_by(day).count("counts").to("out");
+    let more = more(&builder);
+    assert!(more <= buffers(8), "{more}");
+}
+
+/// What has memory of its own asks for it with each record; this also shows that the count counts.
+#[test]
+fn strings_ask_for_memory_with_each_record() {
+    let builder = StreamBuilder::new("t");
+    builder
+        .stream::<Bytes, Bytes>("in")
+        .map_values(|value| String::from_utf8_lossy(&value).into_owned())
+        .to("out");
+    assert!(more(&builder) >= MANY - FEW);
+}
