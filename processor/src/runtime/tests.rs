@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use mainstem_client::{
-    ErrorCode, Offset, Producer, ProducerConfig, ProducerRecord, Timestamp, TopicPartition,
+    ErrorCode, Offset, Producer, ProducerConfig, ProducerRecord, Record, Timestamp, TopicPartition,
     testing::{FakeBroker, Trouble},
 };
 
@@ -20,6 +20,8 @@ use crate::{
     Context, InputBatch, InputEnd, Meter, OutputRecord, ProcessResult, Processor, ProcessorSpec,
     TumblingWindows,
 };
+
+mod restarts;
 
 /// Counts records of windows of ten milliseconds, by key; panics at the value `boom`, fails at `fail`.
 struct Counter {
@@ -120,6 +122,14 @@ async fn start(broker: &FakeBroker, spec: ProcessorSpec) -> Handle {
 
 /// Everything in the output, as `key window count`.
 async fn output(broker: &FakeBroker) -> Vec<String> {
+    let line = |record: Record| {
+        format!("{} {}", text(record.key.as_ref().unwrap()), text(record.value.as_ref().unwrap()))
+    };
+    records(broker).await.into_iter().map(line).collect()
+}
+
+/// Everything in the output.
+async fn records(broker: &FakeBroker) -> Vec<Record> {
     use mainstem_client::consumer::{Consumer, ConsumerConfig, OffsetReset, Polled};
     let config = ConsumerConfig { offset_reset: OffsetReset::Earliest, ..ConsumerConfig::default() };
     let mut consumer = Consumer::new(broker, config);
@@ -129,10 +139,7 @@ async fn output(broker: &FakeBroker) -> Vec<String> {
     let mut all = Vec::new();
     while consumer.position(&partition).is_none_or(|position| position < end) {
         if let Polled::Records(batches) = consumer.poll(Duration::from_millis(100)).await.unwrap() {
-            let records = batches.iter().flat_map(|batch| &batch.records);
-            all.extend(records.map(|record| {
-                format!("{} {}", text(record.key.as_ref().unwrap()), text(record.value.as_ref().unwrap()))
-            }));
+            all.extend(batches.into_iter().flat_map(|batch| batch.records));
         }
     }
     all

@@ -1,0 +1,223 @@
+//! Tasks that end, in order or in the middle of a commit, and go on where they were.
+
+use std::ops::RangeInclusive;
+
+use mainstem_client::{
+    Node, Text, Transport, TransportError,
+    protocol::{
+        ApiKey,
+        messages::{RequestBody, ResponseBody},
+    },
+    transport::{BoxFuture, BrokerAddress, Call},
+};
+use tokio::sync::watch;
+
+use super::*;
+use crate::{
+    Counters, Serde, Settings, StreamBuilder, TestDriver, TimeWindows, Topology, Windowed, runtime::run,
+};
+
+/// The transport of a process that dies with a write to a topic: nothing that it sends afterwards arrives.
+#[derive(Clone, Debug)]
+struct Mortal {
+    inner: Arc<dyn Transport>,
+    death: Arc<Death>,
+}
+
+#[derive(Debug)]
+struct Death {
+    topic: String,
+    /// How many writes come before the deadly one.
+    left: AtomicU64,
+    /// Whether that one still takes place.
+    is_written: bool,
+    has_come: watch::Sender<bool>,
+}
+
+impl Mortal {
+    fn new(broker: &FakeBroker, topic: &str, left: u64, is_written: bool) -> Self {
+        let has_come = watch::Sender::new(false);
+        let death = Death { topic: topic.to_owned(), left: AtomicU64::new(left), is_written, has_come };
+        Self { inner: broker.transport(), death: Arc::new(death) }
+    }
+}
+
+impl Death {
+    fn is_dead(&self) -> bool {
+        *self.has_come.borrow()
+    }
+
+    fn comes_with(&self, request: &RequestBody) -> bool {
+        let RequestBody::Produce(request) = request else { return false };
+        let is_it = request.topic_data.iter().any(|topic| topic.name == self.topic);
+        is_it && self.left.fetch_sub(1, Ordering::SeqCst) == 0
+    }
+}
+
+impl Transport for Mortal {
+    fn versions(
+        &self,
+        node: Node,
+        key: ApiKey,
+    ) -> BoxFuture<'_, Result<RangeInclusive<i16>, TransportError>> {
+        self.inner.versions(node, key)
+    }
+
+    fn call(&self, call: Call) -> BoxFuture<'_, Result<ResponseBody, TransportError>> {
+        Box::pin(async move {
+            if self.death.is_dead() || self.death.comes_with(&call.request) {
+                if !self.death.is_dead() && self.death.is_written {
+                    self.inner.call(call).await?;
+                }
+                self.death.has_come.send_replace(true);
+                return std::future::pending().await;
+            }
+            self.inner.call(call).await
+        })
+    }
+
+    fn learn(&self, brokers: &[BrokerAddress]) {
+        self.inner.learn(brokers);
+    }
+
+    fn split(&self) -> Arc<dyn Transport> {
+        Arc::new(Self { inner: self.inner.split(), death: Arc::clone(&self.death) })
+    }
+}
+
+/// Each piece leads to one commit at least, since the next one comes when it is committed.
+const PIECES: [&[(i64, &str, &str)]; 4] = [
+    &[(1, "a", ""), (4, "b", ""), (5, "a", "")],
+    &[(12, "a", ""), (13, "b", ""), (9, "a", "")],
+    &[(25, "a", ""), (14, "b", ""), (21, "b", "")],
+    &[(39, "a", ""), (38, "a", ""), (2, "a", ""), (45, "c", "")],
+];
+
+/// Writes piece after piece, each when the one before is committed, until all are or the process is dead.
+async fn feed(broker: &FakeBroker, handle: &Handle, death: &Death) {
+    let (mut has_come, mut end) = (death.has_come.subscribe(), 0);
+    for piece in PIECES {
+        produce(broker, piece.iter().copied()).await;
+        end += piece.len() as i64;
+        tokio::select! {
+            () = committed(handle, end) => {}
+            _ = has_come.wait_for(|has_come| *has_come) => {}
+        }
+    }
+}
+
+/// The last result of each window and key, and how often there was another one before.
+async fn results(broker: &FakeBroker) -> (Vec<String>, usize) {
+    let all = output(broker).await;
+    let mut results = all.clone();
+    results.sort();
+    results.dedup();
+    (results.clone(), all.len() - results.len())
+}
+
+async fn survives(topic: &str, left: u64, is_written: bool) {
+    let broker = broker(1);
+    let mortal = Mortal::new(&broker, topic, left, is_written);
+    let first = super::super::start(spec(), Arc::new(mortal.clone())).await.unwrap();
+    feed(&broker, &first, &mortal.death).await;
+    let what = format!("{topic} {left} {is_written}");
+    assert!(mortal.death.is_dead(), "{what}: lived");
+    drop(first);
+    let end = PIECES.iter().map(|piece| piece.len()).sum::<usize>() as i64;
+    start(&broker, spec().input_end(until(end))).await.ended().await.unwrap();
+    let (results, repeated) = results(&broker).await;
+    // 9, 14 and 2 come when their windows are closed.
+    assert_eq!(
+        results,
+        ["a 0 2", "a 10 1", "a 20 1", "a 30 2", "b 0 1", "b 10 1", "b 20 1", "c 40 1"],
+        "{what}"
+    );
+    let is_before_the_positions = topic == "out" || !is_written;
+    assert!(repeated == 0 || is_before_the_positions, "{what}: {repeated} results came again");
+}
+
+#[tokio::test]
+async fn crash_before_or_behind_outputs_counts_nothing_twice() {
+    // Outputs are there from the second piece on, which closes the first windows.
+    for (left, is_written) in [(0, false), (0, true), (1, false), (1, true), (2, true)] {
+        survives("out", left, is_written).await;
+    }
+}
+
+#[tokio::test]
+async fn crash_before_or_behind_changes_of_state_counts_nothing_twice() {
+    for left in 0..4 {
+        for is_written in [false, true] {
+            survives("p-counts-changelog", left, is_written).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn panic_between_two_commits_drops_what_came_since_the_last() {
+    let broker = broker(1);
+    produce(&broker, [(1, "a", ""), (2, "a", "")]).await;
+    let handle = start(&broker, spec()).await;
+    committed(&handle, 2).await;
+    produce(&broker, [(3, "a", ""), (4, "a", "boom")]).await;
+    assert!(matches!(handle.ended().await, Err(TaskError::Node { .. })));
+    // The same records again, and again the panic: what was counted before it is not kept either.
+    start(&broker, spec()).await.ended().await.unwrap_err();
+    start(&broker, spec().input_end(until(3))).await.ended().await.unwrap();
+    assert_eq!(output(&broker).await, ["a 0 3"]);
+}
+
+/// Counts by the value, and so behind a repartition topic.
+fn counted() -> Topology {
+    let windows = TimeWindows::tumbling(Duration::from_millis(10)).grace(Duration::from_millis(5));
+    let builder = StreamBuilder::new("p");
+    let grouped = builder.stream::<Text, Text>("in").group_by(|_, value| value.clone());
+    grouped.windowed_by(windows).on_close().count("counts").to("out");
+    builder.build().unwrap()
+}
+
+fn settings(input_end: InputEnd, counters: &Arc<Counters>) -> Settings {
+    let commit_interval = Duration::from_millis(5);
+    Settings { input_end, commit_interval, meter: Arc::clone(counters) as _, ..Settings::default() }
+}
+
+/// Windows and counts of the output.
+async fn windowed_output(broker: &FakeBroker) -> Vec<(i64, String, i64)> {
+    let result = |record: Record| {
+        let key = Windowed::<String>::decode(record.key.as_ref()).unwrap();
+        (key.window.start.0, key.key, i64::decode(record.value.as_ref()).unwrap())
+    };
+    records(broker).await.into_iter().map(result).collect()
+}
+
+/// A task that is stopped knows after its restart what was late before, on both sides of a repartition topic.
+#[tokio::test]
+async fn restarts_change_no_result_behind_a_repartition_topic() {
+    let pieces: [&[(i64, &str)]; 3] = [
+        &[(1, "a"), (12, "b"), (3, "a"), (1000, "c")],
+        &[(14, "b"), (5, "a"), (999, "a"), (1001, "c")],
+        &[(900, "a"), (1020, "b"), (1004, "c"), (1003, "b")],
+    ];
+    let (broker, counters) = (broker(1), Arc::new(Counters::default()));
+    let mut driver = TestDriver::new(&counted()).unwrap();
+    let mut end = 0;
+    for piece in pieces {
+        produce(&broker, piece.iter().map(|(time, value)| (*time, "k", *value))).await;
+        for (time, value) in piece {
+            driver.pipe("in", "k", *value, *time).unwrap();
+        }
+        end += piece.len() as i64;
+        let settings = settings(InputEnd::Unbounded, &counters);
+        let handle = run(counted(), settings, broker.transport()).await.unwrap();
+        committed(&handle, end).await;
+        handle.stop().await.unwrap();
+    }
+    let last = settings(until(end), &counters);
+    run(counted(), last, broker.transport()).await.unwrap().ended().await.unwrap();
+    driver.finish().unwrap();
+    let expected = driver.read::<Windowed<String>, i64>("out").unwrap().into_iter();
+    let expected: Vec<_> =
+        expected.map(|result| (result.key.window.start.0, result.key.key, result.value)).collect();
+    assert_eq!(windowed_output(&broker).await, expected);
+    assert_eq!((counters.of("counts").late, driver.counts("counts").late), (5, 5));
+}
