@@ -61,10 +61,10 @@ impl<K: Serde, V: Serde> Repartition<K, V> {
     ) {
         let told = self.told.get(partition.0 as usize).copied().flatten();
         let known = told.map_or(BEGINNING, |told| told.watermark);
-        let is_idle = cx.time.is_idle();
         let is_behind = time < watermark && known < watermark;
-        let wakes_up = told.is_some_and(|told| told.is_idle) && !is_idle;
+        let wakes_up = told.is_some_and(|told| told.is_idle) && !cx.time.is_idle();
         if is_behind || wakes_up {
+            let is_idle = cx.time.is_idle();
             let mark = Mark { task: self.task, watermark: watermark.max(known), is_idle };
             self.tell(partition, mark, cx);
         }

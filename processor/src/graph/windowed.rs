@@ -82,17 +82,22 @@ impl<K: Serde, V: Data, A: Serde> WindowedAggregate<K, V, A> {
             self.close(watermark, item.order, cx)?;
         }
         let unwritable = |cause| NodeError::Unwritable { part: "key", cause };
-        let Some(key) = item.key.encode(cx.buffer()).map_err(unwritable)? else {
+        let Some(bytes) = item.key.encode(cx.buffer()).map_err(unwritable)? else {
             cx.counts.errors += 1;
             return Ok(());
         };
-        let watermark = watermark.max(self.closed_to);
-        for window in self.windows.windows_of(item.time) {
+        let (watermark, seen) = (watermark.max(self.closed_to), Seen::of(&item));
+        let Item { key, value, time, .. } = item;
+        let (mut value, mut windows) = (Some(value), self.windows.windows_of(time).peekable());
+        while let Some(window) = windows.next() {
             if self.windows.is_closed(window, watermark) {
                 cx.counts.late += 1;
-            } else {
-                self.add(window, &key, &item, cx)?;
+                continue;
             }
+            // The value is copied only where windows overlap.
+            let value = if windows.peek().is_some() { value.clone() } else { value.take() };
+            let Some(value) = value else { break };
+            self.add(window, &bytes, (&key, value), seen, cx)?;
         }
         if self.cells.is_full() { self.commit(cx) } else { Ok(()) }
     }
@@ -100,21 +105,22 @@ impl<K: Serde, V: Data, A: Serde> WindowedAggregate<K, V, A> {
     fn add(
         &mut self,
         window: Window,
-        key: &[u8],
-        item: &Item<K, V>,
+        bytes: &[u8],
+        (key, value): (&K, V),
+        seen: Seen,
         cx: &mut Cx<'_>,
     ) -> Result<(), NodeError> {
         self.entry.clear();
         self.entry.put_slice(&ordered(window.start.0));
-        self.entry.put_slice(key);
+        self.entry.put_slice(bytes);
         let (change, is_eager) = (&self.change, self.emission == Emission::EachChange);
-        let change = |before| change(&item.key, item.value.clone(), before);
+        let change = |before| change(key, value, before);
         let show =
             |cell: &Cell<A>| if is_eager { cell.value.clone().map(|value| (value, cell.seen)) } else { None };
-        let shown = self.cells.change(&self.entry, Seen::of(item), cx, change, show)?;
+        let shown = self.cells.change(&self.entry, seen, cx, change, show)?;
         self.next_close = self.next_close.min(self.windows.close_time(window.start));
-        let key = |window| Windowed { key: item.key.clone(), window };
-        self.output.extend(shown.map(|(value, seen)| result(key(window), value, seen)));
+        let key = || Windowed { key: key.clone(), window };
+        self.output.extend(shown.map(|(value, seen)| result(key(), value, seen)));
         Ok(())
     }
 
