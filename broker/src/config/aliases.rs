@@ -1,7 +1,7 @@
 //! Kafka's second names for times: the same setting in a coarser unit.
 //!
-//! As in Kafka (`KafkaConfig.getLogRetentionTimeMillis`, `logRollTimeMillis`), the finest unit wins wherever each of
-//! them was written, so that `log.retention.ms` in a file is not undone by `log.retention.hours` in the environment.
+//! As in Kafka (`KafkaConfig.getLogRetentionTimeMillis`, `logRollTimeMillis`), the finest unit wins among those that were
+//! written in places of one rank; a flag goes before the environment and that before a file, in whatever unit.
 
 use std::collections::BTreeMap;
 
@@ -60,13 +60,16 @@ pub(super) fn of(name: &str) -> Option<&'static Alias> {
     ALIASES.iter().find(|alias| alias.name == name)
 }
 
-/// Removes each assignment for which there is one in a finer unit.
-pub(super) fn keep_finest(assignments: &mut BTreeMap<String, Assignment>) {
-    for (index, alias) in ALIASES.iter().enumerate() {
-        let finer = ALIASES[..index].iter().filter(|other| other.of == alias.of).map(|other| other.name);
-        let is_overridden = finer.chain([alias.of]).any(|name| assignments.contains_key(name));
-        if is_overridden {
-            assignments.remove(alias.name);
-        }
+/// Of the names of one setting keeps that which counts.
+pub(super) fn keep_foremost(assignments: &mut BTreeMap<String, Assignment>) {
+    for of in ALIASES.iter().map(|alias| alias.of) {
+        let coarser = ALIASES.iter().filter(|alias| alias.of == of).map(|alias| alias.name);
+        let finest_first: Vec<_> = std::iter::once(of).chain(coarser).collect();
+        let ranks =
+            finest_first.iter().filter_map(|name| Some((assignments.get(*name)?.place.rank(), *name)));
+        // Of equals, the last one counts for `max_by_key`.
+        let foremost = ranks.rev().max_by_key(|(rank, _)| *rank).map(|(_, name)| name);
+        assignments
+            .retain(|name, _| !finest_first.contains(&name.as_str()) || foremost == Some(name.as_str()));
     }
 }

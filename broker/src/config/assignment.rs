@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::ConfigError;
+
 /// A name and a value, not checked yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assignment {
@@ -12,6 +14,21 @@ pub struct Assignment {
     pub value: String,
     /// Where it was written.
     pub place: Place,
+}
+
+impl Assignment {
+    /// Of two flags none is the later one: what they say must be the same. The same flag may repeat, and the last counts.
+    pub(super) fn check_beside(&self, earlier: &Self) -> Result<(), ConfigError> {
+        let (Place::Flag(one), Place::Flag(other)) = (&earlier.place, &self.place) else { return Ok(()) };
+        if one == other || earlier.value.trim() == self.value.trim() {
+            return Ok(());
+        }
+        Err(ConfigError::Contradiction {
+            name: self.name.clone(),
+            values: [earlier.value.clone(), self.value.clone()],
+            places: [earlier.place.to_string(), self.place.to_string()],
+        })
+    }
 }
 
 /// Where a setting was written.
@@ -28,6 +45,17 @@ pub enum Place {
         /// The line, from 1.
         line: usize,
     },
+}
+
+impl Place {
+    /// Of two places the higher one counts.
+    pub(super) const fn rank(&self) -> u8 {
+        match self {
+            Self::File { .. } => 0,
+            Self::Variable(_) => 1,
+            Self::Flag(_) => 2,
+        }
+    }
 }
 
 impl fmt::Display for Place {

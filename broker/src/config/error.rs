@@ -39,6 +39,16 @@ pub enum ConfigError {
         /// What contradicts it.
         reason: String,
     },
+    /// Two flags contradict one another.
+    #[error("setting {name} is {} by {} and {} by {}: leave one out", values[0], places[0], values[1], places[1])]
+    Contradiction {
+        /// The setting.
+        name: String,
+        /// As they were written.
+        values: [String; 2],
+        /// Where.
+        places: [String; 2],
+    },
     /// `--set` without a value.
     #[error("flag --set cannot be {text}: expected NAME=VALUE, such as num.partitions=3")]
     NoAssignment {

@@ -72,12 +72,13 @@ impl Config {
     /// # Errors
     /// The first assignment that is wrong, or two settings that do not go together.
     pub fn from_assignments(assignments: impl IntoIterator<Item = Assignment>) -> Result<Self, ConfigError> {
-        let mut last = BTreeMap::new();
+        let mut last = BTreeMap::<String, Assignment>::new();
         for assignment in assignments {
             Self::default().assign(&assignment)?;
-            last.insert(assignment.name.clone(), assignment);
+            let earlier = last.insert(assignment.name.clone(), assignment.clone());
+            earlier.map_or(Ok(()), |earlier| assignment.check_beside(&earlier))?;
         }
-        aliases::keep_finest(&mut last);
+        aliases::keep_foremost(&mut last);
         let mut config = Self::default();
         last.values().try_for_each(|assignment| config.assign(assignment))?;
         config.check_together()?;
@@ -153,12 +154,35 @@ mod tests {
     }
 
     #[test]
-    fn the_finest_unit_of_a_time_wins_wherever_it_stands() {
+    fn the_finest_unit_of_a_time_wins_among_those_of_one_place() {
         let assignments = [flag("log.retention.ms", "60000"), flag("log.retention.hours", "24")];
         let config = Config::from_assignments(assignments).unwrap();
         assert_eq!(config.topic_defaults.retention_ms, Some(60_000));
         let config = Config::from_assignments([flag("log.retention.minutes", "-1")]).unwrap();
         assert_eq!(config.topic_defaults.retention_ms, None);
+    }
+
+    #[test]
+    fn a_flag_goes_before_the_environment_in_whatever_unit() {
+        let variable = |name: &str, value| given(name, value, Place::Variable(name.to_owned()));
+        let retention = |assignments: [Assignment; 2]| {
+            Config::from_assignments(assignments).unwrap().topic_defaults.retention_ms
+        };
+        let (fine, coarse) = (variable("log.retention.ms", "5000"), flag("log.retention.hours", "24"));
+        assert_eq!(retention([fine, coarse]), Some(24 * 3_600_000));
+        let (fine, coarse) = (flag("log.retention.ms", "5000"), variable("log.retention.hours", "24"));
+        assert_eq!(retention([coarse, fine]), Some(5000));
+    }
+
+    #[test]
+    fn flags_that_contradict_one_another_are_refused() {
+        let durability = |count| given("log.flush.interval.messages", count, Place::Flag("--durability"));
+        let set = flag("log.flush.interval.messages", "1");
+        assert_eq!(
+            error([set.clone(), durability("500")]),
+            "setting log.flush.interval.messages is 1 by flag --set and 500 by flag --durability: leave one out"
+        );
+        assert!(Config::from_assignments([set, durability("1")]).is_ok());
     }
 
     #[test]
@@ -214,5 +238,19 @@ mod tests {
             error([flag("advertised.listeners", "OUTSIDE://broker.example:9092")]),
             "setting advertised.listeners (flag --set): no listener is called OUTSIDE"
         );
+    }
+
+    #[test]
+    fn an_address_that_nobody_can_dial_is_not_advertised() {
+        for (address, reason) in [
+            ("0.0.0.0:9092", "0.0.0.0 is no address that a client can dial"),
+            ("[::]:9092", ":: is no address that a client can dial"),
+            ("broker.example:0", "port 0 is none that a client can dial"),
+        ] {
+            assert_eq!(
+                error([flag("advertised.listeners", address)]),
+                format!("setting advertised.listeners (flag --set): {reason}")
+            );
+        }
     }
 }

@@ -40,7 +40,13 @@ pub(super) struct Args {
     output: Output,
 }
 
+/// The setting that `--durability` stands for.
+const FLUSH: &str = "flush.messages";
+
 pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
+    if args.durability.is_some() && args.config.iter().any(|(name, _)| name == FLUSH) {
+        return Err(Error::usage("--durability is flush.messages: leave one of the two out"));
+    }
     let CreatedTopic { id, partitions } = remote::block_on(create(args))?;
     let name = &args.topic;
     match args.output {
@@ -56,7 +62,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
 async fn create(args: &Args) -> Result<CreatedTopic, Error> {
     let admin = args.remote.admin().await?;
     let topic = NewTopic::new(args.topic.as_str(), args.partitions.unwrap_or(-1));
-    let flush = args.durability.map(|durability| ("flush.messages", durability.flush_messages()));
+    let flush = args.durability.map(|durability| (FLUSH, durability.flush_messages()));
     let topic = flush.into_iter().fold(topic, |topic, (name, value)| topic.config(name, value));
     let configs = args.config.iter();
     let topic = configs.fold(topic, |topic, (name, value)| topic.config(name.as_str(), value.as_str()));

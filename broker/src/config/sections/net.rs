@@ -1,5 +1,6 @@
 //! Settings of `net`.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{Contradiction, INT_MAX, LONG_MAX};
@@ -64,6 +65,9 @@ impl NetSettings {
         if let Some(name) = repeated_name(&self.advertised) {
             return Err(wrong("advertised.listeners", format!("two listeners are called {name}")));
         }
+        if let Some(reason) = self.advertised.iter().find_map(undialable) {
+            return Err(wrong("advertised.listeners", reason));
+        }
         let is_known = |name: &str| self.listeners.iter().any(|listener| listener.name == name);
         match self.advertised.iter().find(|advertised| !is_known(&advertised.name)) {
             Some(stray) => {
@@ -71,6 +75,16 @@ impl NetSettings {
             }
             None => Ok(()),
         }
+    }
+}
+
+/// Why no client can dial an address; Kafka refuses these as well (`KafkaConfig.validateValues`).
+fn undialable(address: &ListenerAddress) -> Option<String> {
+    let is_any = address.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_unspecified());
+    match (is_any, address.port) {
+        (true, _) => Some(format!("{} is no address that a client can dial", address.host)),
+        (false, 0) => Some("port 0 is none that a client can dial".to_owned()),
+        (false, _) => None,
     }
 }
 
