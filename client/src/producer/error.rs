@@ -132,6 +132,15 @@ fn detail(message: Option<&Text>) -> String {
 }
 
 impl ProduceError {
+    /// What went wrong, without what it went wrong with.
+    pub(super) fn cause(&self) -> String {
+        match self {
+            Self::Refused { code, message, .. } => format!("{code}{}", detail(message.as_ref())),
+            Self::Transport { source, .. } => source.to_string(),
+            error => error.to_string(),
+        }
+    }
+
     /// Whether sending the record again may help. It may then be stored twice: the producer has already tried again
     /// as long as it could do so without that.
     ///

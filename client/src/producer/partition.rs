@@ -31,6 +31,8 @@ pub(super) struct SealedBatch {
     pub(super) order: u64,
     /// Whether it was sent after everything before it had been answered.
     pub(super) alone: bool,
+    /// Why it was not stored when it was last sent.
+    pub(super) last: Option<String>,
     pub(super) _room: Taken,
 }
 

@@ -60,6 +60,8 @@ struct Sender {
     refreshing: bool,
     refresh_not_before: Instant,
     backoff: Backoff,
+    /// Why nothing can be sent to anybody, where that is so.
+    trouble: Option<String>,
     flights: FuturesUnordered<BoxFuture<'static, Landed>>,
 }
 
@@ -81,6 +83,7 @@ pub(super) async fn start(config: Arc<ProducerConfig>, cluster: Arc<Cluster>, ac
         refreshing: false,
         refresh_not_before: now,
         backoff: Backoff::new(caps::RETRY_BACKOFF, caps::RETRY_BACKOFF_MAX),
+        trouble: None,
         flights: FuturesUnordered::new(),
     };
     sender.run().await;
@@ -119,14 +122,20 @@ impl Sender {
     fn expire(&mut self, now: Instant) {
         let late = now.checked_sub(self.config.delivery_timeout);
         for batch in late.map(|late| self.accumulator.take_older(late)).into_iter().flatten() {
-            let error = self.timed_out(&batch.outcome.partition, "it was never sent");
+            let error = self.timed_out(&batch.outcome.partition, self.never_sent());
             self.accumulator.resolve(&batch.outcome, Err(error));
         }
         let late: Vec<_> = self.partitions.values_mut().flat_map(|partition| partition.expire(now)).collect();
         for batch in late {
-            let error = self.timed_out(&batch.outcome.partition, "it was sent more than once");
+            let last = batch.last.as_deref().unwrap_or("it was never answered");
+            let error = self.timed_out(&batch.outcome.partition, last);
             self.accumulator.resolve(&batch.outcome, Err(error));
         }
+    }
+
+    fn never_sent(&self) -> String {
+        let trouble = self.trouble.as_ref().map(|trouble| format!(": {trouble}"));
+        format!("it was never sent{}", trouble.unwrap_or_default())
     }
 
     fn timed_out(&self, partition: &TopicPartition, last: impl ToString) -> ProduceError {
@@ -162,12 +171,14 @@ impl Sender {
         let (again, reason) = match answer {
             Ok(answer) if answer.error_code.is_none() => {
                 self.identity = Identity::Known(answer.producer_id, answer.producer_epoch);
+                self.trouble = None;
                 return self.backoff.reset();
             }
             Ok(answer) => (answer.error_code.is_retriable(), answer.error_code.to_string()),
             Err(error) => (error.is_retriable(), error.to_string()),
         };
         debug!(reason, "no producer id");
+        self.trouble = Some(format!("no producer id: {reason}"));
         self.identity = match again {
             true => Identity::Wanted { not_before: Instant::now() + self.backoff.next() },
             false => Identity::Denied(reason),
@@ -342,19 +353,20 @@ impl Sender {
         self.on_failed(batch, verdict, ProduceError::Refused { partition, code, message });
     }
 
-    fn on_failed(&mut self, batch: SealedBatch, verdict: Verdict, error: ProduceError) {
+    fn on_failed(&mut self, mut batch: SealedBatch, verdict: Verdict, error: ProduceError) {
         let now = Instant::now();
         debug!(%error, ?verdict, "batch was not stored");
         match (verdict, self.partitions.get_mut(&batch.outcome.partition)) {
             (Verdict::Stored, _) => self.on_stored(&batch, Offset::NONE, Timestamp::NONE),
             (Verdict::Again | Verdict::Renumber, Some(state)) if now < batch.deadline => {
+                batch.last = Some(error.cause());
                 state.failed(batch, verdict, now);
             }
             (_, state) => {
                 state.into_iter().for_each(PartitionState::settled);
                 let error = match verdict {
                     Verdict::GiveUp => error,
-                    _ => self.timed_out(&batch.outcome.partition, error),
+                    _ => self.timed_out(&batch.outcome.partition, error.cause()),
                 };
                 self.accumulator.resolve(&batch.outcome, Err(error));
             }
@@ -376,8 +388,12 @@ impl Sender {
         self.refreshing = false;
         self.refresh_not_before = Instant::now() + self.backoff.next();
         match result {
-            Err(error) => warn!(%error, "no broker says who leads"),
+            Err(error) => {
+                warn!(%error, "no broker says who leads");
+                self.trouble = Some(error.to_string());
+            }
             Ok(()) => {
+                self.trouble = None;
                 self.backoff.reset();
                 self.stale.clear();
             }
@@ -403,7 +419,16 @@ fn seal(
         Err(source) => return Err((outcome, ProduceError::Compress { partition, source })),
     };
     let deadline = created + config.delivery_timeout;
-    Ok(SealedBatch { bytes, outcome, deadline, count, order: state.order(), alone: false, _room: room })
+    Ok(SealedBatch {
+        bytes,
+        outcome,
+        deadline,
+        count,
+        order: state.order(),
+        alone: false,
+        last: None,
+        _room: room,
+    })
 }
 
 fn request(config: &ProducerConfig, batches: &[SealedBatch]) -> ProduceRequest {

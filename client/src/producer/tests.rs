@@ -199,6 +199,19 @@ async fn record_that_cannot_be_delivered_fails_when_its_time_is_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn record_that_is_refused_until_its_time_is_up_fails_with_the_reason() {
+    let broker = broker(1);
+    let config = ProducerConfig { delivery_timeout: Duration::from_secs(3), ..eager() };
+    let producer = producer(&broker, config);
+    for _ in 0..1000 {
+        broker.trouble(ApiKey::Produce, refusal(ErrorCode::KAFKA_STORAGE_ERROR));
+    }
+    let error = producer.send(record("a")).await.unwrap().await.unwrap_err();
+    assert!(matches!(error, ProduceError::TimedOut { .. }), "{error}");
+    assert!(error.to_string().ends_with("KAFKA_STORAGE_ERROR"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_producer_id_records_fail() {
     let broker = broker(1);
     let denied = mainstem_protocol::messages::InitProducerIdResponse {

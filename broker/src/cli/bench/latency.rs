@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::load::{self, LoadArgs};
 use super::pace::Pace;
-use super::payload::{STAMP_BYTES, Stamp};
+use super::payload::{Payloads, STAMP_BYTES, Stamp};
 use super::report::Report;
 use super::sender::Run;
 use super::tally::Tally;
@@ -66,7 +66,9 @@ async fn measure(args: &Args) -> Result<Report, Error> {
     let admin = Admin::new(&transport, remote::PATIENCE);
     let partitions = load.topic(&admin).await?;
     let consumer = at_the_end(load, &transport, &admin, partitions).await?;
-    let run = Run { load, rate: Some(*rate), stamp: Some(SystemClock::default().now().0.unsigned_abs()) };
+    let stamp = SystemClock::default().now().0.unsigned_abs();
+    let payloads = Payloads::new(load.record_bytes());
+    let run = Run { load, rate: Some(*rate), stamp: Some(stamp), payloads };
     let pace = Pace::begin(run.rate)?;
     let (sent, wanted) = watch::channel(None);
     let mut reader = JoinSet::new();

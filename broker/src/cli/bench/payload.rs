@@ -7,6 +7,9 @@ use bytes::{BufMut, Bytes, BytesMut};
 /// Different payloads; a record takes one after the other.
 const COUNT: usize = 1024;
 
+/// What they may take together; there are fewer of large ones.
+const BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// Letters of which payloads are made: as many as leave compression something to do.
 const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz {}:,\"";
 
@@ -22,7 +25,8 @@ impl Payloads {
     pub(super) fn new(bytes: usize) -> Self {
         let mut random = Random(0x9e37_79b9_7f4a_7c15);
         let letters = |_| random.letters(bytes);
-        Self { all: (0..COUNT).map(letters).collect() }
+        let count = (BYTES_MAX / bytes.max(1)).clamp(1, COUNT);
+        Self { all: (0..count).map(letters).collect() }
     }
 
     /// The payload of the record of this number.
@@ -89,6 +93,8 @@ mod tests {
         }
         let payloads = Payloads::new(100);
         assert_ne!(payloads.of(0), payloads.of(1));
+        let large = Payloads::new(BYTES_MAX / 2 + 1);
+        assert_eq!(large.of(0).as_ptr(), large.of(1).as_ptr(), "one is all that there is room for");
         assert_eq!(payloads.of(3), Payloads::new(100).of(3));
     }
 

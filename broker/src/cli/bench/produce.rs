@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::load::{self, LoadArgs};
 use super::pace::Pace;
+use super::payload::Payloads;
 use super::report::Report;
 use super::sender::Run;
 use crate::cli::output::Output;
@@ -51,7 +52,7 @@ async fn measure(args: &Args) -> Result<Report, Error> {
     let partitions = load.topic(&Admin::new(&transport, remote::PATIENCE)).await?;
     let linger = load.linger_or(ProducerConfig::default().linger);
     let producer = Producer::new(&transport, load.producer(linger));
-    let run = Run { load, rate: *rate, stamp: None };
+    let run = Run { load, rate: *rate, stamp: None, payloads: Payloads::new(load.record_bytes()) };
     let outcome = run.send(producer, Pace::begin(run.rate)?).await?;
     let latencies = vec![("acknowledged", outcome.tally.latencies.clone())];
     let circumstances = json!({

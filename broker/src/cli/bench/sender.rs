@@ -25,6 +25,8 @@ pub(super) struct Run<'a> {
     pub(super) rate: Option<NonZeroU64>,
     /// What is put on each record, where its way to a reader is measured.
     pub(super) stamp: Option<u64>,
+    /// Made before the run begins: large ones take a while.
+    pub(super) payloads: Payloads,
 }
 
 /// What was sent.
@@ -60,8 +62,7 @@ impl Run<'_> {
         measured_from: Instant,
         acknowledgements: &mut Acknowledgements,
     ) -> Result<(), SendError> {
-        let (payloads, topic) =
-            (Payloads::new(self.load.record_bytes()), Text::from(self.load.topic.as_str()));
+        let topic = Text::from(self.load.topic.as_str());
         let (amount, start) = (self.load.amount(), pace.start());
         let progress = Progress::new(amount);
         let mut measured = 0;
@@ -71,7 +72,7 @@ impl Run<'_> {
             if is_measured && is_enough(amount, measured, due.saturating_duration_since(measured_from)) {
                 break;
             }
-            let value = self.value(payloads.of(number), due.saturating_duration_since(start));
+            let value = self.value(self.payloads.of(number), due.saturating_duration_since(start));
             let bytes = value.len();
             let ticket = producer.send(ProducerRecord::new(topic.clone()).value(value)).await?;
             acknowledgements.wait_for(Sent { ticket, due, bytes, is_measured }).await;

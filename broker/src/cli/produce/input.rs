@@ -29,9 +29,8 @@ impl Lines {
     }
 
     /// The next line; none at the end.
-    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Error> {
-        let line = self.lines.recv().await.transpose();
-        line.map_err(|error| Error::new(format_args!("standard input: {error}")))
+    pub(super) async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        self.lines.recv().await.transpose()
     }
 }
 
@@ -56,7 +55,7 @@ fn read_line(input: &mut impl BufRead, bytes_max: usize) -> io::Result<Option<By
         line.pop();
     }
     if line.len() > bytes_max {
-        return Err(io::Error::other(format!("a line has more than {bytes_max} bytes")));
+        return Err(io::Error::other(format!("it has more than {bytes_max} bytes")));
     }
     Ok(Some(line.into()))
 }

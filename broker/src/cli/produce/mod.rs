@@ -123,14 +123,23 @@ async fn produce(args: &Args) -> Result<u64, Error> {
     check_partition(args, &transport).await?;
     let producer = Producer::new(&transport, args.producer());
     let headers = args.headers()?;
-    let mut lines = Lines::of_stdin()?;
-    let mut tickets = Tickets::default();
-    while let Some(line) = lines.next().await? {
-        let ticket = producer.send(args.record(&headers, line)).await;
-        tickets.keep(ticket.map_err(|error| tickets.failed(&error))?).await?;
-    }
+    let (mut lines, mut tickets) = (Lines::of_stdin()?, Tickets::default());
+    let ended = loop {
+        let line = match lines.next().await {
+            Ok(Some(line)) => line,
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error.to_string()),
+        };
+        match producer.send(args.record(&headers, line)).await {
+            Ok(ticket) => tickets.keep(ticket).await?,
+            Err(error) => break Err(error.to_string()),
+        }
+    };
     producer.flush().await;
-    tickets.all().await
+    // Those before it first: it may not be the first that fails.
+    let tickets = tickets.all().await?;
+    ended.map_err(|error| tickets.failed(&error))?;
+    Ok(tickets.stored)
 }
 
 /// A partition that is not there is told before anything is read. A topic that is not there may come to be.
@@ -197,12 +206,12 @@ impl Tickets {
         }
     }
 
-    /// Waits for all of them, and says how many records are stored.
-    async fn all(mut self) -> Result<u64, Error> {
+    /// Waits for all of them.
+    async fn all(mut self) -> Result<Self, Error> {
         while !self.waiting.is_empty() {
             self.first().await?;
         }
-        Ok(self.stored)
+        Ok(self)
     }
 
     async fn first(&mut self) -> Result<(), Error> {
@@ -225,7 +234,7 @@ impl Tickets {
         }
     }
 
-    fn failed(&self, error: &dyn std::error::Error) -> Error {
+    fn failed(&self, error: &dyn std::fmt::Display) -> Error {
         let advice = format!("{} lines before it are stored; those behind it may be", self.stored);
         Error::new(format_args!("line {}: {error}", self.stored + 1)).advise(advice)
     }
