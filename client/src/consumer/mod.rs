@@ -167,9 +167,8 @@ impl Consumer {
         let group = self.config.group_id.clone().ok_or(GroupError::NoGroup)?;
         let topics = topics.into_iter().map(Into::into).collect();
         let (config, cluster) = (Arc::clone(&self.config), Arc::clone(&self.cluster));
+        self.forget_group();
         self.positions.assign([]);
-        self.event = None;
-        self.asks = true;
         self.membership = Some(Membership::start(config, cluster, group, topics));
         Ok(())
     }
@@ -190,10 +189,16 @@ impl Consumer {
     /// # });
     /// ```
     pub fn assign(&mut self, partitions: impl IntoIterator<Item = TopicPartition>) {
+        self.forget_group();
+        self.positions.assign(partitions);
+    }
+
+    /// Gives up the membership there is, with what it had to say and what was still to be done for it.
+    fn forget_group(&mut self) {
         self.membership = None;
         self.event = None;
         self.member = MemberIdentity::OUTSIDER;
-        self.positions.assign(partitions);
+        self.letting_go = false;
         self.asks = true;
     }
 

@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use futures_util::{Stream, stream};
 use mainstem_protocol::{Offset, records::Record};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::warn;
 
 use super::{
@@ -26,7 +26,10 @@ enum News<T> {
 }
 
 impl Consumer {
-    /// Waits for records, or for news of the group, for at most `limit`.
+    /// Waits for records, or for news of the group, for at most `limit`. Where positions are committed by themselves
+    /// ([`ConsumerConfig::auto_commit_interval`](super::ConsumerConfig)), a commit that is due comes before that and
+    /// is not cut short, since polls with a short limit would then never commit: a coordinator that does not answer
+    /// may hold up this call for [`ConsumerConfig::timeout`](super::ConsumerConfig).
     ///
     /// # Errors
     /// Where something is wrong that trying again did not cure, or cannot.
@@ -122,7 +125,7 @@ impl Consumer {
     }
 
     /// Waits until `take` finds something, or there is news of the group. Nothing is awaited behind `take`, so that what
-    /// was taken is returned.
+    /// was taken is returned. Whoever waits counts as alive: a member may have nothing to read for long.
     async fn wait<T>(
         &mut self,
         take: fn(&mut Self) -> Result<Option<T>, ConsumeError>,
@@ -142,10 +145,12 @@ impl Consumer {
                 return Ok(News::Records(records));
             }
             self.asks = true;
+            let is_member = self.membership.is_some();
             let Self { membership, fetcher, positions, .. } = self;
             tokio::select! {
                 Some(event) = event(membership) => self.event = Some(event),
                 landed = fetcher.landed(positions) => landed?,
+                () = sleep(self.config.heartbeat_interval), if is_member => {}
             }
         }
     }

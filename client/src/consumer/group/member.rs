@@ -185,10 +185,12 @@ impl Member {
         self.cluster.refresh(&topics, false).await.is_ok() && self.counts(&topics) != *before
     }
 
+    /// How many partitions topics have. Those that are not there yet have none: once they are, there is something to
+    /// share out.
     fn counts(&self, topics: &[Text]) -> HashMap<Text, usize> {
         let metadata = self.cluster.metadata();
-        let count = |topic: &Text| Some((topic.clone(), metadata.topic(topic)?.partitions.len()));
-        topics.iter().filter_map(count).collect()
+        let count = |topic: &Text| metadata.topic(topic).map_or(0, |topic| topic.partitions.len());
+        topics.iter().map(|topic| (topic.clone(), count(topic))).collect()
     }
 
     /// Joins, as often as it takes.
@@ -285,14 +287,7 @@ impl Member {
         self.cluster.refresh(&topics, self.config.creates_topics).await?;
         let counts = self.counts(&topics);
         let assignment = assignor::assign(&members, &counts);
-        // Topics that are not there yet count too: once they are, there is something to share out.
-        self.shared_out = Some(topics.into_iter().map(|topic| (counts.get(&topic).copied(), topic)).fold(
-            HashMap::new(),
-            |mut all, (count, topic)| {
-                all.insert(topic, count.unwrap_or(0));
-                all
-            },
-        ));
+        self.shared_out = Some(counts);
         let encode = |(member_id, assigned_partitions)| {
             let assignment = Assignment { assigned_partitions, user_data: None };
             let assignment = assignment.to_bytes(FORMAT_VERSION).map_err(|error| self.unreadable(&error))?;

@@ -97,6 +97,78 @@ async fn member_that_does_not_poll_loses_its_partitions_and_cannot_commit() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn member_that_waits_stays_though_it_has_nothing_to_read() {
+    let broker = broker(1);
+    let config = ConsumerConfig { poll_interval_max: Duration::from_secs(10), ..member() };
+    for one_by_one in [false, true] {
+        let mut consumer = join(&broker, config.clone()).await;
+        assert_eq!(assigned(&mut consumer).await, [t(0)]);
+        consumer.pause(&t(0));
+        let joins = broker.asked(ApiKey::JoinGroup);
+        let waited = async {
+            match one_by_one {
+                true => drop(consumer.next().await),
+                false => assert!(matches!(consumer.poll(LONG * 2).await, Ok(Polled::Nothing))),
+            }
+        };
+        assert_eq!(tokio::time::timeout(LONG * 3, waited).await.is_err(), one_by_one);
+        assert_eq!((broker.members("g"), broker.asked(ApiKey::JoinGroup)), (1, joins));
+        consumer.close().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn topic_that_is_not_there_yet_disturbs_nobody_until_it_is() {
+    let broker = broker(1);
+    let config = ConsumerConfig {
+        metadata_age_max: Duration::from_secs(5),
+        auto_commit_interval: None,
+        creates_topics: false,
+        ..member()
+    };
+    let mut consumer = Consumer::new(&broker, config);
+    consumer.subscribe(["t", "later"]).unwrap();
+    assert_eq!(assigned(&mut consumer).await, [t(0)]);
+    assert!(matches!(consumer.poll(LONG).await, Ok(Polled::Nothing)));
+    broker.create_topic("later", 1);
+    assert!(matches!(consumer.poll(LONG).await, Ok(Polled::Revoked(_))));
+    assert_eq!(assigned(&mut consumer).await, [TopicPartition::new("later", 0), t(0)]);
+}
+
+/// A consumer that was just told that it has lost its partitions.
+async fn lost(broker: &FakeBroker) -> Consumer {
+    let config = ConsumerConfig { poll_interval_max: Duration::from_secs(10), ..member() };
+    let mut consumer = join(broker, config).await;
+    read(&mut consumer, 20).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    while !matches!(consumer.poll(LONG).await, Ok(Polled::Lost(_))) {}
+    consumer
+}
+
+#[tokio::test(start_paused = true)]
+async fn partitions_that_are_chosen_after_others_were_lost_are_kept() {
+    let broker = broker(1);
+    produce(&broker, 0, 0..20, 10).await;
+    let mut consumer = lost(&broker).await;
+    consumer.assign([t(0)]);
+    assert_eq!(read(&mut consumer, 20).await, range(0..20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_subscribes_after_a_loss_joins_only_once() {
+    let broker = broker(1);
+    produce(&broker, 0, 0..20, 10).await;
+    let mut consumer = lost(&broker).await;
+    consumer.subscribe(["t"]).unwrap();
+    // The new member is in the group before anybody polls.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let joins = broker.asked(ApiKey::JoinGroup);
+    assert_eq!(read(&mut consumer, 20).await, range(0..20));
+    assert!(matches!(consumer.poll(LONG).await, Ok(Polled::Nothing)));
+    assert_eq!(broker.asked(ApiKey::JoinGroup), joins);
+}
+
+#[tokio::test(start_paused = true)]
 async fn coordinator_that_is_not_there_yet_is_waited_for() {
     let broker = broker(1);
     for key in [ApiKey::FindCoordinator, ApiKey::JoinGroup, ApiKey::SyncGroup] {
