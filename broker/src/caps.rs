@@ -87,6 +87,22 @@ pub const GROUPS_MAX: usize = 100_000;
 /// How long the timer of groups sleeps at most, so that a clock that jumps is noticed.
 pub const GROUP_TIMER_SLEEP_MAX: Duration = Duration::from_secs(1);
 
+/// Connections of the HTTP port: Prometheus, health checks and people who look at the page need a few.
+pub const HTTP_CONNECTIONS_MAX: usize = 256;
+
+/// How long the head of an HTTP request may take to arrive, from the connection or from the answer before it on, so that
+/// it is also how long a connection may be idle.
+pub const HTTP_HEAD_WAIT_MAX: Duration = Duration::from_secs(20);
+
+/// How long an HTTP connection lives; a client that wants more comes again.
+pub const HTTP_CONNECTION_LIFE_MAX: Duration = Duration::from_secs(300);
+
+/// How long an HTTP request may take to come to its end when the broker stops.
+pub const HTTP_DRAIN_MAX: Duration = Duration::from_secs(1);
+
+/// Bytes of an HTTP connection's buffer, and so of a request's head.
+pub const HTTP_BUFFER_BYTES_MAX: usize = 64 * 1024;
+
 /// Seconds that the charts of the page at `/` go back; a second of them takes about 100 bytes.
 pub const PAGE_HISTORY_SECONDS: usize = 300;
 

@@ -3,6 +3,7 @@
 //!
 //! It opens before recovery, so that a long recovery can be watched, and says "not ready" until the listeners accept.
 
+mod connections;
 mod headers;
 mod page;
 mod readiness;
@@ -12,10 +13,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
 use mainstem_storage::Clock;
 use tokio::net::TcpListener;
 
+use crate::caps::HTTP_CONNECTIONS_MAX;
 use crate::config::HostPort;
 use crate::metrics::Metrics;
 use crate::task::{OnFailure, Tasks};
@@ -57,7 +58,8 @@ impl Http {
         let readiness = Readiness::default();
         let page = Page::start(metrics.clone(), clock, readiness.clone(), tasks);
         let router = routes::router(metrics, readiness.clone(), page);
-        tasks.spawn("http", OnFailure::Log, serve(listener, router, tasks.clone()));
+        let serving = connections::serve(listener, router, HTTP_CONNECTIONS_MAX, tasks.clone());
+        tasks.spawn("http", OnFailure::Log, serving);
         Ok(Self { address: bound, readiness })
     }
 
@@ -69,14 +71,6 @@ impl Http {
     /// What `/health/ready` says.
     pub fn readiness(&self) -> &Readiness {
         &self.readiness
-    }
-}
-
-/// Scrapes are short, so that the end does not wait for idle connections.
-async fn serve(listener: TcpListener, router: Router, tasks: Tasks) -> io::Result<()> {
-    tokio::select! {
-        () = tasks.cancelled() => Ok(()),
-        result = async { axum::serve(listener, router).await } => result,
     }
 }
 
