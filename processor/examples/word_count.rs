@@ -8,7 +8,8 @@
 //! Each line is split at white space; words go through the repartition topic `NAME-counts-repartition` to the task that
 //! counts them; each change of a count goes to the output topic (those of one commit as one), with the word as its key
 //! and an integer of eight bytes as its value, as Kafka Streams writes them. `--name NAME` names the program, and with
-//! it its group and topics; `--exit` ends it when it has counted everything that was there when it began.
+//! it its group and topics; `--exit` ends it when it has counted everything that was there when it began. The
+//! next run goes on from there.
 
 use std::{collections::HashMap, process::ExitCode, sync::Arc};
 

@@ -13,7 +13,9 @@ pub enum InputEnd {
     #[default]
     Unbounded,
     /// In front of these offsets. Partitions that are not named are taken to be empty. Once a task has read up to
-    /// there, its watermark rises to the end of time, and it is finished.
+    /// there, its watermark rises to the end of time, and it is finished. A later run goes on from there: it works
+    /// through what is new, as if time had stopped at the last record; windows that the end has closed stay closed, and
+    /// what comes for them is late.
     At(HashMap<TopicPartition, Offset>),
 }
 

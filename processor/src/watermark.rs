@@ -4,10 +4,17 @@
 //! A partition of a topic is one channel. A partition of a repartition topic has one for each task that writes to it:
 //! their records lie there in any order, so that it is not the records that say how far a channel has come but the
 //! *marks* which the tasks write between them. A channel that is idle is not waited for.
+//!
+//! When all channels have ended, the watermark is at the end of time. That is true of one run only: a run whose input
+//! has ended is a pause, and a later one with new input goes on where time really was. So what is saved is the time of
+//! the records, and where the marks lie that ended channels. Such a mark holds in the run that it belongs to: it lies
+//! at or behind the end that its topic had when the run began ([`TaskTime::begin_at`]). One in front of that was left
+//! by an earlier run, whether or not that had read it, and ends nothing; one behind it ends its channel also for a task
+//! that starts again within the run, and has read the mark before.
 
 use std::fmt;
 
-use mainstem_client::{Timestamp, TopicPartition};
+use mainstem_client::{Offset, Timestamp, TopicPartition};
 
 use crate::state::{Store, SystemKey};
 
@@ -38,15 +45,32 @@ impl fmt::Display for Channel {
 #[derive(Debug)]
 pub(crate) struct TaskTime {
     channels: Vec<Reached>,
+    /// How far time had come before all channels ended.
     watermark: Timestamp,
+    /// Whether all have.
+    is_over: bool,
     stream_time: Timestamp,
 }
 
 #[derive(Debug)]
 struct Reached {
     channel: Channel,
+    /// Never [`END`].
     time: Timestamp,
     is_idle: bool,
+    /// Where the mark lies that ended it, in this run or in an earlier one; [`NO_MARK`] where it took none.
+    end: Option<Offset>,
+    /// Marks in front of this offset are those of earlier runs.
+    begin: Offset,
+}
+
+/// In place of a mark's offset, where an input of the topology has ended.
+const NO_MARK: Offset = Offset(i64::MAX);
+
+impl Reached {
+    fn is_finished(&self) -> bool {
+        self.end.is_some_and(|end| end >= self.begin)
+    }
 }
 
 impl TaskTime {
@@ -56,16 +80,32 @@ impl TaskTime {
         let reached = |channel: Channel| Reached {
             time: time(SystemKey::StreamTime(&channel)),
             is_idle: false,
+            end: store.number(&SystemKey::End(&channel)).map(Offset),
+            begin: Offset::ZERO,
             channel,
         };
         let channels: Vec<_> = channels.into_iter().map(reached).collect();
-        let times = channels.iter().map(|reached| reached.time).filter(|time| *time != END);
-        let stream_time = times.max().unwrap_or(BEGINNING);
-        Self { channels, watermark: time(SystemKey::Watermark), stream_time }
+        let stream_time = channels.iter().map(|reached| reached.time).max().unwrap_or(BEGINNING);
+        let mut restored =
+            Self { channels, watermark: time(SystemKey::Watermark), is_over: false, stream_time };
+        restored.look_whether_it_is_over();
+        restored
     }
 
+    /// Notes which end a repartition topic's partition had when the run began.
+    pub(crate) fn begin_at(&mut self, partition: &TopicPartition, begin: Offset) {
+        let of_it = |reached: &&mut Reached| reached.channel.partition == *partition;
+        self.channels.iter_mut().filter(of_it).for_each(|reached| reached.begin = begin);
+        self.look_whether_it_is_over();
+    }
+
+    fn look_whether_it_is_over(&mut self) {
+        self.is_over = !self.channels.is_empty() && self.channels.iter().all(Reached::is_finished);
+    }
+
+    /// How far time has come; [`END`] where all channels have ended.
     pub(crate) const fn watermark(&self) -> Timestamp {
-        self.watermark
+        if self.is_over { END } else { self.watermark }
     }
 
     /// The largest time that any record had.
@@ -87,9 +127,10 @@ impl TaskTime {
         }
     }
 
-    /// Notes how far a channel has come.
+    /// Notes how far a channel has come. A record that bears the end of time does not bring it.
     pub(crate) fn advance(&mut self, channel: usize, time: Timestamp) {
         let Some(reached) = self.channels.get_mut(channel) else { return };
+        let time = if time == END { reached.time } else { time };
         let was_idle = std::mem::take(&mut reached.is_idle);
         if time > reached.time || was_idle {
             reached.time = reached.time.max(time);
@@ -101,7 +142,7 @@ impl TaskTime {
     pub(crate) fn idle(&mut self, partition: &TopicPartition, from: Option<i32>) {
         for reached in &mut self.channels {
             let is_it = reached.channel.partition == *partition && reached.channel.from == from;
-            reached.is_idle |= is_it && reached.time != END;
+            reached.is_idle |= is_it && !reached.is_finished();
         }
         self.raise();
     }
@@ -115,22 +156,37 @@ impl TaskTime {
     pub(crate) fn finish(&mut self, partition: &TopicPartition) {
         for reached in &mut self.channels {
             if reached.channel.partition == *partition {
-                reached.time = END;
+                reached.end = Some(NO_MARK);
                 reached.is_idle = false;
             }
         }
         self.raise();
     }
 
+    /// Notes that a mark says that a channel has ended, which it believes a mark of its own run only.
+    pub(crate) fn finish_by(&mut self, channel: usize, mark: Offset) {
+        let Some(reached) = self.channels.get_mut(channel).filter(|reached| mark >= reached.begin) else {
+            return;
+        };
+        reached.end = Some(mark);
+        reached.is_idle = false;
+        self.raise();
+    }
+
     /// Whether all that write to a partition have said that they are done.
     pub(crate) fn is_finished(&self, partition: &TopicPartition) -> bool {
         let mut channels = self.channels.iter().filter(|reached| reached.channel.partition == *partition);
-        channels.all(|reached| reached.time == END)
+        channels.all(Reached::is_finished)
     }
 
-    /// The task is as far as the channel that is furthest behind; where all are idle, as far as the foremost.
+    /// The task is as far as the channel that is furthest behind of those that have not ended; where these are all idle,
+    /// as far as the foremost. The last one to end leaves time where it was.
     fn raise(&mut self) {
-        let awake = self.channels.iter().filter(|reached| !reached.is_idle);
+        self.look_whether_it_is_over();
+        if self.is_over {
+            return;
+        }
+        let awake = self.channels.iter().filter(|reached| !reached.is_idle && !reached.is_finished());
         let behind = awake.map(|reached| reached.time).min();
         let foremost = || self.channels.iter().map(|reached| reached.time).max();
         self.watermark = self.watermark.max(behind.or_else(foremost).unwrap_or(BEGINNING));
@@ -140,6 +196,9 @@ impl TaskTime {
     pub(crate) fn save(&self, store: &mut Store) {
         for reached in &self.channels {
             put_if_new(store, &SystemKey::StreamTime(&reached.channel), reached.time.0);
+            if let Some(end) = reached.end.filter(|end| *end != NO_MARK) {
+                put_if_new(store, &SystemKey::End(&reached.channel), end.0);
+            }
         }
         put_if_new(store, &SystemKey::Watermark, self.watermark.0);
     }
@@ -187,6 +246,49 @@ mod tests {
         time.save(&mut store);
         let restored = TaskTime::restored(channels(), &store);
         assert_eq!((restored.watermark(), restored.stream_time()), (Timestamp(10), Timestamp(12)));
+    }
+
+    #[test]
+    fn end_of_the_input_is_not_saved() {
+        let (mut time, mut store) = (time(), Store::default());
+        time.advance(0, Timestamp(10));
+        time.advance(1, Timestamp(12));
+        channels().iter().for_each(|channel| time.finish(&channel.partition));
+        assert_eq!(time.watermark(), END);
+        time.save(&mut store);
+        assert!(store.uncommitted().all(|(_, value)| value.unwrap() != &END.0.to_be_bytes()[..]));
+        let restored = TaskTime::restored(channels(), &store);
+        assert!(channels().iter().all(|channel| !restored.is_finished(&channel.partition)));
+        // The second channel was alone, and time as far as it, when it ended.
+        assert_eq!((restored.watermark(), restored.stream_time()), (Timestamp(12), Timestamp(12)));
+    }
+
+    #[test]
+    fn record_at_the_end_of_time_does_not_bring_it() {
+        let mut time = time();
+        for (channel, at) in [(0, END), (0, Timestamp(4)), (1, Timestamp(5)), (1, END)] {
+            time.advance(channel, at);
+        }
+        assert_eq!(time.watermark(), Timestamp(4));
+    }
+
+    #[test]
+    fn mark_ends_a_channel_in_its_own_run_only() {
+        let partition = TopicPartition::new("r", 0);
+        let channel = || [Channel { partition: partition.clone(), from: Some(0) }];
+        let (mut time, mut store) = (TaskTime::restored(channel(), &Store::default()), Store::default());
+        time.begin_at(&partition, Offset(5));
+        time.finish_by(0, Offset(4));
+        assert!(!time.is_finished(&partition));
+        time.finish_by(0, Offset(5));
+        assert_eq!((time.is_finished(&partition), time.watermark()), (true, END));
+        time.save(&mut store);
+        // The task starts again within the run, and then in another one.
+        for (begin, is_finished) in [(5, true), (6, false)] {
+            let mut restored = TaskTime::restored(channel(), &store);
+            restored.begin_at(&partition, Offset(begin));
+            assert_eq!(restored.is_finished(&partition), is_finished);
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ use mainstem_client::{Text, Timestamp};
 use crate::{
     Context, InputRecord, UnknownName, caps,
     state::{ordered, unordered},
+    watermark::END,
 };
 
 /// A window: from `start`, which belongs to it, to `end`, which does not.
@@ -184,7 +185,8 @@ impl TumblingWindows {
         change: impl FnOnce(Option<Bytes>) -> Bytes,
     ) -> Result<bool, UnknownName> {
         let window = self.window_of(record.event_time);
-        if self.is_closed(window, record.watermark) {
+        let closed_to = ctx.store(&self.store)?.closed_to();
+        if self.is_closed(window, record.watermark.max(closed_to)) {
             ctx.drop_late();
             return Ok(false);
         }
@@ -216,7 +218,12 @@ impl TumblingWindows {
             let end = Timestamp(start.0.saturating_add(self.size_ms));
             Some((Window { start, end }, entry.slice(8..), value))
         });
-        Ok(closed.collect())
+        let closed: Vec<_> = closed.collect();
+        // The end of the input is that of one run: the next one must know that these are closed.
+        if let (END, Some((window, ..))) = (watermark, closed.last()) {
+            store.close_to(Timestamp(window.end.0.saturating_add(self.grace_ms)));
+        }
+        Ok(closed)
     }
 }
 

@@ -6,6 +6,9 @@
 //! | `mainstem.task` | the number of the task, four bytes, big-endian |
 //! | `mainstem.watermark` | milliseconds since 1970, eight bytes, big-endian; the greatest number is the end of the input |
 //! | `mainstem.idle` | none; it is there where the task expects nothing for a while |
+//!
+//! The end of the input is that of one run: each run writes a mark of its own, and believes no other
+//! ([`crate::watermark`]).
 
 use mainstem_client::{Headers, PartitionId, Record, Text, Timestamp};
 

@@ -2,7 +2,7 @@
 
 use std::{any::Any, sync::Arc};
 
-use mainstem_client::{Headers, Record, Text, Timestamp, TopicPartition};
+use mainstem_client::{Headers, Offset, Record, Text, Timestamp, TopicPartition};
 use tracing::debug;
 
 use super::{
@@ -15,6 +15,7 @@ use crate::{
     InputRecord, OutputRecord,
     record::{Emitted, Item, Ordered},
     serdes::{Serde, SerdeError},
+    watermark::END,
 };
 
 /// What becomes of a record that does not parse.
@@ -70,7 +71,7 @@ impl<R: Read> Source<R> {
         if self.is_repartition
             && let Some(mark) = Mark::of(&record)
         {
-            note(mark, cx);
+            note(mark, record.offset, cx);
             return Ok(());
         }
         match self.read.read(record) {
@@ -108,9 +109,11 @@ impl<R: Read> Source<R> {
     }
 }
 
-fn note(mark: Mark, cx: &mut Cx<'_>) {
-    if let Some(channel) = cx.time.channel(cx.partition, Some(mark.task)) {
-        cx.time.advance(channel, mark.watermark);
+fn note(mark: Mark, offset: Offset, cx: &mut Cx<'_>) {
+    match cx.time.channel(cx.partition, Some(mark.task)) {
+        Some(channel) if mark.watermark == END => cx.time.finish_by(channel, offset),
+        Some(channel) => cx.time.advance(channel, mark.watermark),
+        None => {}
     }
     if mark.is_idle {
         cx.time.idle(cx.partition, Some(mark.task));

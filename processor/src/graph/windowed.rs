@@ -5,6 +5,9 @@
 //!
 //! Windows close between two records and not at the end of a batch, and results bear the time of their window, so
 //! that neither depends on how the input is cut.
+//!
+//! The end of the input closes windows that time has not reached. A later run goes on from where time was, so the store
+//! keeps how far they were closed: a record for one of them is late, rather than the first of a second result.
 
 use std::any::Any;
 
@@ -133,6 +136,7 @@ impl<K: Serde, V: Data, A: Serde> WindowedAggregate<K, V, A> {
             Some(start) => store.range(b"", start),
             None => store.range_from(b""),
         };
+        let last_closed = closed.last().and_then(|(entry, _)| start(entry));
         for (entry, value) in closed {
             cx.store(self.cells.store()).delete(&entry);
             self.cells.forget(&entry);
@@ -141,11 +145,20 @@ impl<K: Serde, V: Data, A: Serde> WindowedAggregate<K, V, A> {
                 self.output.push(result);
             }
         }
-        self.closed_to = self.closed_to.max(watermark);
+        self.note_closed(watermark, last_closed, cx);
         let first = cx.store(self.cells.store()).first();
-        let first = first.and_then(|(entry, _)| Some(unordered(*entry.first_chunk::<START_BYTES>()?)));
-        self.next_close = first.map_or(END, |start| self.windows.close_time(Timestamp(start)));
+        let first = first.and_then(|(entry, _)| start(&entry));
+        self.next_close = first.map_or(END, |start| self.windows.close_time(start));
         Ok(())
+    }
+
+    /// Where it is the end of the input that closes windows, time will not say after a restart that they are closed.
+    fn note_closed(&mut self, watermark: Timestamp, last: Option<Timestamp>, cx: &mut Cx<'_>) {
+        let store = cx.store(self.cells.store());
+        if let (END, Some(last)) = (watermark, last) {
+            store.close_to(self.windows.close_time(last));
+        }
+        self.closed_to = self.closed_to.max(watermark).max(store.closed_to());
     }
 
     /// The result of a closed window bears the last moment of the window: nothing that comes later bears an earlier
@@ -168,6 +181,11 @@ impl<K: Serde, V: Data, A: Serde> WindowedAggregate<K, V, A> {
         windowed_key(&self.windows, entry)
             .map_err(|cause| NodeError::Stored { store: self.cells.store().clone(), cause })
     }
+}
+
+/// The start of an entry's window.
+fn start(entry: &Bytes) -> Option<Timestamp> {
+    Some(Timestamp(unordered(*entry.first_chunk::<START_BYTES>()?)))
 }
 
 /// The key of an entry of a store.

@@ -66,7 +66,10 @@ impl<'a> Attempt<'a> {
         }
         committed.send_replace(positions.clone());
         let meter = Arc::clone(&job.settings.meter);
-        let work = Work::new(&job.topology, &job.plan, id.part, id.number, stores, meter);
+        let mut work = Work::new(&job.topology, &job.plan, id.part, id.number, stores, meter);
+        for (partition, begin) in &job.begins {
+            work.time.begin_at(partition, *begin);
+        }
         let producer =
             Producer::new(transport, ProducerConfig { linger: PRODUCER_LINGER, ..producer_config() });
         let is_own = |input: &&TopicPartition| !job.plan.writers.contains_key(&input.topic);
@@ -165,7 +168,13 @@ impl<'a> Attempt<'a> {
     }
 
     fn within_bounds(&self, offset: Offset, partition: &TopicPartition) -> Offset {
-        self.end(partition).map_or(offset, |end| offset.min(end))
+        self.end_of_run(partition).map_or(offset, |end| offset.min(end))
+    }
+
+    /// Where a bounded input is left: never in front of where an earlier run has left it.
+    fn end_of_run(&self, partition: &TopicPartition) -> Option<Offset> {
+        let position = self.positions.get(partition).copied().unwrap_or(Offset::ZERO);
+        self.end(partition).map(|end| end.max(position))
     }
 
     /// Where an input ends, if it does. Repartition topics end where the tasks that write them say so.
@@ -207,7 +216,7 @@ impl<'a> Attempt<'a> {
 
     async fn finish(&mut self) -> Result<(), TaskError> {
         for input in self.consumer.assignment() {
-            if let Some(end) = self.end(&input) {
+            if let Some(end) = self.end_of_run(&input) {
                 self.positions.insert(input, end);
             }
         }

@@ -33,6 +33,9 @@ pub enum StartError {
         /// Why not.
         error: AdminError,
     },
+    /// Nobody says where repartition topics end.
+    #[error("ends of repartition topics are not known: {0}")]
+    Ends(ListOffsetsError),
     /// A changelog or a repartition topic was made for other inputs.
     #[error(
         "topic {topic} has {found} partitions and needs {expected}: its inputs have changed; give the topology \

@@ -6,6 +6,10 @@
 //! - `task`: what a thread does: attempt after attempt.
 //! - `attempt`: one attempt: restore, then poll, work, commit.
 //! - `restore` and `commit`: a pair: what a commit writes, a restore reads.
+//!
+//! A run whose inputs have ended ([`crate::InputEnd::At`]) is a pause: a later one on the same state goes on. Each of
+//! its tasks waits for marks of its own run, which are those at or behind the ends that the repartition topics had
+//! before its tasks were started ([`crate::watermark`]).
 
 mod attempt;
 mod commit;
@@ -17,9 +21,9 @@ mod task;
 mod tests;
 mod topics;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
-use mainstem_client::{TopicPartition, Transport};
+use mainstem_client::{Offset, TopicPartition, Transport};
 
 pub use error::{StartError, TaskError};
 pub use handle::{Handle, TaskState};
@@ -31,6 +35,8 @@ struct Job {
     topology: Topology,
     plan: Plan,
     settings: Settings,
+    /// The ends that the partitions of repartition topics had before any task was started.
+    begins: HashMap<TopicPartition, Offset>,
 }
 
 /// Which of its tasks.
@@ -90,8 +96,10 @@ pub async fn run(
     transport: Arc<dyn Transport>,
 ) -> Result<Handle, StartError> {
     let plan = topics::plan(&topology, transport.as_ref()).await?;
-    let job = Arc::new(Job { topology, plan, settings });
+    let mut job = Job { topology, plan, settings, begins: HashMap::new() };
     topics::create(&job, transport.as_ref()).await?;
+    job.begins = topics::repartition_ends(&job.plan, transport.as_ref()).await?;
+    let job = Arc::new(job);
     let counts = job.plan.tasks.iter().enumerate();
     let ids = counts.flat_map(|(part, count)| (0..*count).map(move |number| TaskId { part, number }));
     let started: Result<Vec<_>, _> =

@@ -21,6 +21,7 @@ use crate::{
     TumblingWindows,
 };
 
+mod pauses;
 mod restarts;
 
 /// Counts records of windows of ten milliseconds, by key; panics at the value `boom`, fails at `fail`.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use mainstem_client::{
-    Admin, AdminConfig, ErrorCode, NewTopic, Text, Transport,
+    Admin, AdminConfig, ErrorCode, NewTopic, Offset, Text, TopicPartition, Transport,
     admin::AdminError,
     consumer::{Consumer, ConsumerConfig},
 };
@@ -35,6 +35,23 @@ pub(super) async fn create(job: &Job, transport: &dyn Transport) -> Result<(), S
         }
     }
     Ok(())
+}
+
+/// Where the repartition topics end. Before any task is started, that is where the marks of earlier runs end.
+pub(super) async fn repartition_ends(
+    plan: &Plan,
+    transport: &dyn Transport,
+) -> Result<HashMap<TopicPartition, Offset>, StartError> {
+    let of = |topic: &Text| {
+        let (topic, count) = (topic.clone(), plan.partitions.get(topic).copied().unwrap_or(0));
+        (0..count).map(move |number| TopicPartition::new(topic.clone(), number))
+    };
+    let partitions: Vec<_> = plan.writers.keys().flat_map(of).collect();
+    if partitions.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let consumer = Consumer::new(transport, ConsumerConfig { timeout: caps::PATIENCE, ..Default::default() });
+    consumer.end_offsets(&partitions).await.map_err(StartError::Ends)
 }
 
 /// The last value of each key is all that a restart needs.

@@ -29,8 +29,12 @@ pub(crate) enum SystemKey<'a> {
     Position(&'a TopicPartition),
     /// How far a channel has come.
     StreamTime(&'a Channel),
+    /// The offset of the mark that ended a channel. It is kept with the positions, which must not be behind it.
+    End(&'a Channel),
     /// The watermark.
     Watermark,
+    /// How far the windows of a store were closed when the input ended.
+    ClosedTo,
     /// A timer of a node.
     Timer(Timestamp, &'a str, &'a [u8]),
 }
@@ -49,6 +53,8 @@ impl SystemKey<'_> {
         match self {
             Self::Position(partition) => Owned::BySystem.key(format!("position/{partition}").as_bytes()),
             Self::StreamTime(channel) => Owned::BySystem.key(format!("stream-time/{channel}").as_bytes()),
+            Self::End(channel) => Owned::BySystem.key(format!("position/end/{channel}").as_bytes()),
+            Self::ClosedTo => Bytes::from_static(b"\x01closed-to"),
             Self::Watermark => Owned::BySystem.key(b"watermark"),
             Self::Timer(at, node, key) => {
                 let mut whole = BytesMut::from(TIMER_PREFIX);

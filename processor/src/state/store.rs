@@ -9,6 +9,7 @@ use bytes::Bytes;
 use mainstem_client::{Text, Timestamp};
 
 use super::keys::{NODE_END, Owned, SystemKey, TIMER_PREFIX, unordered};
+use crate::watermark::BEGINNING;
 
 /// Sorted keys and values. What was written since the last commit is kept apart, and is dropped if the commit fails.
 #[derive(Debug, Default)]
@@ -60,6 +61,19 @@ impl Store {
 
     pub(crate) fn put_number(&mut self, key: &SystemKey<'_>, number: i64) {
         self.raw_put(key.bytes(), Some(Bytes::copy_from_slice(&number.to_be_bytes())));
+    }
+
+    /// How far the windows in it were closed when the input ended, in this run or an earlier one: time has not come so
+    /// far, and yet they stay closed.
+    pub(crate) fn closed_to(&self) -> Timestamp {
+        self.number(&SystemKey::ClosedTo).map_or(BEGINNING, Timestamp)
+    }
+
+    /// Notes that all windows are closed that close by then.
+    pub(crate) fn close_to(&mut self, closed_to: Timestamp) {
+        if closed_to > self.closed_to() {
+            self.put_number(&SystemKey::ClosedTo, closed_to.0);
+        }
     }
 
     pub(crate) fn put_timer(&mut self, at: Timestamp, node: &str, key: &[u8]) {
