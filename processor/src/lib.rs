@@ -23,12 +23,17 @@
 //!
 //! At least once. A commit writes the outputs first, then the changes of state together with the positions in the
 //! inputs, then the group's offsets. A restart takes up state and positions of one commit, so state counts each
-//! record once as long as the changes of one commit fit into one batch, which has those of one store; outputs may be
-//! written twice. The group's
-//! offsets tell others how far the processor has come; it is the changelog that says where to go on.
+//! record once as long as the changes of one commit fit into one batch, which has those of one store; where they take
+//! several, positions are stored behind all of them, and what a crash in between leaves is counted again. Outputs may
+//! be written twice. The group's offsets tell others how far the processor has come; it is the changelog that says
+//! where to go on.
 //!
 //! What goes through a repartition topic is such an output: records that a task had written there and not committed
 //! when it was killed are written again after its restart, and counted again behind the topic.
+//!
+//! Repartition topics keep what has been read, for records of any age may pass through them, and changelogs are never
+//! deleted from, but compacted by brokers that do so: where nobody else removes anything, both grow with the input.
+//! What a repartition topic holds in front of its committed offsets can be deleted.
 //!
 //! Tasks take their partitions as they are, without membership of a group: one instance of a processor runs at a time.
 //!

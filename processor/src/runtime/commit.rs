@@ -1,13 +1,18 @@
 //! What a commit writes, in this order: outputs; then the changes of state, with the positions in the inputs that they
 //! belong to; then the group's offsets. Each is stored before the next is begun, so that nothing counts as done whose
-//! results could still be lost.
+//! results could still be lost. Changes and positions are one batch where they fit into one, which is stored as a whole
+//! or not at all; where they do not, the positions wait for the changes.
 
-use mainstem_client::{Offset, ProducerRecord, TopicPartition, producer::Ticket};
+use bytes::Bytes;
+use mainstem_client::{
+    Offset, ProducerRecord, Text, TopicPartition, producer::Ticket, protocol::records::header::HEADER_BYTES,
+};
 
 use super::{TaskError, attempt::Attempt};
 use crate::{
+    caps,
     record::Emitted,
-    state::{POSITION_PREFIX, SystemKey},
+    state::{Store, SystemKey, says_how_far},
 };
 
 impl Attempt<'_> {
@@ -61,29 +66,43 @@ impl Attempt<'_> {
         self.work.time.save(store);
     }
 
-    async fn store_changes(&mut self) -> Result<(), TaskError> {
-        let mut tickets = Vec::new();
+    async fn store_changes(&self) -> Result<(), TaskError> {
         // The first store goes last: its positions must not be ahead of any other store.
         for (name, store) in self.work.stores.iter().collect::<Vec<_>>().into_iter().rev() {
             let changelog = self.job.topology.changelog(name);
-            // Positions go last: what they stand behind may take several batches, and a crash between two of them must
-            // find the positions of before.
-            let (positions, rest): (Vec<_>, Vec<_>) =
-                store.uncommitted().partition(|(key, _)| key.starts_with(POSITION_PREFIX));
-            for (key, value) in rest.into_iter().chain(positions) {
-                let record = ProducerRecord {
-                    topic: changelog.clone(),
-                    partition: Some(self.id.number.into()),
-                    timestamp: None,
-                    key: Some(key.clone()),
-                    value: value.cloned(),
-                    headers: Default::default(),
-                };
-                tickets.push(self.producer.send(record).await?);
+            let (positions, changes): (Vec<_>, Vec<_>) =
+                store.uncommitted().partition(|(key, _)| says_how_far(key));
+            let mut tickets = self.send_changes(&changelog, changes).await?;
+            // One of several batches may be given up, and a later one be stored.
+            if !is_one_batch(store) {
+                stored(&self.producer, std::mem::take(&mut tickets)).await?;
             }
-            stored(&self.producer, std::mem::take(&mut tickets)).await?;
+            tickets.extend(self.send_changes(&changelog, positions).await?);
+            stored(&self.producer, tickets).await?;
         }
         Ok(())
+    }
+
+    /// Gives the producer changes. Nothing cuts their batch short: once the first is taken, its topic is known, and the
+    /// others are taken at once, so that the producer's own task, which is of the same thread, does not come between.
+    async fn send_changes(
+        &self,
+        changelog: &Text,
+        changes: Vec<(&Bytes, Option<&Bytes>)>,
+    ) -> Result<Vec<Ticket>, TaskError> {
+        let mut tickets = Vec::with_capacity(changes.len());
+        for (key, value) in changes {
+            let record = ProducerRecord {
+                topic: changelog.clone(),
+                partition: Some(self.id.number.into()),
+                timestamp: None,
+                key: Some(key.clone()),
+                value: value.cloned(),
+                headers: Default::default(),
+            };
+            tickets.push(self.producer.send(record).await?);
+        }
+        Ok(tickets)
     }
 
     async fn commit_positions(&mut self) -> Result<(), TaskError> {
@@ -91,6 +110,16 @@ impl Attempt<'_> {
             self.positions.iter().map(|(input, offset)| (input.clone(), *offset)).collect();
         Ok(self.consumer.commit(&positions).await?)
     }
+}
+
+/// Bytes that a change of state takes at most in a batch, beyond its key and value: three lengths and a delta below
+/// 2^20 in three bytes each, a delta of time in ten, attributes and the number of headers in one each.
+const CHANGE_OVERHEAD_BYTES_MAX: usize = 24;
+
+/// Whether what a store has to commit fits into one batch for certain, its header included.
+fn is_one_batch(store: &Store) -> bool {
+    let overhead = store.uncommitted().count() * CHANGE_OVERHEAD_BYTES_MAX + HEADER_BYTES;
+    store.uncommitted_bytes() + overhead <= caps::CHANGELOG_BATCH_BYTES
 }
 
 async fn stored(producer: &mainstem_client::Producer, tickets: Vec<Ticket>) -> Result<(), TaskError> {

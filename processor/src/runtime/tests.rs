@@ -131,10 +131,15 @@ async fn output(broker: &FakeBroker) -> Vec<String> {
 
 /// Everything in the output.
 async fn records(broker: &FakeBroker) -> Vec<Record> {
+    records_of(broker, "out").await
+}
+
+/// Everything in the first partition of a topic.
+async fn records_of(broker: &FakeBroker, topic: &str) -> Vec<Record> {
     use mainstem_client::consumer::{Consumer, ConsumerConfig, OffsetReset, Polled};
     let config = ConsumerConfig { offset_reset: OffsetReset::Earliest, ..ConsumerConfig::default() };
     let mut consumer = Consumer::new(broker, config);
-    let partition = TopicPartition::new("out", 0);
+    let partition = TopicPartition::new(topic, 0);
     let end = consumer.end_offsets(std::slice::from_ref(&partition)).await.unwrap()[&partition];
     consumer.assign([partition.clone()]);
     let mut all = Vec::new();

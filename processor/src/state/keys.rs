@@ -39,8 +39,8 @@ pub(crate) enum SystemKey<'a> {
     Timer(Timestamp, &'a str, &'a [u8]),
 }
 
-/// What the key of a position begins with.
-pub(crate) const POSITION_PREFIX: &[u8] = b"\x01position/";
+/// What the keys begin with that say how far a task has come, in its inputs and in time.
+const HOW_FAR_PREFIXES: [&[u8]; 3] = [b"\x01position/", b"\x01stream-time/", b"\x01watermark"];
 
 /// What stands before the time of a timer.
 pub(crate) const TIMER_PREFIX: &[u8] = b"\x01timer/";
@@ -68,6 +68,12 @@ impl SystemKey<'_> {
     }
 }
 
+/// Whether a key, as it is kept, says how far a task has come. Where that is known and the changes are not that led
+/// there, records are left out: those in front of a position are not read again, and those behind the time are late.
+pub(crate) fn says_how_far(key: &[u8]) -> bool {
+    HOW_FAR_PREFIXES.iter().any(|prefix| key.starts_with(prefix))
+}
+
 /// A number as bytes that sort like it, negative ones included.
 pub(crate) const fn ordered(number: i64) -> [u8; 8] {
     (number.cast_unsigned() ^ (1 << 63)).to_be_bytes()
@@ -83,6 +89,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn positions_and_times_say_how_far_a_task_has_come_and_nothing_else_does() {
+        let partition = TopicPartition::new("t", 0);
+        let channel = Channel { partition: partition.clone(), from: None };
+        let far = [SystemKey::Position(&partition), SystemKey::StreamTime(&channel), SystemKey::Watermark];
+        assert!(far.iter().all(|key| says_how_far(&key.bytes())));
+        assert!(!says_how_far(&SystemKey::Timer(Timestamp(1), "node", b"key").bytes()));
+        assert!(!says_how_far(&Owned::ByUser.key(b"watermark")));
+    }
 
     proptest! {
         #[test]

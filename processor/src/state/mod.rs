@@ -8,7 +8,7 @@ mod store;
 
 use mainstem_client::Text;
 
-pub(crate) use keys::{POSITION_PREFIX, SystemKey, ordered, unordered};
+pub(crate) use keys::{SystemKey, ordered, says_how_far, unordered};
 pub use store::Store;
 pub(crate) use store::Timer;
 

@@ -1,6 +1,6 @@
 //! Tasks that end, in order or in the middle of a commit, and go on where they were.
 
-use std::ops::RangeInclusive;
+use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use mainstem_client::{
     Node, Text, Transport, TransportError,
@@ -151,6 +151,50 @@ async fn crash_before_or_behind_changes_of_state_counts_nothing_twice() {
             survives("p-counts-changelog", left, is_written).await;
         }
     }
+}
+
+/// Keeps values that are too large for one batch of a changelog.
+struct Keeper;
+
+impl Processor for Keeper {
+    fn process(&mut self, batch: &InputBatch, ctx: &mut Context<'_>) -> ProcessResult {
+        for input in &batch.records {
+            let key = input.record.key.clone().unwrap_or_default();
+            ctx.store("kept")?.put(&key, vec![b'x'; 300_000]);
+        }
+        Ok(())
+    }
+}
+
+/// A broker's answer to a write of a changelog that it does not take.
+fn refused_write() -> Trouble {
+    use mainstem_client::protocol::messages::{ProduceResponse, produce::*};
+    let code = ErrorCode::MESSAGE_TOO_LARGE;
+    let partition = PartitionProduceResponse { error_code: code, ..Default::default() };
+    let name = Text::from_static("p-kept-changelog");
+    let topic = TopicProduceResponse { name, partition_responses: vec![partition], ..Default::default() };
+    Trouble::Answer(ProduceResponse { responses: vec![topic], ..Default::default() }.into())
+}
+
+/// The users' keys in a changelog, each once and without the byte in front of it.
+async fn kept(broker: &FakeBroker) -> BTreeSet<Bytes> {
+    let keys = records_of(broker, "p-kept-changelog").await.into_iter().filter_map(|record| record.key);
+    keys.filter(|key| key.starts_with(&[0])).map(|key| key.slice(1..)).collect()
+}
+
+#[tokio::test]
+async fn positions_are_not_stored_where_a_batch_of_the_changes_is_refused() {
+    let broker = broker(1);
+    produce(&broker, ["a", "b", "c", "d", "e"].map(|key| (1, key, ""))).await;
+    let spec = || ProcessorSpec::new("p", || Keeper).input("in").store("kept").input_end(until(5));
+    let at_once = || spec().commit_interval(Duration::from_secs(3600)).uncommitted_bytes_max(usize::MAX);
+    broker.trouble(ApiKey::Produce, refused_write());
+    let error = start(&broker, at_once()).await.ended().await.unwrap_err();
+    assert!(matches!(error, TaskError::Produce(_)), "{error}");
+    // The batch behind the one that was refused may be stored or not.
+    assert!(kept(&broker).await.len() < 5);
+    start(&broker, at_once()).await.ended().await.unwrap();
+    assert_eq!(kept(&broker).await, BTreeSet::from(["a", "b", "c", "d", "e"].map(Bytes::from)));
 }
 
 #[tokio::test]
