@@ -72,10 +72,10 @@ mod tests {
     }
 
     #[test]
-    fn short_flags_win_over_set_and_environment() {
-        let args = SettingsArgs {
+    fn flags_win_over_the_environment_and_not_over_one_another() {
+        let mut args = SettingsArgs {
             data: Some("/flag".into()),
-            set: vec!["log.dir=/set".to_owned(), "num.partitions=4".to_owned()],
+            set: vec!["num.partitions=4".to_owned()],
             ..SettingsArgs::default()
         };
         let variables = [variable("MAINSTEM_LOG_DIR", "/env"), variable("MAINSTEM_NODE_ID", "9")];
@@ -83,6 +83,12 @@ mod tests {
         assert_eq!(config.storage.dir, PathBuf::from("/flag"));
         assert_eq!(config.topics.partitions, 4);
         assert_eq!(config.storage.node_id, 9);
+        args.set.push("log.dir=/set".to_owned());
+        let refused = args.config_with(None, [].into_iter()).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "setting log.dir is /set by flag --set and /flag by flag --data: leave one out"
+        );
     }
 
     #[test]
