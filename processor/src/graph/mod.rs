@@ -199,6 +199,9 @@ impl RunningNode {
     }
 }
 
+/// The latest time that a record may bring: the end of time says that the input has ended, and no record says that.
+pub(crate) const LAST: Timestamp = Timestamp(END.0 - 1);
+
 /// A watermark as it is behind something that waits; before all records and behind all of them nothing does.
 pub(crate) const fn behind(watermark: Timestamp, delay_ms: i64) -> Timestamp {
     if watermark.0 == BEGINNING.0 || watermark.0 == END.0 {

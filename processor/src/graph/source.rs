@@ -6,7 +6,7 @@ use mainstem_client::{Headers, Offset, Record, Text, Timestamp, TopicPartition};
 use tracing::debug;
 
 use super::{
-    NodeError,
+    LAST, NodeError,
     error::MalformedRecord,
     mark::Mark,
     operator::{Cx, Operator, arrange, give},
@@ -67,6 +67,7 @@ impl<R: Read> Source<R> {
     }
 
     /// Times of an ordinary topic are those of its records; times of a repartition topic are those of the marks.
+    /// A record at the end of time does not end the input.
     fn take(&mut self, record: Record, channel: Option<usize>, cx: &mut Cx<'_>) -> Result<(), NodeError> {
         if self.is_repartition
             && let Some(mark) = Mark::of(&record)
@@ -78,6 +79,7 @@ impl<R: Read> Source<R> {
             Ok((mut out, time)) => {
                 R::seen(&mut out, cx.time.watermark(), *cx.order);
                 *cx.order += 1;
+                let time = time.min(LAST);
                 cx.time.see(time);
                 if let Some(channel) = channel {
                     cx.time.advance(channel, time);
@@ -227,5 +229,79 @@ impl Read for Raw {
 
     fn seen(out: &mut InputRecord, watermark: Timestamp, order: u64) {
         (out.watermark, out.order) = (watermark, order);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use mainstem_client::Text;
+
+    use crate::{
+        Context, Input, InputBatch, OutputRecord, ProcessResult, Processor, StreamBuilder, TestDriver,
+        TimeWindows, Topology, TopologyBuilder, Windowed,
+    };
+
+    const END: i64 = i64::MAX;
+
+    /// Passes on each watermark as text.
+    struct Watermarks;
+
+    impl Processor for Watermarks {
+        fn process(&mut self, _: &InputBatch, _: &mut Context<'_>) -> ProcessResult {
+            Ok(())
+        }
+
+        fn on_watermark(&mut self, ctx: &mut Context<'_>) -> ProcessResult {
+            let watermark = ctx.watermark().0.to_string();
+            Ok(ctx.forward("out", OutputRecord { value: Some(watermark.into()), ..Default::default() })?)
+        }
+    }
+
+    #[test]
+    fn record_at_the_end_of_time_does_not_end_the_input() {
+        let topology = TopologyBuilder::new("t")
+            .source("in", "input")
+            .processor("watermarks", ["in"], [], || Watermarks)
+            .sink("out", "output", ["watermarks"]);
+        let mut driver = TestDriver::new(&topology.build().unwrap()).unwrap();
+        for time in [7, END, END] {
+            driver.pipe("input", (), "value", time).unwrap();
+        }
+        let mut watermarks = || -> Vec<i64> {
+            let records = driver.read::<(), Text>("output").unwrap().into_iter();
+            records.map(|record| record.value.parse().unwrap()).collect()
+        };
+        assert_eq!(watermarks(), [7, END - 1]);
+        driver.finish().unwrap();
+        let records = driver.read::<(), Text>("output").unwrap();
+        assert_eq!(records.iter().map(|record| &*record.value).collect::<Vec<_>>(), [END.to_string()]);
+    }
+
+    /// Counts by windows of ten, and adds the counts up behind a repartition topic; the value is the event time.
+    fn added_up() -> Topology {
+        let builder = StreamBuilder::new("t");
+        let windows = TimeWindows::tumbling(Duration::from_millis(10)).grace(Duration::from_millis(3));
+        let input = Input::<Text, i64>::new().event_time(|_, time, _| (*time).into());
+        let counts = builder.stream_with("in", input).group_by_key().windowed_by(windows).on_close();
+        let counts = counts.count("counts").to_stream().select_key(|counted, _| counted.key.clone());
+        let sums = counts.group_by_key().windowed_by(windows).on_close();
+        sums.reduce("sums", |sum, count| sum + count).to("out");
+        builder.build().unwrap()
+    }
+
+    #[test]
+    fn window_at_the_end_of_time_closes_with_the_input_and_nothing_of_it_is_late() {
+        let mut driver = TestDriver::new(&added_up()).unwrap();
+        for time in [END, END, END - 1] {
+            driver.pipe("in", "k", time, 0).unwrap();
+        }
+        assert_eq!(driver.read::<Windowed<Text>, i64>("out").unwrap(), []);
+        driver.finish().unwrap();
+        let results = driver.read::<Windowed<Text>, i64>("out").unwrap();
+        let results: Vec<_> = results.iter().map(|result| (result.key.window.end.0, result.value)).collect();
+        assert_eq!(results, [(END, 3)]);
+        assert_eq!((driver.counts("counts").late, driver.counts("sums").late), (0, 0));
     }
 }

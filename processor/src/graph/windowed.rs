@@ -15,7 +15,7 @@ use bytes::{BufMut, Bytes};
 use mainstem_client::Timestamp;
 
 use super::{
-    NodeError,
+    LAST, NodeError,
     aggregate::{Change, result},
     behind,
     cells::{Cell, Cells, Seen},
@@ -174,6 +174,7 @@ impl<K: Serde, V: Data, A: Serde> WindowedAggregate<K, V, A> {
         let (value, _) = self.cells.read(value)?;
         let time = Timestamp(key.window.end.0.saturating_sub(1));
         let watermark = Timestamp(time.0.saturating_add(self.windows.grace_ms()).saturating_add(delay_ms));
+        let watermark = watermark.min(LAST);
         Ok(result(key, value, Seen { time, watermark, order }))
     }
 
