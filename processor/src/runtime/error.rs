@@ -1,6 +1,6 @@
 //! Why a topology does not start, and why a task ends.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use mainstem_client::{
     Text,
@@ -85,6 +85,14 @@ pub enum TaskError {
         /// What is wrong.
         reason: String,
     },
+    /// Nobody hands out the rest of a changelog.
+    #[error("state is not restored yet: {topic} does not go on, {limit:?} long")]
+    Silence {
+        /// The changelog.
+        topic: Text,
+        /// How long it was waited for.
+        limit: Duration,
+    },
     /// Inputs could not be read.
     #[error(transparent)]
     Consume(#[from] ConsumeError),
@@ -119,6 +127,7 @@ impl TaskError {
     pub const fn is_retriable(&self) -> bool {
         match self {
             Self::Node { .. } | Self::Restore { .. } | Self::Thread(_) => false,
+            Self::Silence { .. } => true,
             Self::Consume(error) => error.is_retriable(),
             Self::Offsets(error) => error.is_retriable(),
             Self::Send(error) => error.is_retriable(),

@@ -1,6 +1,6 @@
 //! How a running processor is watched and stopped.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, future::poll_fn, task::Poll};
 
 use mainstem_client::{Offset, Text, TopicPartition};
 use tokio::sync::watch;
@@ -66,17 +66,30 @@ impl Handle {
         self.tasks.iter().map(|task| task.state.borrow().clone()).collect()
     }
 
-    /// Waits until all tasks have ended: because their input has, because they were stopped, or because they failed.
+    /// Waits until all tasks have ended, because their input has or because they were stopped, or until one has failed,
+    /// which is told at once.
     ///
     /// # Errors
     /// Why the first of those that failed did.
     pub async fn ended(&self) -> Result<(), TaskError> {
-        for task in &self.tasks {
-            if let TaskState::Failed(error) = over(task.state.clone()).await {
-                return Err(error);
+        let mut left: Vec<_> = self.tasks.iter().map(|task| Box::pin(over(task.state.clone()))).collect();
+        poll_fn(|context| {
+            let mut failure = None;
+            left.retain_mut(|task| match task.as_mut().poll(context) {
+                Poll::Ready(TaskState::Failed(error)) => {
+                    failure.get_or_insert(error);
+                    false
+                }
+                Poll::Ready(_) => false,
+                Poll::Pending => true,
+            });
+            match failure {
+                Some(error) => Poll::Ready(Err(error)),
+                None if left.is_empty() => Poll::Ready(Ok(())),
+                None => Poll::Pending,
             }
-        }
-        Ok(())
+        })
+        .await
     }
 
     /// Waits until everything in front of an offset of an input is worked through and committed. What went on to a
@@ -104,13 +117,19 @@ impl Handle {
         }
     }
 
-    /// Asks all tasks to commit and end, and waits until they have.
+    /// Asks all tasks to commit and end, and waits until they have, whether or not one has failed.
     ///
     /// # Errors
-    /// Why the first of those that failed did.
+    /// Why the first of those that failed did, in the order of [`Self::states`].
     pub async fn stop(&self) -> Result<(), TaskError> {
         self.tell_to_stop();
-        self.ended().await
+        let mut failure = None;
+        for task in &self.tasks {
+            if let TaskState::Failed(error) = over(task.state.clone()).await {
+                failure.get_or_insert(error);
+            }
+        }
+        failure.map_or(Ok(()), Err)
     }
 
     fn tell_to_stop(&self) {

@@ -36,7 +36,10 @@ async fn restore(
         match consumer.poll(caps::PATIENCE).await {
             Ok(Polled::Records(batches)) => batches.into_iter().for_each(|batch| take_over(batch, store)),
             Ok(_) if consumer.position(changelog).is_some_and(|position| position >= end) => break,
-            Ok(_) => return Err(lost(&changelog.topic, "it does not go on")),
+            Ok(_) => {
+                let topic = changelog.topic.clone();
+                return Err(TaskError::Silence { topic, limit: caps::PATIENCE });
+            }
             Err(error @ ConsumeError::Damaged { .. }) => {
                 return Err(lost(&changelog.topic, &error.to_string()));
             }

@@ -14,7 +14,7 @@ use super::{
 use crate::caps;
 
 /// A task on its thread.
-struct Task {
+pub(super) struct Task {
     job: Arc<Job>,
     transport: Arc<dyn Transport>,
     id: TaskId,
@@ -25,16 +25,22 @@ struct Task {
 
 /// Starts a task's thread.
 pub(super) fn start(job: Arc<Job>, transport: Arc<dyn Transport>, id: TaskId) -> io::Result<TaskHandle> {
-    let (stop, stop_seen) = watch::channel(false);
-    let (state_set, state) = watch::channel(TaskState::default());
-    let (committed_set, committed) = watch::channel(BTreeMap::new());
-    let (name, inputs) = (format!("{}-{id}", job.topology.name()), job.inputs(id));
-    let task = Task { job, transport, id, stop: stop_seen, state: state_set, committed: committed_set };
+    let name = format!("{}-{id}", job.topology.name());
+    let (task, handle) = Task::new(job, transport, id);
     std::thread::Builder::new().name(name).spawn(move || task.run())?;
-    Ok(TaskHandle { inputs, stop, state, committed })
+    Ok(handle)
 }
 
 impl Task {
+    pub(super) fn new(job: Arc<Job>, transport: Arc<dyn Transport>, id: TaskId) -> (Self, TaskHandle) {
+        let (stop, stop_seen) = watch::channel(false);
+        let (state_set, state) = watch::channel(TaskState::default());
+        let (committed_set, committed) = watch::channel(BTreeMap::new());
+        let inputs = job.inputs(id);
+        let task = Self { job, transport, id, stop: stop_seen, state: state_set, committed: committed_set };
+        (task, TaskHandle { inputs, stop, state, committed })
+    }
+
     fn run(self) {
         let runtime = runtime::Builder::new_current_thread().enable_all().build();
         let last = match runtime {
@@ -54,7 +60,7 @@ impl Task {
         let mut wait = caps::RESTART_BACKOFF;
         loop {
             self.state.send_replace(TaskState::Restoring);
-            match self.attempt().await {
+            match self.attempt(&mut wait).await {
                 Ok(End::Finished) => return TaskState::Finished,
                 Ok(End::Stopped) => return TaskState::Stopped,
                 Err(error) if !error.is_retriable() => return TaskState::Failed(error),
@@ -70,14 +76,20 @@ impl Task {
         }
     }
 
-    async fn attempt(&self) -> Result<End, TaskError> {
+    /// One attempt. What it commits shows that trouble is over: the next trouble is waited for as if it were the first.
+    pub(super) async fn attempt(&self, wait: &mut Duration) -> Result<End, TaskError> {
         let mut stop = self.stop.clone();
         let attempt = tokio::select! {
             attempt = Attempt::begin(&self.job, self.transport.as_ref(), self.id, &self.committed) => attempt?,
             () = stopped(&mut stop) => return Ok(End::Stopped),
         };
         self.state.send_replace(TaskState::Running);
-        attempt.run(stop).await
+        let commits = self.committed.subscribe();
+        let end = attempt.run(stop).await;
+        if commits.has_changed().unwrap_or(false) {
+            *wait = caps::RESTART_BACKOFF;
+        }
+        end
     }
 
     async fn stopped_within(&self, wait: Duration) -> bool {

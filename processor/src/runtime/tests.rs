@@ -1,7 +1,7 @@
 //! Processors against the fake broker, on real threads.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -23,6 +23,7 @@ use crate::{
 
 mod pauses;
 mod restarts;
+mod trouble;
 
 /// Counts records of windows of ten milliseconds, by key; panics at the value `boom`, fails at `fail`.
 struct Counter {

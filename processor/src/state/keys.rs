@@ -40,7 +40,8 @@ pub(crate) enum SystemKey<'a> {
 }
 
 /// What the keys begin with that say how far a task has come, in its inputs and in time.
-const HOW_FAR_PREFIXES: [&[u8]; 3] = [b"\x01position/", b"\x01stream-time/", b"\x01watermark"];
+const HOW_FAR_PREFIXES: [&[u8]; 4] =
+    [b"\x01position/", b"\x01stream-time/", b"\x01watermark", b"\x01closed-to"];
 
 /// What stands before the time of a timer.
 pub(crate) const TIMER_PREFIX: &[u8] = b"\x01timer/";
@@ -94,7 +95,13 @@ mod tests {
     fn positions_and_times_say_how_far_a_task_has_come_and_nothing_else_does() {
         let partition = TopicPartition::new("t", 0);
         let channel = Channel { partition: partition.clone(), from: None };
-        let far = [SystemKey::Position(&partition), SystemKey::StreamTime(&channel), SystemKey::Watermark];
+        let far = [
+            SystemKey::Position(&partition),
+            SystemKey::StreamTime(&channel),
+            SystemKey::End(&channel),
+            SystemKey::Watermark,
+            SystemKey::ClosedTo,
+        ];
         assert!(far.iter().all(|key| says_how_far(&key.bytes())));
         assert!(!says_how_far(&SystemKey::Timer(Timestamp(1), "node", b"key").bytes()));
         assert!(!says_how_far(&Owned::ByUser.key(b"watermark")));

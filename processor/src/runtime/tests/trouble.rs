@@ -1,0 +1,115 @@
+//! What is told of trouble, and whether and when there is another attempt.
+
+use std::ops::RangeInclusive;
+
+use mainstem_client::{
+    Node, Transport, TransportError,
+    protocol::{
+        ApiKey,
+        messages::{RequestBody, ResponseBody},
+    },
+    transport::{BoxFuture, BrokerAddress, Call},
+};
+use tokio::time::timeout;
+
+use super::*;
+use crate::{
+    caps,
+    runtime::{
+        Job, TaskId, restore,
+        task::Task,
+        topics::{create, plan},
+    },
+};
+
+/// The transport to a broker that says nothing to those who read.
+#[derive(Clone, Debug)]
+struct Silent(Arc<dyn Transport>);
+
+impl Transport for Silent {
+    fn versions(
+        &self,
+        node: Node,
+        key: ApiKey,
+    ) -> BoxFuture<'_, Result<RangeInclusive<i16>, TransportError>> {
+        self.0.versions(node, key)
+    }
+
+    fn call(&self, call: Call) -> BoxFuture<'_, Result<ResponseBody, TransportError>> {
+        match call.request {
+            RequestBody::Fetch(_) => Box::pin(std::future::pending()),
+            _ => self.0.call(call),
+        }
+    }
+
+    fn learn(&self, brokers: &[BrokerAddress]) {
+        self.0.learn(brokers);
+    }
+
+    fn split(&self) -> Arc<dyn Transport> {
+        Arc::new(Self(self.0.split()))
+    }
+}
+
+const TASK: TaskId = TaskId { part: 0, number: 0 };
+
+async fn job(broker: &FakeBroker) -> Job {
+    let spec = spec();
+    let (topology, settings) = (spec.topology().unwrap(), spec.settings);
+    let plan = plan(&topology, broker).await.unwrap();
+    let job = Job { topology, plan, settings, begins: HashMap::new() };
+    create(&job, broker).await.unwrap();
+    job
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_in_a_restore_is_no_reason_to_give_up() {
+    let broker = broker(1);
+    let job = job(&broker).await;
+    let producer = Producer::new(&broker, ProducerConfig::default());
+    let change = ProducerRecord::new("p-counts-changelog").key("key").value("value");
+    drop(producer.send(change).await.unwrap());
+    producer.close().await;
+    let error = restore::stores(&job, &Silent(broker.transport()), TASK).await.unwrap_err();
+    assert!(matches!(error, TaskError::Silence { limit: caps::PATIENCE, .. }), "{error}");
+    assert!(error.is_retriable());
+    restore::stores(&job, &broker, TASK).await.unwrap();
+}
+
+#[tokio::test]
+async fn failure_is_told_while_tasks_in_front_of_it_live() {
+    let broker = broker(2);
+    let producer = Producer::new(&broker, ProducerConfig::default());
+    let record = ProducerRecord::new("in").partition(1).timestamp(Timestamp(1)).value("fail");
+    drop(producer.send(record).await.unwrap());
+    producer.close().await;
+    let handle = start(&broker, spec()).await;
+    let error = timeout(caps::PATIENCE, handle.ended()).await.expect("it was not told").unwrap_err();
+    assert_eq!(error.to_string(), "node p: processor failed: on purpose");
+    assert!(!handle.states()[0].is_over());
+    // Who stops the processor waits for all of it, and learns what happened.
+    handle.stop().await.unwrap_err();
+    assert!(matches!(handle.states()[0], TaskState::Stopped));
+}
+
+#[tokio::test]
+async fn waits_begin_anew_behind_an_attempt_that_has_committed() {
+    let broker = broker(1);
+    let (task, handle) = Task::new(Arc::new(job(&broker).await), broker.transport(), TASK);
+    produce(&broker, [(1, "a", "")]).await;
+    let partition = TopicPartition::new("in", 0);
+    let fail = async {
+        let mut committed = handle.committed.clone();
+        let is_there = |all: &BTreeMap<_, _>| all.get(&partition) == Some(&Offset(1));
+        committed.wait_for(is_there).await.unwrap();
+        produce(&broker, [(2, "a", "fail")]).await;
+    };
+    let mut wait = caps::RESTART_BACKOFF_MAX;
+    let (end, ()) = tokio::join!(task.attempt(&mut wait), fail);
+    assert!(end.is_err());
+    assert_eq!(wait, caps::RESTART_BACKOFF);
+    // The next attempt brings back what was committed, and fails before it commits anything itself.
+    let mut wait = caps::RESTART_BACKOFF_MAX;
+    assert!(task.attempt(&mut wait).await.is_err());
+    assert_eq!(wait, caps::RESTART_BACKOFF_MAX);
+}
