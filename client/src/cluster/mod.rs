@@ -20,6 +20,7 @@ use mainstem_protocol::{
     ApiKey, BrokerId, ErrorCode, Text,
     messages::{MetadataRequest, MetadataResponse, Request, metadata::MetadataRequestTopic},
 };
+use tokio::time::Instant;
 
 use crate::{
     TopicPartition,
@@ -110,7 +111,8 @@ impl Cluster {
         self.changes.load(Ordering::Acquire)
     }
 
-    /// Asks in the newest version that both ends speak.
+    /// Asks in the newest version that both ends speak. `timeout` is how long that may take, with the look-up of the
+    /// versions, and the connection that may have to be opened for that.
     ///
     /// # Errors
     /// Where there is no response, or one to another request.
@@ -174,14 +176,22 @@ impl Cluster {
         request: impl FnOnce(i16) -> R,
         timeout: Duration,
     ) -> Result<R::Response, TransportError> {
-        let versions = self.transport.versions(node, R::KEY).await?;
+        let started = Instant::now();
+        let timed_out = || TransportError::TimedOut { key: R::KEY, timeout_ms: timeout.as_millis() };
+        // A connection may have to be opened first; that is a part of the time.
+        let versions = tokio::time::timeout(timeout, self.transport.versions(node, R::KEY)).await;
+        let versions = versions.unwrap_or_else(|_| Err(timed_out()))?;
         let version = usable(R::KEY).min(*versions.end());
         if version < *versions.start() {
             return Err(TransportError::Unsupported { key: R::KEY });
         }
-        let call = Call { node, lane, version, request: request(version).into(), timeout };
+        let left = timeout.saturating_sub(started.elapsed());
+        let call = Call { node, lane, version, request: request(version).into(), timeout: left };
         let wrong = |asked, answered| TransportError::WrongResponse { asked, answered };
-        let answer = self.transport.call(call).await?;
+        let answer = self.transport.call(call).await.map_err(|error| match error {
+            TransportError::TimedOut { .. } => timed_out(),
+            error => error,
+        })?;
         R::Response::try_from(answer).map_err(|other| wrong(R::KEY, other.key()))
     }
 

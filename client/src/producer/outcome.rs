@@ -37,6 +37,10 @@ impl Outcome {
         }
     }
 
+    pub(super) fn is_resolved(&self) -> bool {
+        self.result.get().is_some()
+    }
+
     /// The result; where there is none yet, whoever asks waits at `place` from here on.
     pub(super) fn poll(&self, place: &mut Place, context: &Context<'_>) -> Poll<&BatchResult> {
         if let Some(result) = self.result.get() {

@@ -49,13 +49,25 @@ pub(super) enum Verdict {
     Stored,
 }
 
+/// A batch that was sent and not answered yet, as far as whoever waits for it is concerned.
+#[derive(Debug)]
+struct UnderWay {
+    order: u64,
+    deadline: Instant,
+    outcome: Arc<Outcome>,
+    last: Option<String>,
+}
+
+/// What was not stored in time, and why it was not when it was last sent.
+pub(super) type Late = (Arc<Outcome>, Option<String>);
+
 /// A partition, as the sender sees it.
 #[derive(Debug)]
 pub(super) struct PartitionState {
     identity: Option<(ProducerId, ProducerEpoch)>,
     next_sequence: Sequence,
     next_order: u64,
-    in_flight: usize,
+    under_way: Vec<UnderWay>,
     /// Whether the broker knows the producer: one that does not takes any sequence for the first, so nothing
     /// follows the first batch before that is stored.
     established: bool,
@@ -72,7 +84,7 @@ impl PartitionState {
             identity,
             next_sequence: Sequence(0),
             next_order: 0,
-            in_flight: 0,
+            under_way: Vec::new(),
             established: identity.is_none(),
             recovering: false,
             again: VecDeque::new(),
@@ -82,20 +94,22 @@ impl PartitionState {
     }
 
     /// Whether a new batch may be sent.
-    pub(super) const fn takes_new(&self) -> bool {
-        !self.recovering && (self.established || self.in_flight == 0)
+    pub(super) fn takes_new(&self) -> bool {
+        !self.recovering && (self.established || self.under_way.is_empty())
     }
 
     /// Whether a batch has to be sent again, and may be now.
     pub(super) fn has_again(&self, now: Instant) -> bool {
-        self.in_flight == 0 && !self.again.is_empty() && self.not_before.is_none_or(|wait| wait <= now)
+        self.under_way.is_empty() && !self.again.is_empty() && self.not_before.is_none_or(|wait| wait <= now)
     }
 
     /// When something changes here by time alone.
     pub(super) fn next_event(&self, now: Instant) -> Option<Instant> {
-        let first = self.again.front()?;
-        let wait = self.not_before.filter(|wait| self.in_flight == 0 && *wait > now);
-        wait.into_iter().chain([first.deadline]).min()
+        let waits = self.under_way.is_empty() && !self.again.is_empty();
+        let wait = self.not_before.filter(|wait| waits && *wait > now);
+        let under_way = self.under_way.iter().map(|batch| batch.deadline);
+        let deadlines = self.again.iter().map(|batch| batch.deadline).chain(under_way);
+        deadlines.filter(|deadline| *deadline > now).chain(wait).min()
     }
 
     /// The numbers of the next batch.
@@ -113,9 +127,10 @@ impl PartitionState {
     }
 
     /// Notes that a batch is under way.
-    pub(super) const fn sent(&mut self, batch: &mut SealedBatch) {
-        batch.alone = self.in_flight == 0 && self.recovering;
-        self.in_flight += 1;
+    pub(super) fn sent(&mut self, batch: &mut SealedBatch) {
+        batch.alone = self.under_way.is_empty() && self.recovering;
+        let (outcome, last) = (Arc::clone(&batch.outcome), batch.last.clone());
+        self.under_way.push(UnderWay { order: batch.order, deadline: batch.deadline, outcome, last });
     }
 
     /// The batch that is sent again first.
@@ -124,22 +139,26 @@ impl PartitionState {
     }
 
     /// Notes that a batch was stored.
-    pub(super) fn stored(&mut self) {
+    pub(super) fn stored(&mut self, batch: &SealedBatch) {
         self.established = true;
-        self.settled();
+        self.settled(batch);
     }
 
     /// Notes that a batch was stored, or has failed for good.
-    pub(super) fn settled(&mut self) {
-        self.in_flight -= 1;
+    pub(super) fn settled(&mut self, batch: &SealedBatch) {
+        self.landed(batch);
         self.backoff.reset();
         self.not_before = None;
         self.calm_down();
     }
 
+    fn landed(&mut self, batch: &SealedBatch) {
+        self.under_way.retain(|other| other.order != batch.order);
+    }
+
     /// Notes that a batch failed and is to be sent again.
     pub(super) fn failed(&mut self, batch: SealedBatch, verdict: Verdict, now: Instant) {
-        self.in_flight -= 1;
+        self.landed(&batch);
         self.recovering = true;
         self.not_before = Some(now + self.backoff.next());
         let place = self.again.partition_point(|other| other.order < batch.order);
@@ -149,17 +168,27 @@ impl PartitionState {
         }
     }
 
-    /// Takes the batches out whose time is up.
-    pub(super) fn expire(&mut self, now: Instant) -> VecDeque<SealedBatch> {
-        let (late, rest) =
-            std::mem::take(&mut self.again).into_iter().partition(|batch| batch.deadline <= now);
-        self.again = rest;
+    /// What nobody has to wait for any more, because its time is up. What is to be sent again is not; what is under way
+    /// stays so until it is answered, since one request carries batches of several ages: the answer then says nothing
+    /// new to whoever waited, but what to do about the batches behind.
+    pub(super) fn expire(&mut self, now: Instant) -> Vec<Late> {
+        let mut late = Vec::new();
+        self.again.retain_mut(|batch| {
+            let is_late = batch.deadline <= now;
+            if is_late {
+                late.push((Arc::clone(&batch.outcome), batch.last.take()));
+            }
+            !is_late
+        });
         self.calm_down();
+        let told = |batch: &&mut UnderWay| batch.deadline <= now && !batch.outcome.is_resolved();
+        let under_way = self.under_way.iter_mut().filter(told);
+        late.extend(under_way.map(|batch| (Arc::clone(&batch.outcome), batch.last.take())));
         late
     }
 
     fn calm_down(&mut self) {
-        if self.in_flight == 0 && self.again.is_empty() {
+        if self.under_way.is_empty() && self.again.is_empty() {
             self.recovering = false;
         }
     }

@@ -126,10 +126,10 @@ impl Sender {
             self.accumulator.resolve(&batch.outcome, Err(error));
         }
         let late: Vec<_> = self.partitions.values_mut().flat_map(|partition| partition.expire(now)).collect();
-        for batch in late {
-            let last = batch.last.as_deref().unwrap_or("it was never answered");
-            let error = self.timed_out(&batch.outcome.partition, last);
-            self.accumulator.resolve(&batch.outcome, Err(error));
+        for (outcome, last) in late {
+            let last = last.as_deref().unwrap_or("it was never answered");
+            let error = self.timed_out(&outcome.partition, last);
+            self.accumulator.resolve(&outcome, Err(error));
         }
     }
 
@@ -193,7 +193,7 @@ impl Sender {
                 return;
             }
             for (node, batches) in batches {
-                self.launch(node, batches, now);
+                self.launch(node, batches);
             }
         }
     }
@@ -254,12 +254,12 @@ impl Sender {
     }
 
     /// Sends batches to their leader: in one request, or in more where one would be too large.
-    fn launch(&mut self, node: BrokerId, batches: Vec<SealedBatch>, now: Instant) {
+    fn launch(&mut self, node: BrokerId, batches: Vec<SealedBatch>) {
         let mut request = Vec::new();
         let mut bytes = 0;
         for mut batch in batches {
             if !request.is_empty() && bytes + batch.bytes.len() > self.config.request_bytes_max {
-                self.send(node, std::mem::take(&mut request), now);
+                self.send(node, std::mem::take(&mut request));
                 bytes = 0;
             }
             bytes += batch.bytes.len();
@@ -268,13 +268,14 @@ impl Sender {
             }
             request.push(batch);
         }
-        self.send(node, request, now);
+        self.send(node, request);
     }
 
-    fn send(&mut self, node: BrokerId, batches: Vec<SealedBatch>, now: Instant) {
+    /// The request has its full time, whatever its batches have left ([`Self::expire`]): one that is given up takes the
+    /// connection with it, and every batch under way there would have to be sent again.
+    fn send(&mut self, node: BrokerId, batches: Vec<SealedBatch>) {
         *self.in_flight.entry(node).or_default() += 1;
-        let left = batches.iter().map(|batch| batch.deadline.saturating_duration_since(now)).min();
-        let timeout = left.unwrap_or_default().min(self.config.request_timeout);
+        let timeout = self.config.request_timeout;
         let request = request(&self.config, &batches);
         let cluster = Arc::clone(&self.cluster);
         self.flights.push(Box::pin(async move {
@@ -331,7 +332,7 @@ impl Sender {
 
     fn on_stored(&mut self, batch: &SealedBatch, offset: Offset, time: Timestamp) {
         if let Some(state) = self.partitions.get_mut(&batch.outcome.partition) {
-            state.stored();
+            state.stored(batch);
         }
         self.accumulator.resolve(&batch.outcome, Ok((offset, time)));
     }
@@ -363,7 +364,7 @@ impl Sender {
                 state.failed(batch, verdict, now);
             }
             (_, state) => {
-                state.into_iter().for_each(PartitionState::settled);
+                state.into_iter().for_each(|state| state.settled(&batch));
                 let error = match verdict {
                     Verdict::GiveUp => error,
                     _ => self.timed_out(&batch.outcome.partition, error.cause()),

@@ -1,5 +1,7 @@
 //! The producer against the fake broker.
 
+mod slow;
+
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;

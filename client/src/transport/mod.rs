@@ -151,7 +151,8 @@ pub struct Call {
 /// # });
 /// ```
 pub trait Transport: Send + Sync + fmt::Debug + 'static {
-    /// The versions of an API that both this end and the broker speak.
+    /// The versions of an API that both this end and the broker speak. May take as long as opening a connection does:
+    /// whoever asks gives up when it has waited enough.
     fn versions(&self, node: Node, key: ApiKey)
     -> BoxFuture<'_, Result<RangeInclusive<i16>, TransportError>>;
 

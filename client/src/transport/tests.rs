@@ -1,6 +1,12 @@
 //! The transport's suite, over the fake broker as it is and over TCP; and what only TCP has.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use mainstem_protocol::{
     ApiKey,
@@ -9,8 +15,8 @@ use mainstem_protocol::{
 
 use super::{Call, Lane, Node, Stranger, TcpConfig, TcpTransport, Transport, TransportError};
 use crate::{
-    Admin, AdminConfig,
-    testing::{FakeBroker, NODE, Trouble, serve, suite},
+    Admin, AdminConfig, Cluster,
+    testing::{FakeBroker, NODE, Trouble, interrupted, serve, suite},
 };
 
 fn tcp(address: &str) -> TcpTransport {
@@ -161,6 +167,44 @@ async fn api_that_the_broker_does_not_offer_is_named_with_the_broker_to_use() {
         said.contains("Produce") && said.ends_with("use a broker of Kafka 2.1 or newer, or a newer client"),
         "{said}"
     );
+}
+
+/// Somebody who takes connections and says nothing; and how many came.
+async fn silent() -> (String, Arc<AtomicUsize>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    crate::task::spawn("silent", async move {
+        let mut sockets = Vec::new();
+        while let Ok((socket, _)) = listener.accept().await {
+            counted.fetch_add(1, Relaxed);
+            sockets.push(socket);
+        }
+    });
+    (address, count)
+}
+
+#[tokio::test]
+async fn a_call_takes_no_longer_than_it_may_though_no_connection_comes_about() {
+    let (address, _) = silent().await;
+    let cluster = Cluster::new(Arc::new(tcp(&address)), Duration::from_secs(20));
+    let limit = Duration::from_millis(20);
+    let called = cluster.call(Node::Any, Lane::General, MetadataRequest::default(), limit).await;
+    assert!(matches!(called, Err(TransportError::TimedOut { timeout_ms: 20, .. })), "{called:?}");
+}
+
+#[tokio::test]
+async fn nobody_is_dialled_for_those_who_have_given_up() {
+    let (address, count) = silent().await;
+    let connect_timeout = Duration::from_millis(100);
+    let transport = TcpTransport::new(TcpConfig { connect_timeout, ..TcpConfig::bootstrap(&address) });
+    for _ in 0..20 {
+        assert!(interrupted(1, transport.versions(Node::Any, ApiKey::Produce)).await.is_none());
+    }
+    let error = transport.versions(Node::Any, ApiKey::Produce).await.unwrap_err();
+    assert!(matches!(error, TransportError::Connect { .. }), "{error}");
+    assert_eq!(count.load(Relaxed), 1);
 }
 
 /// An address where nobody listens any more.

@@ -118,6 +118,10 @@ impl LaneTask {
     }
 
     async fn on_versions(&mut self, key: ApiKey, reply: VersionsReply) {
+        // Where nobody is there, each attempt takes long: none is made for somebody who has given up.
+        if reply.is_closed() {
+            return;
+        }
         let versions = match self.connected().await {
             Ok(open) => open.versions.common(key).ok_or(TransportError::Unsupported { key }),
             Err(error) => Err(error),
