@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use mainstem_protocol::{
-    BrokerId, ErrorCode, LeaderEpoch, Offset, Text, Timestamp,
+    BrokerId, ErrorCode, LeaderEpoch, Offset, Timestamp,
     messages::{
         ListOffsetsRequest, ListOffsetsResponse,
         list_offsets::{ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsTopic},
@@ -13,6 +13,7 @@ use mainstem_protocol::{
 use crate::{
     TopicPartition,
     cluster::{Cluster, MetadataError, retry::Retry},
+    topic_partition::by_topic,
     transport::{Node, TransportError},
 };
 
@@ -198,15 +199,12 @@ impl Cluster {
 }
 
 fn request(wanted: &[(TopicPartition, OffsetSpec)]) -> ListOffsetsRequest {
-    let mut topics: HashMap<Text, Vec<ListOffsetsPartition>> = HashMap::new();
-    for (partition, spec) in wanted {
-        topics.entry(partition.topic.clone()).or_default().push(ListOffsetsPartition {
-            partition_index: partition.partition,
-            timestamp: spec.timestamp(),
-            ..ListOffsetsPartition::default()
-        });
-    }
-    let topics = topics.into_iter().map(|(name, partitions)| ListOffsetsTopic { name, partitions });
+    let partitions = wanted.iter().map(|(TopicPartition { topic, partition }, spec)| {
+        let (partition_index, timestamp) = (*partition, spec.timestamp());
+        (topic, ListOffsetsPartition { partition_index, timestamp, ..ListOffsetsPartition::default() })
+    });
+    let topics =
+        by_topic(partitions).into_iter().map(|(name, partitions)| ListOffsetsTopic { name, partitions });
     ListOffsetsRequest { replica_id: BrokerId::NONE, isolation_level: 0, topics: topics.collect() }
 }
 

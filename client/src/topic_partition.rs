@@ -1,6 +1,6 @@
 //! A partition by the name of its topic.
 
-use std::fmt;
+use std::{collections::HashMap, fmt};
 
 use mainstem_protocol::{PartitionId, Text};
 
@@ -30,6 +30,15 @@ impl TopicPartition {
     pub fn new(topic: impl Into<Text>, partition: i32) -> Self {
         Self { topic: topic.into(), partition: PartitionId(partition) }
     }
+}
+
+/// Puts together what belongs to the same topic, as requests want it.
+pub(crate) fn by_topic<'a, T>(each: impl IntoIterator<Item = (&'a Text, T)>) -> HashMap<Text, Vec<T>> {
+    let mut topics: HashMap<Text, Vec<T>> = HashMap::new();
+    for (topic, one) in each {
+        topics.entry(topic.clone()).or_default().push(one);
+    }
+    topics
 }
 
 impl fmt::Display for TopicPartition {

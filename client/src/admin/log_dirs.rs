@@ -1,9 +1,9 @@
 //! Describes where brokers keep their logs, and how large each partition is there.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use mainstem_protocol::{
-    BrokerId, PartitionId, Text,
+    BrokerId, Text,
     messages::{
         DescribeLogDirsRequest,
         describe_log_dirs::{DescribableLogDirTopic, DescribeLogDirsResult},
@@ -11,7 +11,7 @@ use mainstem_protocol::{
 };
 
 use super::{Admin, AdminError};
-use crate::{TopicPartition, transport::Node};
+use crate::{TopicPartition, topic_partition, transport::Node};
 
 /// A directory of logs.
 ///
@@ -80,10 +80,7 @@ impl Admin {
 }
 
 fn by_topic(partitions: &[TopicPartition]) -> Vec<DescribableLogDirTopic> {
-    let mut topics: HashMap<Text, Vec<PartitionId>> = HashMap::new();
-    for TopicPartition { topic, partition } in partitions {
-        topics.entry(topic.clone()).or_default().push(*partition);
-    }
+    let topics = topic_partition::by_topic(partitions.iter().map(|each| (&each.topic, each.partition)));
     topics.into_iter().map(|(topic, partitions)| DescribableLogDirTopic { topic, partitions }).collect()
 }
 

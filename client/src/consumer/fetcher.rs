@@ -31,6 +31,7 @@ use crate::{
     caps,
     cluster::{Cluster, is_stale_metadata},
     offsets::OffsetSpec,
+    topic_partition::by_topic,
     transport::{Lane, Node, TransportError},
 };
 
@@ -277,16 +278,16 @@ pub(super) fn reset_spec(config: &ConsumerConfig) -> Option<OffsetSpec> {
 }
 
 fn request(config: &ConsumerConfig, asked: &Asked, wait: Duration, bytes_max: usize) -> FetchRequest {
-    let mut topics: HashMap<Text, Vec<FetchPartition>> = HashMap::new();
-    for (partition, _, offset) in asked {
-        topics.entry(partition.topic.clone()).or_default().push(FetchPartition {
-            partition: partition.partition,
+    let partitions = asked.iter().map(|(TopicPartition { topic, partition }, _, offset)| {
+        let partition = FetchPartition {
+            partition: *partition,
             fetch_offset: *offset,
             partition_max_bytes: bytes(config.partition_bytes_max),
             ..FetchPartition::default()
-        });
-    }
-    let topics = topics.into_iter();
+        };
+        (topic, partition)
+    });
+    let topics = by_topic(partitions).into_iter();
     FetchRequest {
         max_wait_ms: millis(wait),
         min_bytes: bytes(config.fetch_bytes_min),

@@ -25,6 +25,7 @@ use crate::{
     backoff::Backoff,
     caps,
     cluster::{Cluster, MetadataError, is_stale_metadata},
+    topic_partition::by_topic,
     transport::{BoxFuture, Lane, Node, TransportError},
 };
 
@@ -433,13 +434,12 @@ fn seal(
 }
 
 fn request(config: &ProducerConfig, batches: &[SealedBatch]) -> ProduceRequest {
-    let mut topics: HashMap<Text, Vec<PartitionProduceData>> = HashMap::new();
-    for batch in batches {
+    let partitions = batches.iter().map(|batch| {
         let TopicPartition { topic, partition } = &batch.outcome.partition;
         let records = Some(Records::Bytes(batch.bytes.clone()));
-        topics.entry(topic.clone()).or_default().push(PartitionProduceData { index: partition.0, records });
-    }
-    let topics = topics.into_iter();
+        (topic, PartitionProduceData { index: partition.0, records })
+    });
+    let topics = by_topic(partitions).into_iter();
     ProduceRequest {
         transactional_id: None,
         acks: config.acks.number(),

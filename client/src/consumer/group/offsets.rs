@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use mainstem_protocol::{
-    ErrorCode, Offset, PartitionId, Text,
+    ErrorCode, Offset, Text,
     messages::{
         OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse, Request,
         offset_commit::{OffsetCommitRequestPartition, OffsetCommitRequestTopic},
@@ -18,6 +18,7 @@ use super::{
 use crate::{
     TopicPartition,
     cluster::{Cluster, CoordinatorError, retry::Retry},
+    topic_partition::by_topic,
     transport::{Lane, Node, TransportError},
 };
 
@@ -78,15 +79,15 @@ fn commit_request(
     member: &MemberIdentity,
     offsets: &[(TopicPartition, Offset)],
 ) -> OffsetCommitRequest {
-    let mut topics: HashMap<Text, Vec<OffsetCommitRequestPartition>> = HashMap::new();
-    for (partition, offset) in offsets {
-        topics.entry(partition.topic.clone()).or_default().push(OffsetCommitRequestPartition {
-            partition_index: partition.partition,
+    let partitions = offsets.iter().map(|(TopicPartition { topic, partition }, offset)| {
+        let partition = OffsetCommitRequestPartition {
+            partition_index: *partition,
             committed_offset: *offset,
             ..OffsetCommitRequestPartition::default()
-        });
-    }
-    let topics = topics.into_iter();
+        };
+        (topic, partition)
+    });
+    let topics = by_topic(partitions).into_iter();
     OffsetCommitRequest {
         group_id: group.clone(),
         generation_id_or_member_epoch: member.generation,
@@ -141,7 +142,9 @@ pub(crate) fn request(
     partitions: Option<&[TopicPartition]>,
     version: i16,
 ) -> OffsetFetchRequest {
-    let topics = partitions.map(by_topic);
+    let topics = partitions.map(|partitions| {
+        by_topic(partitions.iter().map(|TopicPartition { topic, partition }| (topic, *partition)))
+    });
     if version < 8 {
         let topic = |(name, partition_indexes)| OffsetFetchRequestTopic { name, partition_indexes };
         let topics = topics.map(|topics| topics.into_iter().map(topic).collect());
@@ -160,14 +163,6 @@ pub(crate) fn request(
     let topics = topics.map(|topics| topics.into_iter().map(topic).collect());
     let wanted = OffsetFetchRequestGroup { group_id: group.clone(), topics, ..Default::default() };
     OffsetFetchRequest { groups: vec![wanted], require_stable: true, ..OffsetFetchRequest::default() }
-}
-
-fn by_topic(partitions: &[TopicPartition]) -> HashMap<Text, Vec<PartitionId>> {
-    let mut topics: HashMap<Text, Vec<PartitionId>> = HashMap::new();
-    for partition in partitions {
-        topics.entry(partition.topic.clone()).or_default().push(partition.partition);
-    }
-    topics
 }
 
 /// The answer, in whichever of the two places it stands.
