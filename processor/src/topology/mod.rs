@@ -154,7 +154,8 @@ impl Topology {
         let name = &self.nodes()[index].name;
         let mut children = Vec::new();
         for (child, node) in self.nodes().iter().enumerate() {
-            if let Some(parent) = node.parents.iter().find(|parent| parent.name == *name) {
+            // A stream that is merged with itself takes from one node twice.
+            for parent in node.parents.iter().filter(|parent| parent.name == *name) {
                 let port = parent.port.unwrap_or(children.len());
                 children.push((child, port));
             }
