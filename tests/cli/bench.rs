@@ -85,5 +85,28 @@ fn what_cannot_be_measured_is_told() {
         2,
         "expected a length of time, such as 500ms, 30s or 2m",
     );
+    for command in ["produce", "latency", "consume"] {
+        check(&["bench", command, "--duration", "-5s"], 2, "expected a length of time, such as 500ms");
+        check(&["bench", command, "--duration", "0s"], 2, "expected a length of time above zero, such as");
+        check(&["bench", command, "--records", "-1"], 2, "expected a whole number from 1 on");
+    }
+    check(&["bench", "produce", "--size", "-1"], 2, "-1 is not in 0..=67108864");
+    check(&["bench", "produce", "--batch-bytes", "-1"], 2, "-1 is not in 1..=67108864");
+    check(&["bench", "produce", "--rate", "-1"], 2, "expected records per second");
+    check(&["bench", "produce", "--linger", "-5ms"], 2, "expected a length of time, such as 500ms");
+    check(&["bench", "latency", "--warm-up", "-1s"], 2, "expected a length of time, such as 500ms");
     check(&["bench", "latency", "--records", "5", "--duration", "1s"], 2, "cannot be used with");
+}
+
+/// Ten minutes are more than any command of these tests is given.
+#[test]
+fn the_first_record_that_fails_ends_it_whatever_the_duration() {
+    let folder = Folder::new();
+    let broker = Broker::start(&folder.path("data"), &[]);
+    broker.run(&["topic", "create", "small", "--config", "max.message.bytes=1000"]).well();
+    for command in ["produce", "latency"] {
+        let args = ["bench", command, "small", "--size", "5000", "--rate", "10", "--duration", "10m"];
+        let err = broker.run(&args).failed(1);
+        assert!(err.contains("MESSAGE_TOO_LARGE"), "{err}");
+    }
 }

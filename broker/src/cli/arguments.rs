@@ -48,6 +48,13 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     parsed.ok_or_else(|| "expected a length of time, such as 500ms, 30s or 2m".to_owned())
 }
 
+/// A length of time that is one.
+pub(super) fn some_duration(text: &str) -> Result<Duration, String> {
+    let duration = duration(text)?;
+    let expected = "expected a length of time above zero, such as 500ms, 30s or 2m";
+    if duration.is_zero() { Err(expected.to_owned()) } else { Ok(duration) }
+}
+
 /// A name and a value, with `=` between.
 pub(super) fn name_and_value(text: &str) -> Result<(String, String), String> {
     let parted = text.split_once('=').map(|(name, value)| (name.trim(), value));

@@ -43,10 +43,10 @@ pub(super) struct Args {
     #[command(flatten)]
     remote: RemoteArgs,
     /// Stop at the end of the poll that brings so many records [default: at the end]
-    #[arg(short = 'n', long, value_name = "N", value_parser = arguments::count)]
+    #[arg(short = 'n', long, value_name = "N", value_parser = arguments::count, allow_negative_numbers = true)]
     records: Option<u64>,
     /// Stop after so long, such as 30s or 2m [default: at the end]
-    #[arg(short, long, value_name = "TIME", value_parser = arguments::duration)]
+    #[arg(short, long, value_name = "TIME", value_parser = arguments::some_duration, allow_hyphen_values = true)]
     duration: Option<Duration>,
     /// How to write the result
     #[arg(long, value_enum, default_value_t)]

@@ -47,6 +47,7 @@ pub(super) struct Args {
     load: LoadArgs,
     /// Records in a second
     #[arg(short, long, value_name = "N", default_value = "1000", value_parser = load::rate)]
+    #[arg(allow_negative_numbers = true)]
     rate: NonZeroU64,
     /// How to write the result
     #[arg(long, value_enum, default_value_t)]

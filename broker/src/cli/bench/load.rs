@@ -27,16 +27,18 @@ pub(super) struct LoadArgs {
     pub(super) remote: RemoteArgs,
     /// Stop after so many records [default: by time]
     #[arg(short = 'n', long, value_name = "N", value_parser = arguments::count, conflicts_with = "duration")]
+    #[arg(allow_negative_numbers = true)]
     records: Option<u64>,
     /// Stop after so long, such as 30s or 2m [default: 10s]
-    #[arg(short, long, value_name = "TIME", value_parser = arguments::duration)]
+    #[arg(short, long, value_name = "TIME", value_parser = arguments::some_duration, allow_hyphen_values = true)]
     duration: Option<Duration>,
     /// What is sent before anything is measured, for so long
     #[arg(short, long, value_name = "TIME", default_value = "1s", value_parser = arguments::duration)]
+    #[arg(allow_hyphen_values = true)]
     pub(super) warm_up: Duration,
     /// Bytes of a record's value
     #[arg(short, long, value_name = "BYTES", default_value_t = 100)]
-    #[arg(value_parser = clap::value_parser!(u32).range(0..=67_108_864))]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=67_108_864), allow_negative_numbers = true)]
     size: u32,
     /// Partitions of the topic, where it is created [default: 1]
     #[arg(short, long, value_name = "N", value_parser = arguments::partitions, allow_negative_numbers = true)]
@@ -51,11 +53,11 @@ pub(super) struct LoadArgs {
     #[arg(short = 'z', long, value_enum, default_value_t)]
     pub(super) compression: CompressionArg,
     /// How long a batch waits for more records [default: 5ms; latency does not wait]
-    #[arg(long, value_name = "TIME", value_parser = arguments::duration)]
+    #[arg(long, value_name = "TIME", value_parser = arguments::duration, allow_hyphen_values = true)]
     linger: Option<Duration>,
     /// Bytes from which on a batch is full
     #[arg(long, value_name = "BYTES", default_value_t = 64 * 1024)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=67_108_864))]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=67_108_864), allow_negative_numbers = true)]
     batch_bytes: u32,
 }
 

@@ -32,7 +32,7 @@ pub(super) struct Args {
     #[command(flatten)]
     load: LoadArgs,
     /// Records in a second [default: as fast as it goes]
-    #[arg(short, long, value_name = "N", value_parser = load::rate)]
+    #[arg(short, long, value_name = "N", value_parser = load::rate, allow_negative_numbers = true)]
     rate: Option<NonZeroU64>,
     /// How to write the result
     #[arg(long, value_enum, default_value_t)]

@@ -37,18 +37,25 @@ pub(super) struct Outcome {
 }
 
 impl Run<'_> {
-    /// Sends until it is enough, or until somebody interrupts, and waits for what was sent.
+    /// Sends until it is enough, or until somebody interrupts, and waits for what was sent. The first record that fails
+    /// ends it at once.
     pub(super) async fn send(&self, producer: Producer, pace: Pace) -> Result<Outcome, Error> {
         let measured_from = pace.start() + self.load.warm_up;
         let mut acknowledgements = Acknowledgements::default();
-        let sent = {
+        let failed = acknowledgements.failed();
+        let sending = async {
             let interrupted = tokio::signal::ctrl_c();
-            tokio::select! {
+            let sent = tokio::select! {
                 sent = self.send_all(&producer, pace, measured_from, &mut acknowledgements) => sent,
                 _ = interrupted => Ok(()),
-            }
+            };
+            producer.flush().await;
+            sent
         };
-        producer.flush().await;
+        let sent = tokio::select! {
+            sent = sending => sent,
+            () = failed.notified() => Ok(()),
+        };
         let tally = acknowledgements.all().await?;
         sent.map_err(Error::new)?;
         let took = tally.ended.map_or(Duration::ZERO, |ended| ended.saturating_duration_since(measured_from));
