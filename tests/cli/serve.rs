@@ -49,6 +49,19 @@ fn each_signal_ends_it_in_order() {
 }
 
 #[test]
+fn a_signal_that_comes_twice_at_once_is_one() {
+    let folder = Folder::new();
+    let broker = Broker::start(&folder.path("data"), &[]);
+    let pid = broker.id().to_string();
+    // One shell sends both, so that nothing comes between; two of the same kind might become one on their way.
+    let script = "kill -s TERM $0; kill -s INT $0";
+    let sent = std::process::Command::new("sh").args(["-c", script, &pid]).status().unwrap();
+    assert!(sent.success());
+    let (code, log) = broker.wait();
+    assert!(code == Some(0) && !log.contains("stopping at once"), "{log}");
+}
+
+#[test]
 fn what_was_acknowledged_survives_a_kill() {
     let folder = Folder::new();
     let broker = Broker::start(&folder.path("data"), &[]);
