@@ -182,7 +182,8 @@ fn show(described: &Described) -> Result<(), Error> {
 
 fn heading(described: &Described) -> String {
     let Described { group, state, protocol_type, protocol, coordinator, .. } = described;
-    let assigned = match (&**protocol, &**protocol_type) {
+    let [group, protocol] = [group, protocol].map(|text| output::printable(text));
+    let assigned = match (&*protocol, &**protocol_type) {
         // Without a protocol type nobody has ever joined: Kafka calls such a group simple.
         ("", "") => " (no members: its readers choose their partitions themselves)".to_owned(),
         ("", _) => String::new(),
