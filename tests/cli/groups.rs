@@ -2,8 +2,11 @@
 
 use std::io::{BufRead, BufReader};
 
+use mainstem_protocol::messages::{LeaveGroupRequest, ResponseBody};
+
 use crate::broker::{Broker, Folder};
 use crate::process::{mainstem, piped};
+use crate::wire::Connection;
 
 fn json(text: &str) -> serde_json::Value {
     serde_json::from_str(text).unwrap()
@@ -51,6 +54,45 @@ fn a_member_is_shown_with_what_it_reads() {
     let member = &described["members"][0]["member"];
     let partitions = described["partitions"].as_array().unwrap();
     assert!(partitions.len() == 2 && partitions.iter().all(|partition| partition["member"] == *member));
+}
+
+/// Whether the reader hears of it from a commit or from a heartbeat is a matter of time; it goes on either way.
+#[test]
+fn a_reader_that_its_group_has_put_out_comes_back() {
+    let folder = Folder::new();
+    let broker = Broker::start(&folder.path("data"), &[]);
+    broker.run_with(&["produce", "logs"], b"0\n").well();
+    let mut reader = piped(mainstem(&["consume", "logs", "--group", "readers", "-b", &broker.kafka]));
+    let mut lines = BufReader::new(reader.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "0");
+    let described = json(&broker.run(&["group", "describe", "readers", "--output", "json"]).well());
+    let member_id = described["members"][0]["member"].as_str().unwrap().into();
+    let leave = LeaveGroupRequest { group_id: "readers".into(), member_id, ..Default::default() };
+    let ResponseBody::LeaveGroup(left) = Connection::open(broker.kafka.parse().unwrap()).call(leave) else {
+        panic!("the broker answers something else");
+    };
+    assert!(left.error_code.is_none());
+    broker.run_with(&["produce", "logs"], b"1\n").well();
+    assert!(lines.by_ref().map(Result::unwrap).any(|line| line == "1"), "the reader ended");
+    // It is a member again once it has committed: nobody else could.
+    let committed = || json(&broker.run(&["group", "describe", "readers", "--output", "json"]).well());
+    while committed()["partitions"][0]["committed"] != 2 {
+        assert_eq!(reader.try_wait().unwrap(), None, "the reader ended");
+    }
+    reader.kill().unwrap();
+    reader.wait().unwrap();
+}
+
+#[test]
+fn control_characters_of_a_name_do_not_reach_the_terminal() {
+    let folder = Folder::new();
+    let broker = Broker::start(&folder.path("data"), &[]);
+    broker.run_with(&["produce", "logs"], b"0\n").well();
+    broker.run(&["consume", "logs", "--group", "evil\u{1b}[2J", "--count", "1"]).well();
+    for args in [&["group", "list"][..], &["group", "describe", "evil\u{1b}[2J"]] {
+        let shown = broker.run(args).well();
+        assert!(shown.contains("evil\\u{1b}[2J") && !shown.contains('\u{1b}'), "{shown}");
+    }
 }
 
 #[test]

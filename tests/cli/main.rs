@@ -16,3 +16,5 @@ mod strangers;
 mod topics;
 mod tutorial;
 mod verify;
+#[path = "../support/wire.rs"]
+mod wire;

@@ -107,6 +107,26 @@ fn a_reader_that_follows_says_that_its_broker_is_away_and_that_it_is_back() {
 }
 
 #[test]
+fn a_reader_that_follows_ends_when_its_topic_is_deleted() {
+    let folder = Folder::new();
+    let broker = Broker::start(&folder.path("data"), &[]);
+    for group in [&[][..], &["--group", "readers"]] {
+        broker.run_with(&["produce", "logs"], b"0\n").well();
+        let consume = [&["consume", "logs", "-b", &broker.kafka], group].concat();
+        let mut reader = piped(mainstem(&consume));
+        let mut lines = BufReader::new(reader.stdout.take().unwrap()).lines();
+        assert_eq!(lines.next().unwrap().unwrap(), "0");
+        broker.run(&["topic", "delete", "logs"]).well();
+        assert!(lines.next().is_none());
+        let output = reader.wait_with_output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        let expected = "mainstem: topic logs has been deleted\n  what was printed is all that came; \
+                        `mainstem topic list` shows what there is\n";
+        assert_eq!((output.status.code(), err.as_str()), (Some(1), expected));
+    }
+}
+
+#[test]
 fn keys_and_values_may_be_integers() {
     let folder = Folder::new();
     let broker = Broker::start(&folder.path("data"), &[]);

@@ -1,7 +1,8 @@
-//! Whether the broker is still there: a consumer goes on trying in silence, and somebody who waits should know for what.
+//! Whether the broker and the topic are still there: a consumer goes on trying in silence, and somebody who waits should know for what.
 
+use mainstem_client::cluster::MetadataError;
 use mainstem_client::transport::Transport;
-use mainstem_client::{Cluster, TcpTransport};
+use mainstem_client::{Cluster, ErrorCode, TcpTransport, Text};
 use tokio::time::{Duration, Instant};
 
 use crate::cli::error::{self, Error};
@@ -15,6 +16,7 @@ const ANSWER: Duration = Duration::from_secs(5);
 /// What is known of the broker.
 pub(super) struct Presence {
     cluster: Cluster,
+    topic: Text,
     heard: Instant,
     is_away: bool,
     /// Whether it is waited for until it is back.
@@ -22,9 +24,9 @@ pub(super) struct Presence {
 }
 
 impl Presence {
-    pub(super) fn new(transport: &TcpTransport, is_awaited: bool) -> Self {
+    pub(super) fn new(transport: &TcpTransport, topic: &str, is_awaited: bool) -> Self {
         let cluster = Cluster::new(transport.split(), ANSWER);
-        Self { cluster, heard: Instant::now(), is_away: false, is_awaited }
+        Self { cluster, topic: topic.into(), heard: Instant::now(), is_away: false, is_awaited }
     }
 
     /// Something came from it.
@@ -35,14 +37,24 @@ impl Presence {
         }
     }
 
+    /// Whether it is waited for, which was told.
+    pub(super) const fn is_away(&self) -> bool {
+        self.is_away
+    }
+
     /// Nothing came. Where that is so for long, the broker is asked; one that is away ends a command which has an end to
-    /// come to, and is waited for by one that follows.
+    /// come to, and is waited for by one that follows. A topic that is no more ends both.
     pub(super) async fn silent(&mut self) -> Result<(), Error> {
         if self.heard.elapsed() < SILENCE {
             return Ok(());
         }
-        match self.cluster.refresh(&[], false).await {
-            Ok(()) => self.heard(),
+        self.cluster.forget(&self.topic);
+        match self.cluster.topic(&self.topic, false, Duration::ZERO).await {
+            Err(MetadataError::Topic { topic, code: ErrorCode::UNKNOWN_TOPIC_OR_PARTITION }) => {
+                let advice = "what was printed is all that came; `mainstem topic list` shows what there is";
+                return Err(Error::new(format_args!("topic {topic} has been deleted")).advise(advice));
+            }
+            Ok(_) | Err(MetadataError::Topic { .. }) => self.heard(),
             Err(error) if !self.is_awaited => {
                 let advice = "is the broker still running? what was printed is all that came";
                 return Err(Error::new(error).advise(advice));

@@ -3,7 +3,9 @@
 use std::fmt::Display;
 
 use bytes::Bytes;
-use mainstem_client::consumer::{Consumer, ConsumerConfig, OffsetReset, PartitionRecords, Polled};
+use mainstem_client::consumer::{
+    CommitError, Consumer, ConsumerConfig, OffsetReset, PartitionRecords, Polled,
+};
 use mainstem_client::{Admin, OffsetSpec, TcpTransport, TopicPartition};
 use mainstem_protocol::Offset;
 use mainstem_protocol::records::Record;
@@ -26,8 +28,8 @@ const POLL_RECORDS: usize = 5000;
 /// How often a group's offsets are committed while records are printed.
 const COMMIT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a broker is given to take the last offsets.
-const FAREWELL: Duration = Duration::from_secs(5);
+/// How long a broker is given to take offsets; meanwhile nothing is printed.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Reads a topic, prints it, and commits what was printed.
 pub(super) struct Reader {
@@ -64,7 +66,7 @@ impl Reader {
             key_as: args.key_as,
             value_as: args.value_as,
             ends: Ends::new(ends, args.count),
-            presence: Presence::new(transport, !args.exit),
+            presence: Presence::new(transport, &args.topic, !args.exit),
             starts: Offsets::new(),
             is_member: args.group.is_some(),
             printed: Offsets::new(),
@@ -98,12 +100,16 @@ impl Reader {
                     is_assigned = true;
                     self.begin_uncommitted(&partitions).await?;
                 }
-                Polled::Revoked(_) => self.commit().await?,
+                Polled::Revoked(_) => {
+                    self.commit_on_the_way().await?;
+                    // What is not committed by now is for the next reader to print again.
+                    self.printed.clear();
+                }
                 Polled::Lost(_) => self.printed.clear(),
                 Polled::Nothing => self.presence.silent().await?,
             }
             if self.committed_at.elapsed() >= COMMIT_INTERVAL {
-                self.commit().await?;
+                self.commit_on_the_way().await?;
             }
         }
         Ok(())
@@ -153,7 +159,28 @@ impl Reader {
         })
     }
 
-    async fn commit(&mut self) -> Result<(), Error> {
+    /// A group that has moved on without this member has it back at the next poll; what a broker does not take is committed
+    /// later.
+    async fn commit_on_the_way(&mut self) -> Result<(), Error> {
+        let printed = self.printed.clone();
+        match timeout(COMMIT_PATIENCE, self.commit()).await {
+            Ok(Err(error @ CommitError::NotMember { .. })) => {
+                error::note(format_args!("{error}; what was printed last may be printed again"));
+                Ok(())
+            }
+            Ok(committed) => Ok(committed?),
+            Err(_) => {
+                self.printed = printed;
+                self.presence.silent().await?;
+                if !self.presence.is_away() {
+                    error::note("the broker has not taken the group's offsets yet; trying again");
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn commit(&mut self) -> Result<(), CommitError> {
         self.committed_at = Instant::now();
         let printed: Vec<(TopicPartition, Offset)> = self.printed.drain().collect();
         if !printed.is_empty() {
@@ -170,8 +197,8 @@ impl Reader {
             self.consumer.close().await;
             committed
         };
-        match timeout(FAREWELL, farewell).await {
-            Ok(committed) => committed,
+        match timeout(COMMIT_PATIENCE, farewell).await {
+            Ok(committed) => Ok(committed?),
             Err(_) if is_member => Err(Error::new("the broker did not take the group's last offsets")
                 .advise("what was printed last will be printed again for this group")),
             Err(_) => Ok(()),
