@@ -20,6 +20,7 @@ finish() {
 trap finish EXIT
 
 if ! echo '#include <librdkafka/rdkafka.h>' | cc -E - >/dev/null 2>&1; then
+  apt-get update -qq
   apt-get install -y -qq librdkafka-dev gcc >/dev/null
 fi
 cc -O2 -Wall -Wextra -o "$work/librdkafka" benches/librdkafka/client.c -lrdkafka

@@ -63,9 +63,9 @@ def main():
 
 
 def alone(side, chosen):
-    """A measurement in a process of its own, so that each can be kept undisturbed by itself."""
+    """A measurement in a process of its own, so that WRAP holds for each by itself."""
     print(f"measuring {side} …", file=sys.stderr, flush=True)
-    command = [*shlex.split(os.environ.get("ALONE", "")), sys.executable, __file__, "--one", side]
+    command = [*shlex.split(os.environ.get("WRAP", "")), sys.executable, __file__, "--one", side]
     for name in ("words", "partitions", "durability"):
         command += [f"--{name}", str(getattr(chosen, name))]
     command += [f"--set={setting}" for setting in chosen.set]

@@ -8,7 +8,7 @@
 #   BENCH_BIN=path/to/mainstem BENCH_EXAMPLE=path/to/word_count BENCH_BESIDE=path/to/beside benches/streams/run.sh
 #                                          # what is built already
 #
-# ALONE=COMMAND runs each measurement under that command, for machines where something keeps others away meanwhile.
+# WRAP=COMMAND runs each measurement under that command, such as `taskset --cpu-list 0,1`.
 # What it needs (Java, Maven, jars, confluent-kafka for Python) is installed as for the interoperation tests.
 set -euo pipefail
 
