@@ -78,6 +78,13 @@ impl Ordered for InputRecord {
     }
 }
 
+impl Ordered for Record {
+    /// Those of a batch come from one partition.
+    fn order(&self) -> u64 {
+        self.offset.0.cast_unsigned()
+    }
+}
+
 /// A record on its way to a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Emitted {

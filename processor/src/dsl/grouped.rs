@@ -10,6 +10,7 @@ use crate::{
     graph::{
         aggregate::{Aggregate, Change},
         cells::Cells,
+        operator::node,
         windowed::{Emission, WindowedAggregate},
     },
     serdes::Serde,
@@ -148,7 +149,7 @@ impl<K: Serde, V: Serde> Grouped<K, V> {
         let name = store.clone();
         let make: Make = Arc::new(move |setting| {
             let cells = Cells::new(name.clone());
-            Box::new(Aggregate::new(Arc::clone(&change), cells, setting.is_eager))
+            node(Aggregate::new(Arc::clone(&change), cells, setting.is_eager))
         });
         add_keeper(&self.stream, store, make, |node| node)
     }
@@ -198,7 +199,7 @@ impl<K: Serde, V: Serde> WindowedStream<K, V> {
                 (false, false) => Emission::LastChange,
             };
             let cells = Cells::new(name.clone());
-            Box::new(WindowedAggregate::new(windows, emission, Arc::clone(&change), cells))
+            node(WindowedAggregate::new(windows, emission, Arc::clone(&change), cells))
         });
         let delay_ms = if is_on_close { windows.grace_ms() } else { 0 };
         add_keeper(&self.stream, store, make, |node| Node {

@@ -6,7 +6,10 @@ use mainstem_client::{Text, Timestamp};
 
 use crate::{
     BadRecords,
-    graph::source::{EventTime, Source, Typed},
+    graph::{
+        operator::node,
+        source::{EventTime, Source, Typed},
+    },
     serdes::Serde,
     topology::Make,
 };
@@ -67,7 +70,7 @@ impl<K: Serde, V: Serde> Input<K, V> {
         let Self { name, event_time, bad_records } = self;
         let make: Make = Arc::new(move |_| {
             let read = Typed { event_time: event_time.clone() };
-            Box::new(Source::new(read, bad_records.clone(), is_repartition))
+            node(Source::new(read, bad_records.clone(), is_repartition))
         });
         (name.unwrap_or_else(|| topic.clone()), make)
     }

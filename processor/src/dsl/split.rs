@@ -9,7 +9,11 @@ use mainstem_client::Text;
 
 use super::{Data, Stream};
 use crate::{
-    graph::stateless::{self, Choose, Stateless, Step},
+    graph::{
+        operator::{node, node_with},
+        outlet::Ports,
+        stateless::{self, Choose, Stateless, Step},
+    },
     record::Item,
     topology::{Kind, Make, Node, Parent},
 };
@@ -58,7 +62,7 @@ impl<K: Data, V: Data> Split<K, V> {
             let ports = branches.len();
             let choose: Choose<Item<K, V>> =
                 Arc::new(move |item| branches.iter().position(|wanted| wanted(&item.key, &item.value)));
-            Box::new(stateless::Split::new(choose, ports))
+            node_with(stateless::Split { choose }, Ports::new(ports))
         });
         let node = Node::new(name.clone(), Kind::Processor, vec![from.node().clone()], make);
         from.draft().lock().add(node);
@@ -76,7 +80,7 @@ impl<K: Data, V: Data> Split<K, V> {
         branches.push(Arc::new(wanted));
         let port = branches.len() - 1;
         let pass: Step<Item<K, V>, Item<K, V>> = Arc::new(|records, out| out.append(records));
-        let make: Make = Arc::new(move |_| Box::new(Stateless::new(Arc::clone(&pass))));
+        let make: Make = Arc::new(move |_| node(Stateless { step: Arc::clone(&pass) }));
         let name = Text::from(format!("{}-{name}", self.name));
         let parent = Parent { name: self.name.clone(), port: Some(port) };
         self.from.draft().lock().add(Node::new(name.clone(), Kind::Processor, vec![parent], make));

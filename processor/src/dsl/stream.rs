@@ -7,6 +7,7 @@ use mainstem_client::Text;
 use super::{Data, Draft, Grouped, Input, Split};
 use crate::{
     graph::{
+        operator::node,
         repartition::Repartition,
         sink::Sink,
         stateless::{Stateless, Step},
@@ -83,7 +84,7 @@ impl<K: Data, V: Data> Stream<K, V> {
         step: impl Fn(&mut Vec<Item<K, V>>, &mut Vec<Item<K2, V2>>) + Send + Sync + 'static,
     ) -> Stream<K2, V2> {
         let step: Step<_, _> = Arc::new(step);
-        let make: Make = Arc::new(move |_| Box::new(Stateless::new(Arc::clone(&step))));
+        let make: Make = Arc::new(move |_| node(Stateless { step: Arc::clone(&step) }));
         let node = self.draft.step(vec![self.node.clone()], what, make);
         Stream::new(self.draft.clone(), node, is_rekeyed)
     }
@@ -205,7 +206,7 @@ impl<K: Data, V: Data> Stream<K, V> {
     pub fn merge(&self, other: &Self) -> Self {
         let make: Make = Arc::new(|_| {
             let pass: Step<Item<K, V>, Item<K, V>> = Arc::new(|records, out| out.append(records));
-            Box::new(Stateless::new(pass))
+            node(Stateless { step: pass })
         });
         let node = self.draft.step(vec![self.node.clone(), other.node.clone()], "merge", make);
         Self::new(self.draft.clone(), node, self.is_rekeyed || other.is_rekeyed)
@@ -230,7 +231,7 @@ impl<K: Serde, V: Serde> Stream<K, V> {
         let topic = topic.into();
         let name = self.draft.free(&format!("{topic}.sink"));
         let to = topic.clone();
-        let make: Make = Arc::new(move |_| Box::new(Sink::<Item<K, V>>::new(to.clone())));
+        let make: Make = Arc::new(move |_| node(Sink::<Item<K, V>>::new(to.clone())));
         self.sink(name, Kind::Sink { topic, is_repartition: false }, make);
     }
 
@@ -250,7 +251,7 @@ impl<K: Serde, V: Serde> Stream<K, V> {
         let topic = Text::from(format!("{whole}-{name}-repartition"));
         let to = topic.clone();
         let make: Make = Arc::new(move |setting| {
-            Box::new(Repartition::<K, V>::new(to.clone(), setting.task, setting.partitions))
+            node(Repartition::<K, V>::new(to.clone(), setting.task, setting.partitions))
         });
         let kind = Kind::Sink { topic: topic.clone(), is_repartition: true };
         self.sink(Text::from(format!("{name}-repartition-sink")), kind, make);

@@ -1,11 +1,12 @@
 //! Nodes that keep a value for each key.
 
-use std::{any::Any, sync::Arc};
+use std::sync::Arc;
 
 use super::{
     NodeError,
     cells::{Cell, Cells, Seen},
-    operator::{Cx, Operator, arrange, give},
+    cx::Cx,
+    operator::Logic,
 };
 use crate::{Data, record::Item, serdes::Serde};
 
@@ -18,16 +19,19 @@ pub(crate) struct Aggregate<K, V, A> {
     cells: Cells<A>,
     /// Whether each change is passed on, rather than the last of each key at a commit.
     is_eager: bool,
-    input: Vec<Item<K, V>>,
-    output: Vec<Item<K, A>>,
 }
 
 impl<K: Serde, V: Data, A: Serde> Aggregate<K, V, A> {
     pub(crate) const fn new(change: Change<K, V, A>, cells: Cells<A>, is_eager: bool) -> Self {
-        Self { change, cells, is_eager, input: Vec::new(), output: Vec::new() }
+        Self { change, cells, is_eager }
     }
 
-    fn take(&mut self, item: Item<K, V>, cx: &mut Cx<'_>) -> Result<(), NodeError> {
+    fn take(
+        &mut self,
+        item: Item<K, V>,
+        out: &mut Vec<Item<K, A>>,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), NodeError> {
         let unwritable = |cause| NodeError::Unwritable { part: "key", cause };
         let Some(bytes) = item.key.encode(cx.buffer()).map_err(unwritable)? else {
             cx.counts.errors += 1;
@@ -40,8 +44,8 @@ impl<K: Serde, V: Data, A: Serde> Aggregate<K, V, A> {
         let show =
             |cell: &Cell<A>| if is_eager { cell.value.clone().map(|value| (value, cell.seen)) } else { None };
         let shown = self.cells.change(&bytes, seen, cx, change, show)?;
-        self.output.extend(shown.map(|(value, seen)| result(key, value, seen)));
-        if self.cells.is_full() { self.commit(cx) } else { Ok(()) }
+        out.extend(shown.map(|(value, seen)| result(key, value, seen)));
+        if self.cells.is_full() { self.commit(out, cx) } else { Ok(()) }
     }
 }
 
@@ -51,50 +55,29 @@ pub(crate) fn result<K, A>(key: K, value: A, seen: Seen) -> Item<K, A> {
     Item { key, value, time, headers: Default::default(), watermark, order }
 }
 
-impl<K: Serde, V: Data, A: Serde> Operator for Aggregate<K, V, A> {
-    fn pending(&self) -> usize {
-        self.input.len()
+impl<K: Serde, V: Data, A: Serde> Logic for Aggregate<K, V, A> {
+    type In = Item<K, V>;
+    type Out = Vec<Item<K, A>>;
+
+    fn run(
+        &mut self,
+        input: &mut Vec<Item<K, V>>,
+        out: &mut Vec<Item<K, A>>,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), NodeError> {
+        input.drain(..).try_for_each(|item| self.take(item, out, cx))
     }
 
-    fn input(&mut self) -> &mut dyn Any {
-        &mut self.input
-    }
-
-    fn arrange(&mut self) {
-        arrange(&mut self.input);
-    }
-
-    fn run(&mut self, cx: &mut Cx<'_>) -> Result<(), NodeError> {
-        let mut input = std::mem::take(&mut self.input);
-        for item in input.drain(..) {
-            self.take(item, cx)?;
-        }
-        self.input = input;
-        Ok(())
-    }
-
-    fn commit(&mut self, cx: &mut Cx<'_>) -> Result<(), NodeError> {
-        let Self { cells, output, is_eager, .. } = self;
+    fn commit(&mut self, out: &mut Vec<Item<K, A>>, cx: &mut Cx<'_>) -> Result<(), NodeError> {
+        let Self { cells, is_eager, .. } = self;
         let store = cells.store().clone();
         cells.write_back(cx, |cell| {
             if let (false, Some(value)) = (*is_eager, &cell.value) {
                 let stored = |cause| NodeError::Stored { store: store.clone(), cause };
                 let key = K::decode(Some(&cell.key)).map_err(stored)?;
-                output.push(result(key, value.clone(), cell.seen));
+                out.push(result(key, value.clone(), cell.seen));
             }
             Ok(())
         })
-    }
-
-    fn produced(&self, _: usize) -> usize {
-        self.output.len()
-    }
-
-    fn give(&mut self, _: usize, to: &mut dyn Any, is_last: bool) {
-        give(&mut self.output, to, is_last);
-    }
-
-    fn clear(&mut self) {
-        self.output.clear();
     }
 }

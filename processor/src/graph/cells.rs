@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use bytes::{BufMut, Bytes, BytesMut};
 use mainstem_client::{Text, Timestamp};
 
-use super::{NodeError, operator::Cx};
+use super::{NodeError, cx::Cx};
 use crate::{caps, record::Item, serdes::Serde, state::Store};
 
 /// Bytes of the time in front of a value.

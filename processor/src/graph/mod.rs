@@ -4,7 +4,7 @@
 //! call, and leaves the results for its children. What is left is a vector of the right type that changes hands, so
 //! nothing is allocated per record or per batch once the vectors have grown.
 //!
-//! - [`operator`]: what a node can do, and what it works with.
+//! - [`operator`]: a node at work, around its logic; [`cx`]: what it works with; [`outlet`]: where it leaves records.
 //! - `source` and `sink`: a pair: bytes become keys and values, keys and values become bytes.
 //! - `stateless`: filter, map and their like.
 //! - `cells`: values of a store that are at hand; `aggregate` and `windowed`: what they are for.
@@ -14,9 +14,11 @@
 pub(crate) mod aggregate;
 pub(crate) mod cells;
 pub(crate) mod custom;
+pub(crate) mod cx;
 mod error;
 pub(crate) mod mark;
 pub(crate) mod operator;
+pub(crate) mod outlet;
 pub(crate) mod repartition;
 pub(crate) mod sink;
 pub(crate) mod source;
@@ -26,8 +28,9 @@ pub(crate) mod windowed;
 use bytes::{Bytes, BytesMut};
 use mainstem_client::{Record, Text, Timestamp, TopicPartition};
 
+use cx::Cx;
 pub use error::{MalformedRecord, NodeError};
-use operator::{Cx, Operator};
+use operator::Operator;
 
 use crate::{
     NodeCounts,

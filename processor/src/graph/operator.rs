@@ -1,59 +1,14 @@
-//! What a node can do, and what it works with.
+//! A node at work: the same for all of them, around the logic that is each one's own.
 
 use std::any::Any;
 
-use bytes::{Bytes, BytesMut};
-use mainstem_client::{Text, Timestamp, TopicPartition};
+use bytes::Bytes;
+use mainstem_client::Timestamp;
 
-use super::NodeError;
-use crate::{
-    NodeCounts,
-    record::{Emitted, Ordered},
-    serdes::make_room,
-    state::{Store, Stores},
-    watermark::TaskTime,
-};
+use super::{NodeError, cx::Cx, outlet::Outlet};
+use crate::record::Ordered;
 
-/// What a node works with.
-pub(crate) struct Cx<'a> {
-    pub(crate) node: &'a Text,
-    pub(crate) stores: &'a mut Stores,
-    pub(crate) time: &'a mut TaskTime,
-    /// Records for topics.
-    pub(crate) emitted: &'a mut Vec<Emitted>,
-    /// To build keys and values in; empty between two uses. See [`Self::buffer`].
-    pub(crate) buffer: &'a mut BytesMut,
-    /// The number of the next record that the task sees.
-    pub(crate) order: &'a mut u64,
-    /// Where the records at hand come from.
-    pub(crate) partition: &'a TopicPartition,
-    /// The node's watermark: before the batch at hand, or that which was just reached.
-    pub(crate) watermark: Timestamp,
-    /// How far that is behind the task's.
-    pub(crate) delay_ms: i64,
-    pub(crate) counts: &'a mut NodeCounts,
-}
-
-impl Cx<'_> {
-    /// A store that the topology has seen to be there.
-    pub(crate) fn store(&mut self, name: &str) -> &mut Store {
-        self.stores.declared_mut(name)
-    }
-
-    /// Where keys and values are built, with room for them: most of them need no memory of their own so.
-    pub(crate) fn buffer(&mut self) -> &mut BytesMut {
-        make_room(self.buffer);
-        self.buffer
-    }
-
-    /// Sends a record on its way to a topic.
-    pub(crate) fn emit(&mut self, emitted: Emitted) {
-        self.counts.records_out += 1;
-        self.emitted.push(emitted);
-    }
-}
-
-/// A node's work. Records come in and go out by vectors, whose type parent and child agree upon.
+/// A node at work, whatever its records are. They come in and go out by vectors, whose type parent and child agree upon.
 pub(crate) trait Operator: Send {
     /// Records that wait for [`Self::run`].
     fn pending(&self) -> usize;
@@ -68,19 +23,13 @@ pub(crate) trait Operator: Send {
     fn run(&mut self, cx: &mut Cx<'_>) -> Result<(), NodeError>;
 
     /// The watermark has risen.
-    fn watermark(&mut self, _cx: &mut Cx<'_>) -> Result<(), NodeError> {
-        Ok(())
-    }
+    fn watermark(&mut self, cx: &mut Cx<'_>) -> Result<(), NodeError>;
 
     /// A commit is about to be made.
-    fn commit(&mut self, _cx: &mut Cx<'_>) -> Result<(), NodeError> {
-        Ok(())
-    }
+    fn commit(&mut self, cx: &mut Cx<'_>) -> Result<(), NodeError>;
 
     /// A timer goes off.
-    fn timer(&mut self, _at: Timestamp, _key: &Bytes, _cx: &mut Cx<'_>) -> Result<(), NodeError> {
-        Ok(())
-    }
+    fn timer(&mut self, at: Timestamp, key: &Bytes, cx: &mut Cx<'_>) -> Result<(), NodeError>;
 
     /// Records that wait at a port to be given on.
     fn produced(&self, port: usize) -> usize;
@@ -92,23 +41,102 @@ pub(crate) trait Operator: Send {
     fn clear(&mut self);
 }
 
-/// Gives records to a child.
-pub(crate) fn give<T: Clone + 'static>(from: &mut Vec<T>, to: &mut dyn Any, is_last: bool) {
-    let Some(to) = to.downcast_mut::<Vec<T>>() else {
-        unreachable!("the topology joins nodes of one type only");
-    };
-    if !is_last {
-        to.extend_from_slice(from);
-    } else if to.is_empty() {
-        std::mem::swap(from, to);
-    } else {
-        to.append(from);
+/// What a node does with its records.
+pub(crate) trait Logic: Send + 'static {
+    type In: Ordered + Send + 'static;
+    type Out: Outlet;
+
+    /// Works through everything that came in, and leaves nothing of it.
+    fn run(
+        &mut self,
+        input: &mut Vec<Self::In>,
+        out: &mut Self::Out,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), NodeError>;
+
+    /// The watermark has risen.
+    fn watermark(&mut self, _out: &mut Self::Out, _cx: &mut Cx<'_>) -> Result<(), NodeError> {
+        Ok(())
+    }
+
+    /// A commit is about to be made.
+    fn commit(&mut self, _out: &mut Self::Out, _cx: &mut Cx<'_>) -> Result<(), NodeError> {
+        Ok(())
+    }
+
+    /// A timer goes off.
+    fn timer(
+        &mut self,
+        _at: Timestamp,
+        _key: &Bytes,
+        _out: &mut Self::Out,
+        _cx: &mut Cx<'_>,
+    ) -> Result<(), NodeError> {
+        Ok(())
     }
 }
 
-/// Sorts records of several parents as they came; those of one record stay as they are.
-pub(crate) fn arrange<T: Ordered>(records: &mut [T]) {
-    if !records.is_sorted_by_key(Ordered::order) {
-        records.sort_by_key(Ordered::order);
+/// What a node does, with what has come in and what goes out.
+struct Station<L: Logic> {
+    logic: L,
+    input: Vec<L::In>,
+    out: L::Out,
+}
+
+/// A node of its own for some logic.
+pub(crate) fn node<L: Logic>(logic: L) -> Box<dyn Operator>
+where
+    L::Out: Default,
+{
+    node_with(logic, L::Out::default())
+}
+
+/// The same, with the places where its records go out.
+pub(crate) fn node_with<L: Logic>(logic: L, out: L::Out) -> Box<dyn Operator> {
+    Box::new(Station { logic, input: Vec::new(), out })
+}
+
+impl<L: Logic> Operator for Station<L> {
+    fn pending(&self) -> usize {
+        self.input.len()
+    }
+
+    fn input(&mut self) -> &mut dyn Any {
+        &mut self.input
+    }
+
+    fn arrange(&mut self) {
+        if !self.input.is_sorted_by_key(Ordered::order) {
+            // Those that one record led to stay as they are.
+            self.input.sort_by_key(Ordered::order);
+        }
+    }
+
+    fn run(&mut self, cx: &mut Cx<'_>) -> Result<(), NodeError> {
+        self.logic.run(&mut self.input, &mut self.out, cx)
+    }
+
+    fn watermark(&mut self, cx: &mut Cx<'_>) -> Result<(), NodeError> {
+        self.logic.watermark(&mut self.out, cx)
+    }
+
+    fn commit(&mut self, cx: &mut Cx<'_>) -> Result<(), NodeError> {
+        self.logic.commit(&mut self.out, cx)
+    }
+
+    fn timer(&mut self, at: Timestamp, key: &Bytes, cx: &mut Cx<'_>) -> Result<(), NodeError> {
+        self.logic.timer(at, key, &mut self.out, cx)
+    }
+
+    fn produced(&self, port: usize) -> usize {
+        self.out.produced(port)
+    }
+
+    fn give(&mut self, port: usize, to: &mut dyn Any, is_last: bool) {
+        self.out.give(port, to, is_last);
+    }
+
+    fn clear(&mut self) {
+        self.out.clear();
     }
 }

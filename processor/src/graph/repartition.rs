@@ -5,16 +5,11 @@
 //! that is in order needs no mark, since no window that it lies in can be closed by then: input in order costs nothing,
 //! and a run of late records one mark.
 
-use std::any::Any;
+use std::marker::PhantomData;
 
 use mainstem_client::{PartitionId, Text, Timestamp, producer::partition_of_key};
 
-use super::{
-    NodeError, behind,
-    mark::Mark,
-    operator::{Cx, Operator, arrange},
-    sink::Write,
-};
+use super::{NodeError, behind, cx::Cx, mark::Mark, operator::Logic, sink::Write};
 use crate::{
     record::{Emitted, Item},
     serdes::Serde,
@@ -27,13 +22,13 @@ pub(crate) struct Repartition<K, V> {
     task: i32,
     /// The mark that each partition was told last.
     told: Vec<Option<Mark>>,
-    input: Vec<Item<K, V>>,
+    records: PhantomData<fn(K, V)>,
 }
 
 impl<K: Serde, V: Serde> Repartition<K, V> {
     pub(crate) fn new(topic: Text, task: i32, partitions: i32) -> Self {
         let told = (0..partitions).map(|_| None).collect();
-        Self { topic, task, told, input: Vec::new() }
+        Self { topic, task, told, records: PhantomData }
     }
 
     fn put(&mut self, item: Item<K, V>, cx: &mut Cx<'_>) -> Result<(), NodeError> {
@@ -79,30 +74,16 @@ impl<K: Serde, V: Serde> Repartition<K, V> {
     }
 }
 
-impl<K: Serde, V: Serde> Operator for Repartition<K, V> {
-    fn pending(&self) -> usize {
-        self.input.len()
-    }
+impl<K: Serde, V: Serde> Logic for Repartition<K, V> {
+    type In = Item<K, V>;
+    type Out = ();
 
-    fn input(&mut self) -> &mut dyn Any {
-        &mut self.input
-    }
-
-    fn arrange(&mut self) {
-        arrange(&mut self.input);
-    }
-
-    fn run(&mut self, cx: &mut Cx<'_>) -> Result<(), NodeError> {
-        let mut input = std::mem::take(&mut self.input);
-        for item in input.drain(..) {
-            self.put(item, cx)?;
-        }
-        self.input = input;
-        Ok(())
+    fn run(&mut self, input: &mut Vec<Item<K, V>>, (): &mut (), cx: &mut Cx<'_>) -> Result<(), NodeError> {
+        input.drain(..).try_for_each(|item| self.put(item, cx))
     }
 
     /// A commit tells all partitions how far time has come, so that it goes on where no record is late.
-    fn commit(&mut self, cx: &mut Cx<'_>) -> Result<(), NodeError> {
+    fn commit(&mut self, (): &mut (), cx: &mut Cx<'_>) -> Result<(), NodeError> {
         let mark = Mark { task: self.task, watermark: cx.watermark, is_idle: cx.time.is_idle() };
         if mark.watermark != BEGINNING || mark.is_idle {
             let partitions = (0..).map(PartitionId).take(self.told.len());
@@ -110,12 +91,4 @@ impl<K: Serde, V: Serde> Operator for Repartition<K, V> {
         }
         Ok(())
     }
-
-    fn produced(&self, _: usize) -> usize {
-        0
-    }
-
-    fn give(&mut self, _: usize, _: &mut dyn Any, _: bool) {}
-
-    fn clear(&mut self) {}
 }

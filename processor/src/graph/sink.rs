@@ -1,13 +1,10 @@
 //! The nodes where records go out: keys and values become bytes.
 
-use std::any::Any;
+use std::marker::PhantomData;
 
 use mainstem_client::Text;
 
-use super::{
-    NodeError,
-    operator::{Cx, Operator, arrange},
-};
+use super::{NodeError, cx::Cx, operator::Logic};
 use crate::{
     InputRecord, OutputRecord,
     record::{Emitted, Item, Ordered},
@@ -22,43 +19,26 @@ pub(crate) trait Write: Ordered + Send + 'static {
 /// A sink node.
 pub(crate) struct Sink<T> {
     topic: Text,
-    input: Vec<T>,
+    records: PhantomData<fn(T)>,
 }
 
 impl<T> Sink<T> {
     pub(crate) const fn new(topic: Text) -> Self {
-        Self { topic, input: Vec::new() }
+        Self { topic, records: PhantomData }
     }
 }
 
-impl<T: Write> Operator for Sink<T> {
-    fn pending(&self) -> usize {
-        self.input.len()
-    }
+impl<T: Write> Logic for Sink<T> {
+    type In = T;
+    type Out = ();
 
-    fn input(&mut self) -> &mut dyn Any {
-        &mut self.input
-    }
-
-    fn arrange(&mut self) {
-        arrange(&mut self.input);
-    }
-
-    fn run(&mut self, cx: &mut Cx<'_>) -> Result<(), NodeError> {
-        for item in self.input.drain(..) {
+    fn run(&mut self, input: &mut Vec<T>, (): &mut (), cx: &mut Cx<'_>) -> Result<(), NodeError> {
+        for item in input.drain(..) {
             let record = item.write(cx)?;
             cx.emit(Emitted { topic: self.topic.clone(), partition: None, record });
         }
         Ok(())
     }
-
-    fn produced(&self, _: usize) -> usize {
-        0
-    }
-
-    fn give(&mut self, _: usize, _: &mut dyn Any, _: bool) {}
-
-    fn clear(&mut self) {}
 }
 
 impl<K: Serde, V: Serde> Write for Item<K, V> {

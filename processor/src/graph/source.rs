@@ -1,16 +1,11 @@
 //! The nodes where records come in: bytes become keys and values, and records get their times.
 
-use std::{any::Any, sync::Arc};
+use std::sync::Arc;
 
 use mainstem_client::{Headers, Offset, Record, Text, Timestamp, TopicPartition};
 use tracing::debug;
 
-use super::{
-    LAST, NodeError,
-    error::MalformedRecord,
-    mark::Mark,
-    operator::{Cx, Operator, arrange, give},
-};
+use super::{LAST, NodeError, cx::Cx, error::MalformedRecord, mark::Mark, operator::Logic};
 use crate::{
     InputRecord, OutputRecord,
     record::{Emitted, Item, Ordered},
@@ -57,23 +52,26 @@ pub(crate) struct Source<R: Read> {
     bad_records: BadRecords,
     /// Whether the topic is a repartition topic, with marks in it.
     is_repartition: bool,
-    input: Vec<Record>,
-    output: Vec<R::Out>,
 }
 
 impl<R: Read> Source<R> {
     pub(crate) const fn new(read: R, bad_records: BadRecords, is_repartition: bool) -> Self {
-        Self { read, bad_records, is_repartition, input: Vec::new(), output: Vec::new() }
+        Self { read, bad_records, is_repartition }
     }
 
     /// Times of an ordinary topic are those of its records; times of a repartition topic are those of the marks.
     /// A record at the end of time does not end the input.
-    fn take(&mut self, record: Record, channel: Option<usize>, cx: &mut Cx<'_>) -> Result<(), NodeError> {
+    fn take(
+        &self,
+        record: Record,
+        channel: Option<usize>,
+        cx: &mut Cx<'_>,
+    ) -> Result<Option<R::Out>, NodeError> {
         if self.is_repartition
             && let Some(mark) = Mark::of(&record)
         {
             note(mark, record.offset, cx);
-            return Ok(());
+            return Ok(None);
         }
         match self.read.read(record) {
             Ok((mut out, time)) => {
@@ -84,10 +82,9 @@ impl<R: Read> Source<R> {
                 if let Some(channel) = channel {
                     cx.time.advance(channel, time);
                 }
-                self.output.push(out);
-                Ok(())
+                Ok(Some(out))
             }
-            Err(unreadable) => self.put_aside(*unreadable, cx),
+            Err(unreadable) => self.put_aside(*unreadable, cx).map(|()| None),
         }
     }
 
@@ -148,39 +145,21 @@ fn dead_letter(
     Emitted { topic: topic.clone(), partition: None, record }
 }
 
-impl<R: Read> Operator for Source<R> {
-    fn pending(&self) -> usize {
-        self.input.len()
-    }
+impl<R: Read> Logic for Source<R> {
+    type In = Record;
+    type Out = Vec<R::Out>;
 
-    fn input(&mut self) -> &mut dyn Any {
-        &mut self.input
-    }
-
-    fn arrange(&mut self) {
-        arrange(&mut self.output);
-    }
-
-    fn run(&mut self, cx: &mut Cx<'_>) -> Result<(), NodeError> {
+    fn run(
+        &mut self,
+        input: &mut Vec<Record>,
+        out: &mut Self::Out,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), NodeError> {
         let channel = cx.time.channel(cx.partition, None);
-        let mut input = std::mem::take(&mut self.input);
         for record in input.drain(..) {
-            self.take(record, channel, cx)?;
+            out.extend(self.take(record, channel, cx)?);
         }
-        self.input = input;
         Ok(())
-    }
-
-    fn produced(&self, _: usize) -> usize {
-        self.output.len()
-    }
-
-    fn give(&mut self, _: usize, to: &mut dyn Any, is_last: bool) {
-        give(&mut self.output, to, is_last);
-    }
-
-    fn clear(&mut self) {
-        self.output.clear();
     }
 }
 

@@ -9,8 +9,6 @@
 //! The end of the input closes windows that time has not reached. A later run goes on from where time was, so the store
 //! keeps how far they were closed: a record for one of them is late, rather than the first of a second result.
 
-use std::any::Any;
-
 use bytes::{BufMut, Bytes};
 use mainstem_client::Timestamp;
 
@@ -19,7 +17,8 @@ use super::{
     aggregate::{Change, result},
     behind,
     cells::{Cell, Cells, Seen},
-    operator::{Cx, Operator, arrange, give},
+    cx::Cx,
+    operator::Logic,
 };
 use crate::{
     Data, TimeWindows, Window, Windowed,
@@ -43,6 +42,9 @@ pub(crate) enum Emission {
     OnClose,
 }
 
+/// What a window's node leaves for others.
+type Results<K, A> = Vec<Item<Windowed<K>, A>>;
+
 /// A node that keeps a value for each window and key.
 pub(crate) struct WindowedAggregate<K, V, A> {
     windows: TimeWindows,
@@ -54,8 +56,6 @@ pub(crate) struct WindowedAggregate<K, V, A> {
     /// Up to where windows are closed already.
     closed_to: Timestamp,
     entry: Vec<u8>,
-    input: Vec<Item<K, V>>,
-    output: Vec<Item<Windowed<K>, A>>,
 }
 
 impl<K: Serde, V: Data, A: Serde> WindowedAggregate<K, V, A> {
@@ -74,15 +74,13 @@ impl<K: Serde, V: Data, A: Serde> WindowedAggregate<K, V, A> {
             next_close: BEGINNING,
             closed_to: BEGINNING,
             entry: Vec::new(),
-            input: Vec::new(),
-            output: Vec::new(),
         }
     }
 
-    fn take(&mut self, item: Item<K, V>, cx: &mut Cx<'_>) -> Result<(), NodeError> {
+    fn take(&mut self, item: Item<K, V>, out: &mut Results<K, A>, cx: &mut Cx<'_>) -> Result<(), NodeError> {
         let watermark = behind(item.watermark, cx.delay_ms);
         if watermark >= self.next_close {
-            self.close(watermark, item.order, cx)?;
+            self.close(watermark, item.order, out, cx)?;
         }
         let unwritable = |cause| NodeError::Unwritable { part: "key", cause };
         let Some(bytes) = item.key.encode(cx.buffer()).map_err(unwritable)? else {
@@ -100,9 +98,10 @@ impl<K: Serde, V: Data, A: Serde> WindowedAggregate<K, V, A> {
             // The value is copied only where windows overlap.
             let value = if windows.peek().is_some() { value.clone() } else { value.take() };
             let Some(value) = value else { break };
-            self.add(window, &bytes, (&key, value), seen, cx)?;
+            let shown = self.add(window, &bytes, (&key, value), seen, cx)?;
+            out.extend(shown);
         }
-        if self.cells.is_full() { self.commit(cx) } else { Ok(()) }
+        if self.cells.is_full() { self.commit(out, cx) } else { Ok(()) }
     }
 
     fn add(
@@ -112,7 +111,7 @@ impl<K: Serde, V: Data, A: Serde> WindowedAggregate<K, V, A> {
         (key, value): (&K, V),
         seen: Seen,
         cx: &mut Cx<'_>,
-    ) -> Result<(), NodeError> {
+    ) -> Result<Option<Item<Windowed<K>, A>>, NodeError> {
         self.entry.clear();
         self.entry.put_slice(&ordered(window.start.0));
         self.entry.put_slice(bytes);
@@ -123,13 +122,18 @@ impl<K: Serde, V: Data, A: Serde> WindowedAggregate<K, V, A> {
         let shown = self.cells.change(&self.entry, seen, cx, change, show)?;
         self.next_close = self.next_close.min(self.windows.close_time(window.start));
         let key = || Windowed { key: key.clone(), window };
-        self.output.extend(shown.map(|(value, seen)| result(key(), value, seen)));
-        Ok(())
+        Ok(shown.map(|(value, seen)| result(key(), value, seen)))
     }
 
     /// Takes out the windows that the watermark closes, in the order of windows and then of keys.
-    fn close(&mut self, watermark: Timestamp, order: u64, cx: &mut Cx<'_>) -> Result<(), NodeError> {
-        self.commit(cx)?;
+    fn close(
+        &mut self,
+        watermark: Timestamp,
+        order: u64,
+        out: &mut Results<K, A>,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), NodeError> {
+        self.commit(out, cx)?;
         let first_open = self.windows.first_open(watermark).map(ordered);
         let store = cx.store(self.cells.store());
         let closed = match &first_open {
@@ -142,7 +146,7 @@ impl<K: Serde, V: Data, A: Serde> WindowedAggregate<K, V, A> {
             self.cells.forget(&entry);
             if self.emission == Emission::OnClose {
                 let result = self.closed(&entry, &value, order, cx.delay_ms)?;
-                self.output.push(result);
+                out.push(result);
             }
         }
         self.note_closed(watermark, last_closed, cx);
@@ -201,54 +205,33 @@ pub(crate) fn windowed_key<K: Serde>(
     Ok(Windowed { key: K::decode(Some(&entry.slice(START_BYTES..)))?, window })
 }
 
-impl<K: Serde, V: Data, A: Serde> Operator for WindowedAggregate<K, V, A> {
-    fn pending(&self) -> usize {
-        self.input.len()
+impl<K: Serde, V: Data, A: Serde> Logic for WindowedAggregate<K, V, A> {
+    type In = Item<K, V>;
+    type Out = Results<K, A>;
+
+    fn run(
+        &mut self,
+        input: &mut Vec<Item<K, V>>,
+        out: &mut Results<K, A>,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), NodeError> {
+        input.drain(..).try_for_each(|item| self.take(item, out, cx))
     }
 
-    fn input(&mut self) -> &mut dyn Any {
-        &mut self.input
+    fn watermark(&mut self, out: &mut Results<K, A>, cx: &mut Cx<'_>) -> Result<(), NodeError> {
+        if cx.watermark >= self.next_close { self.close(cx.watermark, *cx.order, out, cx) } else { Ok(()) }
     }
 
-    fn arrange(&mut self) {
-        arrange(&mut self.input);
-    }
-
-    fn run(&mut self, cx: &mut Cx<'_>) -> Result<(), NodeError> {
-        let mut input = std::mem::take(&mut self.input);
-        for item in input.drain(..) {
-            self.take(item, cx)?;
-        }
-        self.input = input;
-        Ok(())
-    }
-
-    fn watermark(&mut self, cx: &mut Cx<'_>) -> Result<(), NodeError> {
-        if cx.watermark >= self.next_close { self.close(cx.watermark, *cx.order, cx) } else { Ok(()) }
-    }
-
-    fn commit(&mut self, cx: &mut Cx<'_>) -> Result<(), NodeError> {
-        let Self { cells, output, windows, emission, .. } = self;
+    fn commit(&mut self, out: &mut Results<K, A>, cx: &mut Cx<'_>) -> Result<(), NodeError> {
+        let Self { cells, windows, emission, .. } = self;
         let store = cells.store().clone();
         cells.write_back(cx, |cell| {
             if let (Emission::LastChange, Some(value)) = (*emission, &cell.value) {
                 let stored = |cause| NodeError::Stored { store: store.clone(), cause };
                 let key = windowed_key(windows, &cell.key).map_err(stored)?;
-                output.push(result(key, value.clone(), cell.seen));
+                out.push(result(key, value.clone(), cell.seen));
             }
             Ok(())
         })
-    }
-
-    fn produced(&self, _: usize) -> usize {
-        self.output.len()
-    }
-
-    fn give(&mut self, _: usize, to: &mut dyn Any, is_last: bool) {
-        give(&mut self.output, to, is_last);
-    }
-
-    fn clear(&mut self) {
-        self.output.clear();
     }
 }

@@ -9,6 +9,8 @@ use crate::{
     BadRecords, InputRecord, Processor,
     graph::{
         custom::Custom,
+        operator::{node, node_with},
+        outlet::Ports,
         sink::Sink,
         source::{Raw, Source},
     },
@@ -73,7 +75,7 @@ impl TopologyBuilder {
     ) -> Self {
         let make: Make = Arc::new(move |_| {
             let read = Raw { event_time: Arc::clone(&event_time) };
-            Box::new(Source::new(read, BadRecords::Fail, false))
+            node(Source::new(read, BadRecords::Fail, false))
         });
         let kind = Kind::Source { topic: topic.into(), is_repartition: false };
         self.add(Node::new(name.into(), kind, Vec::new(), make));
@@ -104,7 +106,8 @@ impl TopologyBuilder {
     ) -> Self {
         let names = stores.clone();
         let make: Make = Arc::new(move |setting| {
-            Box::new(Custom::new(factory(), names.clone(), setting.children.clone()))
+            let out = Ports::new(setting.children.len());
+            node_with(Custom::new(factory(), names.clone(), setting.children.clone()), out)
         });
         let node = Node::new(name, Kind::Processor, self.parents(parents), make);
         // A processor may look at the watermark at any time.
@@ -122,7 +125,7 @@ impl TopologyBuilder {
     ) -> Self {
         let topic: Text = topic.into();
         let (kind, to) = (Kind::Sink { topic: topic.clone(), is_repartition: false }, topic);
-        let make: Make = Arc::new(move |_| Box::new(Sink::<InputRecord>::new(to.clone())));
+        let make: Make = Arc::new(move |_| node(Sink::<InputRecord>::new(to.clone())));
         let parents = self.parents(&parents);
         self.add(Node::new(name.into(), kind, parents, make));
         self
