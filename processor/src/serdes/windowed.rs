@@ -13,7 +13,8 @@ const WINDOW_BYTES: usize = 16;
 ///
 /// As bytes: those of the key, then the start of the window and then its end, in milliseconds since 1970 as two
 /// big-endian integers of eight bytes. The end stands there so that a key says everything by itself; Kafka Streams'
-/// `TimeWindowedSerializer` leaves it out.
+/// `TimeWindowedSerializer` leaves it out. The whole of it chooses the partition, so that the windows of one key may lie in
+/// several; Kafka Streams looks at the key alone. Who wants them together maps to the key before `to`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Windowed<K> {
     /// The key.
