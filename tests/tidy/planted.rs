@@ -90,6 +90,19 @@ fn a_lint_without_reason_is_found() {
 }
 
 #[test]
+fn a_public_item_without_an_example_is_found() {
+    let text = "/// ```\n/// a();\n/// ```\n#[must_use]\npub fn a() {}\n\n/// Text.\npub const fn b() {}\npub(crate) fn c() {}\n\
+                pub struct D;\n#[cfg(test)]\nmod tests {\n    pub fn e() {}\n}";
+    assert_eq!(
+        rules::without_example(&file("client/src/a.rs", text)),
+        [
+            "client/src/a.rs:8: no example: pub const fn b() {}",
+            "client/src/a.rs:10: no example: pub struct D;"
+        ]
+    );
+}
+
+#[test]
 fn a_dead_link_is_found() {
     let exists = |path: &str| path == "docs/there.md" || path == "docs";
     let text = "[a](there.md) [b](../docs/there.md#part) [c](https://example.org) [d](#here) [e](gone.md) [f](../../out.md)\n\

@@ -53,6 +53,36 @@ pub(crate) fn lines_with(files: &[File], words: &[String]) -> Vec<String> {
     found.map(|(file, at, line)| format!("{}:{at}: {}", file.path, line.trim())).collect()
 }
 
+/// Public items whose documentation has no example.
+pub(crate) fn without_example(files: &[File]) -> Vec<String> {
+    files.iter().filter(|file| !is_test_file(&file.path)).flat_map(items_without_example).collect()
+}
+
+fn items_without_example(file: &File) -> Vec<String> {
+    let (mut found, mut has_example) = (Vec::new(), false);
+    // Unit tests stand at the end of a file.
+    let lines = file.text.lines().map(str::trim).take_while(|line| *line != "#[cfg(test)]");
+    for (at, line) in (1..).zip(lines) {
+        match line {
+            _ if line.starts_with("///") => has_example |= line.contains("```"),
+            _ if line.starts_with('#') => {}
+            _ => {
+                if is_public_item(line) && !has_example {
+                    found.push(format!("{}:{at}: no example: {line}", file.path));
+                }
+                has_example = false;
+            }
+        }
+    }
+    found
+}
+
+fn is_public_item(line: &str) -> bool {
+    let Some(item) = line.strip_prefix("pub ") else { return false };
+    let item = ["const ", "async "].iter().fold(item, |item, word| item.strip_prefix(word).unwrap_or(item));
+    ["fn ", "struct ", "enum ", "trait ", "type "].iter().any(|kind| item.starts_with(kind))
+}
+
 /// Macro calls of these names in code, tests included.
 pub(crate) fn macro_calls(files: &[File], names: &[&str]) -> Vec<String> {
     let mut found = Vec::new();

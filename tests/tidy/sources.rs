@@ -113,6 +113,14 @@ fn every_relaxed_lint_has_its_reason() {
     assert_none(rules::lints_without_reason(&everything()));
 }
 
+/// What users of the client meet; `testing` is for its own tests and those of the crates above.
+#[test]
+fn every_public_item_of_the_client_has_an_example() {
+    let all = tree::files("client/src", ".rs");
+    let met: Vec<_> = all.into_iter().filter(|file| !file.path.starts_with("client/src/testing/")).collect();
+    assert_none(rules::without_example(&met));
+}
+
 #[test]
 fn the_parser_of_sources_loses_no_line() {
     for file in everything() {
