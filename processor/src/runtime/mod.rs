@@ -9,7 +9,7 @@
 //!
 //! A run whose inputs have ended ([`crate::InputEnd::At`]) is a pause: a later one on the same state goes on. Each of
 //! its tasks waits for marks of its own run, which are those at or behind the ends that the repartition topics had
-//! before its tasks were started ([`crate::watermark`]).
+//! before its tasks were started (module `watermark`).
 
 mod attempt;
 mod commit;
