@@ -137,7 +137,7 @@ def describe(group):
 
 
 def offsets_by_time():
-    topic = create("offsets")
+    topic = create("offsets", retention_ms="-1")  # old records: retention must not take them away
     client = producer()
     for stamp in (1000, 2000, 3000):
         client.produce(topic, b"value", partition=0, timestamp=stamp)

@@ -123,7 +123,7 @@ def log_dirs():
 
 
 def offsets_by_time():
-    topic = create("offsets")
+    topic = create("offsets", retention_ms="-1")  # old records: retention must not take them away
     send(topic, [(0, None, b"value", None, stamp) for stamp in (1000, 2000, 3000)])
     place, consumer = TopicPartition(topic, 0), reader(topic)
     same({place: 0}, consumer.beginning_offsets([place]), "beginning")

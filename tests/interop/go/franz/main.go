@@ -188,7 +188,8 @@ func topics() {
 }
 
 func offsetsByTime() {
-	topic := create("offsets", 1, nil)
+	forever := "-1" // the records are old: retention must not take them away
+	topic := create("offsets", 1, map[string]*string{"retention.ms": &forever})
 	producer := client()
 	defer producer.Close()
 	for _, stamp := range []int64{1000, 2000, 3000} {

@@ -105,7 +105,8 @@ final class AdminCases {
     }
 
     private void offsetsByTime() throws Exception {
-        String topic = clients.create("offsets");
+        // The records are old: retention must not take them away.
+        String topic = clients.create("offsets", 1, Map.of("retention.ms", "-1"));
         try (var producer = clients.producer(Map.of())) {
             for (long stamp : List.of(1000L, 2000L, 3000L)) {
                 producer.send(new ProducerRecord<>(topic, 0, stamp, null, "value")).get();
