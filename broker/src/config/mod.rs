@@ -75,8 +75,10 @@ impl Config {
         let mut last = BTreeMap::<String, Assignment>::new();
         for assignment in assignments {
             Self::default().assign(&assignment)?;
-            let earlier = last.insert(assignment.name.clone(), assignment.clone());
-            earlier.map_or(Ok(()), |earlier| assignment.check_beside(&earlier))?;
+            if let Some(earlier) = last.get(&assignment.name) {
+                assignment.check_beside(earlier)?;
+            }
+            last.insert(assignment.name.clone(), assignment);
         }
         aliases::keep_foremost(&mut last);
         let mut config = Self::default();

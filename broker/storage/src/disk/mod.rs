@@ -98,8 +98,7 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// # Errors
     /// As for [`DiskFile::sync_data`].
     fn sync_all(&self, files: &[Arc<dyn DiskFile>], folders: &[PathBuf]) -> io::Result<()> {
-        files.iter().try_for_each(|file| file.sync_data())?;
-        folders.iter().try_for_each(|folder| not_found_is_fine(self.sync_dir(folder)))
+        sync_each(self, files, folders)
     }
 
     /// Takes the lock file at `path` until the lock is dropped, and writes this process's id into it.
@@ -313,6 +312,16 @@ pub enum LockError {
         /// What the file system said.
         source: io::Error,
     },
+}
+
+/// Syncs files and folders one by one.
+fn sync_each(
+    disk: &(impl Disk + ?Sized),
+    files: &[Arc<dyn DiskFile>],
+    folders: &[PathBuf],
+) -> io::Result<()> {
+    files.iter().try_for_each(|file| file.sync_data())?;
+    folders.iter().try_for_each(|folder| not_found_is_fine(disk.sync_dir(folder)))
 }
 
 fn not_found_is_fine(result: io::Result<()>) -> io::Result<()> {

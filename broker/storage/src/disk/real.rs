@@ -19,8 +19,7 @@ use rustix::{
 };
 
 use super::{
-    Disk, DiskFile, DiskLock, Entry, LockError, Open, Space, direct, map, not_found_is_fine, short,
-    window::Window,
+    Disk, DiskFile, DiskLock, Entry, LockError, Open, Space, direct, map, short, sync_each, window::Window,
 };
 
 /// Buffers that one `pwritev` takes (`IOV_MAX`).
@@ -147,10 +146,10 @@ impl Disk for RealDisk {
     fn sync_all(&self, files: &[Arc<dyn DiskFile>], folders: &[PathBuf]) -> io::Result<()> {
         let are_many = files.len() + folders.len() >= FILES_FOR_SYNCFS;
         if are_many && self.is_one_file_system(files, folders)? {
-            return self.sync_file_system(files);
+            self.sync_file_system(files)
+        } else {
+            sync_each(self, files, folders)
         }
-        files.iter().try_for_each(|file| file.sync_data())?;
-        folders.iter().try_for_each(|folder| not_found_is_fine(self.sync_dir(folder)))
     }
 
     fn lock(&self, path: &Path) -> Result<DiskLock, LockError> {
