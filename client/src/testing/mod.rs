@@ -5,9 +5,11 @@
 //! - [`example`]: what the examples of the documentation run against.
 //! - [`Trouble`]: what may happen to a request instead of its answer.
 //! - [`serve`]: the broker on a socket.
+//! - [`Around`]: a transport on which something of a test's own happens to calls.
 //! - [`interrupted`], [`Hesitant`]: futures that are dropped at each of their awaits.
 //! - [`suite`]: what every transport has to do, whatever is behind it.
 
+mod around;
 mod described;
 mod example;
 mod group;
@@ -35,6 +37,7 @@ use tokio::{
 };
 
 use crate::transport::{BoxFuture, BrokerAddress, Call, Node, Transport, TransportError};
+pub use around::Around;
 pub use example::example;
 pub use interrupt::{Hesitant, interrupted};
 pub use server::{Served, serve};

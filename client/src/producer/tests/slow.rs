@@ -1,47 +1,20 @@
 //! Answers that take a while.
 
-use std::ops::RangeInclusive;
-
-use mainstem_protocol::messages::ResponseBody;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::*;
-use crate::{
-    Node, TransportError,
-    transport::{BoxFuture, BrokerAddress, Call, Transport},
-};
+use crate::{TransportError, testing::Around};
 
 /// A transport on which records are stored at once, and that is heard of later.
-#[derive(Debug)]
-struct Slow(Arc<dyn Transport>, Duration);
-
-impl Transport for Slow {
-    fn versions(
-        &self,
-        node: Node,
-        key: ApiKey,
-    ) -> BoxFuture<'_, Result<RangeInclusive<i16>, TransportError>> {
-        self.0.versions(node, key)
-    }
-
-    fn call(&self, call: Call) -> BoxFuture<'_, Result<ResponseBody, TransportError>> {
-        Box::pin(async move {
-            let (key, limit) = (call.request.key(), call.timeout);
-            let delay = if key == ApiKey::Produce { self.1 } else { Duration::ZERO };
-            let answer = self.0.call(call).await;
-            let heard = timeout(limit, sleep(delay)).await;
-            heard.map_err(|_| TransportError::TimedOut { key, timeout_ms: limit.as_millis() })?;
-            answer
-        })
-    }
-
-    fn learn(&self, brokers: &[BrokerAddress]) {
-        self.0.learn(brokers);
-    }
-
-    fn split(&self) -> Arc<dyn Transport> {
-        Arc::new(Self(self.0.split(), self.1))
-    }
+fn slow(broker: &FakeBroker, delay: Duration) -> Around {
+    Around::new(broker.transport(), move |inner, call| async move {
+        let (key, limit) = (call.request.key(), call.timeout);
+        let delay = if key == ApiKey::Produce { delay } else { Duration::ZERO };
+        let answer = inner.call(call).await;
+        let heard = timeout(limit, sleep(delay)).await;
+        heard.map_err(|_| TransportError::TimedOut { key, timeout_ms: limit.as_millis() })?;
+        answer
+    })
 }
 
 fn seconds(seconds: u64) -> Duration {
@@ -54,7 +27,7 @@ async fn batch_whose_time_is_up_spoils_no_other_one_in_its_request() {
         let broker = broker(2);
         let config =
             ProducerConfig { in_flight_max: 1, idempotent, delivery_timeout: seconds(10), ..eager() };
-        let producer = Producer::new(&Slow(broker.transport(), seconds(6)), config);
+        let producer = Producer::new(&slow(&broker, seconds(6)), config);
         let first = producer.send(record("first")).await.unwrap();
         sleep(seconds(1)).await;
         // Waits until the first one is answered, and has five seconds left then.
@@ -77,7 +50,7 @@ async fn batch_whose_time_is_up_spoils_no_other_one_in_its_request() {
 async fn flush_waits_no_longer_than_a_record_may_take_though_a_request_may_take_longer() {
     let broker = broker(1);
     let config = ProducerConfig { delivery_timeout: seconds(3), request_timeout: seconds(30), ..eager() };
-    let producer = Producer::new(&Slow(broker.transport(), seconds(3600)), config);
+    let producer = Producer::new(&slow(&broker, seconds(3600)), config);
     let ticket = producer.send(record("a")).await.unwrap();
     let before = Instant::now();
     producer.flush().await;

@@ -1,14 +1,11 @@
 //! Tasks that end, in order or in the middle of a commit, and go on where they were.
 
-use std::{collections::BTreeSet, ops::RangeInclusive};
+use std::collections::BTreeSet;
 
 use mainstem_client::{
-    Node, Text, Transport, TransportError,
-    protocol::{
-        ApiKey,
-        messages::{RequestBody, ResponseBody},
-    },
-    transport::{BoxFuture, BrokerAddress, Call},
+    Text,
+    protocol::{ApiKey, messages::RequestBody},
+    testing::Around,
 };
 use tokio::sync::watch;
 
@@ -17,13 +14,7 @@ use crate::{
     Counters, Serde, Settings, StreamBuilder, TestDriver, TimeWindows, Topology, Windowed, runtime::run,
 };
 
-/// The transport of a process that dies with a write to a topic: nothing that it sends afterwards arrives.
-#[derive(Clone, Debug)]
-struct Mortal {
-    inner: Arc<dyn Transport>,
-    death: Arc<Death>,
-}
-
+/// The death of a process with a write to a topic.
 #[derive(Debug)]
 struct Death {
     topic: String,
@@ -34,15 +25,12 @@ struct Death {
     has_come: watch::Sender<bool>,
 }
 
-impl Mortal {
-    fn new(broker: &FakeBroker, topic: &str, left: u64, is_written: bool) -> Self {
-        let has_come = watch::Sender::new(false);
-        let death = Death { topic: topic.to_owned(), left: AtomicU64::new(left), is_written, has_come };
-        Self { inner: broker.transport(), death: Arc::new(death) }
-    }
-}
-
 impl Death {
+    fn new(topic: &str, left: u64, is_written: bool) -> Arc<Self> {
+        let has_come = watch::Sender::new(false);
+        Arc::new(Self { topic: topic.to_owned(), left: AtomicU64::new(left), is_written, has_come })
+    }
+
     fn is_dead(&self) -> bool {
         *self.has_come.borrow()
     }
@@ -54,35 +42,22 @@ impl Death {
     }
 }
 
-impl Transport for Mortal {
-    fn versions(
-        &self,
-        node: Node,
-        key: ApiKey,
-    ) -> BoxFuture<'_, Result<RangeInclusive<i16>, TransportError>> {
-        self.inner.versions(node, key)
-    }
-
-    fn call(&self, call: Call) -> BoxFuture<'_, Result<ResponseBody, TransportError>> {
-        Box::pin(async move {
-            if self.death.is_dead() || self.death.comes_with(&call.request) {
-                if !self.death.is_dead() && self.death.is_written {
-                    self.inner.call(call).await?;
+/// The transport of a process until its death: nothing that it sends afterwards arrives.
+fn mortal(broker: &FakeBroker, death: &Arc<Death>) -> Around {
+    let death = Arc::clone(death);
+    Around::new(broker.transport(), move |inner, call| {
+        let death = Arc::clone(&death);
+        async move {
+            if death.is_dead() || death.comes_with(&call.request) {
+                if !death.is_dead() && death.is_written {
+                    inner.call(call).await?;
                 }
-                self.death.has_come.send_replace(true);
+                death.has_come.send_replace(true);
                 return std::future::pending().await;
             }
-            self.inner.call(call).await
-        })
-    }
-
-    fn learn(&self, brokers: &[BrokerAddress]) {
-        self.inner.learn(brokers);
-    }
-
-    fn split(&self) -> Arc<dyn Transport> {
-        Arc::new(Self { inner: self.inner.split(), death: Arc::clone(&self.death) })
-    }
+            inner.call(call).await
+        }
+    })
 }
 
 /// Each piece leads to one commit at least, since the next one comes when it is committed.
@@ -117,11 +92,11 @@ async fn results(broker: &FakeBroker) -> (Vec<String>, usize) {
 
 async fn survives(topic: &str, left: u64, is_written: bool) {
     let broker = broker(1);
-    let mortal = Mortal::new(&broker, topic, left, is_written);
-    let first = super::super::start(spec(), Arc::new(mortal.clone())).await.unwrap();
-    feed(&broker, &first, &mortal.death).await;
+    let death = Death::new(topic, left, is_written);
+    let first = super::super::start(spec(), Arc::new(mortal(&broker, &death))).await.unwrap();
+    feed(&broker, &first, &death).await;
     let what = format!("{topic} {left} {is_written}");
-    assert!(mortal.death.is_dead(), "{what}: lived");
+    assert!(death.is_dead(), "{what}: lived");
     drop(first);
     let end = PIECES.iter().map(|piece| piece.len()).sum::<usize>() as i64;
     start(&broker, spec().input_end(until(end))).await.ended().await.unwrap();

@@ -1,15 +1,6 @@
 //! What is told of trouble, and whether and when there is another attempt.
 
-use std::ops::RangeInclusive;
-
-use mainstem_client::{
-    Node, Transport, TransportError,
-    protocol::{
-        ApiKey,
-        messages::{RequestBody, ResponseBody},
-    },
-    transport::{BoxFuture, BrokerAddress, Call},
-};
+use mainstem_client::{protocol::messages::RequestBody, testing::Around};
 use tokio::time::timeout;
 
 use super::*;
@@ -23,32 +14,13 @@ use crate::{
 };
 
 /// The transport to a broker that says nothing to those who read.
-#[derive(Clone, Debug)]
-struct Silent(Arc<dyn Transport>);
-
-impl Transport for Silent {
-    fn versions(
-        &self,
-        node: Node,
-        key: ApiKey,
-    ) -> BoxFuture<'_, Result<RangeInclusive<i16>, TransportError>> {
-        self.0.versions(node, key)
-    }
-
-    fn call(&self, call: Call) -> BoxFuture<'_, Result<ResponseBody, TransportError>> {
+fn silent(broker: &FakeBroker) -> Around {
+    Around::new(broker.transport(), |inner, call| async move {
         match call.request {
-            RequestBody::Fetch(_) => Box::pin(std::future::pending()),
-            _ => self.0.call(call),
+            RequestBody::Fetch(_) => std::future::pending().await,
+            _ => inner.call(call).await,
         }
-    }
-
-    fn learn(&self, brokers: &[BrokerAddress]) {
-        self.0.learn(brokers);
-    }
-
-    fn split(&self) -> Arc<dyn Transport> {
-        Arc::new(Self(self.0.split()))
-    }
+    })
 }
 
 const TASK: TaskId = TaskId { part: 0, number: 0 };
@@ -70,7 +42,7 @@ async fn silence_in_a_restore_is_no_reason_to_give_up() {
     let change = ProducerRecord::new("p-counts-changelog").key("key").value("value");
     drop(producer.send(change).await.unwrap());
     producer.close().await;
-    let error = restore::stores(&job, &Silent(broker.transport()), TASK).await.unwrap_err();
+    let error = restore::stores(&job, &silent(&broker), TASK).await.unwrap_err();
     assert!(matches!(error, TaskError::Silence { limit: caps::PATIENCE, .. }), "{error}");
     assert!(error.is_retriable());
     restore::stores(&job, &broker, TASK).await.unwrap();
