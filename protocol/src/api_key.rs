@@ -28,8 +28,15 @@ macro_rules! table {
             InitProducerId = 22: InitProducerIdRequest, InitProducerIdResponse;
             OffsetForLeaderEpoch = 23: OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse;
             DescribeConfigs = 32: DescribeConfigsRequest, DescribeConfigsResponse;
+            AlterConfigs = 33: AlterConfigsRequest, AlterConfigsResponse;
             DescribeLogDirs = 35: DescribeLogDirsRequest, DescribeLogDirsResponse;
+            CreatePartitions = 37: CreatePartitionsRequest, CreatePartitionsResponse;
+            DeleteGroups = 42: DeleteGroupsRequest, DeleteGroupsResponse;
+            IncrementalAlterConfigs = 44: IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse;
+            OffsetDelete = 47: OffsetDeleteRequest, OffsetDeleteResponse;
             DescribeCluster = 60: DescribeClusterRequest, DescribeClusterResponse;
+            ConsumerGroupHeartbeat = 68: ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse;
+            ConsumerGroupDescribe = 69: ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse;
         }
     };
 }

@@ -1,10 +1,10 @@
 //! What the fake broker answers.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use bytes::Bytes;
 use mainstem_protocol::{
-    ErrorCode, LeaderEpoch, Offset, PartitionId, ProducerEpoch, ProducerId, Text, Timestamp, TopicId,
+    ApiKey, ErrorCode, LeaderEpoch, Offset, PartitionId, ProducerEpoch, ProducerId, Text, Timestamp, TopicId,
     messages::{
         create_topics::CreatableTopicResult,
         delete_topics::DeletableTopicResult,
@@ -28,6 +28,23 @@ use super::{FakeBroker, NODE, State, log::Log};
 
 /// How long a join waits for the other members, whatever they ask for.
 const REBALANCE: Duration = Duration::from_secs(60);
+
+/// The APIs that the fake broker has no answer to.
+const NOT_ANSWERED: &[ApiKey] = &[
+    ApiKey::AlterConfigs,
+    ApiKey::CreatePartitions,
+    ApiKey::DeleteGroups,
+    ApiKey::IncrementalAlterConfigs,
+    ApiKey::OffsetDelete,
+    ApiKey::ConsumerGroupHeartbeat,
+    ApiKey::ConsumerGroupDescribe,
+];
+
+/// The versions of an API that the fake broker answers; an empty range for none.
+#[expect(clippy::reversed_empty_ranges, reason = "there is no version")]
+pub(super) fn answered(key: ApiKey) -> RangeInclusive<i16> {
+    if NOT_ANSWERED.contains(&key) { 0..=-1 } else { key.advertised() }
+}
 
 impl FakeBroker {
     pub(super) async fn handle(&self, version: i16, request: RequestBody) -> ResponseBody {
@@ -126,6 +143,7 @@ impl State {
             RequestBody::Fetch(_) | RequestBody::JoinGroup(_) | RequestBody::SyncGroup(_) => {
                 unreachable!("these wait, and are answered elsewhere")
             }
+            other => unreachable!("{} is among those that are not offered", other.key()),
         }
     }
 

@@ -118,9 +118,9 @@ impl FakeBroker {
         self.state().offered.insert(key, versions);
     }
 
-    /// The versions of an API that are offered.
+    /// The versions of an API that are offered; an empty range for none.
     fn offered(&self, key: ApiKey) -> RangeInclusive<i16> {
-        self.state().offered.get(&key).cloned().unwrap_or_else(|| key.advertised())
+        self.state().offered.get(&key).cloned().unwrap_or_else(|| handlers::answered(key))
     }
 
     /// Everything that was asked so far, with the version it was asked in.

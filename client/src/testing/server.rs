@@ -113,7 +113,10 @@ fn api_versions(broker: &FakeBroker, asked: i16, newest: i16) -> (i16, ApiVersio
         let error_code = ErrorCode::UNSUPPORTED_VERSION;
         return (0, ApiVersionsResponse { error_code, api_keys, ..ApiVersionsResponse::default() });
     }
-    let api_keys = ApiKey::ALL.iter().map(|key| range(*key, broker.offered(*key))).collect();
+    let offered = |key: &ApiKey| {
+        Some(range(*key, broker.offered(*key))).filter(|range| range.min_version <= range.max_version)
+    };
+    let api_keys = ApiKey::ALL.iter().filter_map(offered).collect();
     (asked, ApiVersionsResponse { api_keys, ..ApiVersionsResponse::default() })
 }
 

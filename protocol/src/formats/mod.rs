@@ -4,6 +4,7 @@
 #![allow(missing_docs, reason = "fields carry the names and the meaning of Kafka's schemas")]
 
 pub mod consumer;
+pub mod consumer_groups;
 pub mod offsets;
 
 use bytes::Bytes;
@@ -39,3 +40,31 @@ fn gather(chunks: &[Chunk]) -> Bytes {
         (first, _) => first.into_iter().chain(pieces).flatten().copied().collect(),
     }
 }
+
+/// Gives values of `__consumer_offsets` their way to bytes and back, each with the version that is written.
+macro_rules! value {
+    ($($name:ident = $written:literal,)*) => {$(
+        impl $name {
+            /// The version that Kafka writes.
+            pub const WRITTEN_VERSION: i16 = $written;
+
+            /// Reads the value of a record.
+            ///
+            /// # Errors
+            /// Where the bytes are no such value of a known version.
+            pub fn from_bytes(bytes: Bytes) -> Result<Self, DecodeError> {
+                let (version, rest) = super::split_version(bytes)?;
+                Self::decode(rest, version)
+            }
+
+            /// Writes the value of a record.
+            ///
+            /// # Errors
+            /// Where a string is too long, or the version is unknown.
+            pub fn to_bytes(&self, version: i16) -> Result<Bytes, EncodeError> {
+                super::with_version(self, version)
+            }
+        }
+    )*};
+}
+use value;

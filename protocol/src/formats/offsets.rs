@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 
+use super::{consumer_groups, value};
 use crate::{
     LeaderEpoch, Offset, PartitionId, Text, Timestamp, TopicId,
     messages::{
@@ -19,6 +20,8 @@ pub enum Key {
     Offset(OffsetCommitKey),
     /// A classic group.
     Group(GroupMetadataKey),
+    /// A group of the newer protocol, or a part of one.
+    ConsumerGroup(consumer_groups::Key),
 }
 
 message! {
@@ -98,14 +101,14 @@ impl Key {
     /// Reads the key of a record.
     ///
     /// # Errors
-    /// [`DecodeError::UnknownVersion`] for the kinds of newer groups (KIP-848), which a reader passes over; others
-    /// where the bytes are no key.
+    /// [`DecodeError::UnknownVersion`] for kinds that are not known here, which a reader passes over; others where the
+    /// bytes are no key.
     pub fn from_bytes(bytes: Bytes) -> Result<Self, DecodeError> {
         let (kind, rest) = super::split_version(bytes)?;
         match kind {
             0 | Self::OFFSET => OffsetCommitKey::decode(rest, kind).map(Self::Offset),
             Self::GROUP => GroupMetadataKey::decode(rest, kind).map(Self::Group),
-            unknown => Err(DecodeError::UnknownVersion(unknown)),
+            newer => consumer_groups::Key::decode(rest, newer).map(Self::ConsumerGroup),
         }
     }
 
@@ -117,37 +120,16 @@ impl Key {
         match self {
             Self::Offset(key) => super::with_version(key, Self::OFFSET),
             Self::Group(key) => super::with_version(key, Self::GROUP),
+            Self::ConsumerGroup(key) => key.to_bytes(),
         }
     }
 }
 
-macro_rules! value {
-    ($($name:ident),*) => {$(
-        impl $name {
-            /// The version that Kafka writes; 4 is read, but older brokers could not.
-            pub const WRITTEN_VERSION: i16 = 3;
-
-            /// Reads the value of a record.
-            ///
-            /// # Errors
-            /// Where the bytes are no such value of a known version.
-            pub fn from_bytes(bytes: Bytes) -> Result<Self, DecodeError> {
-                let (version, rest) = super::split_version(bytes)?;
-                Self::decode(rest, version)
-            }
-
-            /// Writes the value of a record.
-            ///
-            /// # Errors
-            /// Where a string is too long, or the version is unknown.
-            pub fn to_bytes(&self, version: i16) -> Result<Bytes, EncodeError> {
-                super::with_version(self, version)
-            }
-        }
-    )*};
+value! {
+    // Version 4 is read, but older brokers could not.
+    OffsetCommitValue = 3,
+    GroupMetadataValue = 3,
 }
-
-value!(OffsetCommitValue, GroupMetadataValue);
 
 #[cfg(test)]
 mod tests {
@@ -279,8 +261,8 @@ mod tests {
     #[test]
     fn key_of_an_unknown_kind_says_which() {
         assert_eq!(
-            Key::from_bytes(Bytes::from_static(b"\0\x03\0\x01g")),
-            Err(DecodeError::UnknownVersion(3))
+            Key::from_bytes(Bytes::from_static(b"\0\x09\0\x01g")),
+            Err(DecodeError::UnknownVersion(9))
         );
     }
 

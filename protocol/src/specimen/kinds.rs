@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{Shape, Source, Specimen};
 use crate::{
     BrokerId, ErrorCode, LeaderEpoch, Offset, PartitionId, ProducerEpoch, ProducerId, Text, Timestamp,
-    TopicId, records::Records,
+    TopicId, records::Records, wire::Presence,
 };
 
 macro_rules! numbers {
@@ -124,5 +124,19 @@ impl<T: Specimen> Specimen for Option<T> {
 
     fn as_default(&self) -> String {
         self.as_ref().map_or_else(|| "null".to_owned(), T::as_default)
+    }
+}
+
+impl<T: Specimen> Specimen for Presence<T> {
+    fn specimen(source: &mut dyn Source, version: i16) -> Self {
+        Self(Option::specimen(source, version))
+    }
+
+    fn shape() -> Shape {
+        Option::<T>::shape()
+    }
+
+    fn as_default(&self) -> String {
+        self.0.as_default()
     }
 }

@@ -3,11 +3,13 @@
 
 mod detach;
 mod field;
+mod presence;
 mod reader;
 mod writer;
 
 pub use detach::Detach;
 pub use field::{Nullable, Wire};
+pub use presence::Presence;
 pub use reader::{DecodeError, Reader};
 pub use writer::{Chunk, EncodeError, Writer};
 

@@ -10,8 +10,15 @@ import zipfile
 
 APIS = """Produce Fetch ListOffsets Metadata OffsetCommit OffsetFetch FindCoordinator JoinGroup Heartbeat LeaveGroup
 SyncGroup ApiVersions CreateTopics DeleteTopics InitProducerId OffsetForLeaderEpoch DescribeConfigs
-DescribeCluster ListGroups DescribeGroups DescribeLogDirs""".split()
-FORMATS = """ConsumerProtocolSubscription ConsumerProtocolAssignment OffsetCommitValue GroupMetadataValue""".split()
+DescribeCluster ListGroups DescribeGroups DescribeLogDirs CreatePartitions AlterConfigs IncrementalAlterConfigs
+DeleteGroups OffsetDelete ConsumerGroupHeartbeat ConsumerGroupDescribe""".split()
+FORMATS = """ConsumerProtocolSubscription ConsumerProtocolAssignment OffsetCommitValue GroupMetadataValue
+ConsumerGroupMetadataKey ConsumerGroupMetadataValue ConsumerGroupPartitionMetadataKey
+ConsumerGroupPartitionMetadataValue ConsumerGroupMemberMetadataKey ConsumerGroupMemberMetadataValue
+ConsumerGroupTargetAssignmentMetadataKey ConsumerGroupTargetAssignmentMetadataValue
+ConsumerGroupTargetAssignmentMemberKey ConsumerGroupTargetAssignmentMemberValue
+ConsumerGroupCurrentMemberAssignmentKey ConsumerGroupCurrentMemberAssignmentValue
+ConsumerGroupRegularExpressionKey ConsumerGroupRegularExpressionValue""".split()
 NUMBERS = {"int8", "int16", "uint16", "int32", "uint32", "int64", "float64"}
 LAST = 32767
 

@@ -41,6 +41,7 @@ impl Coordinator {
         let of_key = |key| match key {
             Key::Offset(key) => key.group,
             Key::Group(key) => key.group,
+            Key::ConsumerGroup(key) => key.group_id().clone(),
         };
         let stored = self.0.log.keys().map(of_key);
         stored.chain(self.groups().keys().cloned()).collect()

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::{
-    formats::{consumer, offsets},
+    formats::{consumer, consumer_groups, offsets},
     specimen::both,
 };
 
@@ -72,4 +72,17 @@ fn every_format_is_described_as_in_kafkas_schema() {
     check::<consumer::Assignment>("ConsumerProtocolAssignment");
     check::<offsets::OffsetCommitValue>("OffsetCommitValue");
     check::<offsets::GroupMetadataValue>("GroupMetadataValue");
+    check::<consumer_groups::ConsumerGroupMetadataValue>("ConsumerGroupMetadataValue");
+    check::<consumer_groups::ConsumerGroupPartitionMetadataValue>("ConsumerGroupPartitionMetadataValue");
+    check::<consumer_groups::ConsumerGroupMemberMetadataValue>("ConsumerGroupMemberMetadataValue");
+    check::<consumer_groups::ConsumerGroupTargetAssignmentMetadataValue>(
+        "ConsumerGroupTargetAssignmentMetadataValue",
+    );
+    check::<consumer_groups::ConsumerGroupTargetAssignmentMemberValue>(
+        "ConsumerGroupTargetAssignmentMemberValue",
+    );
+    check::<consumer_groups::ConsumerGroupCurrentMemberAssignmentValue>(
+        "ConsumerGroupCurrentMemberAssignmentValue",
+    );
+    check::<consumer_groups::ConsumerGroupRegularExpressionValue>("ConsumerGroupRegularExpressionValue");
 }
