@@ -16,3 +16,14 @@ mod log;
 mod timers;
 
 pub use coordinator::{Caller, Coordinator};
+
+/// From when on the offsets of a group grow old (Kafka: `OffsetExpirationCondition`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ageing {
+    /// They do not.
+    Never,
+    /// Each from its commit.
+    SinceCommit,
+    /// All from when the last member went.
+    SinceEmpty,
+}

@@ -51,7 +51,7 @@ macro_rules! consumer_format {
             /// # Errors
             /// Where the bytes end early or the version is negative.
             pub fn from_bytes(bytes: Bytes) -> Result<Self, DecodeError> {
-                read(bytes)
+                read(bytes, *Self::VERSIONS.end())
             }
 
             /// Writes the bytes of a group request.
@@ -67,13 +67,24 @@ macro_rules! consumer_format {
 
 consumer_format!(Subscription, Assignment);
 
-fn read<T: Message>(bytes: Bytes) -> Result<T, DecodeError> {
+impl Subscription {
+    /// The topics alone, which every version begins with: what follows need not be understood (Kafka:
+    /// `ClassicGroup.computeSubscribedTopics`).
+    ///
+    /// # Errors
+    /// Where the bytes end early or the version is negative.
+    pub fn topics_of(bytes: Bytes) -> Result<Vec<Text>, DecodeError> {
+        Ok(read::<Self>(bytes, 0)?.topics)
+    }
+}
+
+/// Reads a value, of a version newer than `newest` what that one has.
+fn read<T: Message>(bytes: Bytes, newest: i16) -> Result<T, DecodeError> {
     let (version, rest) = super::split_version(bytes)?;
     if version < *T::VERSIONS.start() {
         return Err(DecodeError::UnknownVersion(version));
     }
-    let known = version.min(*T::VERSIONS.end());
-    T::read(&mut Reader::new(rest, known, T::FLEXIBLE_SINCE))
+    T::read(&mut Reader::new(rest, version.min(newest), T::FLEXIBLE_SINCE))
 }
 
 #[cfg(test)]
@@ -173,6 +184,19 @@ mod tests {
         bytes[1] = 9;
         bytes.extend(b"fields of version 9");
         assert_eq!(Subscription::from_bytes(bytes.into()), Ok(example()));
+    }
+
+    #[test]
+    fn topics_are_read_whatever_follows_them() {
+        let mut bytes = SUBSCRIPTION_V3[..14].to_vec();
+        bytes[1] = 99;
+        assert_eq!(Subscription::topics_of(bytes.clone().into()), Ok(vec!["ab".into()]));
+        bytes.truncate(9);
+        assert!(Subscription::topics_of(bytes.into()).is_err());
+        assert_eq!(
+            Subscription::topics_of(Bytes::from_static(&[0xff, 0xff])),
+            Err(DecodeError::UnknownVersion(-1))
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Who is alive: heartbeats, offset commits, and what happens when the time runs out.
+//! Who is alive: heartbeats, and what happens when the time runs out.
 
 use std::time::Duration;
 
@@ -27,39 +27,12 @@ impl Group {
         if rebalancing { Err(ErrorCode::REBALANCE_IN_PROGRESS) } else { Ok(()) }
     }
 
-    /// Whether an offset commit may come in (Kafka: `ClassicGroup.validateOffsetCommit`).
-    ///
-    /// # Errors
-    /// The code to answer.
-    pub(crate) fn check_commit(
-        &mut self,
-        id: &Text,
-        instance_id: Option<&Text>,
-        generation: i32,
-        now: Duration,
-    ) -> Checked {
-        if generation < 0 && self.state == State::Empty {
-            // A consumer that assigns itself its partitions, or an administrator.
-            return Ok(());
-        }
-        if generation >= 0 || !id.is_empty() || instance_id.is_some() {
-            self.check_generation(id, instance_id, generation)?;
-        } else {
-            return Err(ErrorCode::UNKNOWN_MEMBER_ID);
-        }
-        if matches!(self.state, State::Completing { .. }) {
-            return Err(ErrorCode::REBALANCE_IN_PROGRESS);
-        }
-        self.touch(id, now);
-        Ok(())
-    }
-
-    fn check_generation(&self, id: &Text, instance_id: Option<&Text>, generation: i32) -> Checked {
+    pub(super) fn check_generation(&self, id: &Text, instance_id: Option<&Text>, generation: i32) -> Checked {
         self.check_member(id, instance_id)?;
         if generation == self.generation { Ok(()) } else { Err(ErrorCode::ILLEGAL_GENERATION) }
     }
 
-    fn touch(&mut self, id: &Text, now: Duration) {
+    pub(super) fn touch(&mut self, id: &Text, now: Duration) {
         if let Some(member) = self.members.get_mut(id) {
             member.touch(now);
         }

@@ -13,12 +13,16 @@ mod heartbeat;
 mod join;
 mod leave;
 mod member;
+mod offsets;
 mod rebalance;
 mod sync;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use mainstem_protocol::{ErrorCode, Text};
@@ -150,6 +154,8 @@ pub(crate) struct Group {
     pub(crate) members: BTreeMap<Text, Member>,
     /// How often a store was begun: of two on their way, the later one counts.
     pub(crate) stores: u64,
+    /// What the members of the generation read, where they say it in the consumer protocol.
+    subscribed: Option<BTreeSet<Text>>,
     /// Which member holds an instance id.
     static_members: BTreeMap<Text, Text>,
     /// Ids that were handed out and must be used in a second JoinGroup before they expire (KIP-394).
@@ -171,6 +177,7 @@ impl Group {
             leader: None,
             members: BTreeMap::new(),
             stores: 0,
+            subscribed: None,
             static_members: BTreeMap::new(),
             pending: BTreeMap::new(),
             limits,
@@ -187,6 +194,7 @@ impl Group {
         if !group.members.is_empty() {
             (group.state, group.protocol, group.leader) = (State::Stable, protocol, leader);
         }
+        group.subscribed = group.subscribed_topics();
         group
     }
 

@@ -60,6 +60,7 @@ impl Group {
         self.generation = self.generation.checked_add(1).unwrap_or(1);
         if self.members.is_empty() {
             (self.state, self.protocol, self.leader) = (State::Empty, None, None);
+            self.subscribed = self.subscribed_topics();
             actions.push(Action::StoreEmpty);
         } else {
             self.begin_generation(now, actions);
@@ -68,6 +69,7 @@ impl Group {
 
     fn begin_generation(&mut self, now: Duration, actions: &mut Vec<Action>) {
         self.protocol = self.select_protocol();
+        self.subscribed = self.subscribed_topics();
         self.state = State::Completing { deadline: now + self.rebalance_timeout() };
         let joined: Vec<_> =
             self.members.values_mut().filter_map(|m| Some((m.id.clone(), m.joining.take()?))).collect();

@@ -130,7 +130,7 @@ impl Coordinator {
     ) -> Result<(), ErrorCode> {
         let slot = self.commit_slot(version, request)?;
         let (ticket, number) = loop {
-            match self.place_commit(&slot, request, &records) {
+            match self.place_commit(version, &slot, request, &records) {
                 Ok(placed) => break placed,
                 Err(NoPlace::Refused(error)) => return Err(error),
                 Err(NoPlace::NoRoom) => {
@@ -156,6 +156,7 @@ impl Coordinator {
     /// Member and generation are checked as the place is given: what comes later cannot pass it.
     fn place_commit(
         &self,
+        version: i16,
         slot: &Slot,
         request: &OffsetCommitRequest,
         records: &Records,
@@ -164,9 +165,9 @@ impl Coordinator {
         slot.place(|group| {
             let OffsetCommitRequest { member_id, group_instance_id, generation_id_or_member_epoch, .. } =
                 request;
-            group
-                .check_commit(member_id, group_instance_id.as_ref(), *generation_id_or_member_epoch, now)
-                .map_err(NoPlace::Refused)?;
+            let (instance_id, generation) = (group_instance_id.as_ref(), *generation_id_or_member_epoch);
+            let checked = group.check_commit(member_id, instance_id, generation, version, now);
+            checked.map_err(NoPlace::Refused)?;
             self.0.log.append(&request.group_id, records).map_err(|error| match error {
                 AppendError::NoRoom => NoPlace::NoRoom,
                 error => NoPlace::Refused(error_code(&error)),

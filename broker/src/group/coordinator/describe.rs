@@ -8,8 +8,8 @@ use mainstem_protocol::{
     },
 };
 
-use super::Coordinator;
-use crate::group::classic::{Group, Member, State};
+use super::{Coordinator, Group};
+use crate::group::classic::{self, Member, State};
 
 /// From this version on a group that does not exist is an error (KIP-1043); before, it is a dead group.
 const NOT_FOUND_SINCE: i16 = 6;
@@ -39,6 +39,12 @@ impl Coordinator {
 }
 
 fn described(group: &Group) -> DescribedGroup {
+    match group {
+        Group::Classic(group) => described_classic(group),
+    }
+}
+
+fn described_classic(group: &classic::Group) -> DescribedGroup {
     // Only a stable group has one protocol that all its members speak.
     let protocol = group.protocol.clone().filter(|_| group.state == State::Stable);
     let members = group.members.values().map(|member| described_member(member, protocol.as_ref()));

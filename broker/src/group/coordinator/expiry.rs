@@ -1,19 +1,19 @@
 //! Offsets that nobody wants any more (Kafka: `OffsetMetadataManager.cleanupExpiredOffsets`).
 //!
 //! An offset goes when its group has had no members for the time of retention, counted from when the group became
-//! empty, or, where a consumer assigned itself its partitions, from the commit. When the last one has gone, so has
-//! the group.
+//! empty, or, where a consumer assigned itself its partitions, from the commit. A stable group loses those of topics
+//! that it does not read any more, counted from the commit. When the last one has gone, so has an empty group.
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use mainstem_protocol::{
     Text, Timestamp,
-    formats::offsets::{GroupMetadataKey, Key},
+    formats::offsets::{GroupMetadataKey, Key, OffsetCommitKey},
 };
 use tracing::warn;
 
-use super::{Coordinator, Slot};
-use crate::group::log::Records;
+use super::{Coordinator, Group, Slot};
+use crate::group::{Ageing, log::Records};
 
 impl Coordinator {
     pub(super) async fn expire_offsets(self) {
@@ -48,13 +48,13 @@ impl Coordinator {
     }
 
     async fn expire_group(&self, id: &Text, slot: &Arc<Slot>) {
-        if !slot.read(|group| group.is_empty()) {
+        if slot.read(|group| group.ageing()) == Ageing::Never {
             return;
         }
         let placed = slot.placed();
         slot.decided().await;
-        let (records, is_last) = self.expired(id);
-        if !records.is_empty() && !self.store_expired(id, slot, placed, &records).await {
+        let (records, is_last) = slot.read(|group| self.expired(group));
+        if !records.is_empty() && !self.store_expired(id, slot, placed, records).await {
             return;
         }
         if is_last {
@@ -63,17 +63,28 @@ impl Coordinator {
     }
 
     /// The tombstones of what has expired, and whether nothing is left then.
-    fn expired(&self, id: &Text) -> (Records, bool) {
-        let metadata = self.0.log.metadata(id);
-        let emptied = metadata.as_ref().map(|metadata| metadata.current_state_timestamp);
-        let offsets = self.0.log.offsets(id);
-        let is_expired = |committed: Timestamp| self.is_expired(emptied.unwrap_or(committed).max(committed));
+    fn expired(&self, group: &Group) -> (Records, bool) {
+        let metadata = self.0.log.metadata(group.id());
+        let emptied = metadata.as_ref().filter(|metadata| metadata.members.is_empty());
+        let emptied = emptied.map(|metadata| metadata.current_state_timestamp);
+        let is_expired = |key: &OffsetCommitKey, committed: Timestamp| {
+            let since = match group.ageing() {
+                Ageing::Never => None,
+                Ageing::SinceCommit => Some(committed),
+                // Groups of old were stored without a time.
+                Ageing::SinceEmpty if emptied == Some(Timestamp::NONE) => Some(committed),
+                // Where it is not stored yet that the last member went, that was just now.
+                Ageing::SinceEmpty => emptied,
+            };
+            since.is_some_and(|since| self.is_expired(since)) && !group.is_subscribed(&key.topic)
+        };
+        let offsets = self.0.log.offsets(group.id());
         let (gone, kept): (Vec<_>, Vec<_>) =
-            offsets.partition(|(_, value)| is_expired(value.commit_timestamp));
+            offsets.partition(|(key, value)| is_expired(key, value.commit_timestamp));
         let mut records: Records = gone.into_iter().map(|(key, _)| (Key::Offset(key), None)).collect();
-        let is_last = kept.is_empty();
-        if is_last && metadata.is_some() && emptied.is_none_or(|since| self.is_expired(since)) {
-            records.push((Key::Group(GroupMetadataKey { group: id.clone() }), None));
+        let is_last = kept.is_empty() && group.is_empty();
+        if is_last && emptied.is_some() {
+            records.push((Key::Group(GroupMetadataKey { group: group.id().clone() }), None));
         }
         (records, is_last)
     }
@@ -83,15 +94,18 @@ impl Coordinator {
         u128::try_from(age).is_ok_and(|age| age >= self.0.settings.offsets_retention.as_millis())
     }
 
-    async fn store_expired(&self, id: &Text, slot: &Slot, placed: u64, records: &Records) -> bool {
-        if let Err(error) = self.make_room(id, records).await {
+    async fn store_expired(&self, id: &Text, slot: &Slot, placed: u64, records: Records) -> bool {
+        if let Err(error) = self.make_room(id, &records).await {
             warn!(group = id.as_ref() as &str, %error, "expired offsets stay for now");
             return false;
         }
-        // What was committed since it was looked at must not be removed behind it.
+        // What was committed since it was looked at must not be removed behind it, nor what somebody reads again.
         let placed = slot.place_next(placed, |group| {
-            // Somebody may have joined meanwhile.
-            if group.is_empty() { self.0.log.append(id, records).map_err(drop) } else { Err(()) }
+            if self.expired(group).0 == records {
+                self.0.log.append(id, &records).map_err(drop)
+            } else {
+                Err(())
+            }
         });
         let Ok((ticket, number)) = placed else { return false };
         let committed = ticket.await.is_ok();

@@ -43,8 +43,12 @@ impl Coordinator {
         version: i16,
         request: OffsetFetchRequestGroup,
     ) -> OffsetFetchResponseGroup {
-        let OffsetFetchRequestGroup { group_id, member_id: _, member_epoch: _, topics } = request;
+        let OffsetFetchRequestGroup { group_id, member_id, member_epoch, topics } = request;
         if let Some(slot) = self.existing(&group_id) {
+            let member = member_id.unwrap_or_default();
+            if let Err(error_code) = slot.read(|group| group.check_fetch(&member, member_epoch)) {
+                return OffsetFetchResponseGroup { group_id, error_code, ..Default::default() };
+            }
             slot.decided().await;
         }
         let topics = match topics {

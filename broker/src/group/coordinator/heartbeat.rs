@@ -5,7 +5,7 @@ use mainstem_protocol::{
     messages::{HeartbeatRequest, HeartbeatResponse},
 };
 
-use super::Coordinator;
+use super::{Coordinator, Group};
 
 impl Coordinator {
     /// Keeps a member alive.
@@ -22,6 +22,9 @@ impl Coordinator {
         }
         let slot = self.existing(group_id).ok_or(ErrorCode::UNKNOWN_MEMBER_ID)?;
         let now = self.now();
-        slot.read(|group| group.heartbeat(member_id, group_instance_id.as_ref(), *generation_id, now))
+        let instance_id = group_instance_id.as_ref();
+        slot.read(|group| match group {
+            Group::Classic(group) => group.heartbeat(member_id, instance_id, *generation_id, now),
+        })
     }
 }

@@ -9,7 +9,7 @@ use mainstem_protocol::{
     wire::Detach,
 };
 
-use super::{Caller, Coordinator, store::duration};
+use super::{Caller, Coordinator, Group, store::duration};
 use crate::group::classic::{JoinAnswer, JoinRequest, Profile, Protocol};
 
 /// From this version on a new dynamic member must join twice (KIP-394).
@@ -48,9 +48,11 @@ impl Coordinator {
         // What is kept must not keep the request that it came with.
         let request = join_request(caller, version, request.detached());
         let now = self.now();
-        let answer = self.with(&slot, |group, waiting| {
-            let (waiter, answer) = waiting.join();
-            (answer, group.join(waiter, request, now))
+        let answer = self.with(&slot, |group, waiting| match group {
+            Group::Classic(group) => {
+                let (waiter, answer) = waiting.join();
+                (answer, group.join(waiter, request, now))
+            }
         });
         answer.await.map_err(|_| ErrorCode::COORDINATOR_NOT_AVAILABLE)
     }

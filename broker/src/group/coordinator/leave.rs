@@ -10,7 +10,7 @@ use mainstem_protocol::{
     },
 };
 
-use super::{Coordinator, Slot};
+use super::{Coordinator, Group, Slot};
 
 /// From this version on several members may leave at once, each with a code of its own (KIP-345).
 const MEMBERS_SINCE: i16 = 3;
@@ -41,7 +41,10 @@ impl Coordinator {
             let mut actions = Vec::new();
             let leave = |member: &MemberIdentity| {
                 let (id, instance_id) = (&member.member_id, member.group_instance_id.as_ref());
-                group.leave(id, instance_id, now, &mut actions).err().unwrap_or_default()
+                let left = match group {
+                    Group::Classic(group) => group.leave(id, instance_id, now, &mut actions),
+                };
+                left.err().unwrap_or_default()
             };
             (members.iter().map(leave).collect(), actions)
         })

@@ -5,11 +5,7 @@ use mainstem_protocol::{
     messages::{ListGroupsRequest, ListGroupsResponse, list_groups::ListedGroup},
 };
 
-use super::Coordinator;
-use crate::group::classic::Group;
-
-/// What kind of group every group here is (Kafka: `Group.GroupType`).
-const CLASSIC: &str = "classic";
+use super::{Coordinator, Group};
 
 impl Coordinator {
     /// Every group that is in memory or stored, and passes the filters.
@@ -19,14 +15,13 @@ impl Coordinator {
         // Kafka trims the names of states, not those of types.
         let is_state =
             |state: &str| states_filter.iter().any(|wanted| wanted.trim().eq_ignore_ascii_case(state));
-        let is_type = types_filter.iter().any(|wanted| wanted.eq_ignore_ascii_case(CLASSIC));
-        if !types_filter.is_empty() && !is_type {
-            return ListGroupsResponse::default();
-        }
+        let is_type = |kind: &str| types_filter.iter().any(|wanted| wanted.eq_ignore_ascii_case(kind));
+        let is_wanted = |group: &ListedGroup| {
+            (states_filter.is_empty() || is_state(&group.group_state))
+                && (types_filter.is_empty() || is_type(&group.group_type))
+        };
         let listed = self.group_ids().into_iter().filter_map(|id| self.look(&id, listed));
-        let groups =
-            listed.filter(|group| states_filter.is_empty() || is_state(&group.group_state)).collect();
-        ListGroupsResponse { groups, ..Default::default() }
+        ListGroupsResponse { groups: listed.filter(is_wanted).collect(), ..Default::default() }
     }
 
     /// Looks at a group; one that is not in memory is read for that and not kept.
@@ -41,9 +36,9 @@ impl Coordinator {
 
 fn listed(group: &Group) -> ListedGroup {
     ListedGroup {
-        group_id: group.id.clone(),
-        protocol_type: group.protocol_type.clone().unwrap_or_default(),
-        group_state: group.state.name().into(),
-        group_type: CLASSIC.into(),
+        group_id: group.id().clone(),
+        protocol_type: group.protocol_type(),
+        group_state: group.state(),
+        group_type: group.kind(),
     }
 }

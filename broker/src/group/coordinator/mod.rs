@@ -4,6 +4,7 @@ mod commit;
 mod describe;
 mod expiry;
 mod fetch;
+mod group;
 mod heartbeat;
 mod join;
 mod leave;
@@ -27,9 +28,9 @@ use mainstem_protocol::{
 };
 use mainstem_storage::{Clock, Store};
 
-use self::slot::Slot;
+use self::{group::Group, slot::Slot};
 use super::{
-    classic::{Group, Limits},
+    classic::{self, Limits},
     log::GroupLog,
     timers::Timers,
 };
@@ -107,7 +108,7 @@ impl Coordinator {
     pub fn sizes(&self, limit: usize) -> Vec<GroupSize> {
         let slots: Vec<_> = self.groups().values().take(limit).cloned().collect();
         let size = |slot: Arc<Slot>| {
-            slot.read(|group| GroupSize { group: group.id.to_string(), members: group.members.len() as u64 })
+            slot.read(|group| GroupSize { group: group.id().to_string(), members: group.members() as u64 })
         };
         slots.into_iter().map(size).collect()
     }
@@ -159,18 +160,18 @@ impl Coordinator {
     fn existing_or_new(&self, id: &Text) -> Result<Arc<Slot>, ErrorCode> {
         match self.existing(id) {
             Some(slot) => Ok(slot),
-            None => self.insert(Group::new(id.clone(), self.limits())),
+            None => self.insert(Group::Classic(classic::Group::new(id.clone(), self.limits()))),
         }
     }
 
     fn insert(&self, mut group: Group) -> Result<Arc<Slot>, ErrorCode> {
         // What is kept must not keep the request that it came with.
-        group.id.detach();
+        group.id_mut().detach();
         let mut groups = self.groups();
         if groups.len() >= caps::GROUPS_MAX {
             return Err(ErrorCode::GROUP_MAX_SIZE_REACHED);
         }
-        let slot = groups.entry(group.id.clone()).or_insert_with(|| Arc::new(Slot::new(group)));
+        let slot = groups.entry(group.id().clone()).or_insert_with(|| Arc::new(Slot::new(group)));
         Ok(Arc::clone(slot))
     }
 

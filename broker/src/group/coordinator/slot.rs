@@ -7,8 +7,8 @@ use std::{
 
 use tokio::sync::{oneshot, watch};
 
-use super::Coordinator;
-use crate::group::classic::{Action, Group, JoinAnswer, SyncAnswer, Waiter};
+use super::{Coordinator, Group};
+use crate::group::classic::{Action, JoinAnswer, SyncAnswer, Waiter};
 
 /// A group in memory.
 pub(super) struct Slot {
@@ -147,7 +147,7 @@ impl Coordinator {
         let stores = waiting.answer(actions);
         stores.into_iter().for_each(|store| self.begin_store(slot, group, store));
         if let Some(deadline) = group.next_deadline() {
-            self.0.timers.arm(deadline, &group.id);
+            self.0.timers.arm(deadline, group.id());
         }
         result
     }

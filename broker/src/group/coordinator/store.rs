@@ -10,10 +10,10 @@ use mainstem_protocol::{
 use mainstem_storage::{AppendError, Ticket};
 use tracing::warn;
 
-use super::{Coordinator, Slot};
+use super::{Coordinator, Group, Slot};
 use crate::{
     group::{
-        classic::{Action, Group, Limits, Member, Profile, Protocol, Stored},
+        classic::{self, Action, Limits, Member, Profile, Protocol, Stored},
         log::{Records, error_code},
     },
     task::OnFailure,
@@ -33,6 +33,7 @@ struct Generation {
 impl Coordinator {
     /// Gives a generation its place while the group is held, so that generations are stored in their order.
     pub(super) fn begin_store(&self, slot: &Arc<Slot>, group: &mut Group, action: Action) {
+        let Group::Classic(group) = group;
         group.stores += 1;
         let (assignments, is_awaited) = match action {
             Action::Store { assignments, .. } => (assignments, true),
@@ -59,8 +60,10 @@ impl Coordinator {
         }
         if generation.is_awaited {
             let now = self.now();
-            self.with(&slot, |group, _| {
-                ((), group.stored(generation.number, generation.assignments, stored, now))
+            self.with(&slot, |group, _| match group {
+                Group::Classic(group) => {
+                    ((), group.stored(generation.number, generation.assignments, stored, now))
+                }
             });
         }
     }
@@ -74,13 +77,12 @@ impl Coordinator {
     ) -> Result<(), ErrorCode> {
         while matches!(placed, Err(AppendError::NoRoom)) {
             self.make_room(group, &generation.records).await.map_err(|error| error_code(&error))?;
-            placed = slot.read(|now| {
+            placed = slot.read(|now| match now {
                 // Meanwhile the group may have gone on: what is stored last must be the last.
-                if now.stores == generation.store {
+                Group::Classic(now) if now.stores == generation.store => {
                     self.0.log.append(group, &generation.records)
-                } else {
-                    Err(AppendError::Empty)
                 }
+                Group::Classic(_) => Err(AppendError::Empty),
             });
         }
         let ticket = placed.map_err(|error| error_code(&error))?;
@@ -98,7 +100,7 @@ impl Coordinator {
         receiver.await.unwrap_or(Err(AppendError::NoRoom))
     }
 
-    fn metadata_records(&self, group: &Group, assignments: &BTreeMap<Text, Bytes>) -> Records {
+    fn metadata_records(&self, group: &classic::Group, assignments: &BTreeMap<Text, Bytes>) -> Records {
         let key = Key::Group(GroupMetadataKey { group: group.id.clone() });
         let value = metadata(group, assignments, self.0.clock.now());
         let value = value.to_bytes(GroupMetadataValue::WRITTEN_VERSION);
@@ -107,10 +109,14 @@ impl Coordinator {
 
     /// A group as it was stored last; also one of which only offsets are known.
     pub(super) fn stored(&self, id: &Text) -> Option<Group> {
-        match self.0.log.metadata(id) {
-            Some(value) => Some(restored(id, value, self.limits(), self.now())),
-            None => self.0.log.offsets(id).next().map(|_| Group::new(id.clone(), self.limits())),
-        }
+        let group = match self.0.log.metadata(id) {
+            Some(value) => restored(id, value, self.limits(), self.now()),
+            None => {
+                self.0.log.offsets(id).next()?;
+                classic::Group::new(id.clone(), self.limits())
+            }
+        };
+        Some(Group::Classic(group))
     }
 
     /// Brings back the groups that had members, so that those who do not come back are noticed.
@@ -124,7 +130,11 @@ impl Coordinator {
     }
 }
 
-fn metadata(group: &Group, assignments: &BTreeMap<Text, Bytes>, now: Timestamp) -> GroupMetadataValue {
+fn metadata(
+    group: &classic::Group,
+    assignments: &BTreeMap<Text, Bytes>,
+    now: Timestamp,
+) -> GroupMetadataValue {
     let protocol = group.protocol.clone().unwrap_or_default();
     let member = |member: &Member| MemberMetadata {
         member_id: member.id.clone(),
@@ -146,7 +156,7 @@ fn metadata(group: &Group, assignments: &BTreeMap<Text, Bytes>, now: Timestamp) 
     }
 }
 
-fn restored(id: &Text, value: GroupMetadataValue, limits: Limits, now: Duration) -> Group {
+fn restored(id: &Text, value: GroupMetadataValue, limits: Limits, now: Duration) -> classic::Group {
     let GroupMetadataValue {
         protocol_type,
         generation,
@@ -163,7 +173,7 @@ fn restored(id: &Text, value: GroupMetadataValue, limits: Limits, now: Duration)
         leader,
         members: members.into_iter().map(|member| restored_member(member, &name)).collect(),
     };
-    Group::restored(id.clone(), limits, stored, now)
+    classic::Group::restored(id.clone(), limits, stored, now)
 }
 
 /// Of the protocols that a member knows only the chosen one was stored.

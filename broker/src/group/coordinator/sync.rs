@@ -6,7 +6,7 @@ use mainstem_protocol::{
     wire::Detach,
 };
 
-use super::Coordinator;
+use super::{Coordinator, Group};
 use crate::group::classic::{SyncAnswer, SyncRequest};
 
 /// From this version on both sides name the protocol (KIP-559).
@@ -53,9 +53,11 @@ impl Coordinator {
             assignments: assignments.into_iter().map(|a| (a.member_id, a.assignment)).collect(),
         };
         let now = self.now();
-        let answer = self.with(&slot, |group, waiting| {
-            let (waiter, answer) = waiting.sync();
-            (answer, group.sync(waiter, request, now))
+        let answer = self.with(&slot, |group, waiting| match group {
+            Group::Classic(group) => {
+                let (waiter, answer) = waiting.sync();
+                (answer, group.sync(waiter, request, now))
+            }
         });
         answer.await.map_err(|_| ErrorCode::COORDINATOR_NOT_AVAILABLE)
     }

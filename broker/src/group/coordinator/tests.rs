@@ -2,9 +2,10 @@ use std::sync::Arc;
 
 use mainstem_protocol::{
     LeaderEpoch, Offset, PartitionId, Timestamp, TopicId,
+    formats::consumer::Subscription,
     messages::{
-        HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, OffsetCommitRequest, OffsetFetchRequest,
-        SyncGroupRequest,
+        HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, OffsetCommitRequest,
+        OffsetFetchRequest, SyncGroupRequest, SyncGroupResponse,
         join_group::JoinGroupRequestProtocol,
         leave_group::MemberIdentity,
         offset_commit::{OffsetCommitRequestPartition, OffsetCommitRequestTopic},
@@ -82,10 +83,9 @@ impl Bench {
         found.map_or(-1, |found| found.committed_offset.0)
     }
 
-    async fn join(&self, member: &str) -> mainstem_protocol::messages::JoinGroupResponse {
+    async fn join_with(&self, member: &str, metadata: bytes::Bytes) -> JoinGroupResponse {
         let caller = Caller { client_id: "client".into(), host: "/127.0.0.1".into() };
-        let protocol =
-            JoinGroupRequestProtocol { name: "range".into(), metadata: bytes::Bytes::from_static(b"m") };
+        let protocol = JoinGroupRequestProtocol { name: "range".into(), metadata };
         let request = JoinGroupRequest {
             group_id: "g".into(),
             session_timeout_ms: 10_000,
@@ -100,9 +100,13 @@ impl Bench {
 
     /// The only member of a stable group.
     async fn member(&self) -> (Text, i32) {
-        let refused = self.join("").await;
+        self.member_with(bytes::Bytes::from_static(b"m")).await
+    }
+
+    async fn member_with(&self, metadata: bytes::Bytes) -> (Text, i32) {
+        let refused = self.join_with("", metadata.clone()).await;
         assert_eq!(refused.error_code, ErrorCode::MEMBER_ID_REQUIRED);
-        let joined = self.join(&refused.member_id).await;
+        let joined = self.join_with(&refused.member_id, metadata).await;
         assert_eq!(joined.error_code, ErrorCode::NONE);
         let assignment = SyncGroupRequestAssignment {
             member_id: joined.member_id.clone(),
@@ -118,7 +122,7 @@ impl Bench {
         member: &Text,
         generation: i32,
         assignments: Vec<SyncGroupRequestAssignment>,
-    ) -> mainstem_protocol::messages::SyncGroupResponse {
+    ) -> SyncGroupResponse {
         let request = SyncGroupRequest {
             group_id: "g".into(),
             generation_id: generation,
@@ -297,4 +301,26 @@ async fn offsets_of_an_empty_group_expire_and_the_group_with_them() {
     assert_eq!(bench.committed(0).await, -1);
     assert!(bench.coordinator.0.log.metadata(&"g".into()).is_none());
     assert!(bench.coordinator.groups().is_empty());
+}
+
+#[tokio::test]
+async fn stable_group_loses_the_offsets_of_what_it_does_not_read_any_more() {
+    let bench = Bench::new();
+    let subscribed = |topics: &[&str]| {
+        let topics = topics.iter().map(|topic| Text::from(*topic)).collect();
+        Subscription { topics, ..Default::default() }.to_bytes(1).unwrap()
+    };
+    let (member, generation) = bench.member_with(subscribed(&["topic"])).await;
+    bench.commit(generation, &member, 5).await;
+    bench.clock.advance(RETENTION * 2);
+    bench.coordinator.expire_now().await;
+    assert_eq!(bench.committed(0).await, 5, "it is read");
+    let joined = bench.join_with(&member, subscribed(&["other"])).await;
+    bench.coordinator.expire_now().await;
+    assert_eq!(bench.committed(0).await, 5, "the group is not stable");
+    let synced = bench.sync(&member, joined.generation_id, Vec::new()).await;
+    assert_eq!(synced.error_code, ErrorCode::NONE);
+    bench.coordinator.expire_now().await;
+    assert_eq!(bench.committed(0).await, -1);
+    assert_eq!(bench.heartbeat(&member, joined.generation_id), ErrorCode::NONE, "the group stays");
 }

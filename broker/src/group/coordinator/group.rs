@@ -1,0 +1,122 @@
+//! A group of either kind (Kafka: the interface `Group`): what requests need that do not care which one it is.
+//!
+//! Requests of one kind alone take the variant that they are for.
+
+use std::time::Duration;
+
+use mainstem_protocol::Text;
+
+use crate::group::{
+    Ageing,
+    classic::{self, Action, Checked},
+};
+
+/// A group of either kind.
+#[derive(Debug)]
+pub(in crate::group) enum Group {
+    /// Its members share the partitions among themselves.
+    Classic(classic::Group),
+}
+
+impl Group {
+    pub(in crate::group) const fn id(&self) -> &Text {
+        match self {
+            Self::Classic(group) => &group.id,
+        }
+    }
+
+    pub(in crate::group) const fn id_mut(&mut self) -> &mut Text {
+        match self {
+            Self::Classic(group) => &mut group.id,
+        }
+    }
+
+    /// What kind of group it is (Kafka: `Group.GroupType`).
+    pub(in crate::group) const fn kind(&self) -> Text {
+        match self {
+            Self::Classic(_) => Text::from_static("classic"),
+        }
+    }
+
+    /// The name of its state as Kafka has it.
+    pub(in crate::group) const fn state(&self) -> Text {
+        match self {
+            Self::Classic(group) => Text::from_static(group.state.name()),
+        }
+    }
+
+    pub(in crate::group) fn protocol_type(&self) -> Text {
+        match self {
+            Self::Classic(group) => group.protocol_type.clone().unwrap_or_default(),
+        }
+    }
+
+    pub(in crate::group) fn members(&self) -> usize {
+        match self {
+            Self::Classic(group) => group.members.len(),
+        }
+    }
+
+    /// Whether nobody uses the group: no members, none announced.
+    pub(in crate::group) fn is_empty(&self) -> bool {
+        match self {
+            Self::Classic(group) => group.is_empty(),
+        }
+    }
+
+    /// When the group wants to be told the time again.
+    pub(in crate::group) fn next_deadline(&self) -> Option<Duration> {
+        match self {
+            Self::Classic(group) => group.next_deadline(),
+        }
+    }
+
+    /// Lets time pass.
+    pub(in crate::group) fn tick(&mut self, now: Duration) -> Vec<Action> {
+        match self {
+            Self::Classic(group) => group.tick(now),
+        }
+    }
+
+    /// Whether an offset commit may come in.
+    ///
+    /// # Errors
+    /// The code to answer.
+    pub(in crate::group) fn check_commit(
+        &mut self,
+        member_id: &Text,
+        instance_id: Option<&Text>,
+        generation_or_epoch: i32,
+        _version: i16,
+        now: Duration,
+    ) -> Checked {
+        match self {
+            Self::Classic(group) => group.check_commit(member_id, instance_id, generation_or_epoch, now),
+        }
+    }
+
+    /// Whether offsets may be fetched (Kafka: `Group.validateOffsetFetch`).
+    ///
+    /// # Errors
+    /// The code to answer.
+    pub(in crate::group) const fn check_fetch(&self, _member_id: &Text, _member_epoch: i32) -> Checked {
+        match self {
+            // A member of a classic group says nothing of itself.
+            Self::Classic(_) => Ok(()),
+        }
+    }
+
+    /// From when on the group's offsets grow old (Kafka: `Group.offsetExpirationCondition`).
+    pub(in crate::group) fn ageing(&self) -> Ageing {
+        match self {
+            Self::Classic(group) => group.ageing(),
+        }
+    }
+
+    /// Whether a member reads the topic, as far as the group knows.
+    pub(in crate::group) fn is_subscribed(&self, topic: &Text) -> bool {
+        match self {
+            Self::Classic(group) => group.is_subscribed(topic),
+        }
+    }
+}
