@@ -19,6 +19,7 @@ use crate::{
     caps::DRAIN_MAX,
     config::{Config, LogAppend},
     dispatch::Dispatch,
+    fetch_session::FetchSessions,
     group::Coordinator,
     http::{self, Http},
     metrics::{
@@ -88,7 +89,9 @@ impl Broker {
         let reserved = reserve(&config).await?;
         let store = open(&config, &metrics, tasks.failures().clone(), Arc::clone(&clock)).await?;
         let groups = open_groups(&store, &clock, &config, &tasks).await?;
-        let node = Arc::new(Node { store, clock, config: Arc::new(config), groups, metrics });
+        let fetch_sessions = fetch_sessions(&config, &clock, &metrics);
+        let config = Arc::new(config);
+        let node = Arc::new(Node { store, clock, config, groups, fetch_sessions, metrics });
         node.groups.start();
         ask_at_scrapes(&node);
         let dispatch = Dispatch::new(Arc::clone(&node));
@@ -245,6 +248,11 @@ async fn open_groups(
     opened.map_err(StartError::Groups)
 }
 
+fn fetch_sessions(config: &Config, clock: &Arc<dyn Clock>, metrics: &Metrics) -> FetchSessions {
+    let counters = Arc::clone(&metrics.fetch_sessions);
+    FetchSessions::new(config.fetch.sessions_max, Arc::clone(clock), counters)
+}
+
 async fn reserve(config: &Config) -> Result<Vec<Reserved>, BindError> {
     let mut reserved = Vec::with_capacity(config.net.listeners.len());
     for address in &config.net.listeners {
@@ -261,6 +269,7 @@ fn ask_at_scrapes(node: &Arc<Node>) {
 
 fn snapshot(node: &Node) -> Snapshot {
     let stats = node.store.stats();
+    let (fetch_sessions, fetch_session_partitions) = node.fetch_sessions.count();
     Snapshot {
         topics: stats.topics as u64,
         partitions: stats.partitions as u64,
@@ -268,6 +277,8 @@ fn snapshot(node: &Node) -> Snapshot {
         journal_bytes_used: stats.journal_used_bytes,
         journal_bytes_max: stats.journal_bytes_max,
         disk: node.store.space().ok().map(|space| DiskSpace { total: space.total, free: space.usable }),
+        fetch_sessions: fetch_sessions as u64,
+        fetch_session_partitions: fetch_session_partitions as u64,
         groups: node.groups.sizes(GROUPS_MAX),
         group_lags: node.groups.lags(GROUP_LAGS_MAX),
     }

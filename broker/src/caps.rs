@@ -78,6 +78,16 @@ pub const AUTO_CREATED_PER_REQUEST_MAX: usize = 100;
 /// Bytes that one Fetch returns at most (Kafka: `fetch.max.bytes` of the broker, 55 MiB).
 pub const FETCH_BYTES_MAX: usize = 55 * 1024 * 1024;
 
+/// Bytes of memory that the partitions of one fetch session take at most; what is larger is no session.
+pub const FETCH_SESSION_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Bytes of memory that the partitions of all fetch sessions take at most.
+pub const FETCH_SESSIONS_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// How long a fetch session is safe from one that has more partitions, and how long it may lie unused until any other one
+/// takes its place (Kafka: `MIN_INCREMENTAL_FETCH_SESSION_EVICTION_MS`).
+pub const FETCH_SESSION_LIFE_MIN: Duration = Duration::from_secs(120);
+
 /// How long one Fetch waits at most, whatever it asks for.
 pub const FETCH_WAIT_MAX: Duration = Duration::from_secs(300);
 

@@ -7,6 +7,7 @@
 //! - `net`: listeners, connections, frames; replies leave in order.
 //! - `dispatch`: every request, from socket, process or HTTP, with one context.
 //! - `api`: one file per API key; the mapping from errors to wire codes.
+//! - `fetch_session`: what clients need not name in every Fetch.
 //! - `group`: consumer groups as pure state machines, and the log of their offsets.
 //! - `broker`: the composition of all of it: starts in order, stops in order.
 //! - `embed`: processors that live beside the broker.
@@ -30,6 +31,7 @@ pub mod cli;
 pub mod config;
 pub mod dispatch;
 pub mod embed;
+mod fetch_session;
 pub mod group;
 pub mod http;
 pub mod metrics;

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use mainstem_protocol::{BrokerId, Text, TopicId};
 use mainstem_storage::{Clock, Partition, Store, Visible, store::Topic};
 
-use crate::{config::Config, group::Coordinator, metrics::Metrics};
+use crate::{config::Config, fetch_session::FetchSessions, group::Coordinator, metrics::Metrics};
 
 /// The node: its log, its groups, its clock, its settings.
 pub struct Node {
@@ -17,6 +17,8 @@ pub struct Node {
     pub config: Arc<Config>,
     /// Consumer groups.
     pub groups: Coordinator,
+    /// Fetch sessions.
+    pub(crate) fetch_sessions: FetchSessions,
     /// What is counted.
     pub metrics: Metrics,
 }

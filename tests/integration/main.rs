@@ -7,6 +7,7 @@
 //! - `demo`: the demo, to its end.
 //! - `described`: groups and directories as administrators see them.
 //! - `errors`: what clients are told, counted.
+//! - `fetch_sessions`: what a Fetch need not name.
 //! - `frames`: what is no request, and what is one too many.
 //! - `groups`: members come and go, and what they commit stays.
 //! - `listeners`: several addresses, and what clients are told to dial.
@@ -22,6 +23,7 @@ mod clients;
 mod demo;
 mod described;
 mod errors;
+mod fetch_sessions;
 mod frames;
 mod groups;
 mod harness;

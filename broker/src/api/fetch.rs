@@ -1,7 +1,7 @@
 //! Fetch, key 1: batches from given offsets on; waits until there are enough of them (Kafka: `ReplicaManager.fetchMessages`).
 //!
-//! Sessions (KIP-227) are not kept: session id 0 tells a client to name all its partitions each time. The cut of what is
-//! visible is taken once for all partitions of a request, and anew when a parked one wakes (durability 5). Of the first
+//! What a request leaves out because its session has it (KIP-227) is put in by `fetch_session` first. The cut of what is visible is
+//! taken once for all partitions of a request, and anew when a parked one wakes (durability 5). Of the first
 //! partition that has anything at least one batch is returned, however big (KIP-74). Versions up to 12 name topics, later
 //! ones give ids.
 
@@ -38,11 +38,11 @@ const IDS_SINCE: i16 = 13;
 /// The isolation level at which open and aborted transactions are told apart.
 const READ_COMMITTED: i8 = 1;
 
-pub(crate) async fn answer(node: &Node, context: &Context, request: FetchRequest) -> FetchResponse {
-    // Only a client that was given a session may go on with one, and nobody was.
-    if request.session_epoch > 0 {
-        return FetchResponse { error_code: ErrorCode::FETCH_SESSION_ID_NOT_FOUND, ..Default::default() };
-    }
+pub(crate) async fn answer(node: &Node, context: &Context, mut request: FetchRequest) -> FetchResponse {
+    let part = match node.fetch_sessions.begin(context.version, &mut request) {
+        Ok(part) => part,
+        Err(error_code) => return FetchResponse { error_code, ..Default::default() },
+    };
     let deadline = Instant::now() + wait_max(&request);
     loop {
         // Whoever asks to be told before looking misses nothing in between. Each look has a waiter of its own, so that
@@ -53,7 +53,9 @@ pub(crate) async fn answer(node: &Node, context: &Context, request: FetchRequest
         let found = fetch.read(node).await;
         if found.is_enough(&request) || timeout_at(deadline, changed.notified()).await.is_err() {
             fetch.count(node, &found);
-            return found.respond(request);
+            let mut response = found.respond(&mut request);
+            node.fetch_sessions.finish(part, &request, &mut response);
+            return response;
         }
     }
 }
@@ -220,10 +222,11 @@ impl Found {
         is_enough || self.has_error || request.max_wait_ms <= 0 || self.partitions.is_empty()
     }
 
-    fn respond(self, request: FetchRequest) -> FetchResponse {
+    /// Takes the topics' names out of the request.
+    fn respond(self, request: &mut FetchRequest) -> FetchResponse {
         let mut found = self.partitions.into_iter();
-        let responses = request.topics.into_iter().map(|asked| FetchableTopicResponse {
-            topic: asked.topic,
+        let responses = request.topics.iter_mut().map(|asked| FetchableTopicResponse {
+            topic: std::mem::take(&mut asked.topic),
             topic_id: asked.topic_id,
             partitions: found.by_ref().take(asked.partitions.len()).collect(),
         });

@@ -39,7 +39,7 @@ pub use listener::{DEFAULT_LISTENER, ListenerAddress, ListenerAddressError};
 pub use listing::{Listed, ListedAlias};
 pub use manual::markdown;
 pub use sections::{
-    GroupSettings, HttpSettings, NetSettings, ProcessSettings, StorageSettings, TopicSettings,
+    FetchSettings, GroupSettings, HttpSettings, NetSettings, ProcessSettings, StorageSettings, TopicSettings,
 };
 pub use setting::{Kind, Origin, Section, Setting, Shape, Unit};
 pub use value::{HostPort, LogAppend, LogFilter, LogFormat};
@@ -55,6 +55,8 @@ pub struct Config {
     pub topics: TopicSettings,
     /// What a topic has that sets nothing of its own.
     pub topic_defaults: TopicConfig,
+    /// What is kept for clients that fetch.
+    pub fetch: FetchSettings,
     /// Consumer groups and their offsets.
     pub groups: GroupSettings,
     /// The HTTP port.

@@ -10,6 +10,7 @@
 
 pub mod caps;
 mod connections;
+mod fetch_sessions;
 mod groups;
 mod journal;
 mod process;
@@ -31,6 +32,7 @@ use reference::Description;
 use register::Registry;
 
 pub use connections::Connections;
+pub use fetch_sessions::FetchSessions;
 pub use journal::Journal;
 pub use processors::{NodeCounts, Processor, Processors};
 pub use requests::{Api, Requests};
@@ -49,6 +51,8 @@ pub struct Metrics {
     pub topics: Arc<Topics>,
     /// The journal's syncs.
     pub journal: Arc<Journal>,
+    /// Fetch sessions.
+    pub fetch_sessions: Arc<FetchSessions>,
     /// Processors beside the log.
     pub processors: Arc<Processors>,
     scrape: Arc<Scrape>,
@@ -74,6 +78,7 @@ impl Metrics {
         let connections = Arc::new(Connections::new(&registry));
         let topics = Arc::new(Topics::new(&registry));
         let journal = Arc::new(Journal::new(&registry));
+        let fetch_sessions = Arc::new(FetchSessions::new(&registry));
         let processors = Arc::new(Processors::new(&registry));
         let process = process::Process::new(&registry, clock.now());
         let snapshot = snapshot::Gauges::new(&registry);
@@ -81,7 +86,7 @@ impl Metrics {
         let source = ArcSwapOption::empty();
         let scrape =
             Arc::new(Scrape { registry, described, process, snapshot, source, gathering: Mutex::default() });
-        Self { requests, connections, topics, journal, processors, scrape }
+        Self { requests, connections, topics, journal, fetch_sessions, processors, scrape }
     }
 
     /// What is exported, as `docs/metrics.md` has it.

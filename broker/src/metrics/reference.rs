@@ -33,10 +33,11 @@ pub(super) struct Description {
 }
 
 /// The sections of the reference, each with the words behind `mainstem_` that belong there.
-const SECTIONS: [(&str, &[&str]); 8] = [
+const SECTIONS: [(&str, &[&str]); 9] = [
     ("Requests", &["request", "requests", "response"]),
     ("Connections", &["connection", "connections"]),
     ("Topics", &["topic", "topics", "partitions"]),
+    ("Fetch sessions", &["fetch"]),
     ("Consumer groups", &["group", "groups"]),
     ("Processors", &["processor"]),
     ("The journal", &["journal"]),

@@ -23,6 +23,10 @@ pub struct Snapshot {
     pub journal_bytes_max: u64,
     /// The file system of the data directory, if it tells.
     pub disk: Option<DiskSpace>,
+    /// Fetch sessions.
+    pub fetch_sessions: u64,
+    /// Partitions of all fetch sessions.
+    pub fetch_session_partitions: u64,
     /// At most [`super::caps::GROUPS_MAX`]; what is above is not shown.
     pub groups: Vec<GroupSize>,
     /// At most [`super::caps::GROUP_LAGS_MAX`]; what is above is not shown.
@@ -81,6 +85,8 @@ pub(super) struct Gauges {
     journal_bytes_max: IntGauge,
     disk_size: IntGauge,
     disk_free: IntGauge,
+    fetch_sessions: IntGauge,
+    fetch_session_partitions: IntGauge,
     group_members: IntGaugeVec,
     lags: Lags,
 }
@@ -104,6 +110,11 @@ impl Gauges {
                 "mainstem_disk_free_bytes",
                 "Bytes of the data directory's file system that the broker may still take",
             ),
+            fetch_sessions: gauge("mainstem_fetch_sessions", "Fetch sessions that there are now"),
+            fetch_session_partitions: gauge(
+                "mainstem_fetch_session_partitions",
+                "Partitions of all fetch sessions",
+            ),
             group_members: by("group", "mainstem_group_members", "Members of a consumer group now"),
             lags: Lags::new(registry),
         }
@@ -117,6 +128,8 @@ impl Gauges {
             journal_bytes_used,
             journal_bytes_max,
             disk,
+            fetch_sessions,
+            fetch_session_partitions,
             groups,
             group_lags,
         } = snapshot;
@@ -128,6 +141,8 @@ impl Gauges {
             set(&self.disk_size, total);
             set(&self.disk_free, free);
         }
+        set(&self.fetch_sessions, fetch_sessions);
+        set(&self.fetch_session_partitions, fetch_session_partitions);
         self.show_topics(&topic_sizes);
         self.show_groups(&groups);
         self.lags.show(&group_lags);

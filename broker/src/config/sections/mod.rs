@@ -1,5 +1,6 @@
 //! The settings themselves, one file per component.
 
+mod fetch;
 mod groups;
 mod http;
 mod net;
@@ -7,6 +8,7 @@ mod process;
 mod storage;
 mod topics;
 
+pub use fetch::FetchSettings;
 pub use groups::GroupSettings;
 pub use http::HttpSettings;
 pub use net::NetSettings;
@@ -24,6 +26,7 @@ pub(super) const SECTIONS: &[Section] = &[
     StorageSettings::SECTION,
     NetSettings::SECTION,
     TopicSettings::SECTION,
+    FetchSettings::SECTION,
     GroupSettings::SECTION,
     HttpSettings::SECTION,
     ProcessSettings::SECTION,
