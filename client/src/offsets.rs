@@ -1,4 +1,4 @@
-//! Asks leaders for offsets: the first, the last, or those at a time.
+//! Asks leaders for offsets: the first, the last, those at a time, or those of the largest time.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -12,9 +12,9 @@ use mainstem_protocol::{
 
 use crate::{
     TopicPartition,
-    cluster::{Cluster, MetadataError, retry::Retry},
+    cluster::{Cluster, MetadataError, feature::Feature, retry::Retry},
     topic_partition::by_topic,
-    transport::{Node, TransportError},
+    transport::{Lane, Node, TransportError},
 };
 
 /// Which offset of a partition is asked for.
@@ -28,6 +28,7 @@ use crate::{
 /// for (spec, offset) in [
 ///     (OffsetSpec::Earliest, Offset(0)),
 ///     (OffsetSpec::Timestamp(Timestamp(1500)), Offset(1)),
+///     (OffsetSpec::MaxTimestamp, Offset(1)),
 ///     (OffsetSpec::Latest, Offset(2)),
 /// ] {
 ///     assert_eq!(admin.list_offsets(&[(first.clone(), spec)]).await?[&first].offset, offset);
@@ -43,6 +44,8 @@ pub enum OffsetSpec {
     Latest,
     /// That of the first record that is not older than this.
     Timestamp(Timestamp),
+    /// That of the first of the records with the largest time (KIP-734, Kafka 3.0 or newer).
+    MaxTimestamp,
 }
 
 impl OffsetSpec {
@@ -51,6 +54,7 @@ impl OffsetSpec {
         match self {
             Self::Latest => Timestamp(-1),
             Self::Earliest => Timestamp(-2),
+            Self::MaxTimestamp => Timestamp(-3),
             Self::Timestamp(timestamp) => timestamp,
         }
     }
@@ -174,7 +178,9 @@ impl Cluster {
     ) -> Result<HashMap<TopicPartition, FoundOffset>, ListOffsetsError> {
         let mut found = HashMap::new();
         for (leader, wanted) in self.by_leader(wanted, limit).await? {
-            let answer = self.ask(Node::Id(leader), request(&wanted)).await?;
+            let limit = self.request_timeout();
+            let request = |version| request(&wanted, version);
+            let answer = self.call_if(Node::Id(leader), Lane::General, request, limit).await?;
             collect(answer, &mut found)?;
         }
         Ok(found)
@@ -198,14 +204,21 @@ impl Cluster {
     }
 }
 
-fn request(wanted: &[(TopicPartition, OffsetSpec)]) -> ListOffsetsRequest {
+/// Older brokers would take the number that stands for the largest time for a time.
+fn request(
+    wanted: &[(TopicPartition, OffsetSpec)],
+    version: i16,
+) -> Result<ListOffsetsRequest, TransportError> {
+    if wanted.iter().any(|(_, spec)| *spec == OffsetSpec::MaxTimestamp) {
+        Feature::LARGEST_TIMESTAMP.require(version)?;
+    }
     let partitions = wanted.iter().map(|(TopicPartition { topic, partition }, spec)| {
         let (partition_index, timestamp) = (*partition, spec.timestamp());
         (topic, ListOffsetsPartition { partition_index, timestamp, ..ListOffsetsPartition::default() })
     });
     let topics =
         by_topic(partitions).into_iter().map(|(name, partitions)| ListOffsetsTopic { name, partitions });
-    ListOffsetsRequest { replica_id: BrokerId::NONE, isolation_level: 0, topics: topics.collect() }
+    Ok(ListOffsetsRequest { replica_id: BrokerId::NONE, isolation_level: 0, topics: topics.collect() })
 }
 
 fn collect(

@@ -21,9 +21,14 @@ fn a_group_tells_how_far_it_has_read() {
     broker.run_with(&["produce", "logs"], b"0\n1\n2\n").well();
     broker.run(&["consume", "logs", "--group", "readers", "--count", "2"]).well();
     let listed = json(&broker.run(&["group", "list", "--output", "json"]).well());
-    let expected =
-        serde_json::json!([{ "group": "readers", "state": "Empty", "type": "consumer", "coordinator": 1 }]);
+    let expected = serde_json::json!([{
+        "group": "readers", "state": "Empty", "type": "classic", "protocol_type": "consumer", "coordinator": 1,
+    }]);
     assert_eq!(listed, expected);
+    let stable = broker.run(&["group", "list", "--state", "stable"]).well();
+    assert_eq!(stable, "there are no such groups; `mainstem group list` shows all there are\n");
+    let empty = broker.run(&["group", "list", "--state", "empty", "--type", "classic"]).well();
+    assert_eq!(empty, "GROUP    STATE  TYPE     COORDINATOR\nreaders  Empty  classic  1\n");
     let described = json(&broker.run(&["group", "describe", "readers", "--output", "json"]).well());
     assert_eq!((&described["state"], &described["members"]), (&"Empty".into(), &serde_json::json!([])));
     let expected = serde_json::json!([{

@@ -7,6 +7,7 @@ mod bench;
 mod broker;
 mod called_wrongly;
 mod demo;
+mod group_changes;
 mod groups;
 mod help;
 mod process;

@@ -63,7 +63,7 @@ fn limited(args: &[&str]) -> Command {
 }
 
 /// A command line for each command that talks to a broker.
-pub(crate) const TALKING: [&[&str]; 12] = [
+pub(crate) const TALKING: [&[&str]; 14] = [
     &["topic", "list"],
     &["topic", "create", "logs"],
     &["topic", "describe", "logs"],
@@ -73,6 +73,8 @@ pub(crate) const TALKING: [&[&str]; 12] = [
     &["consume", "logs", "--group", "readers"],
     &["group", "list"],
     &["group", "describe", "readers"],
+    &["group", "reset", "readers", "--all-topics", "--to-earliest"],
+    &["group", "delete", "readers"],
     &["bench", "produce"],
     &["bench", "consume"],
     &["bench", "latency"],

@@ -1,8 +1,10 @@
-//! Creates, lists, describes and deletes topics; describes settings, groups, log directories and the cluster.
+//! Creates, lists, describes and deletes topics; the same for groups, with their offsets and members; describes settings,
+//! log directories and the cluster.
 //!
 //! - [`NewTopic`]: a topic that is to be created.
 //! - [`ConfigEntry`]: a setting, and where it comes from.
-//! - [`GroupDescription`]: a consumer group and its members.
+//! - [`GroupDescription`]: a group and its members, of either protocol.
+//! - [`CommittedOffset`]: how far a group has read.
 //! - [`LogDir`]: where a broker keeps its logs, and how large they are.
 
 mod configs;
@@ -24,11 +26,14 @@ use crate::{
     TopicPartition,
     cluster::{Cluster, TopicMetadata, retry::Retry},
     offsets::{FoundOffset, ListOffsetsError, OffsetSpec},
-    transport::{BrokerAddress, Node, Transport},
+    transport::{BrokerAddress, Node, Transport, TransportError},
 };
 pub use configs::{ConfigEntry, ConfigSource};
 pub use error::AdminError;
-pub use groups::{GroupDescription, GroupListing, GroupMember};
+pub use groups::{
+    AlterGroupOffsetsError, CommittedOffset, DeleteGroupError, DeleteGroupOffsetsError, Departure,
+    GroupDescription, GroupEpochs, GroupFilter, GroupListing, GroupMember, RemoveMembersError,
+};
 pub use log_dirs::LogDir;
 pub use topics::{CreatedTopic, NewTopic};
 
@@ -164,7 +169,8 @@ impl Admin {
         Ok(self.cluster.topic(&name, false, Duration::ZERO).await?)
     }
 
-    /// The cluster, as its brokers describe it.
+    /// The cluster, as its brokers describe it. Those older than Kafka 2.8 are asked for their metadata instead, which says
+    /// the same.
     ///
     /// # Errors
     /// Where no broker answers.
@@ -183,13 +189,28 @@ impl Admin {
     /// ```
     pub async fn describe_cluster(&self) -> Result<ClusterDescription, AdminError> {
         let request = DescribeClusterRequest::default();
-        let answer =
-            self.trying(|| async { Ok(self.cluster.ask(Node::Any, request.clone()).await?) }).await?;
-        AdminError::check("the cluster", answer.error_code, answer.error_message.as_ref())?;
-        Ok(description(answer))
+        let answer = self.trying(|| async { Ok(self.cluster.ask(Node::Any, request.clone()).await?) });
+        match answer.await {
+            Ok(answer) => {
+                AdminError::check("the cluster", answer.error_code, answer.error_message.as_ref())?;
+                Ok(description(answer))
+            }
+            Err(AdminError::Transport(TransportError::Unsupported { .. })) => self.known_cluster().await,
+            Err(error) => Err(error),
+        }
     }
 
-    /// Offsets of partitions: first, last, or by time.
+    async fn known_cluster(&self) -> Result<ClusterDescription, AdminError> {
+        self.trying(|| async { Ok(self.cluster.refresh(&[], false).await?) }).await?;
+        let metadata = self.cluster.metadata();
+        Ok(ClusterDescription {
+            cluster_id: metadata.cluster_id().cloned().unwrap_or_default(),
+            controller: metadata.controller(),
+            brokers: metadata.brokers().to_vec(),
+        })
+    }
+
+    /// Offsets of partitions: first, last, by time, or that of the largest time.
     ///
     /// # Errors
     /// Where one of them cannot be had.

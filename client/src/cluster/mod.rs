@@ -5,6 +5,7 @@
 
 mod coordinator;
 mod error;
+pub(crate) mod feature;
 mod metadata;
 pub(crate) mod retry;
 
@@ -176,23 +177,41 @@ impl Cluster {
         request: impl FnOnce(i16) -> R,
         timeout: Duration,
     ) -> Result<R::Response, TransportError> {
+        self.call_if(node, lane, |version| Ok(request(version)), timeout).await
+    }
+
+    /// The same, for a request that not every version can carry: where it says so, nothing is sent.
+    pub(crate) async fn call_if<R: Request>(
+        &self,
+        node: Node,
+        lane: Lane,
+        request: impl FnOnce(i16) -> Result<R, TransportError>,
+        timeout: Duration,
+    ) -> Result<R::Response, TransportError> {
         let started = Instant::now();
         let timed_out = || TransportError::TimedOut { key: R::KEY, timeout_ms: timeout.as_millis() };
         // A connection may have to be opened first; that is a part of the time.
-        let versions = tokio::time::timeout(timeout, self.transport.versions(node, R::KEY)).await;
-        let versions = versions.unwrap_or_else(|_| Err(timed_out()))?;
-        let version = usable(R::KEY).min(*versions.end());
-        if version < *versions.start() {
-            return Err(TransportError::Unsupported { key: R::KEY });
-        }
+        let version = tokio::time::timeout(timeout, self.version::<R>(node)).await;
+        let version = version.unwrap_or_else(|_| Err(timed_out()))?;
+        let request = request(version)?.into();
         let left = timeout.saturating_sub(started.elapsed());
-        let call = Call { node, lane, version, request: request(version).into(), timeout: left };
+        let call = Call { node, lane, version, request, timeout: left };
         let wrong = |asked, answered| TransportError::WrongResponse { asked, answered };
         let answer = self.transport.call(call).await.map_err(|error| match error {
             TransportError::TimedOut { .. } => timed_out(),
             error => error,
         })?;
         R::Response::try_from(answer).map_err(|other| wrong(R::KEY, other.key()))
+    }
+
+    /// The version in which a broker is asked: the newest that both ends speak and this client makes use of.
+    async fn version<R: Request>(&self, node: Node) -> Result<i16, TransportError> {
+        let versions = self.transport.versions(node, R::KEY).await?;
+        let version = usable(R::KEY).min(*versions.end());
+        if version < *versions.start() {
+            return Err(TransportError::Unsupported { key: R::KEY });
+        }
+        Ok(version)
     }
 
     /// Asks a broker on the general lane, within the request timeout.

@@ -31,7 +31,7 @@ use crate::{TopicPartition, cluster::Cluster, offsets::OffsetSpec, transport::Tr
 pub use config::{ConsumerConfig, OffsetReset};
 pub use error::{CommitError, CommittedError, ConsumeError, Damage, GroupError};
 use fetcher::Fetcher;
-pub(crate) use group::offsets::{answer as committed_answer, request as committed_request};
+pub(crate) use group::offsets::request as committed_request;
 use group::{Event, MemberIdentity, Membership};
 use position::{Place, Positions};
 pub use records::{PartitionRecord, PartitionRecords};

@@ -24,7 +24,7 @@ use mainstem_protocol::{
     records::Records,
 };
 
-use super::{FakeBroker, NODE, State, log::Log};
+use super::{FakeBroker, NODE, State, described::no_modern_groups, log::Log};
 
 /// How long a join waits for the other members, whatever they ask for.
 const REBALANCE: Duration = Duration::from_secs(60);
@@ -33,11 +33,8 @@ const REBALANCE: Duration = Duration::from_secs(60);
 const NOT_ANSWERED: &[ApiKey] = &[
     ApiKey::AlterConfigs,
     ApiKey::CreatePartitions,
-    ApiKey::DeleteGroups,
     ApiKey::IncrementalAlterConfigs,
-    ApiKey::OffsetDelete,
     ApiKey::ConsumerGroupHeartbeat,
-    ApiKey::ConsumerGroupDescribe,
 ];
 
 /// The versions of an API that the fake broker answers; an empty range for none.
@@ -137,7 +134,10 @@ impl State {
             RequestBody::DescribeConfigs(request) => self.describe_configs(request).into(),
             RequestBody::ApiVersions(_) => ApiVersionsResponse::default().into(),
             RequestBody::OffsetForLeaderEpoch(_) => OffsetForLeaderEpochResponse::default().into(),
-            RequestBody::ListGroups(_) => self.list_groups().into(),
+            RequestBody::ListGroups(request) => self.list_groups(&request).into(),
+            RequestBody::DeleteGroups(request) => self.delete_groups(request).into(),
+            RequestBody::OffsetDelete(request) => self.delete_offsets(&request).into(),
+            RequestBody::ConsumerGroupDescribe(request) => no_modern_groups(request).into(),
             RequestBody::DescribeGroups(request) => self.describe_groups(request).into(),
             RequestBody::DescribeLogDirs(request) => self.describe_log_dirs(&request).into(),
             RequestBody::Fetch(_) | RequestBody::JoinGroup(_) | RequestBody::SyncGroup(_) => {

@@ -124,12 +124,20 @@ impl Log {
         match timestamp {
             -1 => (-1, self.end),
             -2 => (-1, self.start),
+            -3 => self.largest_timestamp(),
             _ => {
                 let headers = self.batches.iter().map(Batch::header);
                 let mut reached = headers.filter(|header| header.max_timestamp.0 >= timestamp);
                 reached.next().map_or((-1, -1), |header| (header.max_timestamp.0, header.base_offset.0))
             }
         }
+    }
+
+    /// The largest time, and the offset of the first batch that has it.
+    fn largest_timestamp(&self) -> (i64, i64) {
+        let times =
+            self.batches.iter().map(|batch| (batch.header().max_timestamp.0, batch.header().base_offset.0));
+        times.max_by_key(|(time, offset)| (*time, -offset)).unwrap_or((-1, -1))
     }
 }
 

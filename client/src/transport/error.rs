@@ -76,12 +76,28 @@ pub enum TransportError {
     UnknownNode(BrokerId),
     /// The broker does not offer the API, or no version of it that this client speaks.
     #[error(
-        "the broker does not support {key} in a version that this client speaks ({} to {}): use a broker of Kafka 2.1 or newer, or a newer client",
-        .key.versions().start(), .key.versions().end()
+        "the broker does not support {key} in a version that this client speaks ({} to {}): use a broker of Kafka {} or newer, or a newer client",
+        .key.versions().start(), .key.versions().end(), first_release(*.key)
     )]
     Unsupported {
         /// The API that was asked.
         key: ApiKey,
+    },
+    /// The broker offers the API, and not the version of it from which on it can do what was asked.
+    #[error(
+        "the broker is too old for {feature}: it speaks {key} up to version {version}, and {needed} is needed; use a broker of Kafka {release} or newer"
+    )]
+    TooOld {
+        /// What was asked for.
+        feature: &'static str,
+        /// The API that would be asked.
+        key: ApiKey,
+        /// The first version of the API that can do it.
+        needed: i16,
+        /// The newest version that both ends speak.
+        version: i16,
+        /// The first release of Kafka whose brokers can do it.
+        release: &'static str,
     },
     /// The request has no encoding in the version.
     #[error("request cannot be encoded: {0}")]
@@ -140,7 +156,19 @@ impl TransportError {
                 | Self::NotKafka { .. }
                 | Self::UnknownNode(_)
                 | Self::Unsupported { .. }
+                | Self::TooOld { .. }
                 | Self::Encode(_)
         )
+    }
+}
+
+/// The first release of Kafka whose brokers offer an API in a version that this client speaks.
+const fn first_release(key: ApiKey) -> &'static str {
+    match key {
+        ApiKey::IncrementalAlterConfigs => "2.3",
+        ApiKey::OffsetDelete => "2.4",
+        ApiKey::DescribeCluster => "2.8",
+        ApiKey::ConsumerGroupHeartbeat | ApiKey::ConsumerGroupDescribe => "4.0",
+        _ => "2.1",
     }
 }

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 /// Where to begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Begin {
+pub(in crate::cli) enum Begin {
     /// At the first record there is.
     Earliest,
     /// Behind the last one.
@@ -27,7 +27,7 @@ pub(super) enum Begin {
     "expected earliest, latest, an offset such as 1000, a time such as 2026-03-01T12:00:00Z or 2026-03-01, \
      or how long ago, such as 15m"
 )]
-pub(super) struct BeginError;
+pub(in crate::cli) struct BeginError;
 
 impl FromStr for Begin {
     type Err = BeginError;

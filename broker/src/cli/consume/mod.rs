@@ -10,7 +10,7 @@ mod presence;
 mod reader;
 mod shown;
 mod sink;
-mod start;
+pub(super) mod start;
 
 use std::process::ExitCode;
 
@@ -19,7 +19,7 @@ use super::output::Output;
 use super::remote::{self, RemoteArgs};
 use super::{Error, arguments};
 use format::Format;
-use from::Begin;
+pub(super) use from::Begin;
 use part::Kind;
 use reader::Reader;
 use sink::Sink;

@@ -12,10 +12,10 @@ use super::from::Begin;
 use crate::cli::Error;
 
 /// Offsets by partition.
-pub(super) type Offsets = HashMap<TopicPartition, Offset>;
+pub(in crate::cli) type Offsets = HashMap<TopicPartition, Offset>;
 
 /// Where `from` is in each of the partitions.
-pub(super) async fn offsets(
+pub(in crate::cli) async fn offsets(
     admin: &Admin,
     partitions: &[TopicPartition],
     from: Begin,
@@ -33,7 +33,7 @@ pub(super) async fn offsets(
 }
 
 /// The offsets that a broker lists.
-pub(super) async fn listed(
+pub(in crate::cli) async fn listed(
     admin: &Admin,
     partitions: &[TopicPartition],
     spec: OffsetSpec,

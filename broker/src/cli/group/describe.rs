@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::process::ExitCode;
 
-use mainstem_client::admin::{Admin, AdminError, GroupDescription, GroupMember};
+use mainstem_client::admin::{Admin, AdminError, CommittedOffset, GroupDescription, GroupMember};
 use mainstem_client::offsets::OffsetSpec;
 use mainstem_client::{ErrorCode, Offset, TopicPartition};
 use serde::Serialize;
@@ -38,8 +38,14 @@ pub(super) struct Args {
 struct Described {
     group: String,
     state: String,
+    /// `classic`, or `consumer` for the newer protocol.
+    r#type: String,
     protocol_type: String,
     protocol: String,
+    /// How often a group of the newer protocol has changed.
+    epoch: Option<i32>,
+    /// The epoch that its assignment was made for.
+    assignment_epoch: Option<i32>,
     coordinator: i32,
     members: Vec<DescribedMember>,
     partitions: Vec<DescribedPartition>,
@@ -51,7 +57,12 @@ struct DescribedMember {
     instance: Option<String>,
     client: String,
     host: String,
+    subscribed: Vec<String>,
+    pattern: Option<String>,
     partitions: usize,
+    /// Partitions that it is to have, once others have let go of them.
+    target: usize,
+    epoch: Option<i32>,
 }
 
 #[derive(Debug, Serialize)]
@@ -79,12 +90,12 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
 async fn describe(args: &Args) -> Result<Described, Error> {
     let admin = args.remote.admin().await?;
     let group = admin.describe_group(&args.group).await.map_err(|error| refused(args, error))?;
-    let committed = admin.group_offsets(&args.group).await?;
+    let committed = admin.list_group_offsets(&args.group).await?;
     let readers = readers(&group);
     let ends = ends(&admin, committed.keys().chain(readers.keys().copied())).await?;
     let partitions = ends.into_iter().map(|(partition, end)| {
         let reader = readers.get(&partition);
-        let committed = committed.get(&partition).copied();
+        let committed = committed.get(&partition).map(|CommittedOffset { offset, .. }| *offset);
         described_partition(partition, committed, end, reader.copied())
     });
     let partitions = partitions.collect();
@@ -92,10 +103,8 @@ async fn describe(args: &Args) -> Result<Described, Error> {
 }
 
 fn refused(args: &Args, error: AdminError) -> Error {
-    let group = &args.group;
     match error.code() {
-        Some(ErrorCode::GROUP_ID_NOT_FOUND) => Error::new(format_args!("there is no group {group}"))
-            .advise("`mainstem group list` shows what there is"),
+        Some(ErrorCode::GROUP_ID_NOT_FOUND) => super::not_found(&args.group),
         _ => error.into(),
     }
 }
@@ -143,25 +152,35 @@ fn described_partition(
 }
 
 fn described(group: GroupDescription, partitions: Vec<DescribedPartition>) -> Described {
-    let GroupDescription { id, state, protocol_type, protocol, coordinator, members } = group;
-    let members = members.into_iter().map(|member| {
-        let GroupMember { id, instance_id, client_id, host, assignment } = member;
-        DescribedMember {
-            member: id.to_string(),
-            instance: instance_id.map(|id| id.to_string()),
-            client: client_id.to_string(),
-            host: host.to_string(),
-            partitions: assignment.len(),
-        }
-    });
+    let GroupDescription { id, group_type, state, protocol_type, protocol, epochs, coordinator, members } =
+        group;
     Described {
         group: id.to_string(),
         state: state.to_string(),
+        r#type: group_type.to_string(),
         protocol_type: protocol_type.to_string(),
         protocol: protocol.to_string(),
+        epoch: epochs.map(|epochs| epochs.group),
+        assignment_epoch: epochs.map(|epochs| epochs.assignment),
         coordinator: coordinator.0,
-        members: members.collect(),
+        members: members.into_iter().map(described_member).collect(),
         partitions,
+    }
+}
+
+fn described_member(member: GroupMember) -> DescribedMember {
+    let GroupMember { id, instance_id, client_id, host, subscribed, pattern, assignment, target, epoch } =
+        member;
+    DescribedMember {
+        member: id.to_string(),
+        instance: instance_id.map(|id| id.to_string()),
+        client: client_id.to_string(),
+        host: host.to_string(),
+        subscribed: subscribed.iter().map(ToString::to_string).collect(),
+        pattern: pattern.map(|pattern| pattern.to_string()),
+        partitions: assignment.len(),
+        target: target.len(),
+        epoch,
     }
 }
 
@@ -181,7 +200,7 @@ fn show(described: &Described) -> Result<(), Error> {
 }
 
 fn heading(described: &Described) -> String {
-    let Described { group, state, protocol_type, protocol, coordinator, .. } = described;
+    let Described { group, state, protocol_type, protocol, epoch, coordinator, .. } = described;
     let [group, protocol] = [group, protocol].map(|text| output::printable(text));
     let assigned = match (&*protocol, &**protocol_type) {
         // Without a protocol type nobody has ever joined: Kafka calls such a group simple.
@@ -189,7 +208,8 @@ fn heading(described: &Described) -> String {
         ("", _) => String::new(),
         (protocol, _) => format!(", assigned by {protocol}"),
     };
-    format!("{group}: {state}{assigned}, coordinated by broker {coordinator}")
+    let epoch = epoch.map_or_else(String::new, |epoch| format!(", epoch {epoch} of the newer protocol"));
+    format!("{group}: {state}{assigned}{epoch}, coordinated by broker {coordinator}")
 }
 
 fn partition_row(partition: &DescribedPartition) -> [String; 6] {
@@ -200,7 +220,7 @@ fn partition_row(partition: &DescribedPartition) -> [String; 6] {
 }
 
 fn member_row(member: &DescribedMember) -> [String; 4] {
-    let DescribedMember { member, instance: _, client, host, partitions } = member;
+    let DescribedMember { member, client, host, partitions, .. } = member;
     [client.clone(), host.clone(), partitions.to_string(), member.clone()]
 }
 
@@ -212,8 +232,11 @@ mod tests {
         let described = Described {
             group: "readers".to_owned(),
             state: "Empty".to_owned(),
+            r#type: "classic".to_owned(),
             protocol_type: protocol_type.to_owned(),
             protocol: protocol.to_owned(),
+            epoch: None,
+            assignment_epoch: None,
             coordinator: 1,
             members: Vec::new(),
             partitions: Vec::new(),

@@ -1,20 +1,25 @@
-//! `mainstem group`: list, describe.
+//! `mainstem group`: list, describe, reset, delete.
 
+mod delete;
 mod describe;
 mod list;
+mod members;
+mod reset;
 
 use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::Error;
+use super::{Error, output};
 
 const EXAMPLES: &str = "\
 Examples:
   mainstem group list
-  mainstem group describe billing";
+  mainstem group describe billing
+  mainstem group reset billing --topic orders --to-earliest
+  mainstem group delete billing";
 
-/// List and describe consumer groups
+/// List, describe, reset and delete consumer groups
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
@@ -26,11 +31,21 @@ pub(super) struct Args {
 enum Command {
     List(list::Args),
     Describe(describe::Args),
+    Reset(Box<reset::Args>),
+    Delete(delete::Args),
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
     match &args.command {
         Command::List(args) => list::run(args),
         Command::Describe(args) => describe::run(args),
+        Command::Reset(args) => reset::run(args),
+        Command::Delete(args) => delete::run(args),
     }
+}
+
+/// What to say of a group that is not there.
+fn not_found(group: &str) -> Error {
+    Error::new(format_args!("there is no group {}", output::printable(group)))
+        .advise("`mainstem group list` shows what there is")
 }

@@ -166,7 +166,7 @@ pub(crate) fn request(
 }
 
 /// The answer, in whichever of the two places it stands.
-pub(crate) fn answer(answer: OffsetFetchResponse) -> (ErrorCode, Vec<(TopicPartition, Offset, ErrorCode)>) {
+fn answer(answer: OffsetFetchResponse) -> (ErrorCode, Vec<(TopicPartition, Offset, ErrorCode)>) {
     let place = |topic: &Text, partition| TopicPartition { topic: topic.clone(), partition };
     let Some(group) = answer.groups.into_iter().next() else {
         let offsets = answer.topics.into_iter().flat_map(|topic| {

@@ -1,0 +1,146 @@
+//! Groups reset and deleted from the command line.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::Child;
+
+use crate::broker::{Broker, Folder};
+use crate::process::{mainstem, piped};
+
+/// A broker with ten records in one partition of a topic, and a group that has read four of them.
+fn broker(folder: &Folder) -> Broker {
+    let broker = Broker::start(&folder.path("data"), &[]);
+    broker.run_with(&["produce", "logs"], b"0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n").well();
+    broker.run(&["consume", "logs", "--group", "readers", "--count", "4"]).well();
+    broker
+}
+
+fn reset(broker: &Broker, args: &[&str]) -> String {
+    broker.run(&[&["group", "reset", "readers"], args].concat()).well()
+}
+
+/// What the group has committed.
+fn committed(broker: &Broker) -> serde_json::Value {
+    let described = broker.run(&["group", "describe", "readers", "--output", "json"]).well();
+    serde_json::from_str::<serde_json::Value>(&described).unwrap()["partitions"][0]["committed"].clone()
+}
+
+/// A member of the group that has read a record.
+fn reader(broker: &Broker) -> Child {
+    let mut reader = piped(mainstem(&["consume", "logs", "--group", "readers", "-b", &broker.kafka]));
+    BufReader::new(reader.stdout.as_mut().unwrap()).lines().next().unwrap().unwrap();
+    reader
+}
+
+#[test]
+fn a_reset_is_shown_before_it_is_made() {
+    let folder = Folder::new();
+    let broker = broker(&folder);
+    let shown = reset(&broker, &["--topic", "logs", "--to-earliest"]);
+    let expected = "TOPIC  PARTITION  CURRENT  NEW  DIFFERENCE\n\
+                    logs   0          4        0    -4\n\n\
+                    nothing has changed: --execute sets these offsets of readers\n";
+    assert_eq!(shown, expected);
+    assert_eq!(committed(&broker), 4);
+    let done = reset(&broker, &["--topic", "logs", "--to-earliest", "--execute"]);
+    assert!(done.ends_with("\n\ngroup readers reads on at these offsets\n"), "{done}");
+    assert_eq!(committed(&broker), 0);
+    let read = broker.run(&["consume", "logs", "--group", "readers", "--count", "1"]).well();
+    assert_eq!(read, "0\n");
+}
+
+#[test]
+fn a_group_is_reset_to_each_kind_of_place() {
+    let folder = Folder::new();
+    let broker = broker(&folder);
+    let check = |args: &[&str], expected: i64| {
+        reset(&broker, &[&["--all-topics", "--execute"], args].concat());
+        assert_eq!(committed(&broker), expected, "{args:?}");
+    };
+    check(&["--to-latest"], 10);
+    check(&["--shift-by", "-3"], 7);
+    check(&["--shift-by", "2"], 9);
+    check(&["--to-offset", "5"], 5);
+    check(&["--to-current"], 5);
+    check(&["--by-duration", "1h"], 0);
+    check(&["--to-time", "2999-01-01T00:00:00Z"], 10);
+    check(&["--to-time", "2001-01-01"], 0);
+}
+
+#[test]
+fn offsets_that_the_log_does_not_have_are_told() {
+    let folder = Folder::new();
+    let broker = broker(&folder);
+    let said =
+        broker.run(&["group", "reset", "readers", "--topic", "logs:0", "--to-offset", "99", "--execute"]);
+    assert_eq!(said.err, "mainstem: logs-0 ends at offset 10, which is as near to 99 as there is\n");
+    said.well();
+    assert_eq!(committed(&broker), 10);
+}
+
+#[test]
+fn offsets_are_exported_and_read_back() {
+    let folder = Folder::new();
+    let broker = broker(&folder);
+    let exported = reset(&broker, &["--all-topics", "--to-current", "--export"]);
+    assert_eq!(exported, "logs,0,4\n");
+    let file = folder.path("offsets.csv");
+    std::fs::File::create(&file).unwrap().write_all(exported.as_bytes()).unwrap();
+    reset(&broker, &["--all-topics", "--to-latest", "--execute"]);
+    let file = file.to_str().unwrap();
+    let json = reset(&broker, &["--from-file", file, "--execute", "--output", "json"]);
+    let expected = serde_json::json!({ "group": "readers", "executed": true, "partitions": [{
+        "topic": "logs", "partition": 0, "current": 10, "new": 4, "difference": -6, "asked": null,
+    }]});
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap(), expected);
+    let stdin = broker.run_with(&["group", "reset", "readers", "--from-file", "-"], b"logs,0,oops\n");
+    let expected = "mainstem: -: line 1: expected TOPIC,PARTITION,OFFSET, such as orders,0,1000, and not \"logs,0,oops\"\n";
+    assert_eq!(stdin.failed(2), expected);
+}
+
+#[test]
+fn a_group_with_members_is_not_reset() {
+    let folder = Folder::new();
+    let broker = broker(&folder);
+    let mut reader = reader(&broker);
+    let preview = broker.run(&["group", "reset", "readers", "--topic", "logs", "--to-earliest"]);
+    assert!(
+        preview.err.contains("has members, which have to leave before --execute: mainstem at "),
+        "{preview:?}"
+    );
+    preview.well();
+    let err =
+        broker.run(&["group", "reset", "readers", "--topic", "logs", "--to-earliest", "--execute"]).failed(1);
+    assert!(
+        err.starts_with("mainstem: group readers has members: mainstem at 127.0.0.1 (mainstem-"),
+        "{err}"
+    );
+    assert!(err.ends_with("\n  stop them first: its offsets can be set when they have left\n"), "{err}");
+    reader.kill().unwrap();
+    reader.wait().unwrap();
+}
+
+#[test]
+fn what_cannot_be_reset_is_named() {
+    let folder = Folder::new();
+    let broker = broker(&folder);
+    let check = |args: &[&str], code: i32, expected: &str| {
+        let err = broker.run(&[&["group", "reset"], args].concat()).failed(code);
+        assert!(err.contains(expected), "{args:?}: {err}");
+    };
+    check(&["nobody", "--all-topics", "--to-earliest"], 1, "group nobody has committed no offsets");
+    check(
+        &["readers", "--topic", "logs:0,7", "--to-earliest"],
+        1,
+        "logs-7 does not exist: the topic has 1 partition",
+    );
+    check(&["readers", "--topic", "nowhere", "--to-earliest"], 1, "nowhere");
+    check(&["nobody", "--topic", "logs", "--shift-by", "1"], 1, "has committed no offset for logs-0");
+    check(&["readers", "--to-earliest"], 2, "--all-topics");
+    check(&["readers", "--all-topics"], 2, "--to-earliest");
+    check(&["readers", "--all-topics", "--to-earliest", "--to-latest"], 2, "cannot be used with");
+    check(&["readers", "--all-topics", "--from-file", "x"], 2, "cannot be used with");
+    check(&["readers", "--from-file", "/no/such/file"], 2, "/no/such/file cannot be read");
+    check(&["readers", "--all-topics", "--to-offset", "-1"], 2, "a whole number from 0 on");
+    check(&["readers", "--all-topics", "--to-time", "soon"], 2, "expected a time, such as");
+    check(&["readers", "--topic", "logs:x", "--to-earliest"], 2, "such as orders:0,2");
+}
