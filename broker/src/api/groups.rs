@@ -15,7 +15,7 @@ pub(crate) async fn answer(node: &Node, context: &Context, request: RequestBody)
         RequestBody::JoinGroup(request) => groups.join_group(&caller(context), version, request).await.into(),
         RequestBody::SyncGroup(request) => groups.sync_group(version, request).await.into(),
         RequestBody::Heartbeat(request) => groups.heartbeat(&request).into(),
-        RequestBody::LeaveGroup(request) => groups.leave_group(version, request).into(),
+        RequestBody::LeaveGroup(request) => groups.leave_group(version, request).await.into(),
         RequestBody::OffsetCommit(request) => groups.offset_commit(version, request).await.into(),
         RequestBody::OffsetFetch(request) => groups.offset_fetch(version, request).await.into(),
         RequestBody::ListGroups(request) => groups.list_groups(&request).into(),

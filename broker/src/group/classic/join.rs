@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use mainstem_protocol::{ErrorCode, Text};
 
-use super::{Action, Group, JoinAnswer, Member, Profile, Protocol, State, Waiter};
+use super::{Action, Group, JoinAnswer, Member, Profile, Protocol, Purpose, State, Waiter};
+
+/// How long a new member waits for its first generation before it is taken for one that has given up (Kafka:
+/// `GroupCoordinatorConfig.CLASSIC_GROUP_NEW_MEMBER_JOIN_TIMEOUT_MS`).
+const NEW_MEMBER_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A JoinGroup, with the id that a new member would get.
 #[derive(Clone, Debug)]
@@ -25,8 +29,12 @@ impl Group {
     pub(crate) fn join(&mut self, waiter: Waiter, request: JoinRequest, now: Duration) -> Vec<Action> {
         let mut actions = Vec::new();
         if let Err(error) = self.try_join(waiter, &request, now, &mut actions) {
-            let id =
-                if error == ErrorCode::MEMBER_ID_REQUIRED { request.fresh_id } else { request.member_id };
+            let id = match error {
+                ErrorCode::MEMBER_ID_REQUIRED => request.fresh_id,
+                // Kafka has it look for another group without an id.
+                ErrorCode::GROUP_MAX_SIZE_REACHED => Text::new(),
+                _ => request.member_id,
+            };
             actions.push(Action::Joined(waiter, JoinAnswer::refused(error, id)));
         }
         actions
@@ -40,6 +48,7 @@ impl Group {
         actions: &mut Vec<Action>,
     ) -> Result<(), ErrorCode> {
         if !self.has_room_for(&request.member_id) {
+            self.turn_away(&request.member_id, now, actions);
             return Err(ErrorCode::GROUP_MAX_SIZE_REACHED);
         }
         if !self.supports(&request.protocol_type, &request.profile.protocols) {
@@ -60,16 +69,35 @@ impl Group {
         Ok(())
     }
 
-    /// A full group still takes back who is in it (Kafka: `ClassicGroup.acceptJoiningMember`).
+    /// A full group still takes back who is in it; but where it has more members than it may, of those who join again
+    /// only the first ones (Kafka: `GroupMetadataManager.acceptJoiningMember`). Ids that were handed out have a cap of
+    /// their own, for which Kafka has none.
     fn has_room_for(&self, id: &Text) -> bool {
-        self.members.contains_key(id)
-            || self.pending.contains_key(id)
-            || self.members.len() + self.pending.len() < self.limits.members_max
+        let max = self.limits.members_max;
+        let member = self.members.get(id);
+        match self.state {
+            _ if id.is_empty() && self.pending.len() >= max => false,
+            State::Empty => true,
+            State::Preparing { .. } => {
+                let is_joining = member.is_some_and(|member| member.joining.is_some());
+                is_joining || self.members.values().filter(|member| member.joining.is_some()).count() < max
+            }
+            State::Completing { .. } | State::Stable => member.is_some() || self.members.len() < max,
+        }
+    }
+
+    /// Who is refused for want of room is no member any more.
+    fn turn_away(&mut self, id: &Text, now: Duration, actions: &mut Vec<Action>) {
+        let is_member = self.members.contains_key(id);
+        if self.pending.remove(id).is_some() || is_member {
+            self.remove(id, actions);
+            self.rebalance_or_complete(now, actions);
+        }
     }
 
     /// Whether all members could still agree on a protocol (Kafka: `ClassicGroup.supportsProtocols`).
     fn supports(&self, protocol_type: &Text, protocols: &[Protocol]) -> bool {
-        if self.members.is_empty() {
+        if self.state == State::Empty {
             return !protocol_type.is_empty() && !protocols.is_empty();
         }
         let common =
@@ -87,13 +115,16 @@ impl Group {
     ) {
         self.pending.remove(&id);
         let mut member = Member::new(id, request.profile.clone(), now);
-        member.joining = Some(waiter);
-        self.protocol_type.get_or_insert_with(|| request.protocol_type.clone());
+        (member.joining, member.is_new) = (Some(waiter), true);
+        member.expires = now + NEW_MEMBER_TIMEOUT;
         if self.members.is_empty() {
             self.protocol_type = Some(request.protocol_type.clone());
         }
         self.leader.get_or_insert_with(|| member.id.clone());
         self.insert(member);
+        if let State::Preparing { initial: Some(initial), .. } = &mut self.state {
+            initial.is_growing = true;
+        }
         self.rebalance_or_complete(now, actions);
     }
 
@@ -140,8 +171,12 @@ impl Group {
         actions: &mut Vec<Action>,
     ) {
         let Some(member) = self.members.get_mut(id) else { return };
-        member.profile = request.profile.clone();
-        member.touch(now);
+        let Profile { session_timeout, rebalance_timeout, protocols, .. } = request.profile.clone();
+        // Who the member is stays as it was when it came first.
+        member.profile = Profile { session_timeout, rebalance_timeout, protocols, ..member.profile.clone() };
+        if !member.is_new {
+            member.touch(now);
+        }
         if let Some(earlier) = member.joining.replace(waiter) {
             // The client gave up waiting and asks again: its first request gets an answer that nobody reads.
             let refused = JoinAnswer::refused(ErrorCode::REBALANCE_IN_PROGRESS, id.clone());
@@ -149,7 +184,8 @@ impl Group {
         }
     }
 
-    /// A static member comes back under a new id (KIP-345): the old one is fenced.
+    /// A static member comes back under a new id (KIP-345): the old one is fenced (Kafka:
+    /// `GroupMetadataManager.updateStaticMemberThenRebalanceOrCompleteJoin`).
     fn replace_static(
         &mut self,
         waiter: Waiter,
@@ -158,35 +194,33 @@ impl Group {
         now: Duration,
         actions: &mut Vec<Action>,
     ) {
-        let Some(mut member) = self.members.remove(old) else { return };
+        let Some(mut former) = self.members.remove(old) else { return };
         let former_leader = self.leader.clone();
-        self.refuse(&member, ErrorCode::FENCED_INSTANCE_ID, actions);
-        (member.joining, member.syncing) = (None, None);
-        member.id = request.fresh_id.clone();
+        self.refuse(&former, ErrorCode::FENCED_INSTANCE_ID, actions);
+        (former.joining, former.syncing) = (None, None);
+        let id = request.fresh_id.clone();
         if self.is_leader(old) {
-            self.leader = Some(member.id.clone());
+            self.leader = Some(id.clone());
         }
-        let id = member.id.clone();
-        self.insert(member);
+        self.insert(Member { id: id.clone(), is_new: false, ..former.clone() });
         self.update(&id, waiter, request, now, actions);
         let keeps_protocol = self.state == State::Stable && self.select_protocol() == self.protocol;
         if !keeps_protocol {
             return self.rebalance_or_complete(now, actions);
         }
-        // Its assignment stays; only the id has changed, which is stored.
-        let mut answer = self.join_answer(&id);
-        if request.may_skip_assignment {
-            answer.skip_assignment = self.is_leader(&id);
-        } else {
-            // A client that cannot be told to skip would assign anew if it took itself for the leader.
-            answer.leader = former_leader.unwrap_or_default();
-            answer.members = Vec::new();
+        // Its assignment stays; only the id has changed, which is stored before the member learns it.
+        let answer = self.answer_of_replaced(&id, request.may_skip_assignment, former_leader);
+        let purpose = Purpose::Replace { former: Box::new(former), waiter, answer };
+        actions.push(self.store(self.assignments(), purpose));
+    }
+
+    fn answer_of_replaced(&self, id: &Text, may_skip: bool, former_leader: Option<Text>) -> JoinAnswer {
+        let answer = self.join_answer(id);
+        if may_skip {
+            return JoinAnswer { skip_assignment: self.is_leader(id), ..answer };
         }
-        if let Some(member) = self.members.get_mut(&id) {
-            member.joining = None;
-        }
-        actions.push(self.store(self.assignments()));
-        actions.push(Action::Joined(waiter, answer));
+        // A client that cannot be told to skip would assign anew if it took itself for the leader.
+        JoinAnswer { leader: former_leader.unwrap_or_default(), members: Vec::new(), ..answer }
     }
 
     /// The answer to a member of the current generation.

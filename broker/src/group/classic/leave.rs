@@ -6,47 +6,42 @@ use mainstem_protocol::{ErrorCode, Text};
 
 use super::{Action, Checked, Group, State};
 
+/// Who is to leave: by its id, or a static member by its instance id alone (KIP-345).
+#[derive(Clone, Debug)]
+pub(crate) struct Leaver {
+    pub(crate) id: Text,
+    pub(crate) instance_id: Option<Text>,
+}
+
 impl Group {
-    /// Takes a member out: by its id, or a static one by its instance id alone (KIP-345).
-    ///
-    /// # Errors
-    /// The code to answer for this member.
+    /// Takes members out, all of them before the others share what they had, and says what became of each.
     pub(crate) fn leave(
         &mut self,
-        id: &Text,
-        instance_id: Option<&Text>,
+        leavers: &[Leaver],
         now: Duration,
         actions: &mut Vec<Action>,
-    ) -> Checked {
-        if self.pending.remove(id).is_some() {
-            self.complete_if_joined(now, actions);
-            return Ok(());
+    ) -> Vec<Checked> {
+        let left: Vec<Checked> = leavers.iter().map(|leaver| self.take_out(leaver, actions)).collect();
+        if left.iter().any(Result::is_ok) && self.state != State::Empty {
+            self.rebalance_or_complete(now, actions);
         }
-        let id = self.leaver(id, instance_id)?;
-        self.remove_all(&[id], now, actions);
+        left
+    }
+
+    fn take_out(&mut self, leaver: &Leaver, actions: &mut Vec<Action>) -> Checked {
+        let is_announced = !leaver.id.is_empty() && self.pending.remove(&leaver.id).is_some();
+        if !is_announced {
+            let id = self.leaver(&leaver.id, leaver.instance_id.as_ref())?;
+            self.remove(&id, actions);
+        }
         Ok(())
     }
 
     fn leaver(&self, id: &Text, instance_id: Option<&Text>) -> Result<Text, ErrorCode> {
-        let by_instance = instance_id.filter(|_| id.is_empty());
-        match by_instance {
-            Some(instance_id) => {
-                self.static_members.get(instance_id).cloned().ok_or(ErrorCode::UNKNOWN_MEMBER_ID)
-            }
-            None => self.check_member(id, instance_id).map(|()| id.clone()),
+        if id.is_empty() {
+            let holder = instance_id.and_then(|instance_id| self.static_members.get(instance_id));
+            return holder.cloned().ok_or(ErrorCode::UNKNOWN_MEMBER_ID);
         }
-    }
-
-    /// Takes members out, and lets the others share what they had.
-    pub(super) fn remove_all(&mut self, ids: &[Text], now: Duration, actions: &mut Vec<Action>) {
-        if ids.is_empty() {
-            return;
-        }
-        ids.iter().for_each(|id| self.remove(id, actions));
-        match self.state {
-            State::Empty => {}
-            State::Preparing { .. } => self.complete_if_joined(now, actions),
-            State::Completing { .. } | State::Stable => self.rebalance_or_complete(now, actions),
-        }
+        self.check_member(id, instance_id).map(|()| id.clone())
     }
 }

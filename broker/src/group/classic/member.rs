@@ -15,7 +15,7 @@ pub(crate) struct Protocol {
 }
 
 /// A member and what it waits for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Member {
     pub(crate) id: Text,
     pub(crate) profile: Profile,
@@ -25,6 +25,8 @@ pub(crate) struct Member {
     pub(super) joining: Option<Waiter>,
     /// The SyncGroup that is not answered yet.
     pub(super) syncing: Option<Waiter>,
+    /// Whether it has not been in a generation yet.
+    pub(super) is_new: bool,
     /// Whether its SyncGroup for this generation is still to come.
     pub(super) sync_expected: bool,
     /// When it is taken for dead, unless it is heard of.
@@ -40,6 +42,7 @@ impl Member {
             assignment: Bytes::new(),
             joining: None,
             syncing: None,
+            is_new: false,
             sync_expected: false,
             expires,
         }
@@ -49,9 +52,12 @@ impl Member {
         self.profile.instance_id.is_some()
     }
 
-    /// A member that waits for an answer lives as long as its connection: it cannot send heartbeats meanwhile.
-    pub(super) fn is_waiting(&self) -> bool {
-        self.joining.is_some() || self.syncing.is_some()
+    /// When it is taken for dead. A member that waits for an answer sends no heartbeats meanwhile; but one that is new
+    /// may have given up and come again under another id, and must not stay for ever (Kafka:
+    /// `ClassicGroupMember.hasSatisfiedHeartbeat`).
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        let waits = self.joining.is_some() || self.syncing.is_some();
+        (self.is_new || !waits).then_some(self.expires)
     }
 
     pub(super) fn touch(&mut self, now: Duration) {

@@ -29,6 +29,7 @@ use mainstem_protocol::{ErrorCode, Text};
 
 pub(crate) use self::{
     join::JoinRequest,
+    leave::Leaver,
     member::{Member, Protocol},
     sync::SyncRequest,
 };
@@ -42,10 +43,11 @@ pub(crate) struct Waiter(pub(crate) u64);
 pub(crate) enum State {
     /// No members; perhaps committed offsets.
     Empty,
-    /// Members are joining the next generation, until `deadline`; not before `earliest`.
-    Preparing { earliest: Duration, deadline: Duration },
-    /// The generation stands and waits for its leader's assignment; who has not synced by `deadline` is removed.
-    Completing { deadline: Duration },
+    /// Members are joining the next generation, until `deadline` at the latest. The first generation of an empty group
+    /// waits for its deadline in any case, so that all who start at once come in together.
+    Preparing { deadline: Duration, initial: Option<Initial> },
+    /// The generation stands and waits for its leader's assignment.
+    Completing { is_storing: bool },
     /// Every member has its assignment.
     Stable,
 }
@@ -62,8 +64,20 @@ impl State {
     }
 }
 
+/// What the first rebalance of an empty group has left of its patience (Kafka:
+/// `GroupMetadataManager.tryCompleteInitialRebalanceElseSchedule`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Initial {
+    /// How long it has been waiting for since somebody new came.
+    delay: Duration,
+    /// How much longer it may be put off altogether.
+    remaining: Duration,
+    /// Whether somebody new came meanwhile.
+    is_growing: bool,
+}
+
 /// What a member says of itself when it joins.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Profile {
     pub(crate) instance_id: Option<Text>,
     pub(crate) client_id: Text,
@@ -80,10 +94,27 @@ pub(crate) enum Action {
     Joined(Waiter, JoinAnswer),
     /// Answer a SyncGroup.
     Synced(Waiter, SyncAnswer),
-    /// Store the group as it is with these assignments, then say [`Group::stored`] with the generation.
-    Store { generation: i32, assignments: BTreeMap<Text, Bytes> },
-    /// Store the group, which has no members any more; nobody waits for it.
-    StoreEmpty,
+    /// Store the group as it is, then say [`Group::stored`].
+    Store(Store),
+}
+
+/// A generation that is to be stored.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Store {
+    pub(crate) generation: i32,
+    pub(crate) assignments: BTreeMap<Text, Bytes>,
+    purpose: Purpose,
+}
+
+/// What is to be done once a generation is stored.
+#[derive(Clone, Debug, PartialEq)]
+enum Purpose {
+    /// Hand out the leader's assignment.
+    HandOut,
+    /// Answer a static member that came back under a new id, or else put the former one back in its place.
+    Replace { former: Box<Member>, waiter: Waiter, answer: JoinAnswer },
+    /// Nothing: the last member has gone.
+    Emptied,
 }
 
 /// The answer to a JoinGroup.
@@ -160,6 +191,8 @@ pub(crate) struct Group {
     static_members: BTreeMap<Text, Text>,
     /// Ids that were handed out and must be used in a second JoinGroup before they expire (KIP-394).
     pending: BTreeMap<Text, Duration>,
+    /// When those who have not asked for their assignment are taken for dead.
+    sync_deadline: Option<Duration>,
     limits: Limits,
 }
 
@@ -180,6 +213,7 @@ impl Group {
             subscribed: None,
             static_members: BTreeMap::new(),
             pending: BTreeMap::new(),
+            sync_deadline: None,
             limits,
         }
     }
@@ -206,14 +240,10 @@ impl Group {
     /// When the group wants to be told the time again.
     pub(crate) fn next_deadline(&self) -> Option<Duration> {
         let state = match self.state {
-            State::Preparing { earliest, deadline } => {
-                Some(if self.all_joined() { earliest } else { deadline })
-            }
-            State::Completing { deadline } => Some(deadline),
-            State::Empty | State::Stable => None,
+            State::Preparing { deadline, .. } => Some(deadline),
+            State::Completing { .. } | State::Empty | State::Stable => self.sync_deadline,
         };
-        let sessions =
-            self.members.values().filter(|member| !member.is_waiting()).map(|member| member.expires);
+        let sessions = self.members.values().filter_map(Member::deadline);
         sessions.chain(self.pending.values().copied()).chain(state).min()
     }
 
@@ -241,16 +271,14 @@ impl Group {
             self.static_members.remove(instance_id);
         }
         if self.leader.as_ref() == Some(id) {
-            self.leader = None;
+            self.leader = self.members.keys().next().cloned();
         }
     }
 
     fn refuse(&self, member: &Member, error: ErrorCode, actions: &mut Vec<Action>) {
-        actions.extend(
-            member
-                .joining
-                .map(|waiter| Action::Joined(waiter, JoinAnswer::refused(error, member.id.clone()))),
-        );
+        // Who is not known any more begins anew, without an id.
+        let id = if error == ErrorCode::UNKNOWN_MEMBER_ID { Text::new() } else { member.id.clone() };
+        actions.extend(member.joining.map(|waiter| Action::Joined(waiter, JoinAnswer::refused(error, id))));
         actions.extend(member.syncing.map(|waiter| Action::Synced(waiter, SyncAnswer::refused(error))));
     }
 

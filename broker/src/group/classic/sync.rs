@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use bytes::Bytes;
 use mainstem_protocol::{ErrorCode, Text};
 
-use super::{Action, Checked, Group, State, SyncAnswer, Waiter};
+use super::{Action, Checked, Group, JoinAnswer, Member, Purpose, State, Store, SyncAnswer, Waiter};
 
 /// A SyncGroup.
 #[derive(Clone, Debug)]
@@ -36,8 +36,11 @@ impl Group {
             .map(|waiter| Action::Synced(waiter, SyncAnswer::refused(ErrorCode::REBALANCE_IN_PROGRESS)))
             .into_iter()
             .collect();
-        if self.is_leader(&request.member_id) {
-            actions.push(self.store(self.complete_assignments(request.assignments)));
+        // Of two assignments for one generation the first one counts, of which some may know already.
+        let is_first = self.state == State::Completing { is_storing: false };
+        if is_first && self.is_leader(&request.member_id) {
+            self.state = State::Completing { is_storing: true };
+            actions.push(self.store(self.complete_assignments(request.assignments), Purpose::HandOut));
         }
         actions
     }
@@ -65,21 +68,54 @@ impl Group {
     }
 
     /// Ends what [`Action::Store`] began: only what is stored is handed out.
-    pub(crate) fn stored(
-        &mut self,
-        generation: i32,
-        assignments: BTreeMap<Text, Bytes>,
-        result: Checked,
-        now: Duration,
-    ) -> Vec<Action> {
-        let still_waits = matches!(self.state, State::Completing { .. }) && generation == self.generation;
-        if !still_waits {
+    pub(crate) fn stored(&mut self, store: Store, result: Checked, now: Duration) -> Vec<Action> {
+        let Store { generation, assignments, purpose } = store;
+        if generation != self.generation {
             return Vec::new();
         }
-        match result {
-            Ok(()) => self.hand_out(assignments, now),
-            Err(error) => self.start_again(error, now),
+        match purpose {
+            Purpose::HandOut if !matches!(self.state, State::Completing { .. }) => Vec::new(),
+            Purpose::HandOut => match result {
+                Ok(()) => self.hand_out(assignments, now),
+                Err(error) => self.start_again(error, now),
+            },
+            Purpose::Replace { former, waiter, answer } => {
+                self.replaced(*former, waiter, answer, result, now).into_iter().collect()
+            }
+            // If the broker fails before anybody joins again, the former generation comes back and its sessions end.
+            Purpose::Emptied => Vec::new(),
         }
+    }
+
+    /// A static member's new id is stored, or not: then the former one has its place again. Where a rebalance has begun
+    /// meanwhile, the member waits for that.
+    fn replaced(
+        &mut self,
+        former: Member,
+        waiter: Waiter,
+        answer: JoinAnswer,
+        result: Checked,
+        now: Duration,
+    ) -> Option<Action> {
+        let member = self.members.get_mut(&answer.member_id);
+        let member = member.filter(|member| member.joining == Some(waiter))?;
+        if self.state != State::Stable {
+            return None;
+        }
+        member.joining = None;
+        member.touch(now);
+        let Err(error) = result else { return Some(Action::Joined(waiter, answer)) };
+        self.put_back(&answer.member_id, former, now);
+        Some(Action::Joined(waiter, JoinAnswer::refused(error, Text::new())))
+    }
+
+    fn put_back(&mut self, id: &Text, mut former: Member, now: Duration) {
+        self.members.remove(id);
+        if self.is_leader(id) {
+            self.leader = Some(former.id.clone());
+        }
+        former.touch(now);
+        self.insert(former);
     }
 
     fn hand_out(&mut self, mut assignments: BTreeMap<Text, Bytes>, now: Duration) -> Vec<Action> {

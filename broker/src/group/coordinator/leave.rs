@@ -11,14 +11,14 @@ use mainstem_protocol::{
 };
 
 use super::{Coordinator, Group, Slot};
+use crate::group::classic::Leaver;
 
 /// From this version on several members may leave at once, each with a code of its own (KIP-345).
 const MEMBERS_SINCE: i16 = 3;
 
 impl Coordinator {
-    /// Takes members out of a group.
-    #[must_use]
-    pub fn leave_group(&self, version: i16, request: LeaveGroupRequest) -> LeaveGroupResponse {
+    /// Takes members out of a group. Where the last one goes, that is stored before it is answered.
+    pub async fn leave_group(&self, version: i16, request: LeaveGroupRequest) -> LeaveGroupResponse {
         let LeaveGroupRequest { group_id, member_id, members } = request;
         if group_id.is_empty() {
             return LeaveGroupResponse { error_code: ErrorCode::INVALID_GROUP_ID, ..Default::default() };
@@ -27,27 +27,38 @@ impl Coordinator {
             ..MEMBERS_SINCE => vec![MemberIdentity { member_id, ..Default::default() }],
             _ => members,
         };
-        let slot = self.existing(&group_id);
-        let codes = match slot {
-            Some(slot) => self.leave_slot(&slot, &members),
-            None => vec![ErrorCode::UNKNOWN_MEMBER_ID; members.len()],
+        let codes = match self.existing(&group_id) {
+            Some(slot) => self.leave_slot(&slot, &members).await,
+            None => Ok(vec![ErrorCode::UNKNOWN_MEMBER_ID; members.len()]),
         };
-        response(version, members, &codes)
+        match codes {
+            Ok(codes) => response(version, members, &codes),
+            Err(error_code) => LeaveGroupResponse { error_code, ..Default::default() },
+        }
     }
 
-    fn leave_slot(&self, slot: &Arc<Slot>, members: &[MemberIdentity]) -> Vec<ErrorCode> {
+    async fn leave_slot(
+        &self,
+        slot: &Arc<Slot>,
+        members: &[MemberIdentity],
+    ) -> Result<Vec<ErrorCode>, ErrorCode> {
         let now = self.now();
-        self.with(slot, |group, _| {
+        let leaver = |member: &MemberIdentity| Leaver {
+            id: member.member_id.clone(),
+            instance_id: member.group_instance_id.clone(),
+        };
+        let leavers: Vec<Leaver> = members.iter().map(leaver).collect();
+        let (left, stores) = self.with_stores(slot, |group, _| {
             let mut actions = Vec::new();
-            let leave = |member: &MemberIdentity| {
-                let (id, instance_id) = (&member.member_id, member.group_instance_id.as_ref());
-                let left = match group {
-                    Group::Classic(group) => group.leave(id, instance_id, now, &mut actions),
-                };
-                left.err().unwrap_or_default()
+            let left = match group {
+                Group::Classic(group) => group.leave(&leavers, now, &mut actions),
             };
-            (members.iter().map(leave).collect(), actions)
-        })
+            (left, actions)
+        });
+        for store in stores {
+            store.await.unwrap_or(Err(ErrorCode::COORDINATOR_NOT_AVAILABLE))?;
+        }
+        Ok(left.into_iter().map(|left| left.err().unwrap_or_default()).collect())
     }
 }
 

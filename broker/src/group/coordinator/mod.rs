@@ -128,13 +128,6 @@ impl Coordinator {
         }
     }
 
-    fn tick(&self, group: &Text) {
-        if let Some(slot) = self.existing(group) {
-            let now = self.now();
-            self.with(&slot, |group, _| ((), group.tick(now)));
-        }
-    }
-
     fn now(&self) -> Duration {
         self.0.clock.monotonic()
     }

@@ -3,12 +3,17 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
+use mainstem_protocol::{ErrorCode, Text};
 use tokio::sync::{oneshot, watch};
 
 use super::{Coordinator, Group};
-use crate::group::classic::{Action, JoinAnswer, SyncAnswer, Waiter};
+use crate::group::classic::{Action, JoinAnswer, Store, SyncAnswer, Waiter};
+
+/// A store of a group that was begun, and will be told how it ended.
+pub(super) type Storing = oneshot::Receiver<Result<(), ErrorCode>>;
 
 /// A group in memory.
 pub(super) struct Slot {
@@ -22,6 +27,8 @@ struct Locked {
     waiting: Waiting,
     /// Commits that have been given a place.
     placed: u64,
+    /// When the timers will tell the group the time.
+    armed: Option<Duration>,
 }
 
 /// Those whose answers are still to come.
@@ -51,16 +58,16 @@ impl Waiting {
     }
 
     /// Answers what is to be answered and returns what is to be stored.
-    fn answer(&mut self, actions: Vec<Action>) -> Vec<Action> {
-        let mut rest = Vec::new();
+    fn answer(&mut self, actions: Vec<Action>) -> Vec<Store> {
+        let mut stores = Vec::new();
         for action in actions {
             match action {
                 Action::Joined(waiter, answer) => tell(self.joins.remove(&waiter), answer),
                 Action::Synced(waiter, answer) => tell(self.syncs.remove(&waiter), answer),
-                store => rest.push(store),
+                Action::Store(store) => stores.push(store),
             }
         }
-        rest
+        stores
     }
 }
 
@@ -81,7 +88,7 @@ fn tell<T>(sender: Option<oneshot::Sender<T>>, answer: T) {
 
 impl Slot {
     pub(super) fn new(group: Group) -> Self {
-        let state = Locked { group, waiting: Waiting::default(), placed: 0 };
+        let state = Locked { group, waiting: Waiting::default(), placed: 0, armed: None };
         Self { state: Mutex::new(state), decided: watch::Sender::new(0) }
     }
 
@@ -141,14 +148,38 @@ impl Coordinator {
         slot: &Arc<Slot>,
         work: impl FnOnce(&mut Group, &mut Waiting) -> (T, Vec<Action>),
     ) -> T {
+        self.with_stores(slot, work).0
+    }
+
+    /// As [`Self::with`], and tells of the stores that were begun.
+    pub(super) fn with_stores<T>(
+        &self,
+        slot: &Arc<Slot>,
+        work: impl FnOnce(&mut Group, &mut Waiting) -> (T, Vec<Action>),
+    ) -> (T, Vec<Storing>) {
         let mut locked = slot.lock();
-        let Locked { group, waiting, .. } = &mut *locked;
+        let Locked { group, waiting, armed, .. } = &mut *locked;
         let (result, actions) = work(group, waiting);
-        let stores = waiting.answer(actions);
-        stores.into_iter().for_each(|store| self.begin_store(slot, group, store));
-        if let Some(deadline) = group.next_deadline() {
+        let stores = waiting.answer(actions).into_iter();
+        let stores = stores.map(|store| self.begin_store(slot, group, store)).collect();
+        self.arm(group, armed);
+        (result, stores)
+    }
+
+    /// Lets time pass for a group that has asked for it.
+    pub(super) fn tick(&self, id: &Text) {
+        let Some(slot) = self.existing(id) else { return };
+        let now = self.now();
+        slot.lock().armed = None;
+        self.with(&slot, |group, _| ((), group.tick(now)));
+    }
+
+    /// Asks to be told the time, unless that was asked for already.
+    fn arm(&self, group: &Group, armed: &mut Option<Duration>) {
+        let Some(deadline) = group.next_deadline() else { return };
+        if armed.is_none_or(|armed| deadline < armed) {
+            *armed = Some(deadline);
             self.0.timers.arm(deadline, group.id());
         }
-        result
     }
 }

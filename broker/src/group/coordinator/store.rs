@@ -8,12 +8,13 @@ use mainstem_protocol::{
     formats::offsets::{GroupMetadataKey, GroupMetadataValue, Key, MemberMetadata},
 };
 use mainstem_storage::{AppendError, Ticket};
+use tokio::sync::oneshot;
 use tracing::warn;
 
-use super::{Coordinator, Group, Slot};
+use super::{Coordinator, Group, Slot, slot::Storing};
 use crate::{
     group::{
-        classic::{self, Action, Limits, Member, Profile, Protocol, Stored},
+        classic::{self, Limits, Member, Profile, Protocol, Store, Stored},
         log::{Records, error_code},
     },
     task::OnFailure,
@@ -21,30 +22,27 @@ use crate::{
 
 /// A generation on its way to the log.
 struct Generation {
-    number: i32,
     /// Which store of the group this is.
-    store: u64,
+    number: u64,
     records: Records,
-    assignments: BTreeMap<Text, Bytes>,
-    /// Whether somebody waits for the outcome.
-    is_awaited: bool,
+    store: Store,
 }
 
 impl Coordinator {
     /// Gives a generation its place while the group is held, so that generations are stored in their order.
-    pub(super) fn begin_store(&self, slot: &Arc<Slot>, group: &mut Group, action: Action) {
+    pub(super) fn begin_store(&self, slot: &Arc<Slot>, group: &mut Group, store: Store) -> Storing {
         let Group::Classic(group) = group;
         group.stores += 1;
-        let (assignments, is_awaited) = match action {
-            Action::Store { assignments, .. } => (assignments, true),
-            _ => (BTreeMap::new(), false),
-        };
-        let records = self.metadata_records(group, &assignments);
-        let (number, store) = (group.generation, group.stores);
-        let generation = Generation { number, store, records, assignments, is_awaited };
+        let records = self.metadata_records(group, &store.assignments);
+        let generation = Generation { number: group.stores, records, store };
         let placed = self.0.log.append(&group.id, &generation.records);
         let storing = self.clone().finish_store(Arc::clone(slot), group.id.clone(), generation, placed);
-        self.0.tasks.spawn("group store", OnFailure::Log, storing);
+        let (sender, receiver) = oneshot::channel();
+        self.0.tasks.spawn("group store", OnFailure::Log, async move {
+            // Whoever waits may have gone.
+            let _ = sender.send(storing.await);
+        });
+        receiver
     }
 
     async fn finish_store(
@@ -53,19 +51,17 @@ impl Coordinator {
         group: Text,
         generation: Generation,
         placed: Result<Ticket, AppendError>,
-    ) {
+    ) -> Result<(), ErrorCode> {
         let stored = self.settle(&slot, &group, &generation, placed).await;
+        let store = generation.store;
         if let Err(error) = stored {
-            warn!(group = group.as_ref() as &str, generation = generation.number, %error, "group was not stored");
+            warn!(group = group.as_ref() as &str, generation = store.generation, %error, "group was not stored");
         }
-        if generation.is_awaited {
-            let now = self.now();
-            self.with(&slot, |group, _| match group {
-                Group::Classic(group) => {
-                    ((), group.stored(generation.number, generation.assignments, stored, now))
-                }
-            });
-        }
+        let now = self.now();
+        self.with(&slot, |group, _| match group {
+            Group::Classic(group) => ((), group.stored(store, stored, now)),
+        });
+        stored
     }
 
     async fn settle(
@@ -79,7 +75,7 @@ impl Coordinator {
             self.make_room(group, &generation.records).await.map_err(|error| error_code(&error))?;
             placed = slot.read(|now| match now {
                 // Meanwhile the group may have gone on: what is stored last must be the last.
-                Group::Classic(now) if now.stores == generation.store => {
+                Group::Classic(now) if now.stores == generation.number => {
                     self.0.log.append(group, &generation.records)
                 }
                 Group::Classic(_) => Err(AppendError::Empty),
@@ -92,7 +88,7 @@ impl Coordinator {
     /// Waits for room on a thread that may block.
     pub(super) async fn make_room(&self, group: &Text, records: &Records) -> Result<(), AppendError> {
         let (coordinator, group, records) = (self.clone(), group.clone(), records.clone());
-        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let (sender, receiver) = oneshot::channel();
         self.0.tasks.spawn_blocking("group room", OnFailure::Log, move || {
             // Whoever waits may have gone.
             let _ = sender.send(coordinator.0.log.make_room(&group, &records));

@@ -291,7 +291,7 @@ async fn offsets_of_an_empty_group_expire_and_the_group_with_them() {
     assert_eq!(bench.committed(0).await, 5, "a group with members keeps its offsets");
     let identity = MemberIdentity { member_id: member, ..Default::default() };
     let request = LeaveGroupRequest { group_id: "g".into(), members: vec![identity], ..Default::default() };
-    assert_eq!(bench.coordinator.leave_group(3, request).members[0].error_code, ErrorCode::NONE);
+    assert_eq!(bench.coordinator.leave_group(3, request).await.members[0].error_code, ErrorCode::NONE);
     // The leave is stored by a task of its own.
     bench.coordinator.0.tasks.join().await;
     bench.coordinator.expire_now().await;

@@ -1,3 +1,6 @@
+mod full;
+mod statics;
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
@@ -15,6 +18,8 @@ struct Bench {
     synced: BTreeMap<Waiter, SyncAnswer>,
     stored: Vec<(i32, BTreeMap<Text, Bytes>)>,
     stores_succeed: bool,
+    /// Stores that are begun and not ended, where they are to be kept waiting.
+    held: Option<Vec<Store>>,
 }
 
 impl Bench {
@@ -28,6 +33,7 @@ impl Bench {
             synced: BTreeMap::new(),
             stored: Vec::new(),
             stores_succeed: true,
+            held: None,
         }
     }
 
@@ -45,15 +51,27 @@ impl Bench {
                 Action::Synced(waiter, answer) => {
                     assert!(self.synced.insert(waiter, answer).is_none(), "a sync is answered once");
                 }
-                Action::Store { generation, assignments } => {
-                    self.stored.push((generation, assignments.clone()));
-                    let result =
-                        if self.stores_succeed { Ok(()) } else { Err(ErrorCode::COORDINATOR_NOT_AVAILABLE) };
-                    let more = self.group.stored(generation, assignments, result, self.now);
-                    self.apply(more);
+                Action::Store(store) => {
+                    self.stored.push((store.generation, store.assignments.clone()));
+                    match &mut self.held {
+                        Some(held) => held.push(store),
+                        None => self.end_store(store),
+                    }
                 }
-                Action::StoreEmpty => self.stored.push((self.group.generation, BTreeMap::new())),
             }
+        }
+    }
+
+    fn end_store(&mut self, store: Store) {
+        let result = if self.stores_succeed { Ok(()) } else { Err(ErrorCode::COORDINATOR_NOT_AVAILABLE) };
+        let more = self.group.stored(store, result, self.now);
+        self.apply(more);
+    }
+
+    /// Ends the stores that were kept waiting.
+    fn release(&mut self) {
+        for store in self.held.take().into_iter().flatten() {
+            self.end_store(store);
         }
     }
 
@@ -99,9 +117,10 @@ impl Bench {
 
     fn leave(&mut self, id: &str) -> Checked {
         let mut actions = Vec::new();
-        let result = self.group.leave(&id.into(), None, self.now, &mut actions);
+        let leaver = Leaver { id: id.into(), instance_id: None };
+        let left = self.group.leave(&[leaver], self.now, &mut actions);
         self.apply(actions);
-        result
+        left[0]
     }
 
     /// A stable group of `a` (the leader) and `b`.
@@ -283,39 +302,63 @@ fn members_without_a_common_protocol_are_refused() {
 }
 
 #[test]
-fn full_group_refuses_a_stranger_but_not_its_own() {
+fn new_member_that_waits_too_long_is_told_to_begin_anew() {
     let mut bench = Bench::pair();
-    bench.join("c");
-    bench.join("d");
-    let waiter = bench.join("e");
-    assert_eq!(bench.joined[&waiter].error, ErrorCode::GROUP_MAX_SIZE_REACHED);
-    let waiter = bench.join_as(again("a", &["range"]));
-    assert!(bench.joined.get(&waiter).is_none_or(|answer| answer.error == ErrorCode::NONE));
+    let slow = JoinRequest {
+        profile: Profile { rebalance_timeout: 1000 * SECOND, ..request("c", None, &["range"]).profile },
+        ..request("c", None, &["range"])
+    };
+    let c = bench.join_as(slow);
+    for _ in 0..299 {
+        bench.pass(SECOND);
+        assert_eq!(bench.heartbeat("a"), Err(ErrorCode::REBALANCE_IN_PROGRESS));
+        assert_eq!(bench.heartbeat("b"), Err(ErrorCode::REBALANCE_IN_PROGRESS));
+    }
+    assert!(!bench.joined.contains_key(&c));
+    bench.pass(SECOND);
+    assert_eq!(bench.joined[&c].error, ErrorCode::UNKNOWN_MEMBER_ID);
+    assert_eq!(bench.group.members.len(), 2);
 }
 
 #[test]
-fn static_member_comes_back_without_a_rebalance_and_fences_its_former_self() {
+fn member_that_beats_but_never_asks_for_its_assignment_is_removed() {
     let mut bench = Bench::new();
-    let first = bench.join_as(request("old", Some("i"), &["range"]));
-    assert_eq!(bench.joined[&first].generation, 1);
-    bench.group.members.get_mut("old").unwrap().sync_expected = false;
-    let waiter = bench.waiter();
-    let sync = SyncRequest {
-        member_id: "old".into(),
-        instance_id: Some("i".into()),
-        generation: 1,
-        protocol_type: None,
-        protocol: None,
-        assignments: BTreeMap::from([("old".into(), Bytes::from_static(b"all"))]),
-    };
-    let actions = bench.group.sync(waiter, sync, bench.now);
-    bench.apply(actions);
-    let back = bench.join_as(request("new", Some("i"), &["range"]));
-    let answer = &bench.joined[&back];
-    assert_eq!((answer.generation, answer.leader.as_ref(), answer.skip_assignment), (1, "new", true));
-    assert_eq!(bench.group.members["new"].assignment, "all");
-    let old = bench.group.heartbeat(&"old".into(), Some(&"i".into()), 1, bench.now);
-    assert_eq!(old, Err(ErrorCode::FENCED_INSTANCE_ID));
+    bench.join("a");
+    bench.join("b");
+    bench.join_as(again("a", &["range"]));
+    bench.sync("a", &[("a", "p0"), ("b", "p1")]);
+    for _ in 0..29 {
+        bench.pass(SECOND);
+        assert_eq!((bench.heartbeat("a"), bench.heartbeat("b")), (Ok(()), Ok(())));
+    }
+    bench.pass(SECOND);
+    assert!(!bench.group.members.contains_key("b"));
+    assert_eq!(bench.heartbeat("a"), Err(ErrorCode::REBALANCE_IN_PROGRESS));
+}
+
+#[test]
+fn first_generation_waits_for_more_as_long_as_somebody_comes() {
+    let mut bench = Bench::new();
+    bench.group.limits.initial_delay = 3 * SECOND;
+    let a = bench.join("a");
+    bench.pass(2 * SECOND);
+    let b = bench.join("b");
+    bench.pass(SECOND);
+    assert!(bench.joined.is_empty(), "somebody came, so it waits again");
+    bench.pass(3 * SECOND);
+    assert_eq!((bench.joined[&a].members.len(), bench.joined[&b].generation), (2, 1));
+}
+
+#[test]
+fn of_two_assignments_for_one_generation_the_first_counts() {
+    let mut bench = Bench::new();
+    bench.join("a");
+    bench.held = Some(Vec::new());
+    bench.sync("a", &[("a", "first")]);
+    let again = bench.sync("a", &[("a", "second")]);
+    bench.release();
+    assert_eq!(bench.synced[&again].assignment, "first");
+    assert_eq!(bench.stored.len(), 1);
 }
 
 #[test]
