@@ -114,11 +114,12 @@ fn target(args: &Args) -> Result<Target, Error> {
     let Args { to_earliest, to_latest, to_current, to_time, by_duration, shift_by, to_offset, .. } = args;
     let fixed = [(to_earliest, Target::Earliest), (to_latest, Target::Latest), (to_current, Target::Current)];
     let fixed = fixed.into_iter().find(|(given, _)| **given).map(|(_, target)| target);
-    let number = to_time.map(Target::Time).or(shift_by.map(Target::Shift)).or(to_offset.map(Target::Offset));
-    let ago =
-        by_duration.map(|duration| Target::Ago(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)));
+    let millis = |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    let ago = by_duration.map(|duration| Target::Ago(millis(duration)));
+    let numbers =
+        [to_time.map(Target::Time), shift_by.map(Target::Shift), to_offset.map(Target::Offset), ago];
     let file = args.from_file.as_deref().map(|path| file::read(path).map(Target::Each)).transpose()?;
-    let target = fixed.or(number).or(ago).or(file);
+    let target = [fixed, file].into_iter().chain(numbers).flatten().next();
     target.ok_or_else(|| Error::usage("nowhere to reset the group to was given"))
 }
 
