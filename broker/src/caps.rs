@@ -66,11 +66,14 @@ pub const INLINE_DECOMPRESSED_BYTES_MAX: usize = 256 * 1024;
 /// as `mainstem_protocol::caps::DECOMPRESSED_BYTES_MAX` allows.
 pub const BLOCKING_CHECKS_MAX: usize = 4;
 
-/// Topics that one CreateTopics or DeleteTopics request may name.
+/// Topics that one request may name that creates, changes or deletes them.
 pub const TOPICS_PER_REQUEST_MAX: usize = 10_000;
 
-/// Partitions that one request may create, as in Kafka (`QuorumController.MAX_RECORDS_PER_USER_OP`).
+/// Partitions that one request may create or add, as in Kafka (`QuorumController.MAX_RECORDS_PER_USER_OP`).
 pub const PARTITIONS_PER_REQUEST_MAX: usize = 10_000;
+
+/// Bytes of the words with which a request is refused.
+pub const REFUSAL_BYTES_MAX: usize = 2048;
 
 /// Topics that Metadata creates by itself in one request.
 pub const AUTO_CREATED_PER_REQUEST_MAX: usize = 100;

@@ -164,6 +164,13 @@ impl Dispatch {
             RequestBody::DeleteTopics(request) => {
                 api::delete_topics::answer(node, context, request).await.into()
             }
+            RequestBody::CreatePartitions(request) => {
+                api::create_partitions::answer(node, request).await.into()
+            }
+            RequestBody::AlterConfigs(request) => api::alter_configs::answer(node, request).await.into(),
+            RequestBody::IncrementalAlterConfigs(request) => {
+                api::incremental_alter_configs::answer(node, request).await.into()
+            }
             RequestBody::InitProducerId(request) => {
                 api::init_producer_id::answer(node, &request).await.into()
             }

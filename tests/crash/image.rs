@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use mainstem_protocol::TopicId;
+use mainstem_storage::Overrides;
 
 /// Batches of a producer whose repeat a broker must know (Kafka: `ProducerStateEntry`).
 const BATCHES_KNOWN: usize = 5;
@@ -25,7 +26,9 @@ impl Image {
 pub(crate) struct Topic {
     pub(crate) name: String,
     pub(crate) partitions: Vec<Partition>,
-    /// Whether old segments go by themselves: then the log may begin later than anybody asked for.
+    /// What it sets of its own.
+    pub(crate) overrides: Overrides,
+    /// Whether old segments go by themselves, or did once: then the log may begin later than anybody asked for.
     pub(crate) has_retention: bool,
     /// Whether the last value of each key is kept.
     pub(crate) keyed: bool,
@@ -157,6 +160,9 @@ fn compare_topics(expected: &Topic, found: &Topic, all: &mut Vec<String>) {
             found.partitions.len()
         ));
         return;
+    }
+    if expected.overrides != found.overrides {
+        all.push(format!("topic {} sets {:?}, not {:?}", expected.name, found.overrides, expected.overrides));
     }
     for (index, (expected_partition, found_partition)) in
         expected.partitions.iter().zip(&found.partitions).enumerate()

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mainstem_protocol::TopicId;
+use mainstem_storage::Overrides;
 
 use crate::image::{Image, Partition, Repeat, Topic, Value, differences};
 
@@ -41,9 +42,31 @@ pub(crate) enum Promise {
 
 #[derive(Clone, Debug)]
 pub(crate) enum What {
-    Created { topic: TopicId, name: String, partitions: usize, has_retention: bool, keyed: bool },
-    Deleted { topic: TopicId },
-    LogStart { topic: TopicId, partition: i32, offset: i64 },
+    Created {
+        topic: TopicId,
+        name: String,
+        partitions: usize,
+        overrides: Overrides,
+        keyed: bool,
+    },
+    /// It has these settings of its own now.
+    Altered {
+        topic: TopicId,
+        overrides: Overrides,
+    },
+    /// It has so many partitions now.
+    Grown {
+        topic: TopicId,
+        partitions: usize,
+    },
+    Deleted {
+        topic: TopicId,
+    },
+    LogStart {
+        topic: TopicId,
+        partition: i32,
+        offset: i64,
+    },
     Appended(Vec<Placed>),
 }
 
@@ -214,10 +237,21 @@ impl Ledger {
 
 fn apply(image: &mut Image, what: &What) {
     match what {
-        What::Created { topic, name, partitions, has_retention, keyed } => {
+        What::Created { topic, name, partitions, overrides, keyed } => {
             let (name, partitions) = (name.clone(), vec![Partition::default(); *partitions]);
-            let (has_retention, keyed) = (*has_retention, *keyed);
-            image.topics.insert(*topic, Topic { name, partitions, has_retention, keyed });
+            let (overrides, has_retention, keyed) = (overrides.clone(), has_retention(overrides), *keyed);
+            image.topics.insert(*topic, Topic { name, partitions, overrides, has_retention, keyed });
+        }
+        What::Altered { topic, overrides } => {
+            if let Some(topic) = image.topics.get_mut(topic) {
+                topic.has_retention |= has_retention(overrides);
+                topic.overrides = overrides.clone();
+            }
+        }
+        What::Grown { topic, partitions } => {
+            if let Some(topic) = image.topics.get_mut(topic) {
+                topic.partitions.resize_with(*partitions, Partition::default);
+            }
         }
         What::Deleted { topic } => drop(image.topics.remove(topic)),
         What::LogStart { topic, partition, offset } => {
@@ -227,6 +261,10 @@ fn apply(image: &mut Image, what: &What) {
         }
         What::Appended(batches) => batches.iter().for_each(|batch| append(image, batch)),
     }
+}
+
+fn has_retention(overrides: &Overrides) -> bool {
+    overrides.contains_key("retention.bytes")
 }
 
 fn append(image: &mut Image, batch: &Placed) {
@@ -264,11 +302,8 @@ mod tests {
         let mut ledger = Ledger::default();
         for (lsn, topic) in [(1, TOPIC), (2, OTHER)] {
             let name = format!("t{lsn}");
-            ledger.add(
-                lsn,
-                Promise::Synced,
-                What::Created { topic, name, partitions: 2, has_retention: false, keyed: topic == OTHER },
-            );
+            let (overrides, keyed) = (Overrides::new(), topic == OTHER);
+            ledger.add(lsn, Promise::Synced, What::Created { topic, name, partitions: 2, overrides, keyed });
         }
         ledger.add(3, Promise::None, What::Appended(vec![batch(TOPIC, 0, 0, &[10, 11])]));
         ledger.promise(3, Promise::Synced);
@@ -325,6 +360,13 @@ mod tests {
             ("a key keeps another value", |image| {
                 partition_mut(image, OTHER, 1).unwrap().keyed.insert(3, Value(14));
             }),
+            ("a setting that nobody changed", |image| {
+                let topic = image.topics.get_mut(&TOPIC).unwrap();
+                topic.overrides.insert("retention.ms".into(), "5".into());
+            }),
+            ("a partition that nobody added", |image| {
+                image.topics.get_mut(&TOPIC).unwrap().partitions.push(Partition::default());
+            }),
             ("a key is lost", |image| partition_mut(image, OTHER, 1).unwrap().keyed.clear()),
             ("the log begins too late", |image| partition(image).start_at(1)),
         ];
@@ -344,6 +386,26 @@ mod tests {
         assert!(ledger.check(&self::ledger().after(0), Accident::PowerCut).is_err());
         assert_eq!(ledger.check(&self::ledger().after(1), Accident::PowerCut), Ok(0));
         assert!(ledger.check(&self::ledger().after(2), Accident::PowerCut).is_err());
+    }
+
+    #[test]
+    fn promised_changes_of_a_topic_must_stay_and_all_before_them() {
+        let mut ledger = ledger();
+        ledger.add(6, Promise::None, What::Altered { topic: TOPIC, overrides: settings() });
+        ledger.add(7, Promise::None, What::Grown { topic: TOPIC, partitions: 3 });
+        assert_eq!(ledger.check(&ledger.after(2), Accident::PowerCut), Ok(2));
+        ledger.promise(6, Promise::Synced);
+        assert!(ledger.check(&self::ledger().after(2), Accident::PowerCut).is_err());
+        assert_eq!(ledger.check(&ledger.after(0), Accident::PowerCut), Ok(0));
+        let all = ledger.all();
+        let topic = &all.topics[&TOPIC];
+        assert_eq!((&topic.overrides, topic.partitions.len(), topic.has_retention), (&settings(), 3, true));
+        ledger.promise(7, Promise::Written);
+        assert!(ledger.check(&ledger.after(0), Accident::Kill).is_err());
+    }
+
+    fn settings() -> Overrides {
+        [("retention.bytes".to_owned(), "5".to_owned())].into()
     }
 
     #[test]

@@ -47,12 +47,38 @@ pub(crate) enum Flush {
     After(u64, u64),
 }
 
+impl Flush {
+    /// `flush.messages` and `flush.ms`.
+    pub(crate) const fn settings(self) -> (u64, u64) {
+        match self {
+            Self::Each => (1, 1000),
+            Self::After(messages, millis) => (messages, millis),
+        }
+    }
+}
+
 impl Kind {
     /// Synced, and nothing goes by itself.
     pub(crate) const SYNCED: Self = Self { flush: Flush::Each, has_retention: false, keyed: false };
 
     pub(crate) const fn is_synced(&self) -> bool {
         matches!(self.flush, Flush::Each)
+    }
+
+    /// The settings as the workload asks for them.
+    pub(crate) fn overrides(self) -> Overrides {
+        let mut overrides =
+            vec![("segment.bytes", "8000".to_owned()), ("index.interval.bytes", "500".to_owned())];
+        // Topics that are kept by key follow the broker's default, which is to sync each.
+        if !self.keyed {
+            let (messages, millis) = self.flush.settings();
+            overrides.push(("flush.messages", messages.to_string()));
+            overrides.push(("flush.ms", millis.to_string()));
+        }
+        if self.has_retention {
+            overrides.push(("retention.bytes", "12000".to_owned()));
+        }
+        overrides.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }
 
@@ -89,7 +115,7 @@ impl Node {
     }
 
     pub(crate) fn create_topic(&self, name: &str, partitions: u32, kind: Kind) -> Option<(TopicId, Ticket)> {
-        let overrides = overrides(kind);
+        let overrides = kind.overrides();
         let topic = NewTopic { name: name.to_owned(), partitions, overrides, keyed: kind.keyed };
         self.store.create_topic(topic).ok()
     }
@@ -146,8 +172,8 @@ impl Node {
             let partitions = (0..topic.partitions.len()).map(|index| self.partition(topic.id, index as i32));
             let partitions = partitions.collect::<Result<_, _>>()?;
             let has_retention = topic.config.retention_bytes.is_some();
-            let (name, keyed) = (topic.name.clone(), topic.keyed);
-            image.topics.insert(topic.id, Topic { name, partitions, has_retention, keyed });
+            let (name, overrides, keyed) = (topic.name.clone(), topic.overrides.clone(), topic.keyed);
+            image.topics.insert(topic.id, Topic { name, partitions, overrides, has_retention, keyed });
         }
         Ok(image)
     }
@@ -249,23 +275,6 @@ fn value_of(record: &RecordRef<'_>) -> Option<Value> {
         Some(bytes) => Value::parse(bytes),
         None => record.headers.iter().find_map(|(_, value)| Value::parse(value?)),
     }
-}
-
-fn overrides(kind: Kind) -> Overrides {
-    let mut overrides =
-        vec![("segment.bytes", "8000".to_owned()), ("index.interval.bytes", "500".to_owned())];
-    match kind.flush {
-        // Topics that are kept by key follow the broker's default, which is this.
-        Flush::Each if kind.keyed => {}
-        Flush::Each => overrides.push(("flush.messages", "1".to_owned())),
-        Flush::After(messages, millis) => {
-            overrides.extend([("flush.messages", messages.to_string()), ("flush.ms", millis.to_string())])
-        }
-    }
-    if kind.has_retention {
-        overrides.push(("retention.bytes", "12000".to_owned()));
-    }
-    overrides.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// A batch of these values, of that producer if there is one.

@@ -16,6 +16,12 @@ pub(crate) struct Tally {
     /// Log starts that retention moved.
     pub(crate) retentions: u64,
     pub(crate) deletions: u64,
+    /// Changes of settings.
+    pub(crate) alterations: u64,
+    /// Of them, those that let acknowledgements wait for a sync from then on.
+    pub(crate) hardenings: u64,
+    /// Topics that got more partitions.
+    pub(crate) growths: u64,
     /// Groups and entries that were taken back.
     pub(crate) truncations: u64,
 }
@@ -30,7 +36,8 @@ impl Tally {
     /// What of all this a complete run lacks. The floors are far below what is usual, so that no seed's luck fails a
     /// run, and above zero, so that nothing goes missing unnoticed.
     pub(crate) fn lacks(&self) -> Vec<String> {
-        let Self { groups, wide, mixed, keyed, checkpoints, retentions, deletions, truncations } = *self;
+        let Self { groups, wide, mixed, keyed, checkpoints, retentions, deletions, truncations, .. } = *self;
+        let Self { alterations, hardenings, growths, .. } = *self;
         let least = [
             ("groups", groups, 1000),
             ("groups over partitions", wide, 50),
@@ -39,6 +46,9 @@ impl Tally {
             ("checkpoints", checkpoints, 30),
             ("log starts moved by retention", retentions, 1),
             ("deletions", deletions, 2),
+            ("changes of settings", alterations, 10),
+            ("changes to synced", hardenings, 1),
+            ("added partitions", growths, 1),
             ("groups taken back", truncations, 1),
         ];
         let lacking = least.iter().filter(|(_, found, least)| found < least);
@@ -48,7 +58,8 @@ impl Tally {
 
 impl AddAssign for Tally {
     fn add_assign(&mut self, other: Self) {
-        let Self { groups, wide, mixed, keyed, checkpoints, retentions, deletions, truncations } = other;
+        let Self { groups, wide, mixed, keyed, checkpoints, retentions, deletions, truncations, .. } = other;
+        let Self { alterations, hardenings, growths, .. } = other;
         self.groups += groups;
         self.wide += wide;
         self.mixed += mixed;
@@ -57,14 +68,19 @@ impl AddAssign for Tally {
         self.retentions += retentions;
         self.deletions += deletions;
         self.truncations += truncations;
+        self.alterations += alterations;
+        self.hardenings += hardenings;
+        self.growths += growths;
     }
 }
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { groups, wide, mixed, keyed, checkpoints, retentions, deletions, truncations } = self;
+        let Self { groups, wide, mixed, keyed, checkpoints, retentions, deletions, truncations, .. } = self;
+        let Self { alterations, hardenings, growths, .. } = self;
         write!(f, "{groups} groups ({wide} over partitions, {mixed} of mixed durability), ")?;
         write!(f, "{keyed} keyed batches, {checkpoints} checkpoints, {retentions} retentions, ")?;
-        write!(f, "{deletions} deletions, {truncations} taken back")
+        write!(f, "{deletions} deletions, {alterations} changes of settings ({hardenings} to synced), ")?;
+        write!(f, "{growths} times partitions added, {truncations} taken back")
     }
 }

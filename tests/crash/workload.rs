@@ -7,7 +7,10 @@ use std::{
 };
 
 use mainstem_protocol::{Offset, PartitionId, TopicId};
-use mainstem_storage::{AppendGroup, Clock, Lsn, NotCommitted, Ticket, store::Topic};
+use mainstem_storage::{
+    AppendGroup, Clock, ConfigChange, ConfigOperation, Lsn, NotCommitted, Ticket,
+    store::{Alteration, Topic},
+};
 
 use crate::{
     chance::Chance,
@@ -19,8 +22,9 @@ use crate::{
 
 /// Topics that there are at once.
 const TOPICS_MAX: usize = 5;
-/// Partitions of a topic.
+/// Partitions of a topic, as it is created and at most.
 const PARTITIONS: u64 = 3;
+const PARTITIONS_MAX: usize = 6;
 
 /// Shared with whoever watches the disk.
 #[derive(Clone, Default)]
@@ -65,8 +69,8 @@ struct Waiting {
     lsn: u64,
     promise: Promise,
     placed: Vec<Placed>,
-    /// What comes back where a deletion is taken back.
-    deleted: Option<(TopicId, (String, Kind))>,
+    /// What a topic was before, where it was deleted or altered: so it is again when that is taken back.
+    before: Option<(TopicId, (String, Kind))>,
 }
 
 /// Records of a topic that is synced later than they are acknowledged.
@@ -116,16 +120,18 @@ impl Workload {
     /// Does one thing; whether the store still works.
     pub(crate) fn step(&mut self) -> bool {
         let is_well = match self.chance.below(100) {
-            0..55 => self.append(),
+            0..52 => self.append(),
+            52..55 => self.alter(),
             55..79 => self.round(),
             79..85 => self.checkpoint(),
             85..88 => self.done(Node::clean_up),
             88..91 => self.done(Node::allocate),
             91..93 => self.retain(),
-            93..95 => self.create_topic(),
-            95 => self.delete_topic(),
-            96 => self.truncate(),
-            97..99 => self.move_log_start(),
+            93 => self.create_topic(),
+            94 => self.delete_topic(),
+            95..97 => self.truncate(),
+            97 => self.grow(),
+            98 => self.move_log_start(),
             _ => self.new_producer(),
         };
         self.hear();
@@ -188,7 +194,7 @@ impl Workload {
     }
 
     fn push_batch(&mut self, topic: TopicId, kind: Kind, group: &mut AppendGroup, placed: &mut Vec<Placed>) {
-        let partition = self.chance.below(PARTITIONS) as i32;
+        let partition = self.partition_of(topic);
         if placed.iter().any(|batch| (batch.topic, batch.partition) == (topic, partition)) {
             return;
         }
@@ -200,6 +206,14 @@ impl Workload {
         let build = if kind.keyed { keyed_batch } else { batch };
         group.push(topic, PartitionId(partition), build(&values, bytes as usize, producer));
         placed.push(Placed { topic, partition, base_offset: 0, values, producer });
+    }
+
+    fn partition_of(&mut self, topic: TopicId) -> i32 {
+        self.chance.below(self.partitions(topic) as u64) as i32
+    }
+
+    fn partitions(&self, topic: TopicId) -> usize {
+        self.node.store.topics().get(topic).map_or(1, |topic| topic.partitions.len())
     }
 
     fn producer_for(&mut self, topic: TopicId, partition: i32) -> Option<(i64, i32)> {
@@ -226,8 +240,8 @@ impl Workload {
         let kind = self.kind();
         if let Some((topic, ticket)) = self.node.create_topic(&name, PARTITIONS as u32, kind) {
             let partitions = PARTITIONS as usize;
-            let Kind { has_retention, keyed, .. } = kind;
-            let what = What::Created { topic, name: name.clone(), partitions, has_retention, keyed };
+            let (overrides, keyed) = (kind.overrides(), kind.keyed);
+            let what = What::Created { topic, name: name.clone(), partitions, overrides, keyed };
             self.placed(ticket, Promise::Synced, what, Vec::new());
             self.settle();
             self.topics.insert(topic, (name, kind));
@@ -237,25 +251,64 @@ impl Workload {
 
     fn kind(&mut self) -> Kind {
         let keyed = self.chance.happens(25);
-        let flush = match self.chance.below(10) {
-            _ if keyed => Flush::Each,
+        let flush = if keyed { Flush::Each } else { self.flush() };
+        Kind { flush, has_retention: self.chance.happens(40), keyed }
+    }
+
+    fn flush(&mut self) -> Flush {
+        match self.chance.below(10) {
             0..5 => Flush::Each,
             5..8 => Flush::After(2 + self.chance.below(30), 1000 * self.chance.below(1000)),
             _ => Flush::After(i64::MAX.unsigned_abs(), 1000),
-        };
-        Kind { flush, has_retention: self.chance.happens(40), keyed }
+        }
+    }
+
+    /// Changes the settings of a topic, its durability above all.
+    fn alter(&mut self) -> bool {
+        let topics: Vec<_> =
+            self.topics.iter().map(|(id, (name, kind))| (*id, name.clone(), *kind)).collect();
+        let Some((topic, name, before)) = self.chance.pick(&topics).cloned() else { return true };
+        let flush = if before.keyed { Flush::Each } else { self.flush() };
+        let after = Kind { flush, has_retention: self.chance.happens(40), ..before };
+        let alteration = alteration(after, self.chance.happens(30));
+        if let Ok(ticket) = self.node.store.alter_topic(topic, &alteration) {
+            self.tally.alterations += 1;
+            self.tally.hardenings += u64::from(after.is_synced() && !before.is_synced());
+            let what = What::Altered { topic, overrides: after.overrides() };
+            self.placed(ticket, Promise::Synced, what, Vec::new());
+            self.remember_before(topic, (name.clone(), before));
+            self.topics.insert(topic, (name, after));
+        }
+        true
+    }
+
+    fn grow(&mut self) -> bool {
+        let topics: Vec<_> = self.topics.keys().copied().collect();
+        let Some(topic) = self.chance.pick(&topics).copied() else { return true };
+        let partitions = self.partitions(topic) + 1 + self.chance.below(2) as usize;
+        if partitions <= PARTITIONS_MAX
+            && let Ok(ticket) = self.node.store.add_partitions(topic, partitions as u32)
+        {
+            self.tally.growths += 1;
+            self.placed(ticket, Promise::Synced, What::Grown { topic, partitions }, Vec::new());
+        }
+        true
+    }
+
+    fn remember_before(&mut self, topic: TopicId, known: (String, Kind)) {
+        if let Some(waiting) = self.waiting.last_mut() {
+            waiting.before = Some((topic, known));
+        }
     }
 
     fn delete_topic(&mut self) -> bool {
         let topics: Vec<_> = self.topics.keys().copied().collect();
         let Some(topic) = self.chance.pick(&topics).copied() else { return true };
         if let Ok(ticket) = self.node.store.delete_topic(topic) {
-            let deleted = self.topics.remove(&topic).map(|known| (topic, known));
+            let known = self.topics.remove(&topic);
             self.tally.deletions += 1;
             self.placed(ticket, Promise::Synced, What::Deleted { topic }, Vec::new());
-            if let Some(waiting) = self.waiting.last_mut() {
-                waiting.deleted = deleted;
-            }
+            known.into_iter().for_each(|known| self.remember_before(topic, known));
         }
         true
     }
@@ -272,7 +325,7 @@ impl Workload {
     fn move_log_start(&mut self) -> bool {
         let topics: Vec<_> = self.topics.keys().copied().collect();
         let Some(topic) = self.chance.pick(&topics).copied() else { return true };
-        let partition = self.chance.below(PARTITIONS) as i32;
+        let partition = self.partition_of(topic);
         let Some(shown) = self.node.store.partition(topic, PartitionId(partition)) else { return true };
         let (start, end) = (shown.log_start().0, shown.high_watermark().0);
         let offset = start + self.chance.below((end - start) as u64 + 1) as i64;
@@ -293,7 +346,7 @@ impl Workload {
     fn placed(&mut self, ticket: Ticket, promise: Promise, what: What, placed: Vec<Placed>) {
         let lsn = ticket.lsn().0;
         self.ledger.ledger().add(lsn, Promise::None, what);
-        self.waiting.push(Waiting { ticket, lsn, promise, placed, deleted: None });
+        self.waiting.push(Waiting { ticket, lsn, promise, placed, before: None });
     }
 
     /// Takes the answers that came, and holds the store to them and to what it says of its journal.
@@ -330,7 +383,7 @@ impl Workload {
     fn taken_back(&mut self, waiting: Waiting) {
         self.tally.truncations += 1;
         self.ledger.ledger().retract(waiting.lsn);
-        self.topics.extend(waiting.deleted);
+        self.topics.extend(waiting.before);
         for batch in waiting.placed.iter().rev() {
             let Some((id, base_sequence)) = batch.producer else { continue };
             if let Some(producer) = self.producers.iter_mut().find(|producer| producer.id == id) {
@@ -373,6 +426,17 @@ impl Workload {
             self.ledger.ledger().show(topic, partition, shown);
         }
     }
+}
+
+/// The settings of a kind: all of them anew, or one after the other over those that there are.
+fn alteration(kind: Kind, is_whole: bool) -> Alteration {
+    let overrides = kind.overrides();
+    if is_whole {
+        return Alteration::Replace(overrides);
+    }
+    let gone = ConfigChange { name: "retention.bytes".to_owned(), operation: ConfigOperation::Delete };
+    let set = |(name, value)| ConfigChange { name, operation: ConfigOperation::Set(value) };
+    Alteration::Changes([gone].into_iter().chain(overrides.into_iter().map(set)).collect())
 }
 
 fn kind_of(topic: &Topic) -> Kind {

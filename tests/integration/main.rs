@@ -3,6 +3,7 @@
 //! # Layout
 //!
 //! - `harness`: a broker on a temporary directory, and a client that says exactly what it is told to.
+//! - `altered`: topics that get more partitions and other settings.
 //! - `clients`, `processors`: our own, over TCP and within the process.
 //! - `demo`: the demo, to its end.
 //! - `described`: groups and directories as administrators see them.
@@ -19,6 +20,7 @@
 
 #![allow(clippy::unwrap_used, reason = "these are tests, and a panic is their report")]
 
+mod altered;
 mod clients;
 mod demo;
 mod described;

@@ -171,7 +171,7 @@ async fn settings_are_described_with_their_sources() {
         );
         assert_eq!(find("retention.ms").synonyms.len(), 2);
         assert_eq!(find("segment.bytes").config_source, 5);
-        // A topic keeps the durability that it was made with.
+        // A topic keeps the durability that it was made with, whatever becomes the default.
         assert_eq!(find("flush.messages").config_source, 1);
     }
 }

@@ -10,10 +10,7 @@ use mainstem_protocol::{
 
 /// What the protocol knows and this broker does not serve: a client is told so, and a request for it is refused.
 const NOT_SERVED: &[ApiKey] = &[
-    ApiKey::AlterConfigs,
-    ApiKey::CreatePartitions,
     ApiKey::DeleteGroups,
-    ApiKey::IncrementalAlterConfigs,
     ApiKey::OffsetDelete,
     ApiKey::ConsumerGroupHeartbeat,
     ApiKey::ConsumerGroupDescribe,

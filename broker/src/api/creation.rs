@@ -1,11 +1,11 @@
-//! Topics are made, by CreateTopics or because somebody asked for one, and deleted.
+//! Topics are made, by CreateTopics or because somebody asked for one, changed, and deleted.
 
 use std::sync::Arc;
 
 use mainstem_protocol::{ErrorCode, TopicId};
 use mainstem_storage::{
     ConfigError, NotCommitted, Ticket,
-    store::{AppendError, NewTopic, Topic, TopicError},
+    store::{Alteration, AppendError, NewTopic, Topic, TopicError},
 };
 
 use super::Refusal;
@@ -38,6 +38,26 @@ pub(crate) async fn begin_deletion(node: &Node, id: TopicId) -> Result<Ticket, R
     with_room(node, || node.store.delete_topic(id)).await
 }
 
+/// Begins to give the topic more partitions, so many altogether; they are there when the ticket resolves.
+///
+/// # Errors
+/// Where it is gone or has as many, the node has too many, or the log takes nothing.
+pub(crate) async fn begin_growth(node: &Node, id: TopicId, partitions: u32) -> Result<Ticket, Refusal> {
+    with_room(node, || node.store.add_partitions(id, partitions)).await
+}
+
+/// Begins to alter the topic's settings; they hold when the ticket resolves.
+///
+/// # Errors
+/// Where it is gone, its settings cannot be, or the log takes nothing.
+pub(crate) async fn begin_alteration(
+    node: &Node,
+    id: TopicId,
+    alteration: &Alteration,
+) -> Result<Ticket, Refusal> {
+    with_room(node, || node.store.alter_topic(id, alteration)).await
+}
+
 /// Waits until what was begun is durable.
 ///
 /// # Errors
@@ -66,10 +86,14 @@ pub(crate) fn refusal(error: &TopicError) -> Refusal {
         TopicError::Unknown(_) => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
         TopicError::TooManyPartitions { .. } => ErrorCode::POLICY_VIOLATION,
         TopicError::Config(_) => ErrorCode::INVALID_CONFIG,
-        TopicError::Partitions(_) => ErrorCode::INVALID_PARTITIONS,
+        TopicError::Partitions { .. } => ErrorCode::INVALID_PARTITIONS,
         TopicError::Append(_) => ErrorCode::KAFKA_STORAGE_ERROR,
     };
-    Refusal::new(code, error.to_string())
+    let message = match error {
+        TopicError::Unknown(_) => "this server does not host this topic".to_owned(),
+        error => error.to_string(),
+    };
+    Refusal::new(code, message)
 }
 
 /// The code for a setting that cannot be.

@@ -16,8 +16,8 @@ use super::{Refusal, topic_name};
 use crate::{config::Listed, node::Node};
 
 /// Kinds of resources (Kafka: `ConfigResource.Type`).
-const TOPIC: i8 = 2;
-const BROKER: i8 = 4;
+pub(crate) const TOPIC: i8 = 2;
+pub(crate) const BROKER: i8 = 4;
 
 /// Where a value comes from (Kafka: `DescribeConfigsResponse.ConfigSource`).
 const SOURCE_TOPIC: i8 = 1;
@@ -118,8 +118,6 @@ impl TopicSetting {
         DescribeConfigsResourceResult {
             name: self.name.into(),
             value: Some(self.value.into()),
-            // A topic keeps the durability that it was created with.
-            read_only: matches!(self.name, "flush.messages" | "flush.ms"),
             config_source: self.source,
             synonyms,
             config_type: config_type(self.name),

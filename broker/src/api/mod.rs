@@ -2,7 +2,10 @@
 //!
 //! A handler takes the node, the context and the request, and answers with the response; nothing here knows of sockets.
 
+pub(crate) mod alter_configs;
+pub(crate) mod alteration;
 pub(crate) mod api_versions;
+pub(crate) mod create_partitions;
 pub(crate) mod create_topics;
 pub(crate) mod creation;
 pub(crate) mod delete_topics;
@@ -12,6 +15,7 @@ pub(crate) mod describe_log_dirs;
 pub(crate) mod fetch;
 pub(crate) mod find_coordinator;
 pub(crate) mod groups;
+pub(crate) mod incremental_alter_configs;
 pub(crate) mod init_producer_id;
 pub(crate) mod list_offsets;
 pub(crate) mod metadata;
@@ -21,6 +25,8 @@ pub(crate) mod topic_name;
 
 use mainstem_protocol::{ErrorCode, LeaderEpoch, Text};
 use mainstem_storage::Partition;
+
+use crate::caps::REFUSAL_BYTES_MAX;
 
 /// Why a request, or a part of it, is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,8 +38,12 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
+    /// A message that repeats what a client sent may be longer than an answer can say: it is cut.
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        let mut message = message.into();
+        let end = (0..=message.len().min(REFUSAL_BYTES_MAX)).rev().find(|end| message.is_char_boundary(*end));
+        message.truncate(end.unwrap_or(0));
+        Self { code, message }
     }
 
     pub(crate) fn text(&self) -> Option<Text> {

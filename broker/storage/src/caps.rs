@@ -36,6 +36,9 @@ pub const ALLOCATION_STEP_BYTES: (u64, u64) = (64 * 1024, 16 * 1024 * 1024);
 /// Partitions that one topic may have.
 pub const PARTITIONS_MAX: u32 = 100_000;
 
+/// Bytes that the value of a setting may have.
+pub const SETTING_BYTES_MAX: usize = 1024;
+
 /// Bytes of a checkpoint, or of `meta`, that a reader accepts.
 pub const ENVELOPE_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 

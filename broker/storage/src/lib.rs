@@ -39,7 +39,7 @@ mod testing;
 mod ticket;
 
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use config::{ConfigError, Overrides, TopicConfig};
+pub use config::{ConfigChange, ConfigError, ConfigOperation, Overrides, TopicConfig};
 pub use envelope::EnvelopeError;
 pub use group::AppendGroup;
 pub use ids::{Incarnation, Lsn};

@@ -121,7 +121,7 @@ impl LoadArgs {
         let is_other = self.partitions.is_some_and(|asked| usize::try_from(asked) != Ok(count));
         let what = match (is_other, self.durability) {
             (true, _) => format!("{topic} exists with {}", counted(count, "partition")),
-            (false, Some(_)) => format!("{topic} exists and keeps the durability that it was created with"),
+            (false, Some(_)) => format!("{topic} exists and keeps its durability"),
             (false, None) => return Ok(count),
         };
         Err(Error::new(what).advise(format!(

@@ -65,11 +65,7 @@ struct DescribedSetting {
 
 impl DescribedSetting {
     const fn from(&self) -> &'static str {
-        match (self.own, self.fixed) {
-            (true, true) => "creation, for good",
-            (true, false) => "topic",
-            (false, _) => "default",
-        }
+        if self.own { "topic" } else { "default" }
     }
 }
 

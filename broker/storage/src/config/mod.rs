@@ -1,12 +1,17 @@
 //! The settings of a topic: Kafka's names, typed values, defaults from the broker's `log.*`.
 
+mod change;
 mod settings;
 
 use std::collections::BTreeMap;
 
 use mainstem_protocol::records::{Compression, TimestampType};
 
+pub(crate) use change::apply_changes;
+pub use change::{ConfigChange, ConfigOperation};
 pub use settings::{SETTINGS, Setting};
+
+use crate::caps::SETTING_BYTES_MAX;
 
 /// What a topic sets of its own, by name. Only what differs from the broker's defaults is kept.
 pub type Overrides = BTreeMap<String, String>;
@@ -74,6 +79,14 @@ pub enum ConfigError {
     Unknown {
         /// As it was given.
         name: String,
+    },
+    /// Words cannot be added to it or taken from it.
+    #[error("{operation} does not fit topic setting {name}: it is not a list")]
+    NotAList {
+        /// The setting.
+        name: String,
+        /// What was asked for.
+        operation: &'static str,
     },
     /// The value does not fit.
     #[error("topic setting {name} cannot be {value}: {expected}")]
@@ -149,12 +162,21 @@ impl TopicConfig {
     }
 
     fn apply(&mut self, setting: &Setting, name: &str, value: &str) -> Result<(), ConfigError> {
+        // What a topic sets is in the journal, as it was given.
+        if value.len() > SETTING_BYTES_MAX {
+            let (value, expected) = (format!("{} bytes long", value.len()), at_most());
+            return Err(ConfigError::Invalid { name: name.to_owned(), value, expected });
+        }
         (setting.write)(self, value.trim()).map_err(|expected| ConfigError::Invalid {
             name: name.to_owned(),
             value: value.to_owned(),
             expected,
         })
     }
+}
+
+fn at_most() -> String {
+    format!("a value has at most {SETTING_BYTES_MAX} bytes")
 }
 
 #[cfg(test)]
@@ -197,6 +219,15 @@ mod tests {
             "topic setting cleanup.policy cannot be shred: delete, compact, or both with a comma"
         );
         assert!(matches!(TopicConfig::default().set("no.such", "1"), Err(ConfigError::Unknown { .. })));
+    }
+
+    #[test]
+    fn value_that_is_long_without_end_is_refused_and_not_repeated() {
+        let error = TopicConfig::default().set("cleanup.policy", &"delete,".repeat(1000)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "topic setting cleanup.policy cannot be 7000 bytes long: a value has at most 1024 bytes"
+        );
     }
 
     #[test]

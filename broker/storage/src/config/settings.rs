@@ -24,6 +24,12 @@ impl Setting {
         SETTINGS.iter().find(|setting| setting.name == name)
     }
 
+    /// Whether its value is words with commas between them.
+    #[must_use]
+    pub fn is_list(&self) -> bool {
+        self.name == "cleanup.policy"
+    }
+
     /// The setting whose broker-wide default is called `name`.
     #[must_use]
     pub fn of_broker(name: &str) -> Option<&'static Self> {

@@ -1,17 +1,16 @@
-//! What is not records: topics, their settings, log starts, producer ids. Journal entries all of them, and always
-//! synced before they are answered (durability rule 3).
+//! What is not records: topics come and go, log starts move. Journal entries all of them, as are those of `alter` and
+//! `producer_ids`, and always synced before they are answered (durability rule 3).
 
 use std::{
-    collections::{HashMap, VecDeque},
-    ops::Range,
+    collections::HashMap,
     sync::{Arc, MutexGuard, PoisonError},
 };
 
-use mainstem_protocol::{Offset, PartitionId, ProducerId, TopicId};
+use mainstem_protocol::{Offset, PartitionId, TopicId};
 
-use super::{AppendError, Journal, Request, Store, Topic, Topics};
+use super::{AppendError, Journal, Request, Store, Topic, Topics, alter::Changing};
 use crate::{
-    caps::{PARTITIONS_MAX, PRODUCER_ID_BLOCK},
+    caps::PARTITIONS_MAX,
     checkpoint::KeyedValues,
     config::{ConfigError, Overrides, Setting, TopicConfig},
     ids::Lsn,
@@ -47,8 +46,15 @@ pub enum TopicError {
     #[error("topic {0} does not exist")]
     Unknown(TopicId),
     /// Too few partitions, or too many.
-    #[error("a topic cannot have {0} partitions: from 1 to {PARTITIONS_MAX}, and never fewer than it has")]
-    Partitions(u32),
+    #[error(
+        "a topic cannot have {asked} partitions: from 1 to {PARTITIONS_MAX}, and always more than it has, {present}"
+    )]
+    Partitions {
+        /// How many it should have.
+        asked: u32,
+        /// How many it has, with those that are on their way.
+        present: u32,
+    },
     /// The node has as many as it may.
     #[error(
         "{asked} more partitions are too many: all topics together have {present}, the node takes {most} \
@@ -70,32 +76,13 @@ pub enum TopicError {
     Append(#[from] AppendError),
 }
 
-/// The next producer id, or what to wait for before asking again.
-#[derive(Debug)]
-pub enum NextProducerId {
-    /// Nobody else has it or ever had it.
-    Ready(ProducerId),
-    /// A block of ids is on its way through the journal.
-    Wait(Ticket),
-}
-
 /// What has its place and is not in the images yet.
 #[derive(Debug, Default)]
 pub(super) struct Control {
     /// New topics, and how many partitions they will have.
     topics: HashMap<String, u32>,
-    /// Topics that grow, and how many partitions they will have then.
-    growing: HashMap<TopicId, u32>,
-}
-
-/// Producer ids that may be given away.
-#[derive(Debug, Default)]
-pub(super) struct ProducerIds {
-    granted: VecDeque<Range<i64>>,
-    /// Behind the last block that was granted to anybody.
-    next: i64,
-    /// A block on its way.
-    asked: Option<(Lsn, Resolver)>,
+    /// Topics that become others.
+    pub(super) changing: Changing,
 }
 
 impl Store {
@@ -106,7 +93,7 @@ impl Store {
     pub fn create_topic(&self, new: NewTopic) -> Result<(TopicId, Ticket), TopicError> {
         let NewTopic { name, partitions, overrides, keyed } = new;
         if !(1..=PARTITIONS_MAX).contains(&partitions) {
-            return Err(TopicError::Partitions(partitions));
+            return Err(TopicError::Partitions { asked: partitions, present: 0 });
         }
         self.check_config(&overrides)?;
         let overrides = if keyed { overrides } else { self.with_durability(overrides) };
@@ -133,11 +120,9 @@ impl Store {
         self.check_partitions(&self.control(), partitions)
     }
 
-    fn check_partitions(&self, control: &Control, asked: u32) -> Result<(), TopicError> {
+    pub(super) fn check_partitions(&self, control: &Control, asked: u32) -> Result<(), TopicError> {
         let (topics, most) = (self.topics(), self.options.partitions_max);
-        let of_topic = |topic: &Arc<Topic>| {
-            control.growing.get(&topic.id).map_or(topic.partitions.len(), |partitions| *partitions as usize)
-        };
+        let of_topic = |topic: &Arc<Topic>| control.changing.partitions(topic) as usize;
         let new: usize = control.topics.values().map(|partitions| *partitions as usize).sum();
         let present = topics.iter().map(of_topic).sum::<usize>() + new;
         if present + asked as usize <= most as usize {
@@ -149,7 +134,7 @@ impl Store {
     /// A topic keeps the durability that it was made with: another default of the broker is for new topics, and what was
     /// promised for the records that there are must not change behind anybody's back. Topics of the broker itself follow
     /// its default (durability rule 3).
-    fn with_durability(&self, mut overrides: Overrides) -> Overrides {
+    pub(super) fn with_durability(&self, mut overrides: Overrides) -> Overrides {
         for name in ["flush.messages", "flush.ms"] {
             let default = Setting::of_topic(name).map(|setting| (setting.read)(&self.options.topic_defaults));
             if let (false, Some(value)) = (overrides.contains_key(name), default) {
@@ -180,35 +165,6 @@ impl Store {
         Ok(ticket)
     }
 
-    /// Gives a topic settings of its own, in place of all that it had.
-    ///
-    /// # Errors
-    /// Where there is no such topic or a setting cannot be.
-    pub fn set_topic_config(&self, id: TopicId, overrides: Overrides) -> Result<Ticket, TopicError> {
-        self.check_config(&overrides)?;
-        let _control = self.control();
-        self.topics().get(id).ok_or(TopicError::Unknown(id))?;
-        Ok(self.place_own(vec![Entry::ConfigChanged { topic: id, overrides }], Vec::new())?)
-    }
-
-    /// Gives a topic more partitions: so many altogether.
-    ///
-    /// # Errors
-    /// Where there is no such topic, or it has as many already.
-    pub fn add_partitions(&self, id: TopicId, partitions: u32) -> Result<Ticket, TopicError> {
-        let mut control = self.control();
-        let topic = self.topics().get(id).cloned().ok_or(TopicError::Unknown(id))?;
-        let present = topic.partitions.len() as u32;
-        let present = control.growing.get(&id).copied().unwrap_or(present);
-        if partitions <= present || partitions > PARTITIONS_MAX {
-            return Err(TopicError::Partitions(partitions));
-        }
-        self.check_partitions(&control, partitions - present)?;
-        let ticket = self.place_own(vec![Entry::PartitionsAdded { topic: id, partitions }], Vec::new())?;
-        control.growing.insert(id, partitions);
-        Ok(ticket)
-    }
-
     /// Moves a partition's log start forward, not beyond what is shown; what lies before it is deleted.
     ///
     /// # Errors
@@ -225,36 +181,12 @@ impl Store {
         if !(log_start..=high_watermark).contains(&offset) {
             return Err(AppendError::OffsetOutOfRange { offset, log_start, high_watermark });
         }
-        self.place_own(vec![Entry::LogStartMoved { topic, partition, offset }], vec![found])
-    }
-
-    /// The next producer id. Blocks of them come through the journal, ahead of need.
-    ///
-    /// # Errors
-    /// Where the journal takes nothing.
-    pub fn next_producer_id(&self) -> Result<NextProducerId, AppendError> {
-        let mut ids = self.producer_ids();
-        let id = ids.take();
-        if ids.left() >= PRODUCER_ID_BLOCK / 2 {
-            return Ok(NextProducerId::Ready(id.unwrap_or(ProducerId::NONE)));
+        // Behind a deletion in the journal nobody may name the topic.
+        let placing = found.placing();
+        if placing.is_deleted {
+            return Err(AppendError::UnknownPartition { topic, partition });
         }
-        let asked = self.ask_for_producer_ids(&mut ids);
-        match id {
-            Some(id) => Ok(NextProducerId::Ready(id)),
-            None => asked.map(NextProducerId::Wait),
-        }
-    }
-
-    /// One block at a time: all who wait wait for the same one.
-    fn ask_for_producer_ids(&self, ids: &mut ProducerIds) -> Result<Ticket, AppendError> {
-        let (lsn, resolver) = match ids.asked.clone() {
-            Some(asked) => asked,
-            None => {
-                self.request_own(vec![Entry::ProducerIdsAllocated { next: ids.next_block() }], Vec::new())?
-            }
-        };
-        ids.asked = Some((lsn, resolver.clone()));
-        Ok(resolver.ticket(lsn, Vec::new()))
+        self.place_own(vec![Entry::LogStartMoved { topic, partition, offset }], vec![Arc::clone(&found)])
     }
 
     /// Places entries of the store itself. The callers hold what gives them their order.
@@ -276,7 +208,7 @@ impl Store {
     }
 
     /// A largest batch that the full journal could not take is refused, with both figures (rule 11).
-    fn check_config(&self, overrides: &Overrides) -> Result<TopicConfig, ConfigError> {
+    pub(super) fn check_config(&self, overrides: &Overrides) -> Result<TopicConfig, ConfigError> {
         let config = self.options.topic_defaults.with(overrides)?;
         let most = self.batch_bytes_max();
         if config.max_message_bytes > most && overrides.contains_key("max.message.bytes") {
@@ -292,12 +224,8 @@ impl Store {
         self.group_bytes_max() - GROUP_OVERHEAD_BYTES
     }
 
-    fn control(&self) -> MutexGuard<'_, Control> {
+    pub(super) fn control(&self) -> MutexGuard<'_, Control> {
         self.control.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn producer_ids(&self) -> MutexGuard<'_, ProducerIds> {
-        self.producer_ids.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn fold_topic_created(&self, new: &NewTopicEntry) {
@@ -330,7 +258,7 @@ impl Store {
     }
 
     /// What was checked once holds; a setting that a later version refuses is passed over and said.
-    fn effective_config(&self, overrides: &Overrides) -> TopicConfig {
+    pub(super) fn effective_config(&self, overrides: &Overrides) -> TopicConfig {
         let mut config = self.options.topic_defaults.clone();
         for (name, value) in overrides {
             if let Err(error) = config.set(name, value) {
@@ -345,54 +273,12 @@ impl Store {
         let mut gone = None;
         let mut control = self.control();
         self.change_topics(|topics| gone = topics.remove(id));
-        control.growing.remove(&id);
+        control.changing.forget(id);
         drop(control);
         let Some(topic) = gone else { return };
         journal.dirty.retain(|(topic, ..), _| *topic != id);
         topic.partitions.iter().for_each(|partition| partition.wake());
         self.upkeep.remove_topic_later(&topic);
-    }
-
-    pub(super) fn fold_config(&self, id: TopicId, overrides: &Overrides) {
-        let config = Arc::new(self.effective_config(overrides));
-        self.change_topic(id, |topic| {
-            topic.overrides = overrides.clone();
-            topic.config = config;
-        });
-    }
-
-    pub(super) fn fold_partitions_added(&self, id: TopicId, partitions: u32) {
-        let mut control = self.control();
-        if control.growing.get(&id) == Some(&partitions) {
-            control.growing.remove(&id);
-        }
-        self.change_topic(id, |topic| {
-            let keyed = topic.keyed;
-            let new = |number: u32| {
-                let keyed = keyed.then(Keyed::default);
-                Arc::new(Partition::new(
-                    id,
-                    PartitionId(number as i32),
-                    Placing::default(),
-                    Vec::new(),
-                    keyed,
-                ))
-            };
-            topic.partitions.extend((topic.partitions.len() as u32..partitions).map(new));
-        });
-    }
-
-    pub(super) fn fold_producer_ids(&self, journal: &mut Journal, next: ProducerId) {
-        journal.next_producer_id = next.max(journal.next_producer_id);
-        self.producer_ids().grant(next);
-    }
-
-    fn change_topic(&self, id: TopicId, change: impl FnOnce(&mut Topic)) {
-        self.change_topics(|topics| {
-            let Some(mut topic) = topics.get(id).map(|topic| Topic::clone(topic)) else { return };
-            change(&mut topic);
-            topics.insert(topic);
-        });
     }
 
     /// One thread alone, the journal's, changes the image.
@@ -407,10 +293,10 @@ impl Store {
         for entry in entries {
             match entry {
                 Entry::TopicCreated(topic) => drop(self.control().topics.remove(&topic.name)),
-                // What is in flight is taken back as a whole.
-                Entry::PartitionsAdded { topic, .. } => drop(self.control().growing.remove(topic)),
+                Entry::PartitionsAdded { topic, .. } => self.control().changing.take_back_partitions(*topic),
+                Entry::ConfigChanged { topic, .. } => self.control().changing.take_back_overrides(*topic),
                 Entry::TopicDeleted { topic } => self.undelete(*topic),
-                Entry::ProducerIdsAllocated { .. } => self.producer_ids().asked = None,
+                Entry::ProducerIdsAllocated { .. } => self.producer_ids().take_back(),
                 _ => {}
             }
         }
@@ -420,36 +306,5 @@ impl Store {
         let topics = self.topics();
         let partitions = topics.get(topic).into_iter().flat_map(|topic| &topic.partitions);
         partitions.for_each(|partition| partition.placing().is_deleted = false);
-    }
-}
-
-impl ProducerIds {
-    /// Those before `next` are given away, or lost with a process that had them.
-    pub(super) fn behind(next: ProducerId) -> Self {
-        Self { next: next.0, ..Self::default() }
-    }
-
-    const fn next_block(&self) -> ProducerId {
-        ProducerId(self.next + PRODUCER_ID_BLOCK)
-    }
-
-    /// A block came through the journal.
-    fn grant(&mut self, end: ProducerId) {
-        self.granted.push_back(self.next..end.0);
-        self.next = end.0;
-        self.asked = None;
-    }
-
-    fn take(&mut self) -> Option<ProducerId> {
-        let first = self.granted.front_mut()?;
-        let id = first.next()?;
-        if first.is_empty() {
-            self.granted.pop_front();
-        }
-        Some(ProducerId(id))
-    }
-
-    fn left(&self) -> i64 {
-        self.granted.iter().map(|range| range.end - range.start).sum()
     }
 }

@@ -2,13 +2,14 @@
 //!
 //! The way of a group: [`Store::append`] gives it its place (`append`), it waits (`queue`), a round writes and syncs
 //! it (`round`), and only then it goes into segments and images and is shown (`commit`). Beside that: `room` makes
-//! space where an append finds none, `control` is for all that is not records, `checkpoints` frees the journal,
+//! space where an append finds none, `control` is for topics that come and go, `alter` for those that become others, `checkpoints` frees the journal,
 //! `upkeep` does the rest, `recovery` is how a start finds everything again.
 //!
 //! Locks, in the order in which they are taken: checkpoints, allocation, journal, control, partitions by topic id and
 //! number, queue, publication. None is held across a wait for another thread; the journal's and those before it are
 //! held across I/O, the others never.
 
+mod alter;
 mod append;
 mod checkpoints;
 mod commit;
@@ -16,6 +17,7 @@ mod control;
 mod error;
 mod open;
 mod options;
+mod producer_ids;
 mod queue;
 mod recovery;
 mod retention;
@@ -41,21 +43,24 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use mainstem_protocol::{PartitionId, TopicId};
 
+pub use self::{
+    alter::Alteration,
+    control::{NewTopic, TopicError},
+    error::{AppendError, Poisoned},
+    open::{OpenError, Recovery},
+    options::{NoObserver, Observer, Options},
+    producer_ids::NextProducerId,
+    round::Round,
+    topics::{Topic, Topics},
+};
 use self::{
     checkpoints::Checkpoints,
-    control::{Control, ProducerIds},
+    control::Control,
+    producer_ids::ProducerIds,
     queue::{Pending, Queue, Request},
     round::Journal,
     threads::Threads,
     upkeep::Upkeep,
-};
-pub use self::{
-    control::{NewTopic, NextProducerId, TopicError},
-    error::{AppendError, Poisoned},
-    open::{OpenError, Recovery},
-    options::{NoObserver, Observer, Options},
-    round::Round,
-    topics::{Topic, Topics},
 };
 pub(crate) use self::{
     queue::Ahead,

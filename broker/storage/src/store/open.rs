@@ -16,7 +16,8 @@ use mainstem_protocol::{LeaderEpoch, Offset, PartitionId, TopicId};
 use super::{
     AppendError, Options, Poisoned, Store, Topics,
     checkpoints::Checkpoints,
-    control::{Control, ProducerIds},
+    control::Control,
+    producer_ids::ProducerIds,
     queue::Queue,
     recovery::{self, Recovered},
     round::{Journal, Unsynced},

@@ -12,7 +12,7 @@ use mainstem_protocol::{Offset, PartitionId, ProducerId, TopicId};
 use super::{Pending, Poisoned, Store, queue::Taken};
 use crate::{
     ids::Lsn,
-    journal::{Frame, Writer, frame::FrameKind},
+    journal::{Entry, Frame, Writer, frame::FrameKind},
     partition::Partition,
     segment::Segment,
     ticket::{NotCommitted, Resolver},
@@ -83,6 +83,7 @@ impl Store {
         }
         let cost = taken.cost();
         let Taken { mut groups, ahead, .. } = taken;
+        self.heed_changes(&mut groups);
         self.write(journal, &mut groups, ahead, cost)?;
         let count = groups.len() as u64;
         let (early, late) = split_by_need(groups);
@@ -94,6 +95,26 @@ impl Store {
         }
         self.commit(journal, &late)?;
         Ok(Round { groups: count, synced, wrote: true })
+    }
+
+    /// A group's durability is fixed with its place, so a change of settings before it counts, although the group's topics
+    /// may have been looked at before that (rule 3). Otherwise a record could be acknowledged and lost behind a change
+    /// that was answered.
+    fn heed_changes(&self, groups: &mut [Pending]) {
+        let topics = self.topics();
+        let mut changed: HashMap<TopicId, bool> = HashMap::new();
+        for group in groups {
+            let is_synced = |partition: &Arc<Partition>| {
+                let now = || topics.get(partition.topic()).is_some_and(|topic| topic.config.is_synced());
+                changed.get(&partition.topic()).copied().unwrap_or_else(now)
+            };
+            group.is_synced |= group.partitions.iter().any(is_synced);
+            for entry in &group.entries {
+                if let Entry::ConfigChanged { topic, overrides } = entry {
+                    changed.insert(*topic, self.effective_config(overrides).is_synced());
+                }
+            }
+        }
     }
 
     fn write(

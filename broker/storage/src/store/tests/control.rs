@@ -5,7 +5,7 @@ use mainstem_protocol::records::{BatchBuilder, Compression, NewRecord, ProducerS
 use super::*;
 use crate::{
     ConfigError, TopicConfig,
-    store::{NextProducerId, TopicError},
+    store::{Alteration, NextProducerId, TopicError},
 };
 
 #[test]
@@ -36,14 +36,16 @@ fn a_topic_exists_once_until_it_is_deleted() {
 fn settings_change_for_what_comes_later_and_survive() {
     let bench = Bench::new();
     let topic = bench.topic("orders", 1, &[("retention.ms", "5")]);
-    let overrides = Overrides::from([("flush.messages".to_owned(), "100".to_owned())]);
-    bench.store.set_topic_config(topic, overrides.clone()).unwrap();
+    let overrides = Overrides::from([("flush.messages", "100")].map(owned));
+    bench.store.alter_topic(topic, &Alteration::Replace(overrides)).unwrap();
     bench.store.round().unwrap();
     let bench = bench.restart();
     let found = bench.store.topics().get(topic).unwrap().clone();
-    assert_eq!((found.config.flush_messages, &found.overrides), (100, &overrides));
-    let wrong = Overrides::from([("flush.messages".to_owned(), "many".to_owned())]);
-    assert!(matches!(bench.store.set_topic_config(topic, wrong), Err(TopicError::Config(_))));
+    // What is not named follows the broker's default; durability does so from this moment on, not whatever it becomes.
+    let expected = Overrides::from([("flush.messages", "100"), ("flush.ms", "1000")].map(owned));
+    assert_eq!((found.config.flush_messages, &found.overrides), (100, &expected));
+    let wrong = Alteration::Replace([("flush.messages", "many")].map(owned).into());
+    assert!(matches!(bench.store.alter_topic(topic, &wrong), Err(TopicError::Config(_))));
 }
 
 #[test]
@@ -65,7 +67,10 @@ fn partitions_are_added_and_never_taken_away() {
     bench.store.add_partitions(topic, 3).unwrap();
     bench.store.round().unwrap();
     bench.fill(topic, 2, 1);
-    assert!(matches!(bench.store.add_partitions(topic, 2), Err(TopicError::Partitions(2))));
+    for few in [2, 3] {
+        let refused = bench.store.add_partitions(topic, few).unwrap_err();
+        assert_eq!(refused, TopicError::Partitions { asked: few, present: 3 });
+    }
     let bench = bench.restart();
     assert_eq!(bench.read(topic, 0).len(), 1);
     assert_eq!(bench.read(topic, 2).len(), 1);

@@ -1,5 +1,6 @@
 //! The store, step by step, on a disk in memory; with `LOG_APPEND=map` on the machine's own, through mapped segments.
 
+mod alter;
 mod appends;
 mod control;
 mod journal;
@@ -164,6 +165,10 @@ pub(super) fn read_all(partition: &Partition) -> Vec<BatchHeader> {
         }
     }
     found
+}
+
+pub(super) fn owned((name, value): (&str, &str)) -> (String, String) {
+    (name.to_owned(), value.to_owned())
 }
 
 pub(super) fn ends(headers: &[BatchHeader]) -> Vec<i64> {

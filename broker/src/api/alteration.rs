@@ -1,0 +1,142 @@
+//! The settings of resources are altered, by AlterConfigs or by IncrementalAlterConfigs (Kafka: `ConfigAdminManager`,
+//! `ConfigurationControlManager`, `ControllerConfigurationValidator`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mainstem_protocol::{ErrorCode, Text, TopicId};
+use mainstem_storage::{
+    Ticket,
+    store::{Alteration, TopicError},
+};
+
+use super::{
+    Refusal, creation,
+    describe_configs::{BROKER, TOPIC},
+    topic_name,
+};
+use crate::{caps::TOPICS_PER_REQUEST_MAX, node::Node};
+
+/// A resource, and what shall become of it.
+pub(crate) struct Asked {
+    pub(crate) resource_type: i8,
+    pub(crate) name: Text,
+    /// The settings that are named.
+    pub(crate) settings: Vec<Text>,
+    pub(crate) alteration: Result<Alteration, Refusal>,
+}
+
+/// A resource, and what became of it.
+pub(crate) struct Altered {
+    pub(crate) resource_type: i8,
+    pub(crate) name: Text,
+    pub(crate) error_code: ErrorCode,
+    pub(crate) error_message: Option<Text>,
+}
+
+/// Alters all resources, or says whether that could be done; each stands for itself.
+pub(crate) async fn alter(node: &Node, asked: Vec<Asked>, validate_only: bool) -> Vec<Altered> {
+    let counts = counts(&asked);
+    let mut begun = Vec::with_capacity(asked.len());
+    for (index, asked) in asked.into_iter().enumerate() {
+        let Asked { resource_type, name, settings, alteration } = asked;
+        let times = counts.get(&(resource_type, name.clone())).copied().unwrap_or(1);
+        let ticket = match check(node, index, times, resource_type, &name, &settings) {
+            Ok(()) => begin(node, &name, alteration, validate_only).await,
+            Err(refusal) => Err(refusal),
+        };
+        begun.push((resource_type, name, ticket));
+    }
+    let mut altered = Vec::with_capacity(begun.len());
+    for (resource_type, name, begun) in begun {
+        altered.push(respond(resource_type, name, finish(begun).await));
+    }
+    altered
+}
+
+fn counts(asked: &[Asked]) -> BTreeMap<(i8, Text), usize> {
+    let mut counts = BTreeMap::new();
+    for asked in asked {
+        *counts.entry((asked.resource_type, asked.name.clone())).or_default() += 1;
+    }
+    counts
+}
+
+fn check(
+    node: &Node,
+    index: usize,
+    times: usize,
+    resource_type: i8,
+    name: &str,
+    settings: &[Text],
+) -> Result<(), Refusal> {
+    if times > 1 {
+        return Err(Refusal::new(ErrorCode::INVALID_REQUEST, "each resource must appear at most once"));
+    }
+    if index >= TOPICS_PER_REQUEST_MAX {
+        return Err(Refusal::new(ErrorCode::POLICY_VIOLATION, "too many resources in one request"));
+    }
+    if settings.iter().collect::<BTreeSet<_>>().len() < settings.len() {
+        return Err(Refusal::new(ErrorCode::INVALID_REQUEST, "a setting is named more than once"));
+    }
+    match resource_type {
+        TOPIC if name.is_empty() => {
+            Err(Refusal::new(ErrorCode::INVALID_REQUEST, "there are no settings for all topics together"))
+        }
+        TOPIC => topic_name::check(name),
+        BROKER => Err(broker_refusal(node, name, settings)),
+        other => Err(Refusal::new(ErrorCode::INVALID_REQUEST, format!("unknown resource type {other}"))),
+    }
+}
+
+/// Settings of the broker are those that it was started with (Kafka, of those that cannot be changed while it runs:
+/// INVALID_REQUEST, "Cannot update these configs dynamically").
+fn broker_refusal(node: &Node, name: &str, settings: &[Text]) -> Refusal {
+    let message = match name.is_empty() || name.parse() == Ok(node.id().0) {
+        true => {
+            let names: Vec<_> = settings.iter().map(|name| &**name).collect();
+            let names = names.join(", ");
+            format!("cannot update these settings while the broker runs: {names}; start it with others")
+        }
+        false => format!("broker {name} is not this one, {}", node.id()),
+    };
+    Refusal::new(ErrorCode::INVALID_REQUEST, message)
+}
+
+/// All resources of a request are begun before one is waited for, so that one sync serves them. No ticket where nothing
+/// is to be done.
+async fn begin(
+    node: &Node,
+    name: &str,
+    alteration: Result<Alteration, Refusal>,
+    validate_only: bool,
+) -> Result<Option<Ticket>, Refusal> {
+    let alteration = alteration?;
+    let unknown = || creation::refusal(&TopicError::Unknown(TopicId::ZERO));
+    let topic = node.topic(name, TopicId::ZERO).ok_or_else(unknown)?;
+    if validate_only {
+        let checked = node.store.check_alteration(topic.id, &alteration);
+        return checked.map(|()| None).map_err(|error| creation::refusal(&error));
+    }
+    creation::begin_alteration(node, topic.id, &alteration).await.map(Some)
+}
+
+async fn finish(begun: Result<Option<Ticket>, Refusal>) -> Result<(), Refusal> {
+    match begun? {
+        Some(ticket) => creation::durable(ticket).await,
+        None => Ok(()),
+    }
+}
+
+fn respond(resource_type: i8, name: Text, result: Result<(), Refusal>) -> Altered {
+    let (error_code, error_message) = match result {
+        Ok(()) => (ErrorCode::NONE, None),
+        Err(refusal) => (refusal.code, refusal.text()),
+    };
+    Altered { resource_type, name, error_code, error_message }
+}
+
+/// The refusal of settings without a value.
+pub(crate) fn null_values(names: &[&str]) -> Refusal {
+    let message = format!("a null value is not possible for {}", names.join(", "));
+    Refusal::new(ErrorCode::INVALID_REQUEST, message)
+}
