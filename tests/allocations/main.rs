@@ -37,6 +37,12 @@ const FETCH_MAX: usize = 20;
 /// For each further partition of it: 4 measured.
 const FETCH_PARTITION_MAX: usize = 5;
 
+/// For a Fetch request that goes on with a session of one partition without news: 13 measured.
+const TURN_MAX: usize = 16;
+
+/// For each further partition of the session: 1 measured.
+const TURN_PARTITION_MAX: usize = 2;
+
 #[test]
 fn produce_allocates_nothing_for_a_record() {
     let mut scene = Scene::new();
@@ -103,6 +109,15 @@ fn a_fetch_request_allocates_as_little_as_it_did() {
     let (one, all) = (scene.of_fetch("filled", 1), scene.of_fetch("filled", PARTITIONS));
     check("a Fetch request", one.calls, FETCH_MAX);
     check("a further partition", further(one, all), FETCH_PARTITION_MAX);
+}
+
+#[test]
+fn a_fetch_request_of_a_session_allocates_as_little_as_it_did() {
+    let mut scene = Scene::new();
+    scene.fill("filled", 1, 1);
+    let (one, all) = (scene.of_turn("filled", 1), scene.of_turn("filled", PARTITIONS));
+    check("a Fetch request of a session", one.calls, TURN_MAX);
+    check("a further partition of a session", further(one, all), TURN_PARTITION_MAX);
 }
 
 /// Allocations for each partition but the first, rounded up.

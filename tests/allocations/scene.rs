@@ -1,11 +1,14 @@
 //! A broker whose allocations are counted, and a client whose are not.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    cell::Cell,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use bytes::Bytes;
 use mainstem::config::Config;
 use mainstem_protocol::{
-    PartitionId, Text, Timestamp, TopicId,
+    Offset, PartitionId, Text, Timestamp, TopicId,
     messages::{
         FetchRequest, ProduceRequest,
         fetch::FetchPartition,
@@ -74,6 +77,22 @@ impl Scene {
     pub(crate) fn of_fetch(&mut self, topic: &str, partitions: usize) -> Taken {
         let request = fetch(topic, partitions);
         self.allocations(|scene| scene.fetch(&request))
+    }
+
+    /// What the broker allocates for a Fetch request of a session of so many partitions, of which none has news.
+    pub(crate) fn of_turn(&mut self, topic: &str, partitions: usize) -> Taken {
+        let mut request = fetch(topic, partitions);
+        request.topics[0].partitions.iter_mut().for_each(|asked| asked.fetch_offset = Offset(1));
+        request.session_epoch = 0;
+        let session_id = self.runtime.block_on(self.client.ask(12, request.clone())).session_id;
+        assert_ne!(session_id, 0);
+        let epoch = Cell::new(1);
+        self.allocations(|scene| {
+            let session_epoch = epoch.replace(epoch.get() + 1);
+            let next = FetchRequest { session_id, session_epoch, topics: Vec::new(), ..request.clone() };
+            let response = scene.runtime.block_on(scene.client.ask(12, next));
+            assert_eq!((response.session_id, response.responses.len()), (session_id, 0));
+        })
     }
 
     fn produce(&mut self, request: &ProduceRequest) {

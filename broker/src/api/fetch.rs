@@ -53,9 +53,7 @@ pub(crate) async fn answer(node: &Node, context: &Context, mut request: FetchReq
         let found = fetch.read(node).await;
         if found.is_enough(&request) || timeout_at(deadline, changed.notified()).await.is_err() {
             fetch.count(node, &found);
-            let mut response = found.respond(&mut request);
-            node.fetch_sessions.finish(part, &request, &mut response);
-            return response;
+            return node.fetch_sessions.finish(part, request, |request| found.respond(request));
         }
     }
 }
@@ -222,11 +220,10 @@ impl Found {
         is_enough || self.has_error || request.max_wait_ms <= 0 || self.partitions.is_empty()
     }
 
-    /// Takes the topics' names out of the request.
-    fn respond(self, request: &mut FetchRequest) -> FetchResponse {
+    fn respond(self, request: FetchRequest) -> FetchResponse {
         let mut found = self.partitions.into_iter();
-        let responses = request.topics.iter_mut().map(|asked| FetchableTopicResponse {
-            topic: std::mem::take(&mut asked.topic),
+        let responses = request.topics.into_iter().map(|asked| FetchableTopicResponse {
+            topic: asked.topic,
             topic_id: asked.topic_id,
             partitions: found.by_ref().take(asked.partitions.len()).collect(),
         });

@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mainstem_protocol::{
     ErrorCode, TopicId,
-    messages::{FetchRequest, FetchResponse},
+    messages::{FetchRequest, FetchResponse, fetch::FetchPartition},
 };
 use mainstem_storage::Clock;
 
@@ -119,17 +119,27 @@ impl FetchSessions {
         Ok(if is_kept { Part::Next(turn) } else { Part::Outside })
     }
 
-    /// Ends a request that was begun: remembers what it is answered, and leaves out what need not be said.
-    pub(crate) fn finish(&self, part: Part, request: &FetchRequest, found: &mut FetchResponse) {
+    /// Ends a request that was begun: remembers what `respond` answers to it, and leaves out what need not be said.
+    pub(crate) fn finish(
+        &self,
+        part: Part,
+        request: FetchRequest,
+        respond: impl FnOnce(FetchRequest) -> FetchResponse,
+    ) -> FetchResponse {
         match part {
-            Part::Outside => {}
-            Part::First { has_ids } => found.session_id = self.create(has_ids, request, found).0,
-            Part::Next(turn) => turn.finish(found),
+            Part::Outside => respond(request),
+            Part::First { has_ids } => {
+                let asked: Vec<_> = request.topics.iter().map(|topic| topic.partitions.clone()).collect();
+                let found = respond(request);
+                let SessionId(session_id) = self.create(has_ids, &asked, &found);
+                FetchResponse { session_id, ..found }
+            }
+            Part::Next(turn) => turn.finish(respond(request)),
         }
     }
 
-    fn create(&self, has_ids: bool, request: &FetchRequest, found: &FetchResponse) -> SessionId {
-        let session = || Session::new(has_ids, &request.topics, &found.responses);
+    fn create(&self, has_ids: bool, asked: &[Vec<FetchPartition>], found: &FetchResponse) -> SessionId {
+        let session = || Session::new(has_ids, asked, &found.responses);
         let (now, size) = (self.clock.monotonic(), Size::of(&found.responses));
         let created = self.cache().create(now, size, random, session);
         self.counters.evicted(created.evicted);
@@ -143,7 +153,7 @@ impl FetchSessions {
 
 impl Turn {
     /// Where somebody has gone on with the session in the meantime, the answer is not for whoever gets it now.
-    fn finish(self, found: &mut FetchResponse) {
+    fn finish(self, mut found: FetchResponse) -> FetchResponse {
         let Self { id, epoch, session } = self;
         found.session_id = id.0;
         let mut session = lock(&session);
@@ -153,6 +163,7 @@ impl Turn {
             found.error_code = ErrorCode::INVALID_FETCH_SESSION_EPOCH;
             found.responses.clear();
         }
+        found
     }
 }
 

@@ -130,7 +130,7 @@ impl Cached {
 
 impl Session {
     /// A session that begins with these partitions, and with what was said of them: topic by topic of the same shape.
-    pub(super) fn new(has_ids: bool, asked: &[FetchTopic], said: &[FetchableTopicResponse]) -> Self {
+    pub(super) fn new(has_ids: bool, asked: &[Vec<FetchPartition>], said: &[FetchableTopicResponse]) -> Self {
         let mut session = Self {
             epoch: Epoch::INITIAL.next(),
             has_ids,
@@ -141,7 +141,7 @@ impl Session {
         };
         for (asked, said) in asked.iter().zip(said) {
             let topic = TopicKey::new(has_ids, &said.topic, said.topic_id);
-            for (asked, said) in asked.partitions.iter().zip(&said.partitions) {
+            for (asked, said) in asked.iter().zip(&said.partitions) {
                 session.ask(&topic, asked);
                 session.find(&topic, asked.partition).map(|cached| cached.says(said));
             }

@@ -107,14 +107,14 @@ impl Bench {
     }
 
     pub(super) fn finish(&self, version: i16, part: Part, request: FetchRequest) -> FetchResponse {
-        let topics = request.topics.iter().map(|topic| FetchableTopicResponse {
-            topic: topic.topic.clone(),
-            topic_id: topic.topic_id,
-            partitions: topic.partitions.iter().map(|asked| self.read(version, topic, asked)).collect(),
-        });
-        let mut response = FetchResponse { responses: topics.collect(), ..Default::default() };
-        self.sessions.finish(part, &request, &mut response);
-        response
+        self.sessions.finish(part, request, |request| {
+            let topics = request.topics.iter().map(|topic| FetchableTopicResponse {
+                topic: topic.topic.clone(),
+                topic_id: topic.topic_id,
+                partitions: topic.partitions.iter().map(|asked| self.read(version, topic, asked)).collect(),
+            });
+            FetchResponse { responses: topics.collect(), ..Default::default() }
+        })
     }
 
     fn read(&self, version: i16, topic: &FetchTopic, asked: &FetchPartition) -> PartitionData {

@@ -95,7 +95,7 @@ fn topic(partitions: i32) -> (FetchTopic, FetchableTopicResponse) {
 
 fn session(partitions: i32) -> Session {
     let (asked, said) = topic(partitions);
-    Session::new(false, &[asked], &[said])
+    Session::new(false, &[asked.partitions], &[said])
 }
 
 fn create(cache: &mut Cache, number: i32, bytes: usize) -> Created {
