@@ -48,6 +48,9 @@ pub const DECOMPRESSED_BYTES_MAX: usize = mainstem_protocol::caps::DECOMPRESSED_
 /// Events of a group that wait for a poll.
 pub(crate) const GROUP_EVENTS_MAX: usize = 4;
 
+/// Commits that nobody waits for, and that are on their way at the same time.
+pub(crate) const COMMITS_MAX: usize = 256;
+
 /// Answers that wait for each partition of a consumer; while they do, nothing more is asked for it.
 pub(crate) const READY_PER_PARTITION_MAX: usize = 2;
 

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use mainstem_protocol::{Text, Timestamp};
 
+use super::Assignor;
 use crate::clock::{Clock, SystemClock};
 
 /// Where to begin in a partition for which nothing was committed, or where what was committed is gone
@@ -34,6 +35,41 @@ pub enum OffsetReset {
     Fail,
 }
 
+/// Which records of transactions are handed out (`isolation.level`).
+///
+/// ```
+/// use mainstem_client::{ConsumerConfig, consumer::IsolationLevel};
+///
+/// let config = ConsumerConfig { isolation: IsolationLevel::ReadCommitted, ..ConsumerConfig::default() };
+/// # assert_ne!(config.isolation, IsolationLevel::default());
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IsolationLevel {
+    /// All of them, whatever becomes of the transaction.
+    #[default]
+    ReadUncommitted,
+    /// Those of transactions that were committed; nothing behind the first one that is still open.
+    ReadCommitted,
+}
+
+/// Who shares out the partitions of a group, and by which requests members hear of it (`group.protocol`).
+///
+/// ```
+/// use mainstem_client::{ConsumerConfig, consumer::GroupProtocol};
+///
+/// let config = ConsumerConfig { group_protocol: GroupProtocol::Consumer, ..ConsumerConfig::group("readers") };
+/// # assert_ne!(config.group_protocol, GroupProtocol::default());
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GroupProtocol {
+    /// One of the members, with an assignor that all of them know. Every broker speaks this.
+    #[default]
+    Classic,
+    /// The broker (KIP-848). The coordinator moves partitions one by one, and nobody waits for the others. Needs a broker
+    /// that answers ConsumerGroupHeartbeat; the session and heartbeat intervals are the broker's.
+    Consumer,
+}
+
 /// The settings of a consumer.
 ///
 /// ```
@@ -51,6 +87,20 @@ pub enum OffsetReset {
 pub struct ConsumerConfig {
     /// The group whose member this is, or in whose name offsets are committed (`group.id`).
     pub group_id: Option<Text>,
+    /// The name of a static member (`group.instance.id`): a member that comes back under it within the session gets its
+    /// partitions again without a rebalance, and closing the consumer does not leave the group.
+    pub group_instance_id: Option<Text>,
+    /// Who shares out partitions (`group.protocol`).
+    pub group_protocol: GroupProtocol,
+    /// Assignors that the members of a classic group may choose from, the best first
+    /// (`partition.assignment.strategy`). Partitions are kept through a rebalance only where all of them are
+    /// [`Assignor::CooperativeSticky`].
+    pub assignors: Vec<Assignor>,
+    /// The name of the broker's assignor (`group.remote.assignor`), with [`GroupProtocol::Consumer`]; the broker's own
+    /// choice where there is none.
+    pub server_assignor: Option<Text>,
+    /// Which records of transactions are handed out (`isolation.level`).
+    pub isolation: IsolationLevel,
     /// Where to begin (`auto.offset.reset`).
     pub offset_reset: OffsetReset,
     /// How often positions are committed by [`super::Consumer::poll`] itself (`auto.commit.interval.ms`); never,
@@ -76,7 +126,8 @@ pub struct ConsumerConfig {
     /// How long the time between two polls may be before the member leaves, and how long the group waits for it to
     /// join again (`max.poll.interval.ms`).
     pub poll_interval_max: Duration,
-    /// How often the group's leader looks for new partitions (`metadata.max.age.ms`).
+    /// How often the group's leader looks for new partitions, and a member with a pattern for new topics
+    /// (`metadata.max.age.ms`).
     pub metadata_age_max: Duration,
     /// How long one answer may take (`request.timeout.ms`).
     pub request_timeout: Duration,
@@ -93,6 +144,11 @@ impl Default for ConsumerConfig {
     fn default() -> Self {
         Self {
             group_id: None,
+            group_instance_id: None,
+            group_protocol: GroupProtocol::Classic,
+            assignors: vec![Assignor::Range, Assignor::CooperativeSticky],
+            server_assignor: None,
+            isolation: IsolationLevel::ReadUncommitted,
             offset_reset: OffsetReset::Latest,
             auto_commit_interval: None,
             fetch_wait: Duration::from_millis(500),

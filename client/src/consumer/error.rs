@@ -158,6 +158,22 @@ pub enum GroupError {
         /// What the broker says.
         code: ErrorCode,
     },
+    /// Another consumer goes by the name of this static member (`group.instance.id`). This one is none any more.
+    #[error("another member of group {group} goes by the name {instance}")]
+    Fenced {
+        /// The group.
+        group: Text,
+        /// The name.
+        instance: Text,
+    },
+    /// The pattern of topics is no regular expression.
+    #[error("topics cannot be chosen by {pattern}: {reason}")]
+    Pattern {
+        /// The pattern.
+        pattern: Text,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The topics' partitions are not known, so the leader cannot share them out.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
@@ -193,7 +209,7 @@ impl GroupError {
                     )
             }
             Self::Metadata(error) => error.is_retriable(),
-            Self::NoGroup | Self::Unreadable { .. } => false,
+            Self::NoGroup | Self::Fenced { .. } | Self::Pattern { .. } | Self::Unreadable { .. } => false,
         }
     }
 }
@@ -215,6 +231,9 @@ pub enum CommitError {
     /// The consumer has no group.
     #[error("the consumer has no group to commit offsets for")]
     NoGroup,
+    /// Too many commits are on their way; this one is not.
+    #[error("{0} commits are on their way already")]
+    Busy(usize),
     /// The group has moved on without this member: its partitions belong to others now, or will soon.
     #[error("group {group} has moved on without this member: {code}")]
     NotMember {
@@ -257,6 +276,7 @@ impl CommitError {
     pub const fn is_retriable(&self) -> bool {
         match self {
             Self::NoGroup | Self::NotMember { .. } => false,
+            Self::Busy(_) => true,
             Self::Coordinator(error) => error.is_retriable(),
             Self::Transport { source, .. } => source.is_retriable(),
             Self::Refused { code, .. } => code.is_retriable(),

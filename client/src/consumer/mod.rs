@@ -5,7 +5,8 @@
 //! - `poll`: the ways to take records: several, one by one, as a stream; and news of the group.
 //! - `fetcher`: the requests that bring records, ahead of whoever wants them.
 //! - `places`: offsets: those to commit, those that were committed, those of the log.
-//! - `group`: membership, commits.
+//! - [`RebalanceListener`]: what a program does when partitions come and go.
+//! - `group`: membership, assignors, commits.
 //!
 //! **Cancelling.** Every future of a consumer may be dropped at any time: records count as taken only when a call returns
 //! them, so none is lost and none is handed out twice. What was asked of a broker goes on or is asked again by the next
@@ -18,6 +19,7 @@ mod group;
 mod places;
 mod poll;
 mod position;
+mod rebalance;
 mod records;
 #[cfg(test)]
 mod tests;
@@ -28,12 +30,19 @@ use mainstem_protocol::{Offset, Text, records::Decompressor};
 use tokio::time::Instant;
 
 use crate::{TopicPartition, cluster::Cluster, offsets::OffsetSpec, transport::Transport};
-pub use config::{ConsumerConfig, OffsetReset};
+pub use config::{ConsumerConfig, GroupProtocol, IsolationLevel, OffsetReset};
 pub use error::{CommitError, CommittedError, ConsumeError, Damage, GroupError};
 use fetcher::Fetcher;
 pub(crate) use group::offsets::request as committed_request;
-use group::{Event, MemberIdentity, Membership};
+use group::{Event, Interest, Membership, Pattern, offsets::Commits};
+pub use group::{
+    LeaveMode,
+    assignor::Assignor,
+    offsets::{Committing, OffsetAndMetadata},
+};
+use poll::News;
 use position::{Place, Positions};
+pub use rebalance::{Rebalance, RebalanceListener};
 pub use records::{PartitionRecord, PartitionRecords};
 
 /// What a poll brings.
@@ -61,8 +70,8 @@ pub enum Polled {
     Records(Vec<PartitionRecords>),
     /// The group gave these partitions to this member, and no others.
     Assigned(Vec<TopicPartition>),
-    /// The group changes. Until the next poll these partitions still belong to this member, and what was done
-    /// with them can be committed.
+    /// These partitions go to others: all that there are, or with cooperative assignors and in KIP-848 groups those that
+    /// move. Until the next poll they still belong to this member, and what was done with them can be committed.
     Revoked(Vec<TopicPartition>),
     /// These partitions belonged to this member, and belong to others now: nothing can be committed.
     Lost(Vec<TopicPartition>),
@@ -95,11 +104,14 @@ pub struct Consumer {
     fetcher: Fetcher,
     decompressor: Decompressor,
     membership: Option<Membership>,
-    member: MemberIdentity,
-    /// News of the group that nobody was told yet.
+    listener: Option<Arc<dyn RebalanceListener>>,
+    /// What happened to the member, and has not been heeded yet.
     event: Option<Event>,
-    /// The consumer was told to let its partitions go, and does so with the next poll.
-    letting_go: bool,
+    /// News of the group that nobody was told yet.
+    news: Option<News>,
+    /// Partitions that the consumer was told to let go, and lets go with the next poll.
+    letting_go: Option<News>,
+    commits: Commits,
     committed_at: Instant,
     /// Something may have to be asked of brokers before the next record is taken. Not looked at for every single record:
     /// there may be a thousand partitions.
@@ -135,9 +147,11 @@ impl Consumer {
             positions: Positions::default(),
             decompressor: Decompressor::new(),
             membership: None,
-            member: MemberIdentity::OUTSIDER,
+            listener: None,
             event: None,
-            letting_go: false,
+            news: None,
+            letting_go: None,
+            commits: Commits::default(),
             committed_at: Instant::now(),
             asks: true,
         }
@@ -164,13 +178,59 @@ impl Consumer {
         &mut self,
         topics: impl IntoIterator<Item = T>,
     ) -> Result<(), GroupError> {
+        self.join(Interest::Topics(topics.into_iter().map(Into::into).collect()))
+    }
+
+    /// Reads the topics whose whole name matches a regular expression, also those that come later, as a member of the
+    /// group. In a classic group the expression is this client's (that of the `regex` crate), and topics are looked for
+    /// every [`ConsumerConfig::metadata_age_max`]; in a KIP-848 group it is the broker's (Kafka: RE2/J). The brokers' own
+    /// topics never match. Must be called within a runtime.
+    ///
+    /// # Errors
+    /// Where the consumer has no group, or the pattern is no regular expression.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use std::time::Duration;
+    /// use mainstem_client::{Consumer, ConsumerConfig, consumer::Polled};
+    ///
+    /// let mut consumer = Consumer::new(&transport, ConsumerConfig::group("readers"));
+    /// consumer.subscribe_pattern("greet.*")?;
+    /// let Polled::Assigned(partitions) = consumer.poll(Duration::from_secs(30)).await? else { panic!("no member") };
+    /// assert_eq!(&*partitions[0].topic, "greetings");
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub fn subscribe_pattern(&mut self, pattern: impl Into<Text>) -> Result<(), GroupError> {
+        self.join(Interest::Pattern(Pattern::new(pattern.into(), self.config.group_protocol)?))
+    }
+
+    fn join(&mut self, interest: Interest) -> Result<(), GroupError> {
         let group = self.config.group_id.clone().ok_or(GroupError::NoGroup)?;
-        let topics = topics.into_iter().map(Into::into).collect();
         let (config, cluster) = (Arc::clone(&self.config), Arc::clone(&self.cluster));
         self.forget_group();
         self.positions.assign([]);
-        self.membership = Some(Membership::start(config, cluster, group, topics));
+        self.membership = Some(Membership::start(config, cluster, group, interest));
         Ok(())
+    }
+
+    /// Has a listener told what partitions come and go, in place of the one there was.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Consumer, ConsumerConfig, consumer::RebalanceListener};
+    ///
+    /// struct Indifferent;
+    /// impl RebalanceListener for Indifferent {}
+    ///
+    /// let mut consumer = Consumer::new(&transport, ConsumerConfig::group("readers"));
+    /// consumer.on_rebalance(Indifferent);
+    /// consumer.subscribe(["greetings"])?;
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub fn on_rebalance(&mut self, listener: impl RebalanceListener) {
+        self.listener = Some(Arc::new(listener));
     }
 
     /// Reads these partitions and no others. Those that are read already go on where they are; the others begin at
@@ -197,8 +257,8 @@ impl Consumer {
     fn forget_group(&mut self) {
         self.membership = None;
         self.event = None;
-        self.member = MemberIdentity::OUTSIDER;
-        self.letting_go = false;
+        self.news = None;
+        self.letting_go = None;
         self.asks = true;
     }
 
@@ -351,7 +411,9 @@ impl Consumer {
         self.asks = true;
     }
 
-    /// Commits where the settings want that, and leaves the group.
+    /// Commits where the settings want that, and leaves the group; a static member
+    /// ([`ConsumerConfig::group_instance_id`]) does not leave, so that it finds its partitions when it comes back.
+    /// [`RebalanceListener::revoked`] is called for what the member has.
     ///
     /// # Cancel safety
     /// Dropped, positions may be committed or not, and the group may count on this member until its session is over.
@@ -369,10 +431,34 @@ impl Consumer {
     /// # Ok(())
     /// # });
     /// ```
-    pub async fn close(mut self) {
-        self.commit_now().await;
+    pub async fn close(self) {
+        self.close_with(LeaveMode::Default).await;
+    }
+
+    /// As [`Self::close`], and says whether the member leaves the group.
+    ///
+    /// # Cancel safety
+    /// As [`Self::close`].
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Consumer, ConsumerConfig, consumer::{LeaveMode, OffsetReset}};
+    ///
+    /// let config = ConsumerConfig { offset_reset: OffsetReset::Earliest, ..ConsumerConfig::group("readers") };
+    /// let mut consumer = Consumer::new(&transport, config);
+    /// consumer.subscribe(["greetings"])?;
+    /// consumer.next().await?;
+    /// // The group waits for it until its session is over.
+    /// consumer.close_with(LeaveMode::Remain).await;
+    /// assert_eq!(transport.members("readers"), 1);
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub async fn close_with(mut self, mode: LeaveMode) {
+        self.commits.settled().await;
+        self.hand_in().await;
         if let Some(membership) = self.membership.take() {
-            membership.leave().await;
+            membership.close(mode).await;
         }
     }
 }

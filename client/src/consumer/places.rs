@@ -1,10 +1,16 @@
 //! Offsets: how far the consumer was read, what its group has committed, and where logs begin and end.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use mainstem_protocol::{Offset, Text};
 
-use super::{CommitError, CommittedError, Consumer, group::offsets};
+use super::{
+    CommitError, CommittedError, Committing, Consumer, OffsetAndMetadata,
+    group::{
+        Membership, is_cooperative,
+        offsets::{self, Commit},
+    },
+};
 use crate::{
     TopicPartition,
     cluster::MetadataError,
@@ -39,10 +45,14 @@ impl Consumer {
         self.commit(&consumed).await
     }
 
-    /// Commits offsets: for each partition the one to go on at.
+    /// Commits offsets: for each partition the one to go on at, with a few words of the program's own if it likes
+    /// ([`OffsetAndMetadata`]). What fails for a passing reason is tried again, until [`ConsumerConfig::timeout`] is over;
+    /// where the group moves partitions one by one, the end of a rebalance under way is waited for as well.
+    ///
+    /// [`ConsumerConfig::timeout`]: super::ConsumerConfig::timeout
     ///
     /// # Errors
-    /// Where the group does not take them.
+    /// Where the group does not take them, or has gone on without this member.
     ///
     /// # Cancel safety
     /// Dropped, the offsets may be committed all the same; it can be called again.
@@ -60,12 +70,82 @@ impl Consumer {
     /// # Ok(())
     /// # });
     /// ```
-    pub async fn commit(&mut self, offsets: &[(TopicPartition, Offset)]) -> Result<(), CommitError> {
-        let group = self.config.group_id.as_ref().ok_or(CommitError::NoGroup)?;
-        if offsets.is_empty() {
-            return Ok(());
+    pub async fn commit<O: Clone + Into<OffsetAndMetadata>>(
+        &mut self,
+        offsets: &[(TopicPartition, O)],
+    ) -> Result<(), CommitError> {
+        let commit = self.prepare(offsets)?;
+        // The older offsets of a commit that is still on its way must not come behind these.
+        self.commits.settled().await;
+        commit.run().await
+    }
+
+    /// Begins to commit offsets, as [`Self::commit`], and does not wait for the group's word: the result is a future that may
+    /// be awaited or dropped, the commit goes on all the same. Commits take place in the order in which they were begun.
+    /// Must be called within a runtime.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Consumer, ConsumerConfig, consumer::OffsetReset};
+    ///
+    /// let config = ConsumerConfig { offset_reset: OffsetReset::Earliest, ..ConsumerConfig::group("readers") };
+    /// let mut consumer = Consumer::new(&transport, config);
+    /// consumer.subscribe(["greetings"])?;
+    /// let next = consumer.next().await?;
+    /// let committing = consumer.commit_async(&[(next.partition, next.record.offset.plus(1))]);
+    /// println!("working on {:?} meanwhile", next.record.value);
+    /// committing.await?;
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub fn commit_async<O: Clone + Into<OffsetAndMetadata>>(
+        &mut self,
+        offsets: &[(TopicPartition, O)],
+    ) -> Committing {
+        match self.prepare(offsets) {
+            Ok(commit) => self.commits.begin(commit),
+            Err(error) => Committing::failed(error),
         }
-        offsets::commit(&self.cluster, group, &self.member, offsets, self.config.timeout).await
+    }
+
+    /// Begins to commit how far the partitions were read, as [`Self::commit_consumed`], without waiting for the group's
+    /// word; see [`Self::commit_async`].
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Consumer, ConsumerConfig, consumer::OffsetReset};
+    ///
+    /// let config = ConsumerConfig { offset_reset: OffsetReset::Earliest, ..ConsumerConfig::group("readers") };
+    /// let mut consumer = Consumer::new(&transport, config);
+    /// consumer.subscribe(["greetings"])?;
+    /// for _ in 0..2 {
+    ///     consumer.next().await?;
+    ///     drop(consumer.commit_consumed_async());
+    /// }
+    /// // Closing waits for what was begun.
+    /// consumer.close().await;
+    /// assert!(transport.committed("readers", "greetings", 0).is_some());
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub fn commit_consumed_async(&mut self) -> Committing {
+        self.commit_async(&self.positions.consumed())
+    }
+
+    fn prepare<O: Clone + Into<OffsetAndMetadata>>(
+        &self,
+        offsets: &[(TopicPartition, O)],
+    ) -> Result<Commit, CommitError> {
+        let offsets = offsets.iter().map(|(partition, offset)| (partition.clone(), offset.clone().into()));
+        Ok(Commit {
+            cluster: Arc::clone(&self.cluster),
+            group: self.config.group_id.clone().ok_or(CommitError::NoGroup)?,
+            instance: self.config.group_instance_id.clone(),
+            member: self.membership.as_ref().map(Membership::identity),
+            waits_for_rebalance: is_cooperative(&self.config),
+            offsets: offsets.collect(),
+            limit: self.config.timeout,
+        })
     }
 
     /// What the group has committed; partitions for which it has nothing are left out.
@@ -93,6 +173,34 @@ impl Consumer {
         &self,
         partitions: &[TopicPartition],
     ) -> Result<HashMap<TopicPartition, Offset>, CommittedError> {
+        let committed = self.committed_with_metadata(partitions).await?;
+        Ok(committed.into_iter().map(|(partition, committed)| (partition, committed.offset)).collect())
+    }
+
+    /// As [`Self::committed`], with what was said beside the offsets.
+    ///
+    /// # Errors
+    /// As [`Self::committed`].
+    ///
+    /// # Cancel safety
+    /// As [`Self::committed`].
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Consumer, ConsumerConfig, Offset, TopicPartition, consumer::OffsetAndMetadata};
+    ///
+    /// let first = TopicPartition::new("greetings", 0);
+    /// let mut consumer = Consumer::new(&transport, ConsumerConfig::group("readers"));
+    /// let said = OffsetAndMetadata { metadata: "on Monday".into(), ..Offset(1).into() };
+    /// consumer.commit(&[(first.clone(), said.clone())]).await?;
+    /// assert_eq!(consumer.committed_with_metadata(&[first.clone()]).await?[&first], said);
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub async fn committed_with_metadata(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<HashMap<TopicPartition, OffsetAndMetadata>, CommittedError> {
         let group = self.config.group_id.as_ref().ok_or(CommittedError::NoGroup)?;
         offsets::committed(&self.cluster, group, partitions, self.config.timeout).await
     }

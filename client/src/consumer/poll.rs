@@ -8,21 +8,32 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tracing::warn;
 
 use super::{
-    ConsumeError, Consumer, Damage, PartitionRecord, PartitionRecords, Polled,
+    ConsumeError, Consumer, Damage, PartitionRecord, PartitionRecords, Polled, Rebalance,
     fetcher::reset_spec,
-    group::{Event, MemberIdentity, Membership},
+    group::{Event, Membership, Round},
     position::{Place, Positions},
     records::Fetched,
 };
 use crate::{
-    caps,
+    TopicPartition, caps,
     offsets::{ListOffsetsError, OffsetSpec},
 };
 
 /// What ends a wait.
-enum News<T> {
+enum Found<T> {
     Records(T),
-    Group,
+    News,
+}
+
+/// What a program is told of its group.
+#[derive(Clone, Debug)]
+pub(super) enum News {
+    /// These partitions came.
+    Assigned(Vec<TopicPartition>),
+    /// These are to be let go in that round.
+    Revoked(Round, Vec<TopicPartition>),
+    /// These were lost.
+    Lost(Round, Vec<TopicPartition>),
 }
 
 impl Consumer {
@@ -55,14 +66,14 @@ impl Consumer {
         self.asks = true;
         self.let_go().await;
         self.auto_commit().await;
-        let news = tokio::select! {
+        let found = tokio::select! {
             biased;
-            news = self.wait(Self::take_several) => news?,
+            found = self.wait(Self::take_several) => found?,
             () = sleep_until(deadline) => return Ok(Polled::Nothing),
         };
-        match news {
-            News::Records(records) => Ok(Polled::Records(records)),
-            News::Group => self.tell().await,
+        match found {
+            Found::Records(records) => Ok(Polled::Records(records)),
+            Found::News => self.tell().await,
         }
     }
 
@@ -94,8 +105,8 @@ impl Consumer {
             self.let_go().await;
             self.auto_commit().await;
             match self.wait(Self::take_one).await? {
-                News::Records(record) => return Ok(record),
-                News::Group => drop(self.tell().await?),
+                Found::Records(record) => return Ok(record),
+                Found::News => drop(self.tell().await?),
             }
         }
     }
@@ -129,11 +140,11 @@ impl Consumer {
     async fn wait<T>(
         &mut self,
         take: fn(&mut Self) -> Result<Option<T>, ConsumeError>,
-    ) -> Result<News<T>, ConsumeError> {
+    ) -> Result<Found<T>, ConsumeError> {
         loop {
             self.membership.iter().for_each(Membership::polled);
-            if self.event.is_some() {
-                return Ok(News::Group);
+            if self.event.is_some() || self.news.is_some() {
+                return Ok(Found::News);
             }
             if self.asks {
                 self.find_positions().await?;
@@ -142,7 +153,7 @@ impl Consumer {
                 self.asks = false;
             }
             if let Some(records) = take(self)? {
-                return Ok(News::Records(records));
+                return Ok(Found::Records(records));
             }
             self.asks = true;
             let is_member = self.membership.is_some();
@@ -155,48 +166,91 @@ impl Consumer {
         }
     }
 
-    /// Says what the group has to say. An event is dropped only once nothing is left to wait for.
+    /// Says what the group has to say. News are dropped only once nothing is left to wait for.
     async fn tell(&mut self) -> Result<Polled, ConsumeError> {
-        if let Some(Event::Revoking) = self.event {
-            self.commit_now().await;
+        if let Some(event) = self.event.take() {
+            self.news = Some(self.heed(event)?);
         }
+        let Some(news) = self.news.clone() else { return Ok(Polled::Nothing) };
+        self.inform(&news).await;
         self.asks = true;
-        match self.event.take() {
-            None => Ok(Polled::Nothing),
-            Some(Event::Assigned { member, partitions }) => {
-                self.member = member;
-                self.positions.assign(partitions);
-                Ok(Polled::Assigned(self.positions.partitions()))
+        self.news = None;
+        Ok(match news {
+            News::Assigned(_) => Polled::Assigned(self.positions.partitions()),
+            News::Revoked(_, ref partitions) => {
+                let partitions = partitions.clone();
+                self.letting_go = Some(news);
+                Polled::Revoked(partitions)
             }
-            Some(Event::Revoking) => {
-                self.letting_go = true;
-                Ok(Polled::Revoked(self.positions.partitions()))
-            }
-            Some(Event::Lost) => {
-                self.letting_go = true;
-                self.member = MemberIdentity::OUTSIDER;
-                let lost = self.positions.partitions();
+            News::Lost(_, ref partitions) => {
+                let partitions = partitions.clone();
                 self.positions.assign([]);
-                Ok(Polled::Lost(lost))
+                self.letting_go = Some(news);
+                Polled::Lost(partitions)
             }
-            Some(Event::Failed(error)) => {
+        })
+    }
+
+    /// What an event means for this consumer. What it was given is read from now on.
+    fn heed(&mut self, event: Event) -> Result<News, ConsumeError> {
+        match event {
+            Event::Assigned(partitions) => {
+                let is_new = |partition: &&TopicPartition| self.positions.get(partition).is_none();
+                let mut added: Vec<_> = partitions.iter().filter(is_new).cloned().collect();
+                added.sort();
+                self.positions.assign(partitions);
+                Ok(News::Assigned(added))
+            }
+            Event::Revoking(round, mut partitions) => {
+                partitions.sort();
+                Ok(News::Revoked(round, partitions))
+            }
+            Event::Lost(round) => Ok(News::Lost(round, self.positions.partitions())),
+            Event::Failed(error) => {
                 self.membership = None;
                 Err(error.into())
             }
         }
     }
 
-    /// Lets the partitions go, once whoever polls has heard of it.
-    async fn let_go(&mut self) {
-        if !self.letting_go {
-            return;
+    /// Does what has to be done before the program hears of news: commits, and the listener.
+    async fn inform(&mut self, news: &News) {
+        if let News::Revoked(..) = news {
+            self.commit_now().await;
         }
-        self.positions.assign([]);
+        let Some(listener) = self.listener.clone() else { return };
+        let mut consumer = Rebalance(self);
+        match news {
+            News::Assigned(added) => listener.assigned(&mut consumer, added).await,
+            News::Revoked(_, partitions) => listener.revoked(&mut consumer, partitions).await,
+            News::Lost(_, partitions) => listener.lost(&mut consumer, partitions).await,
+        }
+    }
+
+    /// Lets partitions go, once whoever polls has heard of it.
+    async fn let_go(&mut self) {
+        let Some(News::Revoked(round, partitions) | News::Lost(round, partitions)) = &self.letting_go else {
+            return;
+        };
+        self.positions.release(partitions);
         if let Some(membership) = &self.membership {
             membership.polled();
-            membership.rejoin().await;
+            membership.released(*round).await;
         }
-        self.letting_go = false;
+        self.letting_go = None;
+    }
+
+    /// Commits and tells the listener before the consumer ends. Partitions that it was told to let go are let go already.
+    pub(super) async fn hand_in(&mut self) {
+        let has_let_go = self.letting_go.is_some();
+        self.let_go().await;
+        let partitions = self.positions.partitions();
+        let news = match &self.membership {
+            Some(_) if partitions.is_empty() && has_let_go => return,
+            Some(membership) if membership.is_lost() => News::Lost(Round::default(), partitions),
+            _ => News::Revoked(Round::default(), partitions),
+        };
+        self.inform(&news).await;
     }
 
     /// Commits what has been handed out by earlier polls, where the settings want that and it is time.

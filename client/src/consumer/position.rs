@@ -54,6 +54,13 @@ impl Positions {
         }
     }
 
+    /// Reads these no more.
+    pub(super) fn release(&mut self, partitions: &[TopicPartition]) {
+        for partition in partitions {
+            self.all.remove(partition);
+        }
+    }
+
     /// Goes on elsewhere.
     pub(super) fn put(&mut self, partition: TopicPartition, place: Place) {
         self.rounds += 1;

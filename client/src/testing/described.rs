@@ -137,7 +137,7 @@ pub(super) fn no_modern_groups(request: ConsumerGroupDescribeRequest) -> Consume
 }
 
 fn describe(id: Text, group: &Group) -> DescribedGroup {
-    let metadata = group.metadata().into_iter().map(|(_, metadata)| metadata);
+    let metadata = group.metadata().into_iter().map(|(_, _, metadata)| metadata);
     let members =
         group.assignments().zip(metadata).map(|((member, assignment), metadata)| DescribedGroupMember {
             member_id: member.clone(),

@@ -1,4 +1,5 @@
-//! A classic group in memory: joins wait for one another, the first member leads.
+//! A classic group in memory: joins wait for one another, the first member leads. Sessions have no end of their own: a test
+//! says whose is over.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,6 +11,8 @@ pub(super) struct Group {
     pub(super) generation: i32,
     pub(super) protocol: Text,
     pub(super) offsets: HashMap<(Text, PartitionId), Offset>,
+    /// What was said beside the offsets.
+    pub(super) said: HashMap<(Text, PartitionId), Text>,
     members: BTreeMap<Text, Member>,
     phase: Phase,
 }
@@ -24,7 +27,10 @@ enum Phase {
 
 #[derive(Debug, Default)]
 struct Member {
-    metadata: Bytes,
+    /// The name of a static member.
+    instance: Option<Text>,
+    /// What it says to each assignor that it offers, the best first.
+    protocols: Vec<(Text, Bytes)>,
     joined: bool,
     assignment: Bytes,
 }
@@ -35,15 +41,24 @@ impl Group {
     }
 
     /// Takes note of a member that joins; the others have to join again.
-    pub(super) fn join(&mut self, id: Text, protocol: Text, metadata: Bytes) {
+    pub(super) fn join(&mut self, id: Text, instance: Option<Text>, protocols: Vec<(Text, Bytes)>) {
+        // Whoever comes back under a name takes the place of whoever had it.
+        self.members
+            .retain(|other, member| *other == id || instance.is_none() || member.instance != instance);
         if self.phase != Phase::Joining {
             self.phase = Phase::Joining;
             self.members.values_mut().for_each(|member| member.joined = false);
         }
-        self.protocol = protocol;
         let member = self.members.entry(id).or_default();
-        member.metadata = metadata;
-        member.joined = true;
+        *member = Member { instance, protocols, joined: true, assignment: Bytes::new() };
+    }
+
+    /// The first assignor of the first member that all know.
+    fn choose(&self) -> Text {
+        let offers = |member: &Member, name: &Text| member.protocols.iter().any(|(other, _)| other == name);
+        let first = self.members.values().next().into_iter().flat_map(|member| &member.protocols);
+        let mut common = first.filter(|(name, _)| self.members.values().all(|member| offers(member, name)));
+        common.next().map(|(name, _)| name.clone()).unwrap_or_default()
     }
 
     /// The generation that a member joined, once all have.
@@ -51,6 +66,7 @@ impl Group {
         if self.phase == Phase::Joining && self.members.values().all(|member| member.joined) {
             self.phase = Phase::Syncing;
             self.generation += 1;
+            self.protocol = self.choose();
             self.members.values_mut().for_each(|member| member.assignment = Bytes::new());
         }
         (self.phase != Phase::Joining).then(|| (self.generation, self.leader()))
@@ -74,8 +90,26 @@ impl Group {
         self.members.iter().map(|(id, member)| (id, &member.assignment))
     }
 
-    pub(super) fn metadata(&self) -> Vec<(Text, Bytes)> {
-        self.members.iter().map(|(id, member)| (id.clone(), member.metadata.clone())).collect()
+    /// Ids, names of static members, and what each says to the assignor that was chosen.
+    pub(super) fn metadata(&self) -> Vec<(Text, Option<Text>, Bytes)> {
+        let said = |member: &Member| {
+            let chosen = member.protocols.iter().find(|(name, _)| *name == self.protocol);
+            chosen.map(|(_, metadata)| metadata.clone()).unwrap_or_default()
+        };
+        let members = self.members.iter();
+        members.map(|(id, member)| (id.clone(), member.instance.clone(), said(member))).collect()
+    }
+
+    /// Whether a static member's name is another member's by now.
+    pub(super) fn check_instance(&self, id: &Text, instance: Option<&Text>) -> Result<(), ErrorCode> {
+        let is_taken =
+            |(other, member): (&Text, &Member)| other != id && member.instance.as_ref() == instance;
+        let fenced = instance.is_some() && !id.is_empty() && self.members.iter().any(is_taken);
+        if fenced { Err(ErrorCode::FENCED_INSTANCE_ID) } else { Ok(()) }
+    }
+
+    pub(super) fn ids(&self) -> Vec<Text> {
+        self.members.keys().cloned().collect()
     }
 
     pub(super) fn assign(&mut self, assignments: Vec<(Text, Bytes)>) {
@@ -124,8 +158,12 @@ impl Group {
         if self.members.remove(id).is_none() {
             return ErrorCode::UNKNOWN_MEMBER_ID;
         }
-        self.phase = if self.members.is_empty() { Phase::Stable } else { Phase::Joining };
-        self.members.values_mut().for_each(|member| member.joined = false);
+        if self.members.is_empty() {
+            self.phase = Phase::Stable;
+        } else if self.phase != Phase::Joining {
+            self.phase = Phase::Joining;
+            self.members.values_mut().for_each(|member| member.joined = false);
+        }
         ErrorCode::NONE
     }
 }

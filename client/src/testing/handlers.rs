@@ -73,15 +73,27 @@ impl FakeBroker {
     async fn join(&self, version: i16, request: JoinGroupRequest) -> JoinGroupResponse {
         let member_id = self.change(|state| {
             let group = state.groups.entry(request.group_id.clone()).or_default();
-            if !request.member_id.is_empty() {
-                let (name, metadata) = first_protocol(&request);
-                group.join(request.member_id.clone(), name, metadata);
-                return request.member_id.clone();
+            group.check_instance(&request.member_id, request.group_instance_id.as_ref())?;
+            let is_new = request.member_id.is_empty();
+            if is_new {
+                state.next_member += 1;
             }
-            state.next_member += 1;
-            Text::from(format!("member-{}", state.next_member))
+            let id = if is_new {
+                Text::from(format!("member-{}", state.next_member))
+            } else {
+                request.member_id.clone()
+            };
+            // A static member is told from others by its name.
+            if !is_new || version < 4 || request.group_instance_id.is_some() {
+                group.join(id.clone(), request.group_instance_id.clone(), protocols(&request));
+            }
+            Ok(id)
         });
-        if request.member_id.is_empty() && version >= 4 {
+        let member_id = match member_id {
+            Ok(member_id) => member_id,
+            Err(error_code) => return JoinGroupResponse { error_code, ..JoinGroupResponse::default() },
+        };
+        if request.member_id.is_empty() && version >= 4 && request.group_instance_id.is_none() {
             let error_code = ErrorCode::MEMBER_ID_REQUIRED;
             return JoinGroupResponse { error_code, member_id, ..JoinGroupResponse::default() };
         }
@@ -111,9 +123,9 @@ impl FakeBroker {
     }
 }
 
-fn first_protocol(request: &JoinGroupRequest) -> (Text, Bytes) {
-    let first = request.protocols.first();
-    first.map(|protocol| (protocol.name.clone(), protocol.metadata.clone())).unwrap_or_default()
+fn protocols(request: &JoinGroupRequest) -> Vec<(Text, Bytes)> {
+    let protocols = request.protocols.iter();
+    protocols.map(|protocol| (protocol.name.clone(), protocol.metadata.clone())).collect()
 }
 
 impl State {
@@ -306,9 +318,17 @@ impl State {
             let error_code = ErrorCode::REBALANCE_IN_PROGRESS;
             return JoinGroupResponse { error_code, member_id, ..Default::default() };
         };
+        // Whoever was thrown out while it waited is no member of what came of it.
+        if !group.ids().contains(&member_id) {
+            let error_code = ErrorCode::UNKNOWN_MEMBER_ID;
+            return JoinGroupResponse { error_code, member_id, ..Default::default() };
+        }
         let everybody = group.metadata().into_iter();
-        let member =
-            |(member_id, metadata)| JoinGroupResponseMember { member_id, group_instance_id: None, metadata };
+        let member = |(member_id, group_instance_id, metadata)| JoinGroupResponseMember {
+            member_id,
+            group_instance_id,
+            metadata,
+        };
         JoinGroupResponse {
             generation_id,
             protocol_type: Some(Text::from_static("consumer")),
@@ -322,7 +342,10 @@ impl State {
 
     fn heartbeat(&self, request: &HeartbeatRequest) -> HeartbeatResponse {
         let group = self.groups.get(&request.group_id).ok_or(ErrorCode::UNKNOWN_MEMBER_ID);
-        let checked = group.and_then(|group| group.check(&request.member_id, request.generation_id));
+        let checked = group.and_then(|group| {
+            group.check_instance(&request.member_id, request.group_instance_id.as_ref())?;
+            group.check(&request.member_id, request.generation_id)
+        });
         HeartbeatResponse { throttle_time_ms: 0, error_code: checked.err().unwrap_or_default() }
     }
 
@@ -350,7 +373,8 @@ impl State {
                 .map(|partition| {
                     if checked.is_ok() {
                         let key = (topic.name.clone(), partition.partition_index);
-                        group.offsets.insert(key, partition.committed_offset);
+                        group.offsets.insert(key.clone(), partition.committed_offset);
+                        group.said.insert(key, partition.committed_metadata.clone().unwrap_or_default());
                     }
                     OffsetCommitResponsePartition {
                         partition_index: partition.partition_index,
@@ -394,11 +418,12 @@ impl State {
         topic: &Text,
         partition: PartitionId,
     ) -> OffsetFetchResponsePartitions {
-        let offsets = self.groups.get(group).map(|group| &group.offsets);
-        let offset = offsets.and_then(|offsets| offsets.get(&(topic.clone(), partition)));
+        let (group, key) = (self.groups.get(group), (topic.clone(), partition));
+        let offset = group.and_then(|group| group.offsets.get(&key));
         OffsetFetchResponsePartitions {
             partition_index: partition,
             committed_offset: offset.copied().unwrap_or(Offset::NONE),
+            metadata: Some(group.and_then(|group| group.said.get(&key)).cloned().unwrap_or_default()),
             ..Default::default()
         }
     }

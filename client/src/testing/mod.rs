@@ -108,6 +108,11 @@ impl FakeBroker {
         self.state().topics.insert(Text::from(name), logs);
     }
 
+    /// Deletes a topic.
+    pub fn delete_topic(&self, name: &str) {
+        self.state().topics.remove(name);
+    }
+
     /// Lets the next request of an API meet with trouble, behind those troubles that wait already.
     pub fn trouble(&self, key: ApiKey, trouble: Trouble) {
         self.state().troubles.entry(key).or_default().push_back(trouble);
@@ -176,6 +181,16 @@ impl FakeBroker {
     #[must_use]
     pub fn members(&self, group: &str) -> usize {
         self.state().groups.get(group).map_or(0, group::Group::member_count)
+    }
+
+    /// Ends the session of a member, the first of them being 0: the group goes on without it.
+    pub fn expire(&self, group: &str, member: usize) {
+        self.change(|state| {
+            let Some(group) = state.groups.get_mut(group) else { return };
+            if let Some(id) = group.ids().get(member) {
+                group.leave(id);
+            }
+        });
     }
 
     /// Answers a request as a broker would, troubles included.

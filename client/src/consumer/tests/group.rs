@@ -1,6 +1,17 @@
 //! Members of groups: joining, sharing, committing, leaving.
 
-use super::*;
+use std::sync::Mutex;
+
+use mainstem_protocol::messages::{
+    OffsetCommitResponse,
+    offset_commit::{OffsetCommitResponsePartition, OffsetCommitResponseTopic},
+};
+
+use super::{
+    super::{Assignor, GroupError, LeaveMode, OffsetAndMetadata, Rebalance, RebalanceListener},
+    *,
+};
+use crate::transport::BoxFuture;
 
 pub(super) async fn join(broker: &FakeBroker, config: ConsumerConfig) -> Consumer {
     let mut consumer = Consumer::new(broker, config);
@@ -166,6 +177,222 @@ async fn whoever_subscribes_after_a_loss_joins_only_once() {
     assert_eq!(read(&mut consumer, 20).await, range(0..20));
     assert!(matches!(consumer.poll(LONG).await, Ok(Polled::Nothing)));
     assert_eq!(broker.asked(ApiKey::JoinGroup), joins);
+}
+
+fn cooperative() -> ConsumerConfig {
+    ConsumerConfig { assignors: vec![Assignor::CooperativeSticky], ..member() }
+}
+
+/// What a listener was told.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<Vec<String>>>);
+
+impl Told {
+    fn note(&self, what: &str, partitions: &[TopicPartition]) {
+        let partitions: Vec<_> = partitions.iter().map(ToString::to_string).collect();
+        self.0.lock().unwrap().push(format!("{what} {}", partitions.join(" ")));
+    }
+
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl RebalanceListener for Told {
+    fn assigned<'a>(
+        &'a self,
+        _: &'a mut Rebalance<'_>,
+        partitions: &'a [TopicPartition],
+    ) -> BoxFuture<'a, ()> {
+        self.note("assigned", partitions);
+        Box::pin(async {})
+    }
+
+    fn revoked<'a>(
+        &'a self,
+        consumer: &'a mut Rebalance<'_>,
+        partitions: &'a [TopicPartition],
+    ) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            consumer.commit_consumed().await.unwrap();
+            self.note("revoked", partitions);
+        })
+    }
+
+    fn lost<'a>(
+        &'a self,
+        consumer: &'a mut Rebalance<'_>,
+        partitions: &'a [TopicPartition],
+    ) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            assert!(consumer.commit_consumed().await.is_err());
+            self.note("lost", partitions);
+        })
+    }
+}
+
+/// Polls until the consumer has these partitions and nothing more to say for a while.
+async fn settle(consumer: &mut Consumer, partitions: &[TopicPartition]) {
+    while !matches!(consumer.poll(Duration::from_secs(10)).await, Ok(Polled::Nothing))
+        || consumer.assignment() != partitions
+    {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn cooperative_member_goes_on_reading_what_stays_and_lets_go_of_what_moves() {
+    let broker = broker(2);
+    produce(&broker, 0, 0..20, 10).await;
+    let told = Told::default();
+    let mut first = join(&broker, ConsumerConfig { poll_records: 1, ..cooperative() }).await;
+    first.on_rebalance(told.clone());
+    assert_eq!(read(&mut first, 5).await, range(0..5));
+    first.pause(&t(0));
+    let mut second = join(&broker, cooperative()).await;
+    let joining = crate::task::spawn("second", async move {
+        settle(&mut second, &[t(1)]).await;
+        second
+    });
+    settle(&mut first, &[t(0)]).await;
+    assert_eq!(first.position(&t(0)), Some(Offset(5)), "it was not read anew");
+    first.resume(&t(0));
+    assert_eq!(read(&mut first, 15).await, range(5..20));
+    assert_eq!(told.take(), ["assigned t-0 t-1", "revoked t-1", "assigned ", "assigned "]);
+    assert_eq!(broker.committed("g", "t", 0), Some(5));
+    joining.await.unwrap().close().await;
+    settle(&mut first, &[t(0), t(1)]).await;
+    first.close().await;
+    assert_eq!(told.take(), ["assigned t-1", "revoked t-0 t-1"]);
+    assert_eq!(broker.committed("g", "t", 0), Some(20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn commit_during_a_cooperative_rebalance_waits_for_its_end() {
+    let broker = broker(2);
+    produce(&broker, 0, 0..20, 10).await;
+    let mut first = join(&broker, cooperative()).await;
+    assert_eq!(read(&mut first, 20).await, range(0..20));
+    for code in [ErrorCode::REBALANCE_IN_PROGRESS, ErrorCode::ILLEGAL_GENERATION] {
+        broker.trouble(ApiKey::OffsetCommit, commit_answer(code));
+        let mut second = join(&broker, cooperative()).await;
+        let committing = first.commit_consumed_async();
+        crate::task::spawn("second", async move { settle(&mut second, &[t(1)]).await });
+        settle(&mut first, &[t(0)]).await;
+        committing.await.unwrap();
+        settle(&mut first, &[t(0), t(1)]).await;
+    }
+    assert_eq!(broker.committed("g", "t", 0), Some(20));
+}
+
+fn commit_answer(error_code: ErrorCode) -> Trouble {
+    let partition = OffsetCommitResponsePartition { partition_index: PartitionId(0), error_code };
+    let topic =
+        OffsetCommitResponseTopic { name: "t".into(), partitions: vec![partition], ..Default::default() };
+    Trouble::Answer(OffsetCommitResponse { topics: vec![topic], ..Default::default() }.into())
+}
+
+#[tokio::test(start_paused = true)]
+async fn commit_is_tried_again_where_that_helps_and_told_where_it_does_not() {
+    let broker = broker(1);
+    let mut consumer = join(&broker, member()).await;
+    assigned(&mut consumer).await;
+    let said = OffsetAndMetadata { metadata: "by hand".into(), ..Offset(7).into() };
+    broker.trouble(ApiKey::OffsetCommit, Trouble::LostBefore);
+    broker.trouble(ApiKey::OffsetCommit, commit_answer(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS));
+    consumer.commit(&[(t(0), said.clone())]).await.unwrap();
+    assert_eq!(consumer.committed_with_metadata(&[t(0)]).await.unwrap()[&t(0)], said);
+    for code in [ErrorCode::FENCED_INSTANCE_ID, ErrorCode::ILLEGAL_GENERATION, ErrorCode::UNKNOWN_MEMBER_ID] {
+        broker.trouble(ApiKey::OffsetCommit, commit_answer(code));
+        let error = consumer.commit(&[(t(0), Offset(8))]).await.unwrap_err();
+        assert!(matches!(error, CommitError::NotMember { code: told, .. } if told == code), "{error}");
+    }
+    broker.trouble(ApiKey::OffsetCommit, commit_answer(ErrorCode::OFFSET_METADATA_TOO_LARGE));
+    let error = consumer.commit(&[(t(0), Offset(8))]).await.unwrap_err();
+    assert!(matches!(error, CommitError::Refused { .. }), "{error}");
+    assert_eq!(broker.committed("g", "t", 0), Some(7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn commits_that_nobody_waits_for_take_place_in_their_order() {
+    let broker = broker(1);
+    let mut consumer = join(&broker, member()).await;
+    assigned(&mut consumer).await;
+    broker.trouble(ApiKey::OffsetCommit, Trouble::LostBefore);
+    let begun: Vec<_> = (1..=20).map(|offset| consumer.commit_async(&[(t(0), Offset(offset))])).collect();
+    begun.into_iter().last().unwrap().await.unwrap();
+    assert_eq!(broker.committed("g", "t", 0), Some(20));
+    drop(consumer.commit_async(&[(t(0), Offset(21))]));
+    consumer.commit(&[(t(0), Offset(22))]).await.unwrap();
+    assert_eq!(broker.committed("g", "t", 0), Some(22));
+    drop(consumer.commit_async(&[(t(0), Offset(23))]));
+    consumer.close().await;
+    assert_eq!(broker.committed("g", "t", 0), Some(23));
+}
+
+#[tokio::test(start_paused = true)]
+async fn listener_of_an_eager_member_hears_of_everything_each_time() {
+    let broker = broker(2);
+    let told = Told::default();
+    let mut first = join(&broker, member()).await;
+    first.on_rebalance(told.clone());
+    settle(&mut first, &[t(0), t(1)]).await;
+    let mut second = join(&broker, member()).await;
+    crate::task::spawn("second", async move { settle(&mut second, &[t(1)]).await });
+    settle(&mut first, &[t(0), t(1)]).await;
+    broker.expire("g", 0);
+    settle(&mut first, &[t(0), t(1)]).await;
+    let both = ["assigned t-0 t-1", "revoked t-0 t-1", "assigned t-0", "revoked t-0", "assigned t-0 t-1"];
+    assert_eq!(told.take(), [&both[..], &["lost t-0 t-1", "assigned t-0 t-1"]].concat());
+}
+
+#[tokio::test(start_paused = true)]
+async fn assignor_is_one_that_all_members_know() {
+    let broker = broker(4);
+    let with = |assignors: &[Assignor]| ConsumerConfig { assignors: assignors.to_vec(), ..member() };
+    let mut first = join(&broker, with(&[Assignor::Sticky, Assignor::RoundRobin, Assignor::Range])).await;
+    settle(&mut first, &[t(0), t(1), t(2), t(3)]).await;
+    let mut second = join(&broker, with(&[Assignor::Range, Assignor::RoundRobin])).await;
+    crate::task::spawn("second", async move { settle(&mut second, &[]).await });
+    settle(&mut first, &[t(0), t(2)]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn static_member_stays_through_a_restart_and_whoever_takes_its_name_ends_it() {
+    let broker = broker(2);
+    let named = ConsumerConfig { group_instance_id: Some("one".into()), ..member() };
+    let mut first = join(&broker, named.clone()).await;
+    assigned(&mut first).await;
+    first.close().await;
+    assert_eq!((broker.members("g"), broker.asked(ApiKey::LeaveGroup)), (1, 0));
+    let mut again = join(&broker, named.clone()).await;
+    assert_eq!(assigned(&mut again).await, [t(0), t(1)]);
+    let mut thief = join(&broker, named).await;
+    assert_eq!(assigned(&mut thief).await, [t(0), t(1)]);
+    assert!(matches!(again.poll(LONG).await, Ok(Polled::Lost(_))));
+    let error = again.poll(LONG).await.unwrap_err();
+    assert!(matches!(error, ConsumeError::Group(GroupError::Fenced { .. })), "{error}");
+    thief.close_with(LeaveMode::Leave).await;
+    assert_eq!(broker.members("g"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn topics_that_match_are_read_and_those_that_come_later_as_well() {
+    let broker = broker(1);
+    broker.create_topic("u", 1);
+    let config = ConsumerConfig { metadata_age_max: Duration::from_secs(5), ..member() };
+    for assignors in [vec![Assignor::Range], vec![Assignor::CooperativeSticky]] {
+        let mut consumer = Consumer::new(&broker, ConsumerConfig { assignors, ..config.clone() });
+        consumer.subscribe_pattern("t|x\\d").unwrap();
+        settle(&mut consumer, &[t(0)]).await;
+        broker.create_topic("x1", 2);
+        broker.create_topic("ax1", 2);
+        let (x0, x1) = (TopicPartition::new("x1", 0), TopicPartition::new("x1", 1));
+        settle(&mut consumer, &[t(0), x0.clone(), x1.clone()]).await;
+        broker.delete_topic("x1");
+        settle(&mut consumer, &[t(0)]).await;
+        consumer.close().await;
+    }
+    let error = Consumer::new(&broker, config).subscribe_pattern("(").unwrap_err();
+    assert!(matches!(error, GroupError::Pattern { .. }), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
