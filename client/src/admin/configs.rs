@@ -12,8 +12,8 @@ use super::{Admin, AdminError};
 use crate::transport::Node;
 
 /// Resource types on the wire (Kafka: `ConfigResource.Type`).
-const TOPIC: i8 = 2;
-const BROKER: i8 = 4;
+pub(super) const TOPIC: i8 = 2;
+pub(super) const BROKER: i8 = 4;
 
 /// Where a setting comes from (Kafka: `DescribeConfigsResponse.ConfigSource`).
 ///

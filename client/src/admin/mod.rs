@@ -1,16 +1,20 @@
-//! Creates, lists, describes and deletes topics; the same for groups, with their offsets and members; describes settings,
+//! Creates, lists, describes, changes and deletes topics; the same for groups, with their offsets and members; describes settings,
 //! log directories and the cluster.
 //!
 //! - [`NewTopic`]: a topic that is to be created.
+//! - [`NewPartitions`]: more partitions for a topic.
 //! - [`ConfigEntry`]: a setting, and where it comes from.
+//! - [`AlterConfigs`]: changes of settings.
 //! - [`GroupDescription`]: a group and its members, of either protocol.
 //! - [`CommittedOffset`]: how far a group has read.
 //! - [`LogDir`]: where a broker keeps its logs, and how large they are.
 
+mod alter_configs;
 mod configs;
 mod error;
 mod groups;
 mod log_dirs;
+mod partitions;
 #[cfg(test)]
 mod tests;
 mod topics;
@@ -28,6 +32,7 @@ use crate::{
     offsets::{FoundOffset, ListOffsetsError, OffsetSpec},
     transport::{BrokerAddress, Node, Transport, TransportError},
 };
+pub use alter_configs::{AlterConfigs, ConfigChange, ConfigOperation, ConfigResource};
 pub use configs::{ConfigEntry, ConfigSource};
 pub use error::AdminError;
 pub use groups::{
@@ -35,6 +40,7 @@ pub use groups::{
     GroupDescription, GroupEpochs, GroupFilter, GroupListing, GroupMember, RemoveMembersError,
 };
 pub use log_dirs::LogDir;
+pub use partitions::NewPartitions;
 pub use topics::{CreatedTopic, NewTopic};
 
 /// The settings of an admin.

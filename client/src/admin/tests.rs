@@ -13,7 +13,7 @@ use mainstem_protocol::{
     },
 };
 
-use super::{Admin, AdminConfig, NewTopic};
+use super::{Admin, AdminConfig, AlterConfigs, ConfigSource, NewPartitions, NewTopic};
 use crate::{
     TopicPartition,
     offsets::OffsetSpec,
@@ -70,6 +70,41 @@ async fn cluster_configs_and_offsets_are_described() {
     let partition = TopicPartition::new("a", 0);
     let found = admin.list_offsets(&[(partition.clone(), OffsetSpec::Latest)]).await.unwrap();
     assert_eq!(found[&partition].offset, Offset(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn topics_get_partitions_and_settings_unless_it_is_only_checked() {
+    let broker = FakeBroker::new();
+    broker.create_topic("a", 1);
+    let admin = admin(&broker);
+    let partitions = async || admin.describe_topic("a").await.unwrap().partitions.len();
+    admin.create_partitions(NewPartitions::new("a", 3).validate_only()).await.unwrap();
+    assert_eq!(partitions().await, 1);
+    broker.trouble(ApiKey::CreatePartitions, Trouble::LostBefore);
+    admin.create_partitions(NewPartitions::new("a", 3)).await.unwrap();
+    assert_eq!(partitions().await, 3);
+    let error = admin.create_partitions(NewPartitions::new("a", 2)).await.unwrap_err();
+    assert_eq!(error.to_string(), "topic a: INVALID_PARTITIONS");
+
+    let own = async || {
+        let configs = admin.describe_topic_configs("a").await.unwrap();
+        let own = configs.into_iter().filter(|config| config.source == ConfigSource::Topic);
+        own.map(|config| (config.name, config.value.unwrap_or_default())).collect::<Vec<_>>()
+    };
+    let changes = AlterConfigs::topic("a").set("retention.ms", "5").set("segment.ms", "6");
+    admin.incremental_alter_configs(changes.clone().validate_only()).await.unwrap();
+    assert_eq!(own().await, []);
+    admin.incremental_alter_configs(changes.clone()).await.unwrap();
+    admin.incremental_alter_configs(AlterConfigs::topic("a").delete("segment.ms")).await.unwrap();
+    assert_eq!(own().await, [("retention.ms".into(), "5".into())]);
+    for (changes, code) in [
+        (AlterConfigs::topic("b").set("retention.ms", "5"), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+        (AlterConfigs::topic("a").append("retention.ms", "5"), ErrorCode::INVALID_CONFIG),
+        (AlterConfigs::topic("a").subtract("retention.ms", "5"), ErrorCode::INVALID_CONFIG),
+    ] {
+        assert_eq!(admin.incremental_alter_configs(changes).await.unwrap_err().code(), Some(code));
+    }
+    assert_eq!(own().await, [("retention.ms".into(), "5".into())]);
 }
 
 fn listed(id: &str) -> ListedGroup {

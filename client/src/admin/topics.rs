@@ -164,7 +164,7 @@ impl Admin {
         DeleteTopicsRequest { topics, topic_names, timeout_ms: self.timeout_ms() }
     }
 
-    fn timeout_ms(&self) -> i32 {
+    pub(super) fn timeout_ms(&self) -> i32 {
         i32::try_from(self.config.request_timeout.as_millis()).unwrap_or(i32::MAX)
     }
 }

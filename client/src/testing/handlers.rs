@@ -9,7 +9,6 @@ use mainstem_protocol::{
         create_topics::CreatableTopicResult,
         delete_topics::DeletableTopicResult,
         describe_cluster::DescribeClusterBroker,
-        describe_configs::{DescribeConfigsResourceResult, DescribeConfigsResult},
         fetch::{FetchRequest, FetchableTopicResponse, PartitionData},
         find_coordinator::Coordinator,
         join_group::{JoinGroupRequest, JoinGroupResponseMember},
@@ -30,12 +29,7 @@ use super::{FakeBroker, NODE, State, described::no_modern_groups, log::Log};
 const REBALANCE: Duration = Duration::from_secs(60);
 
 /// The APIs that the fake broker has no answer to.
-const NOT_ANSWERED: &[ApiKey] = &[
-    ApiKey::AlterConfigs,
-    ApiKey::CreatePartitions,
-    ApiKey::IncrementalAlterConfigs,
-    ApiKey::ConsumerGroupHeartbeat,
-];
+const NOT_ANSWERED: &[ApiKey] = &[ApiKey::AlterConfigs, ApiKey::ConsumerGroupHeartbeat];
 
 /// The versions of an API that the fake broker answers; an empty range for none.
 #[expect(clippy::reversed_empty_ranges, reason = "there is no version")]
@@ -136,6 +130,8 @@ impl State {
             RequestBody::ListOffsets(request) => self.list_offsets(&request).into(),
             RequestBody::CreateTopics(request) => self.create_topics(request).into(),
             RequestBody::DeleteTopics(request) => self.delete_topics(request).into(),
+            RequestBody::CreatePartitions(request) => self.create_partitions(request).into(),
+            RequestBody::IncrementalAlterConfigs(request) => self.alter_configs(request).into(),
             RequestBody::InitProducerId(request) => self.init_producer_id(&request).into(),
             RequestBody::FindCoordinator(request) => self.find_coordinator(request).into(),
             RequestBody::Heartbeat(request) => self.heartbeat(&request).into(),
@@ -274,6 +270,7 @@ impl State {
     fn delete_topics(&mut self, request: DeleteTopicsRequest) -> DeleteTopicsResponse {
         let named = request.topics.into_iter().filter_map(|topic| topic.name);
         let responses = named.chain(request.topic_names).map(|name| {
+            self.configs.remove(&name);
             let error_code = match self.topics.remove(&name) {
                 Some(_) => ErrorCode::NONE,
                 None => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
@@ -436,20 +433,6 @@ impl State {
             brokers: vec![DescribeClusterBroker { broker_id: node_id, host, port, rack, is_fenced: false }],
             ..Default::default()
         }
-    }
-
-    fn describe_configs(&self, request: DescribeConfigsRequest) -> DescribeConfigsResponse {
-        let results = request.resources.into_iter().map(|resource| DescribeConfigsResult {
-            resource_type: resource.resource_type,
-            resource_name: resource.resource_name,
-            configs: vec![DescribeConfigsResourceResult {
-                name: Text::from_static("flush.messages"),
-                value: Some(Text::from_static("1")),
-                ..Default::default()
-            }],
-            ..Default::default()
-        });
-        DescribeConfigsResponse { throttle_time_ms: 0, results: results.collect() }
     }
 }
 

@@ -9,6 +9,7 @@
 //! - [`interrupted`], [`Hesitant`]: futures that are dropped at each of their awaits.
 //! - [`suite`]: what every transport has to do, whatever is behind it.
 
+mod altered;
 mod around;
 mod described;
 mod example;
@@ -74,6 +75,8 @@ impl fmt::Debug for FakeBroker {
 #[derive(Default)]
 struct State {
     topics: BTreeMap<Text, Vec<log::Log>>,
+    /// What topics set of their own, since they were changed.
+    configs: BTreeMap<Text, BTreeMap<Text, Text>>,
     groups: HashMap<Text, group::Group>,
     next_producer_id: i64,
     next_member: u64,
