@@ -66,6 +66,9 @@ pub const INLINE_DECOMPRESSED_BYTES_MAX: usize = 256 * 1024;
 /// as `mainstem_protocol::caps::DECOMPRESSED_BYTES_MAX` allows.
 pub const BLOCKING_CHECKS_MAX: usize = 4;
 
+/// How often offsets are looked at anew before they are deleted, because somebody has committed meanwhile.
+pub const TOMBSTONES_TRIED_MAX: usize = 100;
+
 /// Topics that one request may name that creates, changes or deletes them.
 pub const TOPICS_PER_REQUEST_MAX: usize = 10_000;
 

@@ -4,11 +4,12 @@ use bytes::Bytes;
 use mainstem_protocol::{
     ApiKey, ErrorCode, Offset, PartitionId, Text, TopicId,
     messages::{
-        HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, OffsetCommitRequest,
-        OffsetFetchRequest, SyncGroupRequest,
+        DeleteGroupsRequest, DeleteTopicsRequest, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse,
+        LeaveGroupRequest, OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest, SyncGroupRequest,
         join_group::JoinGroupRequestProtocol,
         leave_group::MemberIdentity,
         offset_commit::{OffsetCommitRequestPartition, OffsetCommitRequestTopic},
+        offset_delete::{OffsetDeleteRequestPartition, OffsetDeleteRequestTopic},
         offset_fetch::{OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics},
         sync_group::SyncGroupRequestAssignment,
     },
@@ -145,4 +146,40 @@ async fn a_member_joins_syncs_beats_and_leaves() {
     let left = client.ask(5, LeaveGroupRequest { group_id: GROUP, members, ..Default::default() }).await;
     assert_eq!(left.members[0].error_code, ErrorCode::NONE);
     assert_eq!(client.ask(4, beat).await.error_code, ErrorCode::UNKNOWN_MEMBER_ID);
+}
+
+#[tokio::test]
+async fn every_version_deletes_groups() {
+    let mut broker = TestBroker::start().await;
+    let mut client = broker.connect().await;
+    let topic = topic(&broker, &mut client).await;
+    for version in ApiKey::DeleteGroups.versions() {
+        assert_eq!(commit(&mut client, 9, &topic, 17).await, ErrorCode::NONE);
+        let request = DeleteGroupsRequest { groups_names: vec![GROUP, Text::from_static("nobody")] };
+        let results = client.ask(version, request).await.results;
+        let codes: Vec<_> = results.iter().map(|result| result.error_code).collect();
+        assert_eq!(codes, [ErrorCode::NONE, ErrorCode::GROUP_ID_NOT_FOUND], "DeleteGroups {version}");
+        assert_eq!(committed(&mut client, 9, &topic).await, Offset::NONE);
+    }
+    broker = broker.restart().await;
+    assert_eq!(committed(&mut broker.connect().await, 9, &topic).await, Offset::NONE);
+}
+
+#[tokio::test]
+async fn deleted_offset_is_gone_and_so_is_that_of_a_deleted_topic() {
+    let broker = TestBroker::start().await;
+    let mut client = broker.connect().await;
+    let made = topic(&broker, &mut client).await;
+    assert_eq!(commit(&mut client, 9, &made, 17).await, ErrorCode::NONE);
+    let partitions = vec![OffsetDeleteRequestPartition { partition_index: PartitionId(0) }];
+    let asked = OffsetDeleteRequestTopic { name: TOPIC, partitions };
+    let request = OffsetDeleteRequest { group_id: GROUP, topics: vec![asked] };
+    let response = client.ask(0, request).await;
+    assert_eq!(response.topics[0].partitions[0].error_code, ErrorCode::NONE);
+    assert_eq!(committed(&mut client, 9, &made).await, Offset::NONE);
+    assert_eq!(commit(&mut client, 9, &made, 18).await, ErrorCode::NONE);
+    let request = DeleteTopicsRequest { topic_names: vec![TOPIC], ..Default::default() };
+    assert_eq!(client.ask(5, request).await.responses[0].error_code, ErrorCode::NONE);
+    let made = topic(&broker, &mut client).await;
+    assert_eq!(committed(&mut client, 9, &made).await, Offset::NONE);
 }

@@ -1,6 +1,9 @@
 //! DeleteTopics, key 20 (Kafka: `ControllerApis.deleteTopics`). By name up to version 5, by name or id since 6.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use mainstem_protocol::{
     ErrorCode, Text, TopicId,
@@ -29,8 +32,14 @@ pub(crate) async fn answer(
         });
     }
     let mut responses = Vec::with_capacity(begun.len());
+    let mut deleted = BTreeSet::new();
     for (state, begun) in asked.into_iter().zip(begun) {
-        responses.push(respond(state, finish(node, begun).await));
+        let finished = finish(node, begun).await;
+        deleted.extend(finished.as_ref().map(|topic| Text::from(topic.name.as_str())));
+        responses.push(respond(state, finished));
+    }
+    if !deleted.is_empty() {
+        node.groups.topics_deleted(&deleted).await;
     }
     DeleteTopicsResponse { responses, ..Default::default() }
 }

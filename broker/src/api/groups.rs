@@ -19,6 +19,8 @@ pub(crate) async fn answer(node: &Node, context: &Context, request: RequestBody)
         RequestBody::OffsetCommit(request) => groups.offset_commit(version, request).await.into(),
         RequestBody::OffsetFetch(request) => groups.offset_fetch(version, request).await.into(),
         RequestBody::ListGroups(request) => groups.list_groups(&request).into(),
+        RequestBody::DeleteGroups(request) => groups.delete_groups(request).await.into(),
+        RequestBody::OffsetDelete(request) => groups.offset_delete(request).await.into(),
         RequestBody::DescribeGroups(request) => {
             groups.describe_groups(version, request, GROUP_OPERATIONS).into()
         }

@@ -183,8 +183,6 @@ pub(crate) struct Group {
     pub(crate) protocol: Option<Text>,
     pub(crate) leader: Option<Text>,
     pub(crate) members: BTreeMap<Text, Member>,
-    /// How often a store was begun: of two on their way, the later one counts.
-    pub(crate) stores: u64,
     /// What the members of the generation read, where they say it in the consumer protocol.
     subscribed: Option<BTreeSet<Text>>,
     /// Which member holds an instance id.
@@ -209,7 +207,6 @@ impl Group {
             protocol: None,
             leader: None,
             members: BTreeMap::new(),
-            stores: 0,
             subscribed: None,
             static_members: BTreeMap::new(),
             pending: BTreeMap::new(),

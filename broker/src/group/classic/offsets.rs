@@ -37,6 +37,24 @@ impl Group {
         self.touch(id, now);
         Ok(())
     }
+    /// Whether the group may be deleted (Kafka: `ClassicGroup.validateDeleteGroup`).
+    ///
+    /// # Errors
+    /// The code to answer.
+    pub(crate) fn check_delete(&self) -> Checked {
+        if self.state == State::Empty { Ok(()) } else { Err(ErrorCode::NON_EMPTY_GROUP) }
+    }
+
+    /// Whether single offsets may be deleted (Kafka: `ClassicGroup.validateOffsetDelete`): while there are members
+    /// only where it can be told what they read.
+    ///
+    /// # Errors
+    /// The code to answer.
+    pub(crate) fn check_offset_delete(&self) -> Checked {
+        let allowed = self.state == State::Empty || self.speaks_consumer();
+        if allowed { Ok(()) } else { Err(ErrorCode::NON_EMPTY_GROUP) }
+    }
+
     /// From when on the offsets grow old (Kafka: `ClassicGroup.offsetExpirationCondition`). Of a stable group only those
     /// of topics that nobody reads are looked at, so it must be told what its members read.
     pub(crate) fn ageing(&self) -> Ageing {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mainstem_protocol::{
-    ErrorCode, PartitionId, Text,
+    ErrorCode, PartitionId, Text, TopicId,
     formats::offsets::{Key, OffsetCommitKey, OffsetCommitValue},
     messages::{
         OffsetCommitRequest, OffsetCommitResponse,
@@ -15,7 +15,7 @@ use mainstem_protocol::{
 };
 use mainstem_storage::{AppendError, Ticket};
 
-use super::{Coordinator, Slot};
+use super::{Coordinator, Slot, slot::Storing};
 use crate::{
     group::log::{Records, error_code},
     task::OnFailure,
@@ -30,19 +30,33 @@ const GROUP_NOT_FOUND_SINCE: i16 = 9;
 enum NoPlace {
     Refused(ErrorCode),
     NoRoom,
+    /// A topic has been deleted since it was looked at.
+    TopicGone,
+}
+
+/// What of a request may be committed.
+struct Accepted {
+    topics: Vec<TopicId>,
+    records: Records,
 }
 
 impl Coordinator {
     /// Answers when the offsets are stored.
     pub async fn offset_commit(&self, version: i16, request: OffsetCommitRequest) -> OffsetCommitResponse {
-        let (mut response, records) = self.check_partitions(version, &request);
-        if !records.is_empty() {
-            let stored = self.commit(version, &request, records).await;
-            if let Err(error) = stored {
-                refuse_accepted(&mut response, error);
+        loop {
+            let (mut response, accepted) = self.check_partitions(version, &request);
+            if accepted.records.is_empty() {
+                return response;
+            }
+            match self.commit(version, &request, &accepted).await {
+                Ok(()) => return response,
+                Err(NoPlace::Refused(error)) => {
+                    refuse_accepted(&mut response, error);
+                    return response;
+                }
+                Err(NoPlace::NoRoom | NoPlace::TopicGone) => {}
             }
         }
-        response
     }
 
     /// What may be committed becomes records, what may not an error code.
@@ -50,12 +64,13 @@ impl Coordinator {
         &self,
         version: i16,
         request: &OffsetCommitRequest,
-    ) -> (OffsetCommitResponse, Records) {
-        let mut records = Records::new();
+    ) -> (OffsetCommitResponse, Accepted) {
+        let (mut records, mut ids) = (Records::new(), Vec::new());
         let topics = request.topics.iter().map(|topic| {
             let known = self.topic(version, topic);
+            ids.extend(known.as_ref().map(|(id, ..)| *id));
             let partition = |partition: &OffsetCommitRequestPartition| {
-                let checked = known.as_ref().map_err(|error| *error).and_then(|(name, partitions)| {
+                let checked = known.as_ref().map_err(|error| *error).and_then(|(_, name, partitions)| {
                     self.check_partition(partition, *partitions)?;
                     records.push(self.record(&request.group_id, name, partition)?);
                     Ok(())
@@ -72,18 +87,23 @@ impl Coordinator {
             }
         });
         let topics = topics.collect();
-        (OffsetCommitResponse { throttle_time_ms: 0, topics }, records)
+        (OffsetCommitResponse { throttle_time_ms: 0, topics }, Accepted { topics: ids, records })
     }
 
-    /// The name and the number of partitions of a topic.
-    fn topic(&self, version: i16, topic: &OffsetCommitRequestTopic) -> Result<(Text, u32), ErrorCode> {
+    /// The id, the name and the number of partitions of a topic.
+    fn topic(
+        &self,
+        version: i16,
+        topic: &OffsetCommitRequestTopic,
+    ) -> Result<(TopicId, Text, u32), ErrorCode> {
         let topics = self.0.log.store().topics();
         let (found, missing) = if version >= IDS_SINCE {
             (topics.get(topic.topic_id), ErrorCode::UNKNOWN_TOPIC_ID)
         } else {
             (topics.named(&topic.name), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
         };
-        found.map(|topic| (Text::from(topic.name.as_str()), topic.partitions.len() as u32)).ok_or(missing)
+        let topic = found.ok_or(missing)?;
+        Ok((topic.id, topic.name.as_str().into(), topic.partitions.len() as u32))
     }
 
     fn check_partition(
@@ -93,8 +113,8 @@ impl Coordinator {
     ) -> Result<(), ErrorCode> {
         let PartitionId(index) = partition.partition_index;
         if u32::try_from(index).is_ok_and(|index| index < partitions) {
-            let metadata = partition.committed_metadata.as_ref().map_or(0, |metadata| metadata.len());
-            let fits = metadata <= self.0.settings.offset_metadata_bytes_max;
+            let metadata = partition.committed_metadata.as_deref().unwrap_or_default();
+            let fits = fits(metadata, self.0.settings.offset_metadata_bytes_max);
             return if fits { Ok(()) } else { Err(ErrorCode::OFFSET_METADATA_TOO_LARGE) };
         }
         Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
@@ -126,20 +146,22 @@ impl Coordinator {
         &self,
         version: i16,
         request: &OffsetCommitRequest,
-        records: Records,
-    ) -> Result<(), ErrorCode> {
-        let slot = self.commit_slot(version, request)?;
+        accepted: &Accepted,
+    ) -> Result<(), NoPlace> {
+        let refused = NoPlace::Refused;
+        let slot = self.commit_slot(version, request).map_err(refused)?;
         let (ticket, number) = loop {
-            match self.place_commit(version, &slot, request, &records) {
+            match self.place_commit(version, &slot, request, accepted) {
                 Ok(placed) => break placed,
-                Err(NoPlace::Refused(error)) => return Err(error),
                 Err(NoPlace::NoRoom) => {
-                    let room = self.make_room(&request.group_id, &records).await;
-                    room.map_err(|error| error_code(&error))?;
+                    let room = self.make_room(&request.group_id, &accepted.records).await;
+                    room.map_err(|error| refused(error_code(&error)))?;
                 }
+                Err(no_place) => return Err(no_place),
             }
         };
-        self.await_commit(slot, ticket, number).await
+        let committed = self.watch_commit(slot, ticket, number).await;
+        committed.unwrap_or(Err(ErrorCode::COORDINATOR_NOT_AVAILABLE)).map_err(refused)
     }
 
     /// The group that the offsets are for. An offset that comes from no member makes a group of its own.
@@ -153,22 +175,26 @@ impl Coordinator {
         }
     }
 
-    /// Member and generation are checked as the place is given: what comes later cannot pass it.
+    /// Member, generation and topics are checked as the place is given: what comes later cannot pass it.
     fn place_commit(
         &self,
         version: i16,
         slot: &Slot,
         request: &OffsetCommitRequest,
-        records: &Records,
+        accepted: &Accepted,
     ) -> Result<(Ticket, u64), NoPlace> {
         let now = self.now();
         slot.place(|group| {
             let OffsetCommitRequest { member_id, group_instance_id, generation_id_or_member_epoch, .. } =
                 request;
+            let topics = self.0.log.store().topics();
+            if accepted.topics.iter().any(|id| topics.get(*id).is_none()) {
+                return Err(NoPlace::TopicGone);
+            }
             let (instance_id, generation) = (group_instance_id.as_ref(), *generation_id_or_member_epoch);
             let checked = group.check_commit(member_id, instance_id, generation, version, now);
             checked.map_err(NoPlace::Refused)?;
-            self.0.log.append(&request.group_id, records).map_err(|error| match error {
+            self.0.log.append(&request.group_id, &accepted.records).map_err(|error| match error {
                 AppendError::NoRoom => NoPlace::NoRoom,
                 error => NoPlace::Refused(error_code(&error)),
             })
@@ -176,7 +202,7 @@ impl Coordinator {
     }
 
     /// Waits in a task of its own: whoever asked may go, but what was placed must be told as decided.
-    async fn await_commit(&self, slot: Arc<Slot>, ticket: Ticket, number: u64) -> Result<(), ErrorCode> {
+    pub(super) fn watch_commit(&self, slot: Arc<Slot>, ticket: Ticket, number: u64) -> Storing {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         self.0.tasks.spawn("offset commit", OnFailure::Log, async move {
             let committed = ticket.await.map(drop).map_err(|_| ErrorCode::COORDINATOR_NOT_AVAILABLE);
@@ -184,7 +210,7 @@ impl Coordinator {
             // Whoever asked may have gone.
             let _ = sender.send(committed);
         });
-        receiver.await.unwrap_or(Err(ErrorCode::COORDINATOR_NOT_AVAILABLE))
+        receiver
     }
 }
 
@@ -193,4 +219,10 @@ fn refuse_accepted(response: &mut OffsetCommitResponse, error: ErrorCode) {
     for partition in partitions.filter(|partition| partition.error_code.is_none()) {
         partition.error_code = error;
     }
+}
+
+/// Whether metadata is as short as it must be. Kafka counts as Java does, in UTF-16, of which there is never more than of
+/// bytes.
+fn fits(metadata: &str, max: usize) -> bool {
+    metadata.len() <= max || metadata.encode_utf16().count() <= max
 }

@@ -8,11 +8,11 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use mainstem_protocol::{
     Text, Timestamp,
-    formats::offsets::{GroupMetadataKey, Key, OffsetCommitKey},
+    formats::offsets::{Key, OffsetCommitKey},
 };
 use tracing::warn;
 
-use super::{Coordinator, Group, Slot};
+use super::{Coordinator, Group, Slot, end::Tombstones};
 use crate::group::{Ageing, log::Records};
 
 impl Coordinator {
@@ -30,8 +30,9 @@ impl Coordinator {
     /// Looks through all groups once.
     pub(super) async fn expire_now(&self) {
         for id in self.group_ids() {
-            if let Some(slot) = self.existing(&id) {
-                self.expire_group(&id, &slot).await;
+            match self.existing(&id) {
+                Some(slot) => self.expire_group(&id, slot).await,
+                None => self.in_memory(&id).into_iter().for_each(|slot| self.forget(&id, &slot)),
             }
         }
     }
@@ -47,23 +48,17 @@ impl Coordinator {
         stored.chain(self.groups().keys().cloned()).collect()
     }
 
-    async fn expire_group(&self, id: &Text, slot: &Arc<Slot>) {
+    async fn expire_group(&self, id: &Text, slot: Arc<Slot>) {
         if slot.read(|group| group.ageing()) == Ageing::Never {
             return;
         }
-        let placed = slot.placed();
-        slot.decided().await;
-        let (records, is_last) = slot.read(|group| self.expired(group));
-        if !records.is_empty() && !self.store_expired(id, slot, placed, records).await {
-            return;
-        }
-        if is_last {
-            self.forget(id);
+        if let Err(error) = self.end(id, slot, |group| Ok(self.expired(group))).await {
+            warn!(group = id.as_ref() as &str, %error, "expired offsets stay for now");
         }
     }
 
     /// The tombstones of what has expired, and whether nothing is left then.
-    fn expired(&self, group: &Group) -> (Records, bool) {
+    fn expired(&self, group: &Group) -> Tombstones {
         let metadata = self.0.log.metadata(group.id());
         let emptied = metadata.as_ref().filter(|metadata| metadata.members.is_empty());
         let emptied = emptied.map(|metadata| metadata.current_state_timestamp);
@@ -83,42 +78,16 @@ impl Coordinator {
             offsets.partition(|(key, value)| is_expired(key, value.commit_timestamp));
         let mut records: Records = gone.into_iter().map(|(key, _)| (Key::Offset(key), None)).collect();
         let is_last = kept.is_empty() && group.is_empty();
-        if is_last && emptied.is_some() {
-            records.push((Key::Group(GroupMetadataKey { group: group.id().clone() }), None));
+        // What is on its way to be stored goes the next time.
+        let is_last = is_last && metadata.is_some() == emptied.is_some();
+        if is_last && metadata.is_some() {
+            records.extend(group.tombstones());
         }
-        (records, is_last)
+        Tombstones { records, is_last }
     }
 
     fn is_expired(&self, since: Timestamp) -> bool {
         let age = self.0.clock.now().0.saturating_sub(since.0);
         u128::try_from(age).is_ok_and(|age| age >= self.0.settings.offsets_retention.as_millis())
-    }
-
-    async fn store_expired(&self, id: &Text, slot: &Slot, placed: u64, records: Records) -> bool {
-        if let Err(error) = self.make_room(id, &records).await {
-            warn!(group = id.as_ref() as &str, %error, "expired offsets stay for now");
-            return false;
-        }
-        // What was committed since it was looked at must not be removed behind it, nor what somebody reads again.
-        let placed = slot.place_next(placed, |group| {
-            if self.expired(group).0 == records {
-                self.0.log.append(id, &records).map_err(drop)
-            } else {
-                Err(())
-            }
-        });
-        let Ok((ticket, number)) = placed else { return false };
-        let committed = ticket.await.is_ok();
-        slot.decide(number);
-        committed
-    }
-
-    /// Drops a group that is empty and of which nothing is stored.
-    fn forget(&self, id: &Text) {
-        let mut groups = self.groups();
-        let unused = |slot: &Arc<Slot>| Arc::strong_count(slot) <= 2 && slot.read(|group| group.is_empty());
-        if groups.get(id).is_some_and(unused) {
-            groups.remove(id);
-        }
     }
 }

@@ -44,7 +44,7 @@ impl Coordinator {
         request: OffsetFetchRequestGroup,
     ) -> OffsetFetchResponseGroup {
         let OffsetFetchRequestGroup { group_id, member_id, member_epoch, topics } = request;
-        if let Some(slot) = self.existing(&group_id) {
+        if let Some(slot) = self.in_memory(&group_id).or_else(|| self.existing(&group_id)) {
             let member = member_id.unwrap_or_default();
             if let Err(error_code) = slot.read(|group| group.check_fetch(&member, member_epoch)) {
                 return OffsetFetchResponseGroup { group_id, error_code, ..Default::default() };

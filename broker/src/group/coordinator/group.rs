@@ -4,11 +4,15 @@
 
 use std::time::Duration;
 
-use mainstem_protocol::Text;
+use mainstem_protocol::{
+    Text,
+    formats::offsets::{GroupMetadataKey, Key},
+};
 
 use crate::group::{
     Ageing,
     classic::{self, Action, Checked},
+    log::Records,
 };
 
 /// A group of either kind.
@@ -106,6 +110,26 @@ impl Group {
         }
     }
 
+    /// Whether the group may be deleted (Kafka: `Group.validateDeleteGroup`).
+    ///
+    /// # Errors
+    /// The code to answer.
+    pub(in crate::group) fn check_delete(&self) -> Checked {
+        match self {
+            Self::Classic(group) => group.check_delete(),
+        }
+    }
+
+    /// Whether single offsets of the group may be deleted (Kafka: `Group.validateOffsetDelete`).
+    ///
+    /// # Errors
+    /// The code to answer.
+    pub(in crate::group) fn check_offset_delete(&self) -> Checked {
+        match self {
+            Self::Classic(group) => group.check_offset_delete(),
+        }
+    }
+
     /// From when on the group's offsets grow old (Kafka: `Group.offsetExpirationCondition`).
     pub(in crate::group) fn ageing(&self) -> Ageing {
         match self {
@@ -117,6 +141,13 @@ impl Group {
     pub(in crate::group) fn is_subscribed(&self, topic: &Text) -> bool {
         match self {
             Self::Classic(group) => group.is_subscribed(topic),
+        }
+    }
+
+    /// What takes the group out of the log, offsets aside (Kafka: `Group.createGroupTombstoneRecords`).
+    pub(in crate::group) fn tombstones(&self) -> Records {
+        match self {
+            Self::Classic(group) => vec![(Key::Group(GroupMetadataKey { group: group.id.clone() }), None)],
         }
     }
 }

@@ -1,5 +1,7 @@
 //! JoinGroup.
 
+use std::sync::Arc;
+
 use mainstem_protocol::{
     ErrorCode, Text, TopicId,
     messages::{
@@ -9,7 +11,7 @@ use mainstem_protocol::{
     wire::Detach,
 };
 
-use super::{Caller, Coordinator, Group, store::duration};
+use super::{Caller, Coordinator, Group, Slot, end::Tombstones, store::duration};
 use crate::group::classic::{JoinAnswer, JoinRequest, Profile, Protocol};
 
 /// From this version on a new dynamic member must join twice (KIP-394).
@@ -46,7 +48,9 @@ impl Coordinator {
             None => return Err(ErrorCode::UNKNOWN_MEMBER_ID),
         };
         // What is kept must not keep the request that it came with.
-        let request = join_request(caller, version, request.detached());
+        let request = request.detached();
+        let group_id = request.group_id.clone();
+        let request = join_request(caller, version, request);
         let now = self.now();
         let answer = self.with(&slot, |group, waiting| match group {
             Group::Classic(group) => {
@@ -54,7 +58,21 @@ impl Coordinator {
                 (answer, group.join(waiter, request, now))
             }
         });
-        answer.await.map_err(|_| ErrorCode::COORDINATOR_NOT_AVAILABLE)
+        let answer = answer.await.map_err(|_| ErrorCode::COORDINATOR_NOT_AVAILABLE)?;
+        if answer.error == ErrorCode::INCONSISTENT_GROUP_PROTOCOL {
+            self.end_unused(&group_id, slot).await;
+        }
+        Ok(answer)
+    }
+
+    /// A group that was made for a member who was refused is not kept.
+    async fn end_unused(&self, id: &Text, slot: Arc<Slot>) {
+        let plan = |group: &Group| {
+            let is_last = group.is_empty() && self.stored(id).is_none();
+            Ok(Tombstones { is_last, ..Tombstones::default() })
+        };
+        // Nothing is stored, so nothing can fail; and if somebody was faster, the group is used.
+        let _ = self.end(id, slot, plan).await;
     }
 
     fn check_join(&self, request: &JoinGroupRequest) -> Result<(), ErrorCode> {

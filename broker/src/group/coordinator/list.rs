@@ -26,8 +26,8 @@ impl Coordinator {
 
     /// Looks at a group; one that is not in memory is read for that and not kept.
     pub(super) fn look<T>(&self, id: &Text, look: impl FnOnce(&Group) -> T) -> Option<T> {
-        let slot = self.groups().get(id).cloned();
-        match slot {
+        match self.in_memory(id) {
+            Some(slot) if slot.is_deleted() => None,
             Some(slot) => Some(slot.read(|group| look(group))),
             None => self.stored(id).map(|group| look(&group)),
         }

@@ -1,7 +1,9 @@
 //! The groups of this broker.
 
 mod commit;
+mod delete;
 mod describe;
+mod end;
 mod expiry;
 mod fetch;
 mod group;
@@ -16,7 +18,7 @@ mod sync;
 mod tests;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -85,6 +87,7 @@ impl Coordinator {
         tasks.spawn("group timers", OnFailure::Stop, self.clone().watch_time());
         tasks.spawn("offset expiry", OnFailure::Stop, self.clone().expire_offsets());
         self.restore();
+        tasks.spawn("lost topics", OnFailure::Log, self.clone().forget_lost_topics());
     }
 
     /// How far groups are behind, of at most `limit` partitions.
@@ -139,11 +142,16 @@ impl Coordinator {
 
     /// A group that is in memory, or was stored.
     fn existing(&self, id: &Text) -> Option<Arc<Slot>> {
-        if let Some(slot) = self.groups().get(id) {
-            return Some(Arc::clone(slot));
+        if let Some(slot) = self.in_memory(id) {
+            return Some(slot).filter(|slot| !slot.is_deleted());
         }
         let group = self.stored(id)?;
         self.insert(group).ok()
+    }
+
+    /// A group that is in memory, even if it is deleted there and its tombstones are still on their way.
+    fn in_memory(&self, id: &Text) -> Option<Arc<Slot>> {
+        self.groups().get(id).cloned()
     }
 
     /// A group, which is created where it is not there.
@@ -164,8 +172,24 @@ impl Coordinator {
         if groups.len() >= caps::GROUPS_MAX {
             return Err(ErrorCode::GROUP_MAX_SIZE_REACHED);
         }
-        let slot = groups.entry(group.id().clone()).or_insert_with(|| Arc::new(Slot::new(group)));
+        let slot = match groups.entry(group.id().clone()) {
+            Entry::Vacant(entry) => entry.insert(Arc::new(Slot::new(group))),
+            Entry::Occupied(entry) => {
+                entry.get().revive(group);
+                entry.into_mut()
+            }
+        };
         Ok(Arc::clone(slot))
+    }
+
+    /// Drops a group that is deleted, unless somebody is about to use it.
+    fn forget(&self, id: &Text, slot: &Arc<Slot>) {
+        let mut groups = self.groups();
+        // The map has one, and who calls.
+        let is_ours = Arc::strong_count(slot) <= 2 && slot.is_deleted();
+        if is_ours && groups.get(id).is_some_and(|there| Arc::ptr_eq(there, slot)) {
+            groups.remove(id);
+        }
     }
 
     fn groups(&self) -> std::sync::MutexGuard<'_, HashMap<Text, Arc<Slot>>> {

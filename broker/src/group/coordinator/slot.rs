@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -20,6 +23,8 @@ pub(super) struct Slot {
     state: Mutex<Locked>,
     /// The number of the last commit that is decided. Commits are decided in the order of their places.
     decided: watch::Sender<u64>,
+    /// Whether the group is deleted: until somebody makes it anew, there is none.
+    is_deleted: AtomicBool,
 }
 
 struct Locked {
@@ -27,6 +32,8 @@ struct Locked {
     waiting: Waiting,
     /// Commits that have been given a place.
     placed: u64,
+    /// How often a store was begun: of two on their way, the later one counts.
+    stores: u64,
     /// When the timers will tell the group the time.
     armed: Option<Duration>,
 }
@@ -88,8 +95,8 @@ fn tell<T>(sender: Option<oneshot::Sender<T>>, answer: T) {
 
 impl Slot {
     pub(super) fn new(group: Group) -> Self {
-        let state = Locked { group, waiting: Waiting::default(), placed: 0, armed: None };
-        Self { state: Mutex::new(state), decided: watch::Sender::new(0) }
+        let state = Locked { group, waiting: Waiting::default(), placed: 0, stores: 0, armed: None };
+        Self { state: Mutex::new(state), decided: watch::Sender::new(0), is_deleted: AtomicBool::new(false) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Locked> {
@@ -103,7 +110,10 @@ impl Slot {
 
     /// Gives a commit its place, if it may have one, and its number. Nothing else of the group happens meanwhile.
     pub(super) fn place<T, E>(&self, place: impl FnOnce(&mut Group) -> Result<T, E>) -> Result<(T, u64), E> {
-        self.lock().place(place)
+        let placed = self.lock().place(place)?;
+        // There is something of the group again.
+        self.is_deleted.store(false, Ordering::Release);
+        Ok(placed)
     }
 
     /// How many commits have been given a place.
@@ -111,17 +121,42 @@ impl Slot {
         self.lock().placed
     }
 
-    /// Gives a commit its place unless another one got one since `placed` was read.
-    pub(super) fn place_next<T, E: Default>(
+    /// Gives tombstones their place unless a commit got one since `placed` was read. Where the group goes with them, it
+    /// is new from here on, and there is none until somebody makes it.
+    pub(super) fn place_end<T, E>(
         &self,
         placed: u64,
-        place: impl FnOnce(&mut Group) -> Result<T, E>,
-    ) -> Result<(T, u64), E> {
+        place: impl FnOnce(&mut Group) -> Result<(T, Option<Group>), E>,
+    ) -> Option<Result<(T, u64), E>> {
         let mut locked = self.lock();
-        if locked.placed != placed {
-            return Err(E::default());
+        (locked.placed == placed).then(|| {
+            let ((given, successor), number) = locked.place(place)?;
+            if let Some(successor) = successor {
+                locked.group = successor;
+                locked.stores += 1;
+                self.is_deleted.store(true, Ordering::Release);
+            }
+            Ok((given, number))
+        })
+    }
+
+    /// Gives the store of that number its place, unless a later one was begun.
+    pub(super) fn place_store<T>(&self, number: u64, place: impl FnOnce() -> T) -> Option<T> {
+        let locked = self.lock();
+        (locked.stores == number).then(place)
+    }
+
+    /// Whether the group is deleted.
+    pub(super) fn is_deleted(&self) -> bool {
+        self.is_deleted.load(Ordering::Acquire)
+    }
+
+    /// Makes a deleted group anew.
+    pub(super) fn revive(&self, group: Group) {
+        let mut locked = self.lock();
+        if self.is_deleted.swap(false, Ordering::AcqRel) {
+            locked.group = group;
         }
-        locked.place(place)
     }
 
     /// Says that a commit is decided, and with it all that were placed before.
@@ -158,10 +193,13 @@ impl Coordinator {
         work: impl FnOnce(&mut Group, &mut Waiting) -> (T, Vec<Action>),
     ) -> (T, Vec<Storing>) {
         let mut locked = slot.lock();
-        let Locked { group, waiting, armed, .. } = &mut *locked;
+        let Locked { group, waiting, stores: number, armed, .. } = &mut *locked;
         let (result, actions) = work(group, waiting);
         let stores = waiting.answer(actions).into_iter();
-        let stores = stores.map(|store| self.begin_store(slot, group, store)).collect();
+        if !group.is_empty() {
+            slot.is_deleted.store(false, Ordering::Release);
+        }
+        let stores = stores.map(|store| self.begin_store(slot, group, number, store)).collect();
         self.arm(group, armed);
         (result, stores)
     }

@@ -30,11 +30,17 @@ struct Generation {
 
 impl Coordinator {
     /// Gives a generation its place while the group is held, so that generations are stored in their order.
-    pub(super) fn begin_store(&self, slot: &Arc<Slot>, group: &mut Group, store: Store) -> Storing {
+    pub(super) fn begin_store(
+        &self,
+        slot: &Arc<Slot>,
+        group: &mut Group,
+        stores: &mut u64,
+        store: Store,
+    ) -> Storing {
         let Group::Classic(group) = group;
-        group.stores += 1;
+        *stores += 1;
         let records = self.metadata_records(group, &store.assignments);
-        let generation = Generation { number: group.stores, records, store };
+        let generation = Generation { number: *stores, records, store };
         let placed = self.0.log.append(&group.id, &generation.records);
         let storing = self.clone().finish_store(Arc::clone(slot), group.id.clone(), generation, placed);
         let (sender, receiver) = oneshot::channel();
@@ -73,13 +79,9 @@ impl Coordinator {
     ) -> Result<(), ErrorCode> {
         while matches!(placed, Err(AppendError::NoRoom)) {
             self.make_room(group, &generation.records).await.map_err(|error| error_code(&error))?;
-            placed = slot.read(|now| match now {
-                // Meanwhile the group may have gone on: what is stored last must be the last.
-                Group::Classic(now) if now.stores == generation.number => {
-                    self.0.log.append(group, &generation.records)
-                }
-                Group::Classic(_) => Err(AppendError::Empty),
-            });
+            // Meanwhile the group may have gone on: what is stored last must be the last.
+            let place = || self.0.log.append(group, &generation.records);
+            placed = slot.place_store(generation.number, place).unwrap_or(Err(AppendError::Empty));
         }
         let ticket = placed.map_err(|error| error_code(&error))?;
         ticket.await.map(drop).map_err(|_| ErrorCode::NOT_COORDINATOR)

@@ -21,6 +21,9 @@ use mainstem_storage::{
 
 use super::*;
 
+mod deletes;
+mod refusals;
+
 const RETENTION: Duration = Duration::from_secs(3600);
 
 fn settings() -> GroupSettings {
@@ -84,18 +87,12 @@ impl Bench {
     }
 
     async fn join_with(&self, member: &str, metadata: bytes::Bytes) -> JoinGroupResponse {
+        self.join(5, join_request(member, metadata)).await
+    }
+
+    async fn join(&self, version: i16, request: JoinGroupRequest) -> JoinGroupResponse {
         let caller = Caller { client_id: "client".into(), host: "/127.0.0.1".into() };
-        let protocol = JoinGroupRequestProtocol { name: "range".into(), metadata };
-        let request = JoinGroupRequest {
-            group_id: "g".into(),
-            session_timeout_ms: 10_000,
-            rebalance_timeout_ms: 30_000,
-            member_id: member.into(),
-            protocol_type: "consumer".into(),
-            protocols: vec![protocol],
-            ..Default::default()
-        };
-        self.coordinator.join_group(&caller, 5, request).await
+        self.coordinator.join_group(&caller, version, request).await
     }
 
     /// The only member of a stable group.
@@ -104,9 +101,22 @@ impl Bench {
     }
 
     async fn member_with(&self, metadata: bytes::Bytes) -> (Text, i32) {
-        let refused = self.join_with("", metadata.clone()).await;
+        self.member_that(|member| join_request(member, metadata.clone())).await
+    }
+
+    async fn member_of(&self, protocol_type: &'static str) -> (Text, i32) {
+        let metadata = bytes::Bytes::from_static(b"m");
+        self.member_that(|member| JoinGroupRequest {
+            protocol_type: protocol_type.into(),
+            ..join_request(member, metadata.clone())
+        })
+        .await
+    }
+
+    async fn member_that(&self, request: impl Fn(&str) -> JoinGroupRequest) -> (Text, i32) {
+        let refused = self.join(5, request("")).await;
         assert_eq!(refused.error_code, ErrorCode::MEMBER_ID_REQUIRED);
-        let joined = self.join_with(&refused.member_id, metadata).await;
+        let joined = self.join(5, request(&refused.member_id)).await;
         assert_eq!(joined.error_code, ErrorCode::NONE);
         let assignment = SyncGroupRequestAssignment {
             member_id: joined.member_id.clone(),
@@ -141,6 +151,18 @@ impl Bench {
             ..Default::default()
         };
         self.coordinator.heartbeat(&request).error_code
+    }
+}
+
+fn join_request(member: &str, metadata: bytes::Bytes) -> JoinGroupRequest {
+    JoinGroupRequest {
+        group_id: "g".into(),
+        session_timeout_ms: 10_000,
+        rebalance_timeout_ms: 30_000,
+        member_id: member.into(),
+        protocol_type: "consumer".into(),
+        protocols: vec![JoinGroupRequestProtocol { name: "range".into(), metadata }],
+        ..Default::default()
     }
 }
 
@@ -226,33 +248,6 @@ async fn member_commits_in_its_generation_only() {
     assert_eq!(bench.commit(generation, "stranger", 6).await, ErrorCode::UNKNOWN_MEMBER_ID);
     assert_eq!(bench.commit(-1, "", 6).await, ErrorCode::UNKNOWN_MEMBER_ID);
     assert_eq!(bench.committed(0).await, 5);
-}
-
-#[tokio::test]
-async fn group_that_is_not_there_has_the_code_of_the_version() {
-    let bench = Bench::new();
-    let code = async |version| {
-        let response =
-            bench.coordinator.offset_commit(version, commit_request(3, "m", "topic", 0, 1, "")).await;
-        response.topics[0].partitions[0].error_code
-    };
-    assert_eq!(code(8).await, ErrorCode::ILLEGAL_GENERATION);
-    assert_eq!(code(9).await, ErrorCode::GROUP_ID_NOT_FOUND);
-    assert_eq!(bench.heartbeat(&"m".into(), 3), ErrorCode::UNKNOWN_MEMBER_ID);
-}
-
-#[tokio::test]
-async fn session_outside_the_limits_and_a_group_without_a_name_are_refused() {
-    let bench = Bench::new();
-    let caller = Caller { client_id: "client".into(), host: "/127.0.0.1".into() };
-    let join = async |group_id: &str, session_timeout_ms| {
-        let request =
-            JoinGroupRequest { group_id: group_id.into(), session_timeout_ms, ..Default::default() };
-        bench.coordinator.join_group(&caller, 5, request).await.error_code
-    };
-    assert_eq!(join("g", 5_999).await, ErrorCode::INVALID_SESSION_TIMEOUT);
-    assert_eq!(join("g", -1).await, ErrorCode::INVALID_SESSION_TIMEOUT);
-    assert_eq!(join("", 10_000).await, ErrorCode::INVALID_GROUP_ID);
 }
 
 #[tokio::test]

@@ -1,0 +1,164 @@
+//! DeleteGroups and OffsetDelete, and the offsets of topics that are deleted (Kafka:
+//! `GroupCoordinatorShard.deleteGroups`, `OffsetMetadataManager.deleteOffsets` and `onPartitionsDeleted`).
+
+use std::collections::BTreeSet;
+
+use mainstem_protocol::{
+    ErrorCode, PartitionId, Text,
+    formats::offsets::{Key, OffsetCommitKey},
+    messages::{
+        DeleteGroupsRequest, DeleteGroupsResponse, OffsetDeleteRequest, OffsetDeleteResponse,
+        delete_groups::DeletableGroupResult,
+        offset_delete::{OffsetDeleteRequestTopic, OffsetDeleteResponsePartition, OffsetDeleteResponseTopic},
+    },
+};
+use tracing::warn;
+
+use super::{
+    Coordinator, Group,
+    end::{Ending, Tombstones},
+};
+use crate::group::log::Records;
+
+impl Coordinator {
+    /// Deletes groups without members, each with all its offsets in one append. Answers when that is stored.
+    pub async fn delete_groups(&self, request: DeleteGroupsRequest) -> DeleteGroupsResponse {
+        let mut begun = Vec::with_capacity(request.groups_names.len());
+        for id in request.groups_names {
+            let deletion = self.begin_delete(&id).await;
+            begun.push((id, deletion));
+        }
+        let mut results = Vec::with_capacity(begun.len());
+        for (group_id, deletion) in begun {
+            let deleted = match deletion {
+                Ok(ending) => self.finish_end(ending).await,
+                Err(error) => Err(error),
+            };
+            results.push(DeletableGroupResult { group_id, error_code: deleted.err().unwrap_or_default() });
+        }
+        DeleteGroupsResponse { results, ..Default::default() }
+    }
+
+    async fn begin_delete(&self, id: &Text) -> Result<Ending, ErrorCode> {
+        let slot = self.existing(id).ok_or(ErrorCode::GROUP_ID_NOT_FOUND)?;
+        let plan = |group: &Group| {
+            group.check_delete()?;
+            let mut records = self.tombstones_of(id, |_| true);
+            records.extend(group.tombstones());
+            Ok(Tombstones { records, is_last: true })
+        };
+        self.begin_end(id, slot, plan).await
+    }
+
+    fn tombstones_of(&self, id: &Text, goes: impl Fn(&OffsetCommitKey) -> bool) -> Records {
+        let keys = self.0.log.offsets(id).map(|(key, _)| key).filter(goes);
+        keys.map(|key| (Key::Offset(key), None)).collect()
+    }
+
+    /// Deletes committed offsets of partitions that no member reads. Answers when that is stored.
+    pub async fn offset_delete(&self, request: OffsetDeleteRequest) -> OffsetDeleteResponse {
+        let OffsetDeleteRequest { group_id, topics } = request;
+        let mut topics: Vec<_> = topics.into_iter().map(|topic| self.deletable(topic)).collect();
+        match self.delete_offsets(&group_id, &mut topics).await {
+            Ok(()) => OffsetDeleteResponse { topics, ..Default::default() },
+            Err(error_code) => OffsetDeleteResponse { error_code, ..Default::default() },
+        }
+    }
+
+    /// A topic with what may be said of its partitions without knowing the group.
+    fn deletable(&self, topic: OffsetDeleteRequestTopic) -> OffsetDeleteResponseTopic {
+        let topics = self.0.log.store().topics();
+        let known = topics.named(&topic.name);
+        let partitions = topic.partitions.iter().map(|partition| {
+            let partition_index = partition.partition_index;
+            let is_known = known.as_ref().is_some_and(|topic| topic.partition(partition_index).is_some());
+            let error_code = if is_known { ErrorCode::NONE } else { ErrorCode::UNKNOWN_TOPIC_OR_PARTITION };
+            OffsetDeleteResponsePartition { partition_index, error_code }
+        });
+        OffsetDeleteResponseTopic { partitions: partitions.collect(), name: topic.name }
+    }
+
+    async fn delete_offsets(
+        &self,
+        id: &Text,
+        topics: &mut [OffsetDeleteResponseTopic],
+    ) -> Result<(), ErrorCode> {
+        if id.is_empty() {
+            return Err(ErrorCode::INVALID_GROUP_ID);
+        }
+        let slot = self.existing(id).ok_or(ErrorCode::GROUP_ID_NOT_FOUND)?;
+        let plan = |group: &Group| {
+            group.check_offset_delete()?;
+            topics.iter_mut().for_each(|topic| refuse_subscribed(group, topic));
+            let asked = topics.iter().flat_map(accepted);
+            let keys =
+                asked.map(|(topic, partition)| OffsetCommitKey { group: id.clone(), topic, partition });
+            let is_there = |key: &OffsetCommitKey| self.0.log.offset(id, &key.topic, key.partition).is_some();
+            let records = keys.filter(is_there).map(|key| (Key::Offset(key), None)).collect();
+            Ok(Tombstones { records, is_last: false })
+        };
+        self.end(id, slot, plan).await
+    }
+
+    /// Forgets what was committed for topics that are not there any more.
+    pub async fn topics_deleted(&self, names: &BTreeSet<Text>) {
+        let slots: Vec<_> = self.groups().values().cloned().collect();
+        for slot in slots {
+            slot.decided().await;
+        }
+        let mut begun = Vec::new();
+        for id in self.groups_with(|key| names.contains(&key.topic)) {
+            let Some(slot) = self.existing(&id) else { continue };
+            let plan = |_: &Group| {
+                let records = self.tombstones_of(&id, |key| names.contains(&key.topic));
+                Ok(Tombstones { records, is_last: false })
+            };
+            begun.push((id.clone(), self.begin_end(&id, slot, plan).await));
+        }
+        for (id, ending) in begun {
+            let ended = match ending {
+                Ok(ending) => self.finish_end(ending).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = ended {
+                warn!(group = id.as_ref() as &str, %error, "offsets of a deleted topic stay for now");
+            }
+        }
+    }
+
+    fn groups_with(&self, wanted: impl Fn(&OffsetCommitKey) -> bool) -> BTreeSet<Text> {
+        let group = |key| match key {
+            Key::Offset(key) if wanted(&key) => Some(key.group),
+            _ => None,
+        };
+        self.0.log.keys().filter_map(group).collect()
+    }
+
+    /// Forgets what was committed for topics whose deletion was cut short by the end of the process.
+    pub(super) async fn forget_lost_topics(self) {
+        let topics = self.0.log.store().topics();
+        let lost = |key| match key {
+            Key::Offset(key) => Some(key.topic).filter(|topic| topics.named(topic).is_none()),
+            _ => None,
+        };
+        let lost: BTreeSet<Text> = self.0.log.keys().filter_map(lost).collect();
+        if !lost.is_empty() {
+            self.topics_deleted(&lost).await;
+        }
+    }
+}
+
+/// What is known is either read by a member, or may go.
+fn refuse_subscribed(group: &Group, topic: &mut OffsetDeleteResponseTopic) {
+    let error =
+        if group.is_subscribed(&topic.name) { ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC } else { ErrorCode::NONE };
+    let known = |partition: &&mut OffsetDeleteResponsePartition| {
+        partition.error_code != ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+    };
+    topic.partitions.iter_mut().filter(known).for_each(|partition| partition.error_code = error);
+}
+
+fn accepted(topic: &OffsetDeleteResponseTopic) -> impl Iterator<Item = (Text, PartitionId)> {
+    let partitions = topic.partitions.iter().filter(|partition| partition.error_code.is_none());
+    partitions.map(|partition| (topic.name.clone(), partition.partition_index))
+}
