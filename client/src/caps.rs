@@ -54,5 +54,8 @@ pub(crate) const COMMITS_MAX: usize = 256;
 /// Answers that wait for each partition of a consumer; while they do, nothing more is asked for it.
 pub(crate) const READY_PER_PARTITION_MAX: usize = 2;
 
+/// How long a consumer that closes waits for brokers to hear that its fetch sessions are over.
+pub(crate) const FETCH_SESSION_CLOSE_MAX: Duration = Duration::from_secs(1);
+
 /// The longest that a poll waits, whatever it is told: thirty years can be added to any time.
 pub(crate) const WAIT_MAX: Duration = Duration::from_secs(30 * 365 * 24 * 3600);

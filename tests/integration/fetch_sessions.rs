@@ -8,7 +8,14 @@ use mainstem_protocol::{
     },
 };
 
-use crate::harness::{Client, TestBroker, at, batch, bytes_of};
+use std::sync::Arc;
+
+use mainstem::embed::LocalTransport;
+use mainstem_client::{
+    Consumer, ConsumerConfig, TcpConfig, TcpTransport, TopicPartition, Transport, consumer::OffsetReset,
+};
+
+use crate::harness::{Client, PATIENCE, TestBroker, at, batch, bytes_of};
 
 const NAMES: i16 = 12;
 const IDS: i16 = 17;
@@ -194,4 +201,52 @@ async fn every_version_with_sessions_can_go_on_with_one() {
         let response = client.ask(version, request((id, 1), Vec::new())).await;
         assert_eq!((response.session_id, told(&response)), (id, Vec::new()), "{version}");
     }
+}
+
+/// Sessions now, and the requests that went on with one.
+fn counted(broker: &TestBroker) -> (usize, usize) {
+    let text = broker.broker.node().metrics.render().unwrap();
+    let value = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().parse().unwrap()
+    };
+    (value("mainstem_fetch_sessions "), value("mainstem_fetch_session_requests_total "))
+}
+
+/// Reads some records one after the other, each written after the one before was read, and what is counted then.
+async fn read_each(broker: &TestBroker, transport: &dyn Transport) -> (usize, usize) {
+    let mut client = broker.connect().await;
+    client.create_topic("logs", 3, &[]).await;
+    let config = ConsumerConfig { offset_reset: OffsetReset::Earliest, ..ConsumerConfig::default() };
+    let mut consumer = Consumer::new(transport, config);
+    consumer.assign((0..3).map(|partition| TopicPartition::new("logs", partition)));
+    for number in 0..12 {
+        let (partition, value) = (number % 3, number.to_string());
+        client.produce("logs", partition, batch(&[value.as_bytes()])).await;
+        let next = tokio::time::timeout(PATIENCE, consumer.next()).await.unwrap().unwrap();
+        assert_eq!(next.partition, TopicPartition::new("logs", partition));
+        assert_eq!(next.record.value.as_deref(), Some(value.as_bytes()));
+    }
+    let before = counted(broker);
+    consumer.close().await;
+    before
+}
+
+#[tokio::test]
+async fn our_consumer_goes_on_with_one_session_and_closes_it() {
+    let broker = TestBroker::start().await;
+    let (_, address) = &broker.broker.listeners()[0];
+    let transport: Arc<dyn Transport> =
+        Arc::new(TcpTransport::new(TcpConfig::bootstrap(&address.to_string())));
+    let (sessions, requests) = read_each(&broker, &*transport).await;
+    assert_eq!(sessions, 1);
+    assert!(requests >= 11, "{requests}");
+    assert_eq!(counted(&broker).0, 0);
+}
+
+#[tokio::test]
+async fn within_the_process_there_are_no_sessions() {
+    let broker = TestBroker::start().await;
+    let transport: Arc<dyn Transport> = Arc::new(LocalTransport::new(&broker.broker, "test"));
+    assert_eq!(read_each(&broker, &*transport).await, (0, 0));
 }

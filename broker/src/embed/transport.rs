@@ -62,7 +62,12 @@ impl LocalTransport {
         }
     }
 
-    async fn start(&self, context: &Context, request: RequestBody) -> Started {
+    async fn start(&self, context: &Context, mut request: RequestBody) -> Started {
+        // A session spares bytes on the wire and their decoding, and there is no wire here: it would only cost the broker
+        // memory, and one of the slots that remote clients have use for.
+        if let RequestBody::Fetch(request) = &mut request {
+            request.session_epoch = -1;
+        }
         let is_ordered = request.key() == ApiKey::Produce;
         let _placing = if is_ordered { Some(self.placing.lock().await) } else { None };
         self.dispatch.start(context, request).await

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use mainstem_protocol::{
     BrokerId, ErrorCode, Offset, PartitionId, Text, Timestamp,
     messages::{
@@ -22,6 +23,7 @@ use tracing::debug;
 use super::{
     ConsumeError, ConsumerConfig, Damage, OffsetReset,
     config::{bytes, millis},
+    fetch_session::{Answers, Asked, FetchSession, Turn, Unfit},
     position::{Place, Positions},
     records::Fetched,
 };
@@ -34,9 +36,6 @@ use crate::{
     topic_partition::by_topic,
     transport::{Lane, Node, TransportError},
 };
-
-/// What a request asked for: partition, round, offset.
-type Asked = Vec<(TopicPartition, u64, Offset)>;
 
 /// An answer.
 struct Landed {
@@ -52,6 +51,7 @@ pub(super) struct Fetcher {
     under_way: JoinSet<Landed>,
     /// Brokers that were asked, and how many bytes they may answer.
     busy: HashMap<BrokerId, usize>,
+    sessions: HashMap<BrokerId, FetchSession>,
     pub(super) ready: VecDeque<Fetched>,
     backoff: Backoff,
     not_before: Instant,
@@ -64,6 +64,7 @@ impl Fetcher {
             cluster,
             under_way: JoinSet::new(),
             busy: HashMap::new(),
+            sessions: HashMap::new(),
             ready: VecDeque::new(),
             backoff: Backoff::new(caps::RETRY_BACKOFF, caps::RETRY_BACKOFF_MAX),
             not_before: Instant::now(),
@@ -116,7 +117,8 @@ impl Fetcher {
 
     fn launch(&mut self, node: BrokerId, asked: Asked, wait: Duration, bytes_max: usize) {
         self.busy.insert(node, bytes_max);
-        let request = request(&self.config, &asked, wait, bytes_max);
+        let turn = self.sessions.entry(node).or_default().turn(&asked);
+        let request = request(&self.config, turn, wait, bytes_max);
         let timeout = self.config.fetch_wait + self.config.request_timeout;
         let cluster = Arc::clone(&self.cluster);
         self.under_way.spawn(async move {
@@ -143,13 +145,19 @@ impl Fetcher {
     fn on_landed(&mut self, landed: Landed, positions: &mut Positions) -> Result<(), ConsumeError> {
         let Landed { node, asked, answer } = landed;
         self.busy.remove(&node);
+        let session = self.sessions.entry(node).or_default();
         let mut answers = match answer {
-            Ok(answer) if answer.error_code.is_none() => by_partition(answer),
             Ok(answer) => {
-                self.on_failure(&asked, &answer.error_code.to_string(), positions);
-                return Ok(());
+                let FetchResponse { error_code, session_id, .. } = answer;
+                let answers = by_partition(answer);
+                if let Err(unfit) = session.answered(error_code, session_id, &asked, &answers) {
+                    self.on_unfit(&asked, unfit, positions);
+                    return Ok(());
+                }
+                answers
             }
             Err(error) => {
+                session.renew();
                 self.on_failure(&asked, &error.to_string(), positions);
                 // What no repetition cures is told; the next poll tries again all the same.
                 return if error.is_retriable() { Ok(()) } else { Err(error.into()) };
@@ -159,7 +167,12 @@ impl Fetcher {
         for (partition, round, offset) in asked {
             let Some(position) = positions.current(&partition, round) else { continue };
             position.busy = false;
-            let Some(data) = answers.remove(&partition) else { continue };
+            let Some(data) = answers.remove(&partition) else {
+                let session = self.sessions.get(&node);
+                let known = session.and_then(|session| session.high_watermark(&partition));
+                known.into_iter().for_each(|known| position.high_watermark = known);
+                continue;
+            };
             position.high_watermark = data.high_watermark;
             let taken = self.on_partition(partition, round, offset, data, positions);
             first_error = first_error.and(taken);
@@ -243,18 +256,47 @@ impl Fetcher {
         Ok(())
     }
 
+    fn on_unfit(&mut self, asked: &Asked, unfit: Unfit, positions: &mut Positions) {
+        match unfit {
+            // Nothing is wrong with the partitions: they are asked for again at once.
+            Unfit::Over(code) => {
+                debug!(%code, "fetch session is over");
+                idle(asked, positions);
+            }
+            Unfit::Refused(_) | Unfit::Stray => self.on_failure(asked, &unfit.to_string(), positions),
+        }
+    }
+
     fn on_failure(&mut self, asked: &Asked, reason: &str, positions: &mut Positions) {
         debug!(reason, "fetch failed");
-        for (partition, round, _) in asked {
-            positions.current(partition, *round).into_iter().for_each(|position| position.busy = false);
-            self.cluster.forget(&partition.topic);
-        }
+        idle(asked, positions);
+        asked.iter().for_each(|(partition, ..)| self.cluster.forget(&partition.topic));
         self.wait();
+    }
+
+    /// Closes the sessions, so that the brokers have room for others. Whether they hear of it does not matter: sessions that
+    /// nobody uses go after some time.
+    pub(super) async fn close(&mut self) {
+        let closing = std::mem::take(&mut self.sessions).into_iter();
+        let closing = closing.filter_map(|(node, session)| Some((node, session.close()?)));
+        let closing = closing.map(|(node, (session_id, session_epoch))| {
+            let request = FetchRequest { session_id, session_epoch, ..FetchRequest::default() };
+            // Not behind a long poll.
+            self.cluster.call(Node::Id(node), Lane::General, request, caps::FETCH_SESSION_CLOSE_MAX)
+        });
+        drop(join_all(closing).await);
     }
 
     /// Sends nothing for a while.
     pub(super) fn wait(&mut self) {
         self.not_before = Instant::now() + self.backoff.next();
+    }
+}
+
+/// Nothing is on its way any more.
+fn idle(asked: &Asked, positions: &mut Positions) {
+    for (partition, round, _) in asked {
+        positions.current(partition, *round).into_iter().for_each(|position| position.busy = false);
     }
 }
 
@@ -277,8 +319,9 @@ pub(super) fn reset_spec(config: &ConsumerConfig) -> Option<OffsetSpec> {
     }
 }
 
-fn request(config: &ConsumerConfig, asked: &Asked, wait: Duration, bytes_max: usize) -> FetchRequest {
-    let partitions = asked.iter().map(|(TopicPartition { topic, partition }, _, offset)| {
+fn request(config: &ConsumerConfig, turn: Turn<'_>, wait: Duration, bytes_max: usize) -> FetchRequest {
+    let Turn { id, epoch, named, forgotten } = turn;
+    let partitions = named.into_iter().map(|(TopicPartition { topic, partition }, _, offset)| {
         let partition = FetchPartition {
             partition: *partition,
             fetch_offset: *offset,
@@ -292,14 +335,17 @@ fn request(config: &ConsumerConfig, asked: &Asked, wait: Duration, bytes_max: us
         max_wait_ms: millis(wait),
         min_bytes: bytes(config.fetch_bytes_min),
         max_bytes: bytes(bytes_max),
+        session_id: id,
+        session_epoch: epoch,
         topics: topics
             .map(|(topic, partitions)| FetchTopic { topic, partitions, ..FetchTopic::default() })
             .collect(),
+        forgotten_topics_data: forgotten,
         ..FetchRequest::default()
     }
 }
 
-fn by_partition(answer: FetchResponse) -> HashMap<TopicPartition, PartitionData> {
+fn by_partition(answer: FetchResponse) -> Answers {
     let topics = answer.responses.into_iter();
     let partitions = topics.flat_map(|topic| {
         let name = topic.topic;

@@ -4,6 +4,7 @@
 //! - [`PartitionRecords`]: what is handed out; `position` how far each partition was read.
 //! - `poll`: the ways to take records: several, one by one, as a stream; and news of the group.
 //! - `fetcher`: the requests that bring records, ahead of whoever wants them.
+//! - `fetch_session`: what those need not name.
 //! - `places`: offsets: those to commit, those that were committed, those of the log.
 //! - [`RebalanceListener`]: what a program does when partitions come and go.
 //! - `group`: membership, assignors, commits.
@@ -14,6 +15,7 @@
 
 mod config;
 mod error;
+mod fetch_session;
 mod fetcher;
 mod group;
 mod places;
@@ -460,5 +462,6 @@ impl Consumer {
         if let Some(membership) = self.membership.take() {
             membership.close(mode).await;
         }
+        self.fetcher.close().await;
     }
 }
