@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the clients of versions.env into the cache folder, each once: `install.sh kcat modern next go node java3 java4 broker streams`.
+# Installs the clients of versions.env into the cache folder, each once: `install.sh kcat old modern next go node java3 java4 broker streams`.
 # A finished part leaves a stamp that names its versions, so a second run costs nothing and needs no network.
 set -euo pipefail
 
@@ -46,6 +46,11 @@ modern() {
   "$1/venv/bin/pip" install -q "confluent-kafka==$CONFLUENT_KAFKA" "kafka-python==$KAFKA_PYTHON_2" "${codecs[@]}"
 }
 
+old() {
+  new_venv "$1"
+  "$1/venv/bin/pip" install -q "confluent-kafka==$CONFLUENT_KAFKA_OLD"
+}
+
 next() {
   new_venv "$1"
   "$1/venv/bin/pip" install -q "kafka-python==$KAFKA_PYTHON_3" "aiokafka==$AIOKAFKA" "${codecs[@]}"
@@ -63,6 +68,7 @@ java_client() {
   apt_needs javac default-jdk-headless
   apt_needs mvn maven
   jars "$1" kafka-clients "$2"
+  "$here/java/compile.sh" "$1" "${2%%.*}" >&2
 }
 
 # The module says which Go it needs; Debian's own is older.
@@ -70,8 +76,8 @@ go_clients() {
   apt_needs go golang-go
   local needed
   needed=$(sed -n 's/^go //p' "$here/go/go.mod")
-  (cd "$here/go" && go list ./... >/dev/null) || { echo "franz-go and sarama need Go $needed, here is $(go version)" >&2; return 1; }
-  (cd "$here/go" && go build -o "$1/" ./franz ./sarama) </dev/null >&2
+  (cd "$here/go" && go list ./... >/dev/null) || { echo "the clients of Go need Go $needed, here is $(go version)" >&2; return 1; }
+  (cd "$here/go" && go build -o "$1/" ./franz ./sarama ./kafkago) </dev/null >&2
 }
 
 # Folders that a program is made of are part of its stamp, so that an edit builds anew.
@@ -107,11 +113,12 @@ for part in "$@"; do
     none) ;;
     kcat) apt_needs kcat kcat ;;
     modern) once modern "confluent-kafka $CONFLUENT_KAFKA, kafka-python $KAFKA_PYTHON_2, ${codecs[*]}" modern ;;
+    old) once old "confluent-kafka $CONFLUENT_KAFKA_OLD" old ;;
     next) once next "kafka-python $KAFKA_PYTHON_3, aiokafka $AIOKAFKA, ${codecs[*]}" next ;;
     go) once go "$(sum_of go)" go_clients ;;
     node) once node "$(sum_of node)" node_client ;;
-    java3) once java3 "kafka-clients $JAVA_CLIENT_3, slf4j-simple $SLF4J" java3 ;;
-    java4) once java4 "kafka-clients $JAVA_CLIENT_4, slf4j-simple $SLF4J" java4 ;;
+    java3) once java3 "kafka-clients $JAVA_CLIENT_3, slf4j-simple $SLF4J, $(sum_of java)" java3 ;;
+    java4) once java4 "kafka-clients $JAVA_CLIENT_4, slf4j-simple $SLF4J, $(sum_of java)" java4 ;;
     streams) once streams "kafka-streams $KAFKA_BROKER, slf4j-simple $SLF4J" streams ;;
     broker) once broker "kafka $KAFKA_BROKER, slf4j-simple $SLF4J" broker ;;
     *)

@@ -37,15 +37,16 @@ start_proxy() {
   proxy=127.0.0.1:$(cat "$1/proxy.port")
 }
 
-# start_kafka FOLDER ADVERTISED: Apache Kafka, its address in FOLDER/upstream.
+# start_kafka FOLDER ADVERTISED [NAME=VALUE...]: Apache Kafka, its address in FOLDER/upstream.
 start_kafka() {
-  local port
+  local folder=$1 advertised=$2 port
+  shift 2
   port=$(free_port)
   "$here/install.sh" broker
-  "$here/kafka.sh" "$1/kafka" "$port" "$(free_port)" "advertised.listeners=PLAINTEXT://$2" num.partitions=4 >"$1/kafka.log" 2>&1 &
+  "$here/kafka.sh" "$folder/kafka" "$port" "$(free_port)" "advertised.listeners=PLAINTEXT://$advertised" num.partitions=4 "$@" >"$folder/kafka.log" 2>&1 &
   children+=($!)
   wait_for 60 "Apache Kafka" accepts "127.0.0.1:$port"
-  echo "127.0.0.1:$port" >"$1/upstream"
+  echo "127.0.0.1:$port" >"$folder/upstream"
 }
 
 # start_broker BINARY FOLDER ARGUMENT...: mainstem, `mainstem` is its process, its address is in FOLDER/upstream.

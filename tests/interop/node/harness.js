@@ -7,11 +7,12 @@ import { parseArgs } from "node:util";
 import { gunzipSync } from "node:zlib";
 
 export const CODECS = ["none", "gzip", "snappy", "lz4", "zstd"];
-export const GROUP_PARTITIONS = 4;
+export const MIB = 1 << 20;
 const DEADLINE_MS = 60_000;
 
 const text = { type: "string", default: "" };
-const OPTIONS = parseArgs({ options: { bootstrap: text, tag: text, seen: text, case: text, log: text } }).values;
+const NAMES = ["bootstrap", "tag", "seen", "case", "log", "member", "group", "kind", "session"];
+export const OPTIONS = parseArgs({ options: Object.fromEntries(NAMES.map((name) => [name, text])) }).values;
 
 export const LINES = gunzipSync(readFileSync(OPTIONS.log)).toString().trimEnd().split("\n");
 
@@ -59,43 +60,5 @@ export class Run {
 export async function until(what, condition) {
   for (const end = performance.now() + DEADLINE_MS; !(await condition()); await sleep(50)) {
     assert(performance.now() < end, `${what}: not within ${DEADLINE_MS} ms`);
-  }
-}
-
-/** A consumer of a group: what it took, and the partitions that it has. */
-export class Member {
-  rows = [];
-  owned = 0;
-
-  shares() {
-    return this.owned > 0 && this.owned < GROUP_PARTITIONS;
-  }
-}
-
-/** Two members share the lines; one leaves half way, the other takes the rest. */
-export async function groupOfTwo(start, send) {
-  const members = await Promise.all([start(), start()]);
-  await until("both members have partitions", () => members.every((member) => member.shares()));
-  const half = LINES.length / 2;
-  await send(LINES.slice(0, half));
-  await until("half of the lines", () => places(members).size === half);
-  await members[0].leave();
-  await send(LINES.slice(half));
-  await until("all lines", () => places(members).size === LINES.length);
-  await members[1].leave();
-  for (const member of members) checkOrder(member.rows);
-  assert.deepEqual([...places(members).values()].sort(), LINES.toSorted(), "lines consumed");
-}
-
-function places(members) {
-  return new Map(members.flatMap((member) => member.rows).map((row) => [`${row.partition} ${row.offset}`, row.value]));
-}
-
-function checkOrder(rows) {
-  assert(rows.length > 0, "a member consumed nothing");
-  const last = new Map();
-  for (const { partition, offset } of rows) {
-    assert(offset > (last.get(partition) ?? -1), `partition ${partition}: offset ${offset} after ${last.get(partition)}`);
-    last.set(partition, offset);
   }
 }

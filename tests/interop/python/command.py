@@ -5,7 +5,8 @@ import json
 import os
 import subprocess
 
-from harness import CODECS, GROUP_PARTITIONS, LINES, Failed, ProcessMember, Run, group_of_two, same, until
+from harness import CODECS, LINES, Run
+from result import Failed, same
 
 BINARY = os.environ["INTEROP_BIN"]
 run = Run("mainstem")
@@ -81,28 +82,10 @@ def restart_from_committed():
     same(LINES[30:100], mainstem(*consume, "70").splitlines(), "lines after the restart")
 
 
-def group():
-    topic = create("group", "--partitions", str(GROUP_PARTITIONS))
-    command = [BINARY, "consume", topic, "--group", topic, "-f", "%p %o %s\\n"]
-    group_of_two(lambda: ProcessMember(command, env=environment()), lambda lines: send(topic, lines), both_consume)
-
-
-def both_consume(members, feed):
-    """Lines come until each member has some: the command line does not tell when it has its partitions."""
-    until("both members consume", lambda: all(member.rows() for member in members), lambda: feed(8))
-
-
-def send(topic, lines):
-    """Produces the lines in turn over the partitions."""
-    for partition in range(GROUP_PARTITIONS):
-        mainstem("produce", topic, "-p", str(partition), stdin=joined(lines[partition::GROUP_PARTITIONS]))
-
-
 for name in CODECS:
     run.case(f"10,000 lines, {name}", all_lines, name)
 run.case("topics created, described, deleted", topics)
-run.case("headers with duplicate keys, null keys, bytes that are no text", headers_and_nulls)
+run.case("headers with duplicate keys, null keys and values", headers_and_nulls)
 run.case("from an offset, the end, a time", places_to_begin)
 run.case("restart from committed", restart_from_committed)
-run.case("group of two, one leaves", group)
 run.done()

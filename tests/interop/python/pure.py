@@ -1,14 +1,14 @@
 """kafka-python, the old 2.0.2 and the new 3: one program, since their interfaces are nearly the same."""
 
 import kafka
-from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
-from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
+from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewPartitions, NewTopic
 
-from harness import CODECS, GROUP_PARTITIONS, LINES, Run, ThreadMember, group_of_two, same, until
+from harness import CODECS, LINES, MIB, Run, Voice
+from result import same, until
 
 MAJOR = int(kafka.__version__.split(".")[0])
 run = Run(f"kafka-python-{MAJOR}")
-admin = KafkaAdminClient(bootstrap_servers=run.bootstrap, client_id=f"python-{MAJOR}-admin")
 
 
 def create(name, partitions=1, **config):
@@ -71,19 +71,40 @@ def idempotent():
     same(list(range(len(LINES))), send(topic, plain(LINES), enable_idempotence=True), "offsets")
 
 
-class Member(ThreadMember):
-    def work(self):
-        consumer = KafkaConsumer(self.topic, bootstrap_servers=run.bootstrap, group_id=self.topic,
-                                 auto_offset_reset="earliest", heartbeat_interval_ms=500)
-        while not self.leave.is_set():
-            self.taken.extend((row.partition, row.offset, row.value) for row in polled(consumer, 500))
-            self.owned = len(consumer.assignment())
-        consumer.close()
+class Listener(ConsumerRebalanceListener):
+    def __init__(self, voice):
+        self.voice = voice
+
+    def on_partitions_assigned(self, assigned):
+        self.voice.assigned(place.partition for place in assigned)
+
+    def on_partitions_revoked(self, revoked):
+        self.voice.revoked(place.partition for place in revoked)
+
+    on_partitions_lost = on_partitions_revoked
 
 
-def group():
-    topic = create("group", GROUP_PARTITIONS)
-    group_of_two(lambda: Member(topic), lambda lines: send(topic, plain(lines, GROUP_PARTITIONS)))
+def member():
+    """A member of a group as members.py wants it."""
+    options, voice = run.options, Voice()
+    settings = {"partition_assignment_strategy": [assignor(options.kind)]}
+    if options.instance:
+        settings["group_instance_id"] = options.instance
+    consumer = KafkaConsumer(bootstrap_servers=run.bootstrap, group_id=options.group, auto_offset_reset="earliest",
+                             session_timeout_ms=options.session, heartbeat_interval_ms=500, **settings)
+    consumer.subscribe([options.member], listener=Listener(voice))
+    while not voice.leaving.is_set():
+        for row in polled(consumer, 500):
+            voice.row(row.partition, row.offset, row.value)
+    consumer.close()
+
+
+def assignor(kind):
+    if kind == "cooperative":
+        from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+        return CooperativeStickyAssignor
+    from kafka.coordinator.assignors.range import RangePartitionAssignor
+    return RangePartitionAssignor
 
 
 def topics():
@@ -95,8 +116,34 @@ def topics():
     until("the topic is gone", lambda: topic not in admin.list_topics())
 
 
+def partitions():
+    topic = create("partitions")
+    admin.create_partitions({topic: NewPartitions(3)})
+    until("three partitions", lambda: len(partitions_of(topic)) == 3)
+    send(topic, [(2, None, b"value", None, None)])
+
+
+def partitions_of(topic):
+    found = admin.describe_topics([topic])
+    return found[0]["partitions"]
+
+
+def settings():
+    topic = create("settings", retention_ms="3600000")
+    admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {"retention.ms": "7200000"})])
+    until("retention.ms is two hours",
+          lambda: "7200000" in str(admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])))
+
+
 def groups():
     topic = create("listed")
+    committed_group(topic)
+    delete_groups([topic])
+    same(False, topic in str(list_groups()), "the group in the list")
+
+
+def committed_group(topic):
+    """A group that has consumed ten lines, committed, and ended."""
     send(topic, plain(LINES[:10]))
     member = subscribed(topic)
     take(member, 10)
@@ -108,12 +155,45 @@ def groups():
 
 
 # The new client has other names and answers for the same questions; both name the state.
-list_groups, describe_groups = ((admin.list_groups, admin.describe_groups) if MAJOR > 2 else
-                                (admin.list_consumer_groups, admin.describe_consumer_groups))
+def list_groups():
+    return admin.list_groups() if MAJOR > 2 else admin.list_consumer_groups()
 
 
 def described(group):
-    return str(describe_groups([group]))
+    return str((admin.describe_groups if MAJOR > 2 else admin.describe_consumer_groups)([group]))
+
+
+def delete_groups(groups):
+    return (admin.delete_groups if MAJOR > 2 else admin.delete_consumer_groups)(groups)
+
+
+def offsets_deleted():
+    topic = create("forgotten")
+    committed_group(topic)
+    same(True, "offset=10" in str(admin.list_group_offsets(topic)), "the committed offset in the answer")
+    admin.delete_group_offsets(topic, [TopicPartition(topic, 0)])
+    same(False, "offset=10" in str(admin.list_group_offsets(topic)), "the committed offset in the answer")
+
+
+def set_by_time():
+    """The old client commits as a consumer that is in no group, the new one has an administrator's call."""
+    topic = create("by-time", retention_ms="-1")  # old records: retention must not take them away
+    send(topic, [(0, None, str(stamp).encode(), None, stamp) for stamp in (1000, 2000, 3000)])
+    place, consumer = TopicPartition(topic, 0), reader(topic, group_id=topic)
+    found = consumer.offsets_for_times({place: 1500})[place].offset
+    consumer.commit({place: OffsetAndMetadata(found, "", *([-1] if MAJOR > 2 else []))})
+    consumer.close()
+    second = subscribed(topic)
+    same([b"2000", b"3000"], values(take(second, 2)), "records from the time on")
+    second.close()
+
+
+def mebibyte():
+    topic, value = create("mebibyte", max_message_bytes=str(2 * MIB)), bytes(range(256)) * (MIB // 256)
+    send(topic, [(0, b"mebibyte", value, None, None)], max_request_size=2 * MIB)
+    consumer = reader(topic)
+    same(True, values(take(consumer, 1)) == [value], "the same 1 MiB")
+    consumer.close()
 
 
 def log_dirs():
@@ -175,16 +255,28 @@ def subscribed(topic):
                          enable_auto_commit=False)
 
 
-for name in CODECS:
-    run.case(f"10,000 lines, {name}", all_lines, name)
-run.case("group of two, one leaves", group)
-if MAJOR > 2:
-    run.case("idempotent", idempotent)
-    run.case("log directories described", log_dirs)
-run.case("topics created, described, deleted", topics)
-run.case("groups listed and described", groups)
-run.case("offsets by time", offsets_by_time)
-run.case("headers with duplicate keys, null keys and values", headers_and_nulls)
-run.case("seek", seek)
-run.case("restart from committed", restart_from_committed)
-run.done()
+def cases():
+    for name in CODECS:
+        run.case(f"10,000 lines, {name}", all_lines, name)
+    if MAJOR > 2:
+        run.case("idempotent", idempotent)
+        run.case("log directories described", log_dirs)
+        run.case("offsets deleted", offsets_deleted)
+    run.case("topics created, described, deleted", topics)
+    run.case("partitions added", partitions)
+    run.case("settings altered", settings)
+    run.case("groups listed, described, deleted", groups)
+    run.case("offsets set by time", set_by_time)
+    run.case("offsets by time", offsets_by_time)
+    run.case("headers with duplicate keys, null keys and values", headers_and_nulls)
+    run.case("seek", seek)
+    run.case("restart from committed", restart_from_committed)
+    run.case("a record of 1 MiB", mebibyte)
+    run.done()
+
+
+if run.options.member:
+    member()
+else:
+    admin = KafkaAdminClient(bootstrap_servers=run.bootstrap, client_id=f"python-{MAJOR}-admin")
+    cases()

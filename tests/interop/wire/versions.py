@@ -2,10 +2,12 @@
 
     versions.py SEEN               a table
     versions.py SEEN HOST:PORT     a case per API that the broker advertises: was its upper end used by a real client?
+    versions.py --lacking HOST:PORT     the cases of the matrix that the broker cannot pass, each with the API that it lacks
 """
 
 import collections
 import json
+import pathlib
 import socket
 import struct
 import sys
@@ -54,7 +56,19 @@ def cases(rows, ranges):
             print(f"FAIL versions: {api} {low}-{high}: no client used v{high}, only {sorted(rows[api])}")
 
 
+def lacking(ranges):
+    """A line 'CASE|API' for each case whose API is not advertised."""
+    sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "python"))
+    from catalogue import REQUIRES
+    for case, api in REQUIRES.items():
+        if api not in ranges:
+            print(f"{case}|{api}")
+
+
 def main():
+    if sys.argv[1] == "--lacking":
+        lacking(advertised(sys.argv[2]))
+        return
     rows = used(sys.argv[1])
     table(rows)
     if len(sys.argv) > 2:

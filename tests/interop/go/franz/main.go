@@ -2,11 +2,15 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	. "mainstem/interop/interop"
 )
@@ -117,41 +121,50 @@ func headersAndNulls() {
 }
 
 // member consumes in a group and commits what it has when a partition leaves it.
-func member(topic string) *Member {
-	member, done := &Member{}, make(chan struct{})
+func member() {
+	voice, leaving, options := Voice{}, Leaving(), run.Member
 	changed := func(owns bool) func(context.Context, *kgo.Client, map[string][]int32) {
 		return func(_ context.Context, _ *kgo.Client, partitions map[string][]int32) {
-			member.Owns(partitions[topic], owns)
+			for _, numbers := range partitions {
+				voice.Owns(numbers, owns)
+			}
 		}
 	}
 	revoked := func(ctx context.Context, consumer *kgo.Client, partitions map[string][]int32) {
 		Check(consumer.CommitUncommittedOffsets(ctx))
 		changed(false)(ctx, consumer, partitions)
 	}
-	consumer := client(kgo.ConsumerGroup(topic), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.HeartbeatInterval(500*time.Millisecond), kgo.BlockRebalanceOnPoll(),
-		kgo.OnPartitionsAssigned(changed(true)), kgo.OnPartitionsRevoked(revoked), kgo.OnPartitionsLost(changed(false)))
-	leaving, leave := context.WithCancel(context.Background())
-	go func() {
-		defer close(done)
-		for leaving.Err() == nil {
-			consumer.PollFetches(leaving).EachRecord(func(record *kgo.Record) {
-				member.Take(record.Partition, record.Offset, string(record.Value))
-			})
-			consumer.AllowRebalance()
-		}
-	}()
-	member.Leave = func() {
-		leave()
-		<-done
-		consumer.Close()
+	settings := []kgo.Opt{kgo.ConsumerGroup(options.Group), kgo.ConsumeTopics(options.Topic),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.BlockRebalanceOnPoll(),
+		kgo.OnPartitionsAssigned(changed(true)), kgo.OnPartitionsRevoked(revoked), kgo.OnPartitionsLost(changed(false))}
+	consumer := client(append(settings, kindOf()...)...)
+	for leaving.Err() == nil {
+		consumer.PollFetches(leaving).EachRecord(func(record *kgo.Record) {
+			voice.Row(record.Partition, record.Offset, record.Value)
+		})
+		consumer.AllowRebalance()
 	}
-	return member
+	consumer.CloseAllowingRebalance()
 }
 
-func group() {
-	topic := create("group", GroupPartitions, nil)
-	run.GroupOfTwo(func() *Member { return member(topic) }, func(lines []string) { send(topic, lines, GroupPartitions) })
+// kindOf is how the member takes part in its group.
+func kindOf() []kgo.Opt {
+	options := run.Member
+	settings := []kgo.Opt{kgo.SessionTimeout(options.Session), kgo.HeartbeatInterval(500 * time.Millisecond)}
+	if options.Instance != "" {
+		settings = append(settings, kgo.InstanceID(options.Instance))
+	}
+	if options.Regex {
+		settings = append(settings, kgo.ConsumeRegex())
+	}
+	switch options.Kind {
+	case "cooperative":
+		return append(settings, kgo.Balancers(kgo.CooperativeStickyBalancer()))
+	case "consumer":
+		return append(settings, kgo.Balancers(kgo.RangeBalancer()), kgo.ServerSideBalancer())
+	default:
+		return append(settings, kgo.Balancers(kgo.RangeBalancer()))
+	}
 }
 
 func restartFromCommitted() {
@@ -176,15 +189,49 @@ func subscribed(topic string) *kgo.Client {
 func topics() {
 	hour := "3600000"
 	topic := create("admin", 3, map[string]*string{"retention.ms": &hour})
-	Same(3, len(Must(admin.ListTopics(deadline(), topic))[topic].Partitions), "partitions")
-	settings := Must(Must(admin.DescribeTopicConfigs(deadline(), topic)).On(topic, nil))
-	for _, setting := range settings.Configs {
-		if setting.Key == "retention.ms" {
-			Same(hour, setting.MaybeValue(), setting.Key)
-		}
-	}
+	Same(3, partitionsOf(topic), "partitions")
+	Same(hour, ownSettings(topic)["retention.ms"], "retention.ms")
 	Check(Must(admin.DeleteTopics(deadline(), topic)).Error())
 	Until("the topic is gone", func() bool { return !Must(admin.ListTopics(deadline())).Has(topic) })
+}
+
+func partitionsOf(topic string) int {
+	return len(Must(admin.ListTopics(deadline(), topic))[topic].Partitions)
+}
+
+// ownSettings are those that the topic itself has.
+func ownSettings(topic string) map[string]string {
+	own := map[string]string{}
+	for _, setting := range Must(Must(admin.DescribeTopicConfigs(deadline(), topic)).On(topic, nil)).Configs {
+		if setting.Source == kmsg.ConfigSourceDynamicTopicConfig {
+			own[setting.Key] = setting.MaybeValue()
+		}
+	}
+	return own
+}
+
+func partitionsAdded() {
+	topic := create("partitions", 1, nil)
+	Check(Must(admin.UpdatePartitions(deadline(), 3, topic)).Error())
+	Until("three partitions", func() bool { return partitionsOf(topic) == 3 })
+	producer := client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	defer producer.Close()
+	produce(producer, &kgo.Record{Topic: topic, Partition: 2, Value: []byte("value")})
+}
+
+func settings() {
+	hour, hours, segment := "3600000", "7200000", "1048576"
+	topic := create("settings", 1, map[string]*string{"retention.ms": &hour})
+	Must(Must(admin.AlterTopicConfigs(deadline(), []kadm.AlterConfig{
+		{Op: kadm.SetConfig, Name: "retention.ms", Value: &hours}, {Op: kadm.SetConfig, Name: "segment.bytes", Value: &segment},
+	}, topic)).On(topic, nil))
+	Until("both are set", func() bool {
+		return reflect.DeepEqual(map[string]string{"retention.ms": hours, "segment.bytes": segment}, ownSettings(topic))
+	})
+	Must(Must(admin.AlterTopicConfigs(deadline(), []kadm.AlterConfig{{Op: kadm.DeleteConfig, Name: "retention.ms"}}, topic)).On(topic, nil))
+	Until("one is set", func() bool {
+		return reflect.DeepEqual(map[string]string{"segment.bytes": segment}, ownSettings(topic))
+	})
 }
 
 func offsetsByTime() {
@@ -199,6 +246,31 @@ func offsetsByTime() {
 	Same(int64(3), Must(admin.ListEndOffsets(deadline(), topic))[topic][0].Offset, "end")
 	Same(int64(1), Must(admin.ListOffsetsAfterMilli(deadline(), 1500, topic))[topic][0].Offset, "first at or after 1500")
 	Same(int64(2), Must(admin.ListMaxTimestampOffsets(deadline(), topic))[topic][0].Offset, "offset of the highest timestamp")
+}
+
+// setByTime moves a group to the first record at or after a time.
+func setByTime() {
+	forever := "-1" // the records are old: retention must not take them away
+	topic := create("by-time", 1, map[string]*string{"retention.ms": &forever})
+	producer := client()
+	defer producer.Close()
+	for _, stamp := range []int64{1000, 2000, 3000} {
+		produce(producer, &kgo.Record{Topic: topic, Value: []byte(fmt.Sprint(stamp)), Timestamp: time.UnixMilli(stamp)})
+	}
+	found := Must(admin.ListOffsetsAfterMilli(deadline(), 1500, topic))
+	Check(admin.CommitAllOffsets(deadline(), topic, found.Offsets()))
+	consumer := subscribed(topic)
+	defer consumer.Close()
+	SameLines([]string{"2000", "3000"}, values(take(consumer, 2)), "records from the time on")
+}
+
+func mebibyte() {
+	limit, value := "2097152", Mebibyte()
+	topic := create("mebibyte", 1, map[string]*string{"max.message.bytes": &limit})
+	producer := client(kgo.ProducerBatchMaxBytes(2*MiB), kgo.ProducerBatchCompression(kgo.NoCompression()))
+	defer producer.Close()
+	produce(producer, &kgo.Record{Topic: topic, Value: value})
+	Same(true, bytes.Equal(value, consume(topic, 1, kgo.NewOffset().AtStart())[0].Value), "the same 1 MiB")
 }
 
 func groupsDescribed() {
@@ -216,33 +288,50 @@ func groupsDescribed() {
 	Same(int64(0), lag.Lag.Total(), "lag")
 	consumer.Close()
 	Until("the group is empty", func() bool { return Must(admin.DescribeGroups(deadline(), topic))[topic].State == "Empty" })
+	Must(Must(admin.DeleteGroups(deadline(), topic)).On(topic, nil))
+	_, there := Must(admin.ListGroups(deadline()))[topic]
+	Same(false, there, "the group in the list")
+}
+
+func offsetsDeleted() {
+	topic := create("forgotten", 1, nil)
+	Check(admin.CommitAllOffsets(deadline(), topic, kadm.OffsetsFromRecords(kgo.Record{Topic: topic, Offset: 6})))
+	Same(int64(7), Must(admin.FetchOffsets(deadline(), topic))[topic][0].At, "committed")
+	Must(admin.DeleteOffsets(deadline(), topic, kadm.TopicsSet{topic: {0: {}}}))
+	_, there := Must(admin.FetchOffsets(deadline(), topic)).Lookup(topic, 0)
+	Same(false, there, "the offset in the answer")
 }
 
 func logDirs() {
 	topic := create("sizes", 2, nil)
 	send(topic, run.Lines, 2, kgo.ProducerBatchCompression(kgo.NoCompression()))
-	bytes := int64(0)
+	total := int64(0)
 	for _, dirs := range Must(admin.DescribeAllLogDirs(deadline(), kadm.TopicsSet{topic: {0: {}, 1: {}}})) {
 		Check(dirs.Error())
 		dirs.EachPartition(func(found kadm.DescribedLogDirPartition) {
 			Same(topic, found.Topic, "topic")
-			bytes += found.Size
+			total += found.Size
 		})
 	}
-	run.CheckSize(bytes)
+	run.CheckSize(total)
 }
 
-func main() {
+func cases() {
 	for _, codec := range Codecs {
 		run.Case("10,000 lines, "+codec, func() { allLines(codec) })
 	}
-	run.Case("group of two, one leaves", group)
 	run.Case("idempotent", idempotent)
 	run.Case("topics created, described, deleted", topics)
-	run.Case("groups listed and described", groupsDescribed)
+	run.Case("partitions added", partitionsAdded)
+	run.Case("settings altered", settings)
+	run.Case("groups listed, described, deleted", groupsDescribed)
+	run.Case("offsets deleted", offsetsDeleted)
+	run.Case("offsets set by time", setByTime)
 	run.Case("log directories described", logDirs)
 	run.Case("offsets by time", offsetsByTime)
 	run.Case("headers with duplicate keys, null keys and values", headersAndNulls)
 	run.Case("restart from committed", restartFromCommitted)
-	run.Done()
+	run.Case("a record of 1 MiB", mebibyte)
 }
+
+func main() { run.Main(member, cases) }

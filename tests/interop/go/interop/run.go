@@ -17,8 +17,8 @@ import (
 const (
 	// Deadline is how long a case waits for one thing.
 	Deadline = 60 * time.Second
-	// GroupPartitions is how many partitions the members of a group share.
-	GroupPartitions = 4
+	// MiB is the size of a large record.
+	MiB = 1 << 20
 )
 
 // Codecs are the compressions of Kafka.
@@ -33,6 +33,12 @@ type Run struct {
 	seen      string
 	only      string
 	cases     int
+	// Member is what a member of a group is told; its Topic is empty where the cases are to run.
+	Member struct {
+		Topic, Group, Kind, Instance string
+		Session                      time.Duration
+		Regex                        bool
+	}
 }
 
 // NewRun takes the options from the command line.
@@ -42,10 +48,26 @@ func NewRun(client string) *Run {
 	flag.StringVar(&run.tag, "tag", "", "part of each topic's name, new for each run")
 	flag.StringVar(&run.seen, "seen", "", "what the recording proxy saw")
 	flag.StringVar(&run.only, "case", "", "only the cases whose name holds this")
+	flag.StringVar(&run.Member.Topic, "member", "", "be a member of a group that consumes this topic, run no cases")
+	flag.StringVar(&run.Member.Group, "group", "", "the member's group")
+	flag.StringVar(&run.Member.Kind, "kind", "eager", "eager, cooperative or consumer")
+	flag.StringVar(&run.Member.Instance, "instance", "", "the static member's id")
+	session := flag.Int("session", 0, "milliseconds of the member's session")
+	flag.BoolVar(&run.Member.Regex, "regex", false, "the topic is an expression")
 	log := flag.String("log", "", "the gzipped access log")
 	flag.Parse()
+	run.Member.Session = time.Duration(*session) * time.Millisecond
 	run.Lines = linesOf(*log)
 	return run
+}
+
+// Mebibyte is a value of 1 MiB.
+func Mebibyte() []byte {
+	value := make([]byte, MiB)
+	for at := range value {
+		value[at] = byte(at * 31 >> 3)
+	}
+	return value
 }
 
 func linesOf(path string) []string {
@@ -83,8 +105,13 @@ func (run *Run) Case(name string, body func()) {
 	body()
 }
 
-// Done ends the run with how many cases there were.
-func (run *Run) Done() {
+// Main is a member of a group, or runs the cases.
+func (run *Run) Main(member, cases func()) {
+	if run.Member.Topic != "" {
+		member()
+		return
+	}
+	cases()
 	fmt.Printf("done %s: %d cases\n", run.Client, run.cases)
 }
 

@@ -2,8 +2,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -13,7 +16,7 @@ import (
 
 var (
 	run   = NewRun("sarama")
-	admin = Must(sarama.NewClusterAdmin([]string{run.Bootstrap}, config("sarama-admin")))
+	admin sarama.ClusterAdmin
 )
 
 func config(id string) *sarama.Config {
@@ -101,7 +104,7 @@ func idempotent() {
 
 func headersAndNulls() {
 	topic := create("headers", 1, nil)
-	headers := []sarama.RecordHeader{header("a", "1"), header("a", "2"), header("b", ""), header("a", "\xff\x00")}
+	headers := []sarama.RecordHeader{header("a", "1"), {Key: []byte("a")}, header("b", ""), header("a", "\xff\x00")}
 	pairs := [][2]sarama.Encoder{{text("key"), text("value")}, {nil, text("no key")}, {text("no value"), nil}, {text(""), text("")}}
 	var messages []*sarama.ProducerMessage
 	for _, pair := range pairs {
@@ -131,52 +134,35 @@ func bytesOf(value sarama.Encoder) []byte {
 }
 
 // session is what sarama calls for one member of a group.
-type session struct {
-	topic  string
-	member *Member
-}
+type session struct{ voice *Voice }
 
 func (s session) Setup(session sarama.ConsumerGroupSession) error {
-	s.member.Owns(session.Claims()[s.topic], true)
+	s.voice.Owns(session.Claims()[run.Member.Topic], true)
 	return nil
 }
 
 func (s session) Cleanup(session sarama.ConsumerGroupSession) error {
-	s.member.Owns(session.Claims()[s.topic], false)
+	s.voice.Owns(session.Claims()[run.Member.Topic], false)
 	return nil
 }
 
 func (s session) ConsumeClaim(session sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
 	for message := range claim.Messages() {
-		s.member.Take(message.Partition, message.Offset, string(message.Value))
+		s.voice.Row(message.Partition, message.Offset, message.Value)
 		session.MarkMessage(message, "")
 	}
 	return nil
 }
 
-func member(topic string) *Member {
-	member, done := &Member{}, make(chan struct{})
-	group := Must(sarama.NewConsumerGroup([]string{run.Bootstrap}, topic, config("sarama-member")))
-	leaving, leave := context.WithCancel(context.Background())
-	go func() {
-		defer close(done)
-		for leaving.Err() == nil {
-			Check(group.Consume(leaving, []string{topic}, session{topic, member}))
-		}
-	}()
-	member.Leave = func() {
-		leave()
-		<-done
-		Check(group.Close())
+func member() {
+	config, leaving := config("sarama-member"), Leaving()
+	config.Consumer.Group.Session.Timeout = run.Member.Session
+	config.Consumer.Group.InstanceId = run.Member.Instance
+	group := Must(sarama.NewConsumerGroup([]string{run.Bootstrap}, run.Member.Group, config))
+	for leaving.Err() == nil {
+		Check(group.Consume(leaving, []string{run.Member.Topic}, session{&Voice{}}))
 	}
-	return member
-}
-
-func group() {
-	topic := create("group", GroupPartitions, nil)
-	run.GroupOfTwo(func() *Member { return member(topic) }, func(lines []string) {
-		send(topic, lines, GroupPartitions, config("sarama-group"))
-	})
+	Check(group.Close())
 }
 
 func topics() {
@@ -192,11 +178,70 @@ func topics() {
 	})
 }
 
+func partitionsAdded() {
+	topic := create("partitions", 1, nil)
+	Check(admin.CreatePartitions(topic, 3, nil, false))
+	Until("three partitions", func() bool { return Must(admin.ListTopics())[topic].NumPartitions == 3 })
+	produce([]*sarama.ProducerMessage{{Topic: topic, Partition: 2, Value: text("value")}}, config("sarama-partitions"))
+}
+
+func settings() {
+	hour, hours, segment := "3600000", "7200000", "1048576"
+	topic := create("settings", 1, map[string]*string{"retention.ms": &hour})
+	Check(admin.IncrementalAlterConfig(sarama.TopicResource, topic, map[string]sarama.IncrementalAlterConfigsEntry{
+		"segment.bytes": {Operation: sarama.IncrementalAlterConfigsOperationSet, Value: &segment},
+	}, false))
+	Until("both are set", func() bool { return ownSettings(topic, "retention.ms", "segment.bytes") == hour+" "+segment+" " })
+	Check(admin.AlterConfig(sarama.TopicResource, topic, map[string]*string{"retention.ms": &hours}, false))
+	Until("one is set", func() bool { return ownSettings(topic, "retention.ms", "segment.bytes") == hours+" " })
+}
+
+// ownSettings are the values that the topic itself has.
+func ownSettings(topic string, names ...string) string {
+	own := ""
+	resource := sarama.ConfigResource{Type: sarama.TopicResource, Name: topic, ConfigNames: names}
+	found := Must(admin.DescribeConfig(resource))
+	slices.SortFunc(found, func(one, other sarama.ConfigEntry) int { return strings.Compare(one.Name, other.Name) })
+	for _, entry := range found {
+		if entry.Source == sarama.SourceTopic {
+			own += entry.Value + " "
+		}
+	}
+	return own
+}
+
+// consumed is a group that has consumed ten lines, with what ends it.
+func consumed(topic string) func() {
+	send(topic, run.Lines[:10], 1, config("sarama-listed"))
+	leaving, leave := context.WithCancel(context.Background())
+	group, taken, done := Must(sarama.NewConsumerGroup([]string{run.Bootstrap}, topic, config("sarama-member"))), make(chan bool), make(chan error)
+	go func() { done <- group.Consume(leaving, []string{topic}, ten{taken}) }()
+	<-taken
+	return func() {
+		leave()
+		Check(<-done)
+		Check(group.Close())
+	}
+}
+
+// ten tells once it has taken ten messages.
+type ten struct{ taken chan<- bool }
+
+func (ten) Setup(sarama.ConsumerGroupSession) error   { return nil }
+func (ten) Cleanup(sarama.ConsumerGroupSession) error { return nil }
+func (ten ten) ConsumeClaim(session sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
+	for message := range claim.Messages() {
+		session.MarkMessage(message, "")
+		if message.Offset == 9 {
+			ten.taken <- true
+		}
+	}
+	return nil
+}
+
 func groupsDescribed() {
 	topic := create("listed", 1, nil)
-	send(topic, run.Lines[:10], 1, config("sarama-listed"))
-	member := member(topic)
-	Until("the member has consumed", func() bool { return member.Count() == 10 })
+	leave := consumed(topic)
 	Same("Stable", describe(topic).State, "state")
 	Same("consumer", Must(admin.ListConsumerGroups())[topic], "protocol type")
 	for _, found := range describe(topic).Members {
@@ -204,10 +249,74 @@ func groupsDescribed() {
 		assignment := Must(found.GetMemberAssignment())
 		Same(map[string][]int32{topic: {0}}, assignment.Topics, "assignment")
 	}
-	member.Leave()
+	leave()
 	Until("the group is empty", func() bool { return describe(topic).State == "Empty" })
-	committed := Must(admin.ListConsumerGroupOffsets(topic, map[string][]int32{topic: {0}}))
-	Same(int64(10), committed.GetBlock(topic, 0).Offset, "committed")
+	Same(int64(10), committed(topic), "committed")
+	Check(admin.DeleteConsumerGroup(topic))
+	_, there := Must(admin.ListConsumerGroups())[topic]
+	Same(false, there, "the group in the list")
+}
+
+func committed(topic string) int64 {
+	return Must(admin.ListConsumerGroupOffsets(topic, map[string][]int32{topic: {0}})).GetBlock(topic, 0).Offset
+}
+
+func offsetsDeleted() {
+	topic := create("forgotten", 1, nil)
+	consumed(topic)()
+	Same(int64(10), committed(topic), "committed")
+	Check(admin.DeleteConsumerGroupOffset(topic, topic, 0))
+	Same(int64(-1), committed(topic), "committed")
+}
+
+// setByTime moves a group to the first record at or after a time.
+func setByTime() {
+	forever := "-1" // the records are old: retention must not take them away
+	topic := create("by-time", 1, map[string]*string{"retention.ms": &forever})
+	var messages []*sarama.ProducerMessage
+	for _, stamp := range []int64{1000, 2000, 3000} {
+		messages = append(messages, &sarama.ProducerMessage{Topic: topic, Value: text(fmt.Sprint(stamp)), Timestamp: time.UnixMilli(stamp)})
+	}
+	produce(messages, config("sarama-by-time"))
+	client := Must(sarama.NewClient([]string{run.Bootstrap}, config("sarama-by-time")))
+	defer client.Close()
+	found := Must(client.GetOffset(topic, 0, 1500))
+	Must(admin.AlterConsumerGroupOffsets(topic, map[string]map[int32]sarama.OffsetAndMetadata{topic: {0: {Offset: found, LeaderEpoch: -1}}}, nil))
+	group := Must(sarama.NewConsumerGroup([]string{run.Bootstrap}, topic, config("sarama-by-time")))
+	leaving, leave := context.WithTimeout(context.Background(), Deadline)
+	first := make(first, 1)
+	Check(group.Consume(leaving, []string{topic}, &moved{leave: leave, values: first}))
+	Check(group.Close())
+	Same("2000", <-first, "first record from the time on")
+}
+
+type first chan string
+
+// moved notes the first value and leaves.
+type moved struct {
+	leave  func()
+	values first
+}
+
+func (*moved) Setup(sarama.ConsumerGroupSession) error   { return nil }
+func (*moved) Cleanup(sarama.ConsumerGroupSession) error { return nil }
+func (moved *moved) ConsumeClaim(session sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
+	for message := range claim.Messages() {
+		select {
+		case moved.values <- string(message.Value):
+			moved.leave()
+		default:
+		}
+	}
+	return nil
+}
+
+func mebibyte() {
+	limit, value := "2097152", Mebibyte()
+	topic, config := create("mebibyte", 1, map[string]*string{"max.message.bytes": &limit}), config("sarama-mebibyte")
+	config.Producer.MaxMessageBytes = 2 * MiB
+	produce([]*sarama.ProducerMessage{{Topic: topic, Value: sarama.ByteEncoder(value)}}, config)
+	Same(true, bytes.Equal(value, consume(topic, 1)[0].Value), "the same 1 MiB")
 }
 
 func describe(group string) *sarama.GroupDescription {
@@ -219,27 +328,33 @@ func logDirs() {
 	send(topic, run.Lines, 2, config("sarama-sizes"))
 	brokers, _, err := admin.DescribeCluster()
 	Check(err)
-	bytes := int64(0)
+	total := int64(0)
 	for _, dirs := range Must(admin.DescribeLogDirs([]int32{brokers[0].ID()})) {
 		for _, dir := range dirs {
 			at := slices.IndexFunc(dir.Topics, func(found sarama.DescribeLogDirsResponseTopic) bool { return found.Topic == topic })
 			for _, partition := range dir.Topics[at].Partitions {
-				bytes += partition.Size
+				total += partition.Size
 			}
 		}
 	}
-	run.CheckSize(bytes)
+	run.CheckSize(total)
 }
 
-func main() {
+func cases() {
+	admin = Must(sarama.NewClusterAdmin([]string{run.Bootstrap}, config("sarama-admin")))
 	for _, codec := range Codecs {
 		run.Case("10,000 lines, "+codec, func() { allLines(codec) })
 	}
-	run.Case("group of two, one leaves", group)
 	run.Case("idempotent", idempotent)
 	run.Case("topics created, described, deleted", topics)
-	run.Case("groups listed and described", groupsDescribed)
+	run.Case("partitions added", partitionsAdded)
+	run.Case("settings altered", settings)
+	run.Case("groups listed, described, deleted", groupsDescribed)
+	run.Case("offsets deleted", offsetsDeleted)
+	run.Case("offsets set by time", setByTime)
 	run.Case("log directories described", logDirs)
 	run.Case("headers with duplicate keys, null keys and values", headersAndNulls)
-	run.Done()
+	run.Case("a record of 1 MiB", mebibyte)
 }
+
+func main() { run.Main(member, cases) }

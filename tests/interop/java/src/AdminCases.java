@@ -9,6 +9,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -16,6 +20,7 @@ import org.apache.kafka.common.Node;
 import org.apache.kafka.common.TopicCollection;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.errors.InvalidPartitionsException;
 import org.apache.kafka.common.errors.InvalidReplicationFactorException;
 import org.apache.kafka.common.errors.InvalidTopicException;
 import org.apache.kafka.common.errors.TopicExistsException;
@@ -32,6 +37,8 @@ final class AdminCases {
 
     void all() {
         run.test("topics created, described, deleted", this::topics);
+        run.test("partitions added", this::partitions);
+        run.test("settings altered", this::settings);
         run.test("a topic deleted by its id", this::topicById);
         run.test("impossible topics refused", this::refusedTopics);
         run.test("configuration described", this::configuration);
@@ -49,6 +56,50 @@ final class AdminCases {
         clients.create("admin", 2, Map.of());
         var again = clients.describe(topic);
         same(false, again.topicId().equals(found.topicId()), "the same id for a new topic");
+    }
+
+    private void partitions() throws Exception {
+        String topic = clients.create("partitions");
+        clients.admin.createPartitions(Map.of(topic, NewPartitions.increaseTo(3))).all().get();
+        until("three partitions", () -> partitionsOf(topic) == 3);
+        refused(() -> clients.admin.createPartitions(Map.of(topic, NewPartitions.increaseTo(2))).all().get(),
+                InvalidPartitionsException.class);
+        try (var producer = clients.producer(Map.of())) {
+            producer.send(new ProducerRecord<>(topic, 2, null, "value")).get();
+        }
+    }
+
+    private int partitionsOf(String topic) {
+        try {
+            return clients.describe(topic).partitions().size();
+        } catch (Exception error) {
+            throw new Run.Failed(error.toString());
+        }
+    }
+
+    private void settings() throws Exception {
+        String topic = clients.create("settings", 1, Map.of("retention.ms", "3600000", "cleanup.policy", "compact"));
+        var resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
+        clients.admin.incrementalAlterConfigs(Map.of(resource, List.of(
+                new AlterConfigOp(new ConfigEntry("segment.bytes", "1048576"), AlterConfigOp.OpType.SET),
+                new AlterConfigOp(new ConfigEntry("retention.ms", ""), AlterConfigOp.OpType.DELETE),
+                new AlterConfigOp(new ConfigEntry("cleanup.policy", "delete"), AlterConfigOp.OpType.APPEND)))).all().get();
+        until("they are altered", () -> own(resource).equals(
+                Map.of("segment.bytes", "1048576", "cleanup.policy", "compact,delete")));
+        if (Versioned.replaceSettings(clients.admin, resource, Map.of("retention.ms", "7200000"))) {
+            until("they are replaced", () -> own(resource).equals(Map.of("retention.ms", "7200000")));
+        }
+    }
+
+    /** The settings that the topic itself has. */
+    private Map<String, String> own(ConfigResource topic) {
+        try {
+            return clients.admin.describeConfigs(List.of(topic)).all().get().get(topic).entries().stream()
+                    .filter(entry -> entry.source() == ConfigEntry.ConfigSource.DYNAMIC_TOPIC_CONFIG)
+                    .collect(Collectors.toMap(ConfigEntry::name, ConfigEntry::value));
+        } catch (InterruptedException | ExecutionException error) {
+            throw new Run.Failed(error.toString());
+        }
     }
 
     private void topicById() throws Exception {
@@ -75,18 +126,23 @@ final class AdminCases {
         refused(new NewTopic(run.topic("three"), 1, (short) 3), InvalidReplicationFactorException.class);
     }
 
-    private void refused(NewTopic topic, Class<? extends Exception> expected) throws InterruptedException {
+    private void refused(NewTopic topic, Class<? extends Exception> expected) throws Exception {
+        refused(() -> clients.admin.createTopics(List.of(topic)).all().get(), expected);
+    }
+
+    private static void refused(Run.Body body, Class<? extends Exception> expected) throws Exception {
         try {
-            clients.admin.createTopics(List.of(topic)).all().get();
+            body.run();
         } catch (ExecutionException error) {
             same(expected, error.getCause().getClass(), "error");
             return;
         }
-        throw new Run.Failed(topic.name() + " was created");
+        throw new Run.Failed("nothing was refused with " + expected.getSimpleName());
     }
 
     private void configuration() throws Exception {
         String topic = clients.create("configured", 1, Map.of("retention.ms", "3600000"));
+        clients.describe(topic);
         var resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
         var found = clients.admin.describeConfigs(List.of(resource)).all().get().get(resource);
         same("3600000", found.get("retention.ms").value(), "retention.ms");

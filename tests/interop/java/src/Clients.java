@@ -80,7 +80,9 @@ final class Clients {
         Map<String, Object> all = new HashMap<>(with(settings));
         all.put("group.id", topic);
         all.put("auto.offset.reset", "earliest");
-        all.putIfAbsent("heartbeat.interval.ms", 500);
+        if (!all.containsKey("group.protocol")) {
+            all.put("heartbeat.interval.ms", 500);
+        }
         var consumer = new KafkaConsumer<>(all, new StringDeserializer(), new StringDeserializer());
         consumer.subscribe(List.of(topic));
         return consumer;

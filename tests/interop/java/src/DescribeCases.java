@@ -24,10 +24,15 @@ final class DescribeCases {
     }
 
     void all() {
-        run.test("groups listed and described", this::groups);
+        run.test("groups listed, described, deleted", this::groups);
+        if (!run.client.equals("java-3")) {
+            run.test("consumer group described", this::consumerGroup);
+        }
         run.test("log directories described", this::logDirs);
     }
 
+    /** Kafka 4.1 has another name for the list. */
+    @SuppressWarnings({"deprecation", "removal"})
     private void groups() throws Exception {
         String topic = clients.create("listed");
         clients.send(topic, run.lines.subList(0, 10), 1);
@@ -40,6 +45,23 @@ final class DescribeCases {
         until("the group is empty", () -> describe(topic).members().isEmpty());
         var committed = clients.admin.listConsumerGroupOffsets(topic).partitionsToOffsetAndMetadata().get();
         same(10L, committed.get(Clients.place(topic)).offset(), "committed");
+        clients.admin.deleteConsumerGroups(List.of(topic)).all().get();
+        same(false, clients.admin.listConsumerGroups().all().get().stream().anyMatch(group -> group.groupId().equals(topic)),
+                "the group in the list");
+    }
+
+    /** A group of the new protocol. */
+    private void consumerGroup() throws Exception {
+        String topic = clients.create("described");
+        clients.send(topic, run.lines.subList(0, 10), 1);
+        Map<String, Object> settings = Map.of("group.protocol", "consumer", "client.id", run.client + "-listed");
+        try (var member = clients.member(topic, settings)) {
+            Clients.take(member, 10);
+            ConsumerGroupDescription found = describe(topic);
+            same("Consumer", found.type().toString(), "type");
+            checkMember(topic, found);
+        }
+        until("the group is empty", () -> describe(topic).members().isEmpty());
     }
 
     /** Kafka 4.1 has another name for the list and 4.0 for the state, which the client before them lacks. */

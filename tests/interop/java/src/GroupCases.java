@@ -1,25 +1,19 @@
 package interop;
 
 import static interop.Run.same;
-import static interop.Run.until;
 
-import java.time.Duration;
-import java.util.ArrayList;
-import java.util.Collections;
-import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.Collectors;
+import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
 
-/** Consumer groups: sharing, leaving, committing, coming back. */
+/** What groups have committed; how they share is for the members to show, see Member. */
 final class GroupCases {
-    private static final int PARTITIONS = 4;
-
     private final Run run;
     private final Clients clients;
 
@@ -29,56 +23,13 @@ final class GroupCases {
     }
 
     void all() {
-        run.test("group of two, one leaves", () -> groupOfTwo("group", Map.of()));
-        run.test("group of two with static members", () -> groupOfTwo("static", Map.of("group.instance.id", "member")));
         run.test("seek", this::seek);
         run.test("restart from committed", this::restartFromCommitted);
+        run.test("offsets set by time", this::setByTime);
+        run.test("offsets deleted", this::offsetsDeleted);
         if (!run.client.equals("java-3")) {
             run.test("commit by topic id", this::commitByTopicId);
         }
-    }
-
-    private void groupOfTwo(String name, Map<String, Object> settings) throws Exception {
-        String topic = clients.create(name, PARTITIONS, Map.of());
-        List<Member> members = List.of(new Member(topic, settings, 0), new Member(topic, settings, 1));
-        until("both members have partitions", () -> members.stream().allMatch(Member::shares));
-        clients.send(topic, run.lines.subList(0, 5000), PARTITIONS);
-        until("half of the lines", () -> places(members).size() == 5000);
-        members.get(0).leaveGroup();
-        clients.send(topic, run.lines.subList(5000, run.lines.size()), PARTITIONS);
-        until("all lines", () -> places(members).size() == run.lines.size());
-        members.get(1).leaveGroup();
-        check(members);
-    }
-
-    private static Set<String> places(List<Member> members) {
-        Set<String> places = new HashSet<>();
-        members.forEach(member -> member.rows().forEach(row -> places.add(row.partition() + " " + row.offset())));
-        return places;
-    }
-
-    /** All lines came, each partition's in order in each member, and both members took part. */
-    private void check(List<Member> members) {
-        Map<String, String> lines = new HashMap<>();
-        for (Member member : members) {
-            same(null, member.error, "error of a member");
-            same(true, !member.rows().isEmpty(), "each member consumed something");
-            checkOrder(member.rows());
-            member.rows().forEach(row -> lines.put(row.partition() + " " + row.offset(), row.value()));
-        }
-        same(sorted(run.lines), sorted(new ArrayList<>(lines.values())), "lines");
-    }
-
-    private static void checkOrder(List<ConsumerRecord<String, String>> rows) {
-        Map<Integer, Long> last = new HashMap<>();
-        for (ConsumerRecord<String, String> row : rows) {
-            Long before = last.put(row.partition(), row.offset());
-            same(true, before == null || before < row.offset(), "offset " + row.offset() + " after " + before);
-        }
-    }
-
-    private static List<String> sorted(List<String> lines) {
-        return lines.stream().sorted().collect(Collectors.toList());
     }
 
     private void seek() throws Exception {
@@ -128,49 +79,34 @@ final class GroupCases {
         }
     }
 
-    /** A consumer of a group on its own thread. */
-    private final class Member {
-        volatile Exception error;
-        private final List<ConsumerRecord<String, String>> rows = Collections.synchronizedList(new ArrayList<>());
-        private final Thread thread;
-        private volatile int owned;
-        private volatile boolean leaving;
-
-        Member(String topic, Map<String, Object> settings, int number) {
-            Map<String, Object> own = new HashMap<>(settings);
-            own.computeIfPresent("group.instance.id", (key, id) -> id + "-" + number);
-            // A static member stays in the group until its session ends: six seconds, the least a broker allows.
-            own.put("session.timeout.ms", 6000);
-            own.put("client.id", run.client + "-member-" + number);
-            thread = new Thread(() -> work(topic, own));
-            thread.setDaemon(true);
-            thread.start();
-        }
-
-        private void work(String topic, Map<String, Object> settings) {
-            try (var consumer = clients.member(topic, settings)) {
-                while (!leaving) {
-                    consumer.poll(Duration.ofMillis(100)).forEach(rows::add);
-                    owned = consumer.assignment().size();
-                }
-            } catch (Exception thrown) {
-                error = thrown;
+    /** Moves a group to the first record at or after a time. */
+    private void setByTime() throws Exception {
+        // The records are old: retention must not take them away.
+        String topic = clients.create("by-time", 1, Map.of("retention.ms", "-1"));
+        try (var producer = clients.producer(Map.of())) {
+            for (long stamp : List.of(1000L, 2000L, 3000L)) {
+                producer.send(new ProducerRecord<>(topic, 0, stamp, null, String.valueOf(stamp))).get();
             }
         }
-
-        List<ConsumerRecord<String, String>> rows() {
-            synchronized (rows) {
-                return new ArrayList<>(rows);
-            }
+        var place = Clients.place(topic);
+        var found = clients.admin.listOffsets(Map.of(place, OffsetSpec.forTimestamp(1500))).partitionResult(place).get();
+        var moved = Map.of(place, new OffsetAndMetadata(found.offset()));
+        clients.admin.alterConsumerGroupOffsets(topic, moved).all().get();
+        try (var member = clients.member(topic, manual("by-time"))) {
+            same(List.of("2000", "3000"), Clients.values(Clients.take(member, 2)), "records from the time on");
         }
+    }
 
-        boolean shares() {
-            return owned > 0 && owned < PARTITIONS;
-        }
+    private void offsetsDeleted() throws Exception {
+        String topic = clients.create("forgotten");
+        var place = Clients.place(topic);
+        clients.admin.alterConsumerGroupOffsets(topic, Map.of(place, new OffsetAndMetadata(7))).all().get();
+        same(7L, committed(topic).get(place).offset(), "committed");
+        clients.admin.deleteConsumerGroupOffsets(topic, Set.of(place)).all().get();
+        same(false, committed(topic).containsKey(place), "the offset in the answer");
+    }
 
-        void leaveGroup() throws InterruptedException {
-            leaving = true;
-            thread.join(30_000);
-        }
+    private Map<TopicPartition, OffsetAndMetadata> committed(String group) throws Exception {
+        return clients.admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata().get();
     }
 }

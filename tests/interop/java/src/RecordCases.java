@@ -16,9 +16,6 @@ import org.apache.kafka.common.header.internals.RecordHeader;
 
 /** What goes in comes out: all lines, headers, nulls, a very large record. */
 final class RecordCases {
-    private static final int LARGE_RECORD_BYTES = 64 << 20;
-    private static final int LARGE_BATCH_BYTES = LARGE_RECORD_BYTES + (1 << 20);
-
     private final Run run;
     private final Clients clients;
 
@@ -34,7 +31,8 @@ final class RecordCases {
         run.test("idempotent", this::idempotent);
         run.test("acks 0 and 1", this::fewerAcks);
         run.test("headers with duplicate keys, null keys and values", this::headersAndNulls);
-        run.test("a record of 64 MiB", this::large);
+        run.test("a record of 1 MiB", () -> large("mebibyte", 1 << 20));
+        run.test("a record of 64 MiB", () -> large("large", 64 << 20));
     }
 
     private void allLines(String codec) throws Exception {
@@ -119,19 +117,19 @@ final class RecordCases {
                 .collect(Collectors.toList());
     }
 
-    private void large() throws Exception {
-        String topic = clients.create("large", 1, Map.of("max.message.bytes", String.valueOf(LARGE_BATCH_BYTES)));
-        byte[] value = new byte[LARGE_RECORD_BYTES];
+    private void large(String name, int recordBytes) throws Exception {
+        int batchBytes = recordBytes + (1 << 20);
+        String topic = clients.create(name, 1, Map.of("max.message.bytes", String.valueOf(batchBytes)));
+        byte[] value = new byte[recordBytes];
         for (int at = 0; at < value.length; at++) {
             value[at] = (byte) (at * 31 >> 3);
         }
-        Map<String, Object> settings =
-                Map.of("max.request.size", LARGE_BATCH_BYTES, "buffer.memory", 2L * LARGE_BATCH_BYTES);
+        Map<String, Object> settings = Map.of("max.request.size", batchBytes, "buffer.memory", 2L * batchBytes);
         try (var producer = clients.bytesProducer(settings)) {
             producer.send(new ProducerRecord<>(topic, 0, null, value)).get();
         }
         try (var reader = clients.bytesReader(topic)) {
-            same(true, Arrays.equals(value, Clients.take(reader, 1).get(0).value()), "the same 64 MiB");
+            same(true, Arrays.equals(value, Clients.take(reader, 1).get(0).value()), "the same bytes");
         }
     }
 }

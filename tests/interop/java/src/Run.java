@@ -12,6 +12,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
 import java.util.regex.Matcher;
@@ -57,8 +58,12 @@ final class Run {
         lines = linesOf(option("--log"));
     }
 
-    private String option(String name) {
+    String option(String name) {
         return Objects.requireNonNull(options.get(name), name);
+    }
+
+    Optional<String> optional(String name) {
+        return Optional.ofNullable(options.get(name));
     }
 
     private static List<String> linesOf(String path) throws IOException {

@@ -1,0 +1,29 @@
+package interop;
+
+import java.util.List;
+import java.util.Map;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.Config;
+import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
+import org.apache.kafka.common.config.ConfigResource;
+
+/** What only the client before Kafka 4 has. */
+final class Versioned {
+    private Versioned() {}
+
+    static void subscribe(Consumer<?, ?> consumer, String expression, ConsumerRebalanceListener listener) {
+        throw new UnsupportedOperationException("expressions that the broker evaluates came with Kafka 4");
+    }
+
+    /** Replaces all settings of a topic; tells whether this client can. */
+    @SuppressWarnings("deprecation")
+    static boolean replaceSettings(Admin admin, ConfigResource topic, Map<String, String> settings) throws Exception {
+        List<ConfigEntry> entries = settings.entrySet().stream()
+                .map(pair -> new ConfigEntry(pair.getKey(), pair.getValue()))
+                .toList();
+        admin.alterConfigs(Map.of(topic, new Config(entries))).all().get();
+        return true;
+    }
+}

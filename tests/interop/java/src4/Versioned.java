@@ -1,0 +1,22 @@
+package interop;
+
+import java.util.Map;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
+import org.apache.kafka.clients.consumer.SubscriptionPattern;
+import org.apache.kafka.common.config.ConfigResource;
+
+/** What only the client since Kafka 4 has. */
+final class Versioned {
+    private Versioned() {}
+
+    static void subscribe(Consumer<?, ?> consumer, String expression, ConsumerRebalanceListener listener) {
+        consumer.subscribe(new SubscriptionPattern(expression), listener);
+    }
+
+    /** Replaces all settings of a topic; tells whether this client can. */
+    static boolean replaceSettings(Admin admin, ConfigResource topic, Map<String, String> settings) {
+        return false; // Kafka 4 took the call away
+    }
+}
