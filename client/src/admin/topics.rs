@@ -10,7 +10,10 @@ use mainstem_protocol::{
 };
 
 use super::{Admin, AdminError};
-use crate::transport::Lane;
+use crate::{
+    cluster::feature::Feature,
+    transport::{Lane, TransportError},
+};
 
 /// A topic that is to be created.
 ///
@@ -24,9 +27,9 @@ use crate::transport::Lane;
 pub struct NewTopic {
     /// Its name.
     pub name: Text,
-    /// How many partitions; -1 for as many as the broker thinks right.
+    /// How many partitions; -1 for as many as the broker thinks right (Kafka 2.4 or newer).
     pub partitions: i32,
-    /// How many brokers keep each partition; -1 for as many as the broker thinks right.
+    /// How many brokers keep each partition; -1 for as many as the broker thinks right (Kafka 2.4 or newer).
     pub replication_factor: i16,
     /// Settings that differ from the broker's.
     pub configs: Vec<(Text, Text)>,
@@ -100,7 +103,9 @@ impl Admin {
         self.cluster.refresh(&[], false).await?;
         let request = self.create_request(topic);
         self.trying(|| async {
-            let answer = self.cluster.ask(self.cluster.controller(), request.clone()).await?;
+            let (node, limit) = (self.cluster.controller(), self.config.request_timeout);
+            let in_version = |version| in_version(request.clone(), version);
+            let answer = self.cluster.call_if(node, Lane::General, in_version, limit).await?;
             let no_answer = || AdminError::NoAnswer { subject: subject.clone() };
             let topic = answer.topics.into_iter().next().ok_or_else(no_answer)?;
             AdminError::check(&subject, topic.error_code, topic.error_message.as_ref())?;
@@ -167,4 +172,14 @@ impl Admin {
     pub(super) fn timeout_ms(&self) -> i32 {
         i32::try_from(self.config.request_timeout.as_millis()).unwrap_or(i32::MAX)
     }
+}
+
+/// Older brokers would refuse -1 as a number of partitions or replicas.
+fn in_version(request: CreateTopicsRequest, version: i16) -> Result<CreateTopicsRequest, TransportError> {
+    let leaves_it_to_the_broker =
+        |topic: &CreatableTopic| topic.num_partitions < 0 || topic.replication_factor < 0;
+    if request.topics.iter().any(leaves_it_to_the_broker) {
+        Feature::COUNTS_OF_THE_BROKER.require(version)?;
+    }
+    Ok(request)
 }

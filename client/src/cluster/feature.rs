@@ -26,6 +26,13 @@ impl Feature {
     /// KIP-345.
     pub(crate) const REMOVAL_OF_STATIC_MEMBERS: Self =
         Self::new("removing members by their instance id", ApiKey::LeaveGroup, 3, "2.4");
+    /// KIP-464.
+    pub(crate) const COUNTS_OF_THE_BROKER: Self = Self::new(
+        "creating a topic with the broker's own numbers of partitions and replicas",
+        ApiKey::CreateTopics,
+        4,
+        "2.4",
+    );
     /// KIP-734.
     pub(crate) const LARGEST_TIMESTAMP: Self =
         Self::new("the offset of the largest timestamp", ApiKey::ListOffsets, 7, "3.0");

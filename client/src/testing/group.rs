@@ -112,7 +112,11 @@ impl Group {
         self.members.keys().cloned().collect()
     }
 
+    /// Hands out what the leader says; where somebody has joined since, the leader is told so instead.
     pub(super) fn assign(&mut self, assignments: Vec<(Text, Bytes)>) {
+        if self.phase != Phase::Syncing {
+            return;
+        }
         for (id, assignment) in assignments {
             if let Some(member) = self.members.get_mut(&id) {
                 member.assignment = assignment;

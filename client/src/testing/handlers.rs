@@ -4,26 +4,26 @@ use std::{ops::RangeInclusive, time::Duration};
 
 use bytes::Bytes;
 use mainstem_protocol::{
-    ApiKey, ErrorCode, LeaderEpoch, Offset, PartitionId, ProducerEpoch, ProducerId, Text, Timestamp, TopicId,
+    ApiKey, ErrorCode, Offset, PartitionId, ProducerEpoch, ProducerId, Text, Timestamp, TopicId,
     messages::{
         create_topics::CreatableTopicResult,
         delete_topics::DeletableTopicResult,
-        describe_cluster::DescribeClusterBroker,
         fetch::{FetchRequest, FetchableTopicResponse, PartitionData},
-        find_coordinator::Coordinator,
         join_group::{JoinGroupRequest, JoinGroupResponseMember},
         leave_group::MemberResponse,
         list_offsets::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse},
-        metadata::{MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic},
         offset_commit::{OffsetCommitResponsePartition, OffsetCommitResponseTopic},
-        offset_fetch::{OffsetFetchResponseGroup, OffsetFetchResponsePartitions, OffsetFetchResponseTopics},
+        offset_fetch::{
+            OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
+            OffsetFetchResponseTopic, OffsetFetchResponseTopics,
+        },
         produce::{PartitionProduceResponse, TopicProduceResponse},
         *,
     },
     records::Records,
 };
 
-use super::{FakeBroker, NODE, State, described::no_modern_groups, log::Log};
+use super::{FakeBroker, State, described::no_modern_groups, log::Log};
 
 /// How long a join waits for the other members, whatever they ask for.
 const REBALANCE: Duration = Duration::from_secs(60);
@@ -202,42 +202,6 @@ impl State {
         FetchResponse { responses: topics.collect(), ..FetchResponse::default() }
     }
 
-    fn metadata(&mut self, request: &MetadataRequest) -> MetadataResponse {
-        let named = request.topics.as_ref();
-        let names: Vec<Text> = match named {
-            None => self.topics.keys().cloned().collect(),
-            Some(topics) => topics.iter().filter_map(|topic| topic.name.clone()).collect(),
-        };
-        MetadataResponse {
-            brokers: vec![self.broker()],
-            cluster_id: Some(Text::from_static("fake")),
-            controller_id: NODE,
-            topics: names.into_iter().map(|name| self.topic(name)).collect(),
-            ..MetadataResponse::default()
-        }
-    }
-
-    fn broker(&self) -> MetadataResponseBroker {
-        let (host, port) = self.address.clone().unwrap_or_else(|| ("fake".to_owned(), 9092));
-        MetadataResponseBroker { node_id: NODE, host: Text::from(host), port: port.into(), rack: None }
-    }
-
-    fn topic(&self, name: Text) -> MetadataResponseTopic {
-        let Some(logs) = self.topics.get(&name) else {
-            let error_code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
-            return MetadataResponseTopic { error_code, name: Some(name), ..Default::default() };
-        };
-        let partitions = (0..logs.len()).map(|index| MetadataResponsePartition {
-            partition_index: PartitionId(index as i32),
-            leader_id: NODE,
-            leader_epoch: LeaderEpoch(0),
-            replica_nodes: vec![NODE],
-            isr_nodes: vec![NODE],
-            ..Default::default()
-        });
-        MetadataResponseTopic { name: Some(name), partitions: partitions.collect(), ..Default::default() }
-    }
-
     fn list_offsets(&self, request: &ListOffsetsRequest) -> ListOffsetsResponse {
         let topics = request.topics.iter().map(|topic| ListOffsetsTopicResponse {
             name: topic.name.clone(),
@@ -290,24 +254,6 @@ impl State {
         }
         self.next_producer_id += 1;
         InitProducerIdResponse { producer_id: ProducerId(self.next_producer_id), ..Default::default() }
-    }
-
-    fn find_coordinator(&self, request: FindCoordinatorRequest) -> FindCoordinatorResponse {
-        let MetadataResponseBroker { host, port, .. } = self.broker();
-        let coordinators = request.coordinator_keys.into_iter().map(|key| Coordinator {
-            key,
-            node_id: NODE,
-            host: host.clone(),
-            port,
-            ..Default::default()
-        });
-        FindCoordinatorResponse {
-            coordinators: coordinators.collect(),
-            node_id: NODE,
-            host: host.clone(),
-            port,
-            ..Default::default()
-        }
     }
 
     fn joined(&self, group: &str, member_id: Text, joined: Option<(i32, Text)>) -> JoinGroupResponse {
@@ -385,28 +331,43 @@ impl State {
         OffsetCommitResponse { throttle_time_ms: 0, topics: topics.collect() }
     }
 
+    /// Up to version 7 one group is asked about, and answered in another place.
     fn offset_fetch(&self, request: &OffsetFetchRequest) -> OffsetFetchResponse {
         let groups = request.groups.iter().map(|wanted| {
-            let topics = wanted.topics.iter().flatten().map(|topic| OffsetFetchResponseTopics {
-                name: topic.name.clone(),
-                topic_id: TopicId::ZERO,
-                partitions: topic
-                    .partition_indexes
-                    .iter()
-                    .map(|index| self.committed_offset(&wanted.group_id, &topic.name, *index))
-                    .collect(),
-            });
-            let topics = match wanted.topics {
-                Some(_) => topics.collect(),
-                None => self.committed_by(&wanted.group_id),
-            };
+            let topics = wanted.topics.iter().flatten();
+            let named = topics.map(|topic| (&topic.name, &topic.partition_indexes));
             OffsetFetchResponseGroup {
                 group_id: wanted.group_id.clone(),
-                topics,
+                topics: self.committed_offsets(&wanted.group_id, wanted.topics.as_ref().map(|_| named)),
                 error_code: ErrorCode::NONE,
             }
         });
-        OffsetFetchResponse { groups: groups.collect(), ..Default::default() }
+        let topics = request.topics.iter().flatten();
+        let named = topics.map(|topic| (&topic.name, &topic.partition_indexes));
+        let topics = self.committed_offsets(&request.group_id, request.topics.as_ref().map(|_| named));
+        let old = |topic: OffsetFetchResponseTopics| OffsetFetchResponseTopic {
+            partitions: topic.partitions.into_iter().map(old_partition).collect(),
+            name: topic.name,
+        };
+        OffsetFetchResponse {
+            groups: groups.collect(),
+            topics: topics.into_iter().map(old).collect(),
+            ..Default::default()
+        }
+    }
+
+    fn committed_offsets<'a>(
+        &self,
+        group: &Text,
+        named: Option<impl Iterator<Item = (&'a Text, &'a Vec<PartitionId>)>>,
+    ) -> Vec<OffsetFetchResponseTopics> {
+        let Some(named) = named else { return self.committed_by(group) };
+        let topics = named.map(|(name, indexes)| OffsetFetchResponseTopics {
+            name: name.clone(),
+            topic_id: TopicId::ZERO,
+            partitions: indexes.iter().map(|index| self.committed_offset(group, name, *index)).collect(),
+        });
+        topics.collect()
     }
 
     fn committed_offset(
@@ -424,15 +385,22 @@ impl State {
             ..Default::default()
         }
     }
+}
 
-    fn describe_cluster(&self) -> DescribeClusterResponse {
-        let MetadataResponseBroker { node_id, host, port, rack } = self.broker();
-        DescribeClusterResponse {
-            cluster_id: Text::from_static("fake"),
-            controller_id: NODE,
-            brokers: vec![DescribeClusterBroker { broker_id: node_id, host, port, rack, is_fenced: false }],
-            ..Default::default()
-        }
+fn old_partition(partition: OffsetFetchResponsePartitions) -> OffsetFetchResponsePartition {
+    let OffsetFetchResponsePartitions {
+        partition_index,
+        committed_offset,
+        committed_leader_epoch,
+        metadata,
+        error_code,
+    } = partition;
+    OffsetFetchResponsePartition {
+        partition_index,
+        committed_offset,
+        committed_leader_epoch,
+        metadata,
+        error_code,
     }
 }
 

@@ -1,7 +1,11 @@
 //! A broker made for tests: topics, idempotent produce, long polls, classic groups, all in memory, and troubles on
-//! demand. It is a [`Transport`] itself, and can be served on a loopback socket.
+//! demand. It is a [`Transport`] itself, and can be served on a loopback socket, or on several as a cluster.
 //!
 //! - [`FakeBroker`]: the broker, with what a test may set up and look at.
+//! - [`FakeCluster`]: several nodes on sockets; leaders and coordinators move, nodes come and go.
+//! - [`Mishap`]: what may happen to an answer on a socket: closed, stalled, garbled, of another length, slow.
+//! - [`refusal`]: the answer that refuses a request with a code.
+//! - [`RELEASES`]: which versions the brokers of each release of Kafka speak.
 //! - [`example`]: what the examples of the documentation run against.
 //! - [`Trouble`]: what may happen to a request instead of its answer.
 //! - [`serve`]: the broker on a socket.
@@ -11,12 +15,17 @@
 
 mod altered;
 mod around;
+mod cluster;
 mod described;
 mod example;
 mod group;
 mod handlers;
 mod interrupt;
 mod log;
+mod mishap;
+mod nodes;
+mod refusal;
+mod releases;
 mod server;
 pub mod suite;
 
@@ -28,7 +37,7 @@ use std::{
 };
 
 use mainstem_protocol::{
-    ApiKey, BrokerId, PartitionId, Text,
+    ApiKey, BrokerId, ErrorCode, PartitionId, Text,
     messages::{RequestBody, ResponseBody},
     records::Batch,
 };
@@ -39,8 +48,12 @@ use tokio::{
 
 use crate::transport::{BoxFuture, BrokerAddress, Call, Node, Transport, TransportError};
 pub use around::Around;
+pub use cluster::FakeCluster;
 pub use example::example;
 pub use interrupt::{Hesitant, interrupted};
+pub use mishap::Mishap;
+pub use refusal::refusal;
+pub use releases::{RELEASES, Release};
 pub use server::{Served, serve};
 
 /// The node id of the fake broker.
@@ -57,6 +70,8 @@ pub enum Trouble {
     LostAfter,
     /// It does not take place; this is the answer.
     Answer(ResponseBody),
+    /// It does not take place; the answer is a [`refusal`] with this code.
+    Code(ErrorCode),
 }
 
 /// A broker in memory.
@@ -81,9 +96,10 @@ struct State {
     next_producer_id: i64,
     next_member: u64,
     troubles: HashMap<ApiKey, VecDeque<Trouble>>,
+    mishaps: HashMap<ApiKey, VecDeque<Mishap>>,
     offered: HashMap<ApiKey, RangeInclusive<i16>>,
     requests: Vec<(ApiKey, i16)>,
-    address: Option<(String, u16)>,
+    nodes: nodes::Nodes,
 }
 
 impl Default for FakeBroker {
@@ -119,6 +135,37 @@ impl FakeBroker {
     /// Lets the next request of an API meet with trouble, behind those troubles that wait already.
     pub fn trouble(&self, key: ApiKey, trouble: Trouble) {
         self.state().troubles.entry(key).or_default().push_back(trouble);
+    }
+
+    /// Lets the next answer of an API meet with a mishap, behind those that wait already. They happen on sockets alone.
+    pub fn mishap(&self, key: ApiKey, mishap: Mishap) {
+        self.state().mishaps.entry(key).or_default().push_back(mishap);
+    }
+
+    fn next_mishap(&self, key: ApiKey) -> Option<Mishap> {
+        self.state().mishaps.get_mut(&key).and_then(VecDeque::pop_front)
+    }
+
+    /// Lets another node lead a partition, under the next epoch.
+    pub fn move_leader(&self, topic: &str, partition: i32, node: BrokerId) {
+        self.change(|state| state.nodes.lead(topic, PartitionId(partition), node));
+    }
+
+    /// Lets another node coordinate a group.
+    pub fn move_coordinator(&self, group: &str, node: BrokerId) {
+        self.change(|state| state.nodes.coordinate(group, node));
+    }
+
+    /// Names a node no more.
+    pub fn forget_node(&self, node: BrokerId) {
+        self.change(|state| state.nodes.remove(node));
+    }
+
+    /// Speaks what a release of Kafka does, of all that it can answer.
+    pub fn speak_as(&self, release: Release) {
+        for key in ApiKey::ALL.iter().filter(|key| !handlers::answered(**key).is_empty()) {
+            self.offer(*key, release.versions(*key));
+        }
     }
 
     /// Offers these versions of an API, whether clients speak them or not.
@@ -201,13 +248,29 @@ impl FakeBroker {
     /// # Errors
     /// What the next trouble of the API says.
     pub async fn answer(&self, version: i16, request: RequestBody) -> Result<ResponseBody, TransportError> {
+        let any = self.state().nodes.first();
+        self.answer_at(any, version, request).await
+    }
+
+    /// The same, at one of several nodes.
+    async fn answer_at(
+        &self,
+        node: BrokerId,
+        version: i16,
+        request: RequestBody,
+    ) -> Result<ResponseBody, TransportError> {
+        let misplaced = self.state().nodes.misplaced(node, &request);
         let trouble = {
             let mut state = self.state();
             state.requests.push((request.key(), version));
             state.troubles.get_mut(&request.key()).and_then(VecDeque::pop_front)
         };
         match trouble {
-            None => Ok(self.handle(version, request).await),
+            None => match misplaced.and_then(|code| refusal(&request, code)) {
+                Some(refused) => Ok(refused),
+                None => Ok(self.handle(version, request).await),
+            },
+            Some(Trouble::Code(code)) => refusal(&request, code).ok_or_else(lost),
             Some(Trouble::Answer(response)) => Ok(response),
             Some(Trouble::LostBefore) => Err(lost()),
             Some(Trouble::Refused) => Err(TransportError::UnknownNode(NODE)),
@@ -271,8 +334,10 @@ impl Transport for FakeBroker {
     fn call(&self, call: Call) -> BoxFuture<'_, Result<ResponseBody, TransportError>> {
         Box::pin(async move {
             let (key, limit) = (call.request.key(), call.timeout);
-            if call.node != Node::Any && call.node != Node::Id(NODE) {
-                return Err(TransportError::UnknownNode(NODE));
+            if let Node::Id(node) = call.node
+                && !self.state().nodes.contains(node)
+            {
+                return Err(TransportError::UnknownNode(node));
             }
             if !key.versions().contains(&call.version) {
                 return Err(TransportError::Unsupported { key });

@@ -4,7 +4,7 @@ use std::{io, ops::RangeInclusive};
 
 use bytes::{Bytes, BytesMut};
 use mainstem_protocol::{
-    ApiKey, ErrorCode,
+    ApiKey, BrokerId, ErrorCode,
     header::{RequestHeader, encode_response},
     messages::{ApiVersionsResponse, RequestBody, ResponseBody, api_versions::ApiVersion},
     wire::Chunk,
@@ -15,7 +15,7 @@ use tokio::{
     sync::broadcast,
 };
 
-use super::FakeBroker;
+use super::{FakeBroker, Mishap, NODE};
 use crate::task;
 
 /// A broker that is being served. It stops listening when this is dropped; connections stay until
@@ -47,23 +47,35 @@ impl Drop for Served {
 /// # Errors
 /// Where no port can be had.
 pub async fn serve(broker: &FakeBroker, api_versions_max: i16) -> io::Result<Served> {
+    serve_node(broker, NODE, api_versions_max).await
+}
+
+/// The same, as one of several nodes.
+pub(super) async fn serve_node(
+    broker: &FakeBroker,
+    node: BrokerId,
+    api_versions_max: i16,
+) -> io::Result<Served> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    broker.state().address = Some((address.ip().to_string(), address.port()));
+    broker.state().nodes.put(node, address.ip().to_string(), address.port());
     let (hang_up, _) = broadcast::channel(1);
-    let accept = accept(listener, broker.clone(), api_versions_max, hang_up.clone());
+    let host = Host { broker: broker.clone(), node, api_versions_max };
+    let accept = accept(listener, host, hang_up.clone());
     Ok(Served { address: address.to_string(), hang_up, listener: task::spawn("fake broker", accept) })
 }
 
-async fn accept(
-    listener: TcpListener,
+/// A node, as its connections know it.
+#[derive(Clone)]
+struct Host {
     broker: FakeBroker,
+    node: BrokerId,
     api_versions_max: i16,
-    hang_up: broadcast::Sender<()>,
-) {
+}
+
+async fn accept(listener: TcpListener, host: Host, hang_up: broadcast::Sender<()>) {
     while let Ok((stream, _)) = listener.accept().await {
-        let (connection, mut end) =
-            (connection(stream, broker.clone(), api_versions_max), hang_up.subscribe());
+        let (connection, mut end) = (connection(stream, host.clone()), hang_up.subscribe());
         task::spawn("fake connection", async move {
             tokio::select! {
                 _ = connection => {}
@@ -74,32 +86,39 @@ async fn accept(
 }
 
 /// Requests are worked through one after the other: what waits holds up what follows.
-async fn connection(stream: TcpStream, broker: FakeBroker, api_versions_max: i16) -> io::Result<()> {
+async fn connection(stream: TcpStream, host: Host) -> io::Result<()> {
     let (mut reader, mut writer) = stream.into_split();
     loop {
         let size = reader.read_i32().await?;
         let mut frame = BytesMut::zeroed(usize::try_from(size).map_err(io::Error::other)?);
         reader.read_exact(&mut frame).await?;
         let (header, rest) = RequestHeader::peek(frame.freeze()).map_err(io::Error::other)?;
-        answer(&broker, &header, rest, api_versions_max, &mut writer).await?;
+        host.answer(&header, rest, &mut writer).await?;
     }
 }
 
-async fn answer(
-    broker: &FakeBroker,
-    header: &RequestHeader,
-    rest: Bytes,
-    api_versions_max: i16,
-    writer: &mut OwnedWriteHalf,
-) -> io::Result<()> {
-    if header.key == ApiKey::ApiVersions as i16 {
-        let (version, response) = api_versions(broker, header.version, api_versions_max);
-        return write(writer, header, version, &response.into()).await;
+impl Host {
+    async fn answer(
+        &self,
+        header: &RequestHeader,
+        rest: Bytes,
+        writer: &mut OwnedWriteHalf,
+    ) -> io::Result<()> {
+        let key = ApiKey::ALL.iter().copied().find(|key| *key as i16 == header.key);
+        let mishap = key.and_then(|key| self.broker.next_mishap(key));
+        if header.key == ApiKey::ApiVersions as i16 {
+            let (version, response) = api_versions(&self.broker, header.version, self.api_versions_max);
+            return write(writer, header, version, &response.into(), mishap).await;
+        }
+        let request = header.body(rest).map_err(io::Error::other)?;
+        if mishap == Some(Mishap::CloseBefore) {
+            return Err(io::Error::other("the test wants it so"));
+        }
+        let silent = matches!(&request, RequestBody::Produce(produce) if produce.acks == 0);
+        let answered = self.broker.answer_at(self.node, header.version, request).await;
+        let response = answered.map_err(io::Error::other)?;
+        if silent { Ok(()) } else { write(writer, header, header.version, &response, mishap).await }
     }
-    let request = header.body(rest).map_err(io::Error::other)?;
-    let silent = matches!(&request, RequestBody::Produce(produce) if produce.acks == 0);
-    let response = broker.answer(header.version, request).await.map_err(io::Error::other)?;
-    if silent { Ok(()) } else { write(writer, header, header.version, &response).await }
 }
 
 fn api_versions(broker: &FakeBroker, asked: i16, newest: i16) -> (i16, ApiVersionsResponse) {
@@ -125,12 +144,17 @@ async fn write(
     header: &RequestHeader,
     version: i16,
     response: &ResponseBody,
+    mishap: Option<Mishap>,
 ) -> io::Result<()> {
     let chunks = encode_response(header.correlation_id, version, response).map_err(io::Error::other)?;
+    let mut frame = BytesMut::new();
     for chunk in chunks {
         if let Chunk::Bytes(bytes) = chunk {
-            writer.write_all(&bytes).await?;
+            frame.extend_from_slice(&bytes);
         }
     }
-    Ok(())
+    match mishap {
+        None => writer.write_all(&frame).await,
+        Some(mishap) => mishap.write(writer, frame).await,
+    }
 }
