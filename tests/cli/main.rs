@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "the folders of tests are no log")]
 #![expect(clippy::unwrap_used, reason = "a panic is a test's report")]
 
+mod altered;
 mod bench;
 mod broker;
 mod called_wrongly;

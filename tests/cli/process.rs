@@ -63,10 +63,12 @@ fn limited(args: &[&str]) -> Command {
 }
 
 /// A command line for each command that talks to a broker.
-pub(crate) const TALKING: [&[&str]; 14] = [
+pub(crate) const TALKING: [&[&str]; 16] = [
     &["topic", "list"],
     &["topic", "create", "logs"],
     &["topic", "describe", "logs"],
+    &["topic", "alter", "logs", "--partitions", "2"],
+    &["topic", "offsets", "logs"],
     &["topic", "delete", "logs"],
     &["produce", "logs"],
     &["consume", "logs"],

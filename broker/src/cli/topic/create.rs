@@ -2,14 +2,12 @@
 
 use std::process::ExitCode;
 
-use mainstem_client::admin::{AdminError, CreatedTopic, NewTopic};
-use mainstem_protocol::ErrorCode;
-use mainstem_storage::config::SETTINGS;
+use mainstem_client::admin::{CreatedTopic, NewTopic};
 
+use super::failure::{self, FLUSH};
 use crate::cli::output::{self, Output};
 use crate::cli::remote::{self, RemoteArgs};
 use crate::cli::{Durability, Error, arguments};
-use crate::config::nearest;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -40,9 +38,6 @@ pub(super) struct Args {
     output: Output,
 }
 
-/// The setting that `--durability` stands for.
-const FLUSH: &str = "flush.messages";
-
 pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
     if args.durability.is_some() && args.config.iter().any(|(name, _)| name == FLUSH) {
         return Err(Error::usage("--durability is flush.messages: leave one of the two out"));
@@ -66,16 +61,6 @@ async fn create(args: &Args) -> Result<CreatedTopic, Error> {
     let topic = flush.into_iter().fold(topic, |topic, (name, value)| topic.config(name, value));
     let configs = args.config.iter();
     let topic = configs.fold(topic, |topic, (name, value)| topic.config(name.as_str(), value.as_str()));
-    admin.create_topic(topic).await.map_err(|error| refused(args, error))
-}
-
-/// Only a broker knows which settings its topics have; the nearest one of ours is a guess.
-fn refused(args: &Args, error: AdminError) -> Error {
-    let ours = || SETTINGS.iter().map(|setting| setting.name);
-    let unknown = args.config.iter().find(|(name, _)| !ours().any(|known| known == name));
-    let meant = unknown.and_then(|(name, _)| nearest::among(name, ours()));
-    match meant.filter(|_| error.code() == Some(ErrorCode::INVALID_CONFIG)) {
-        Some(meant) => Error::new(error).advise(format!("did you mean {meant}?")),
-        None => error.into(),
-    }
+    let names = || args.config.iter().map(|(name, _)| name.as_str());
+    admin.create_topic(topic).await.map_err(|error| failure::with_names(names(), error))
 }

@@ -3,8 +3,25 @@
 use mainstem_client::admin::AdminError;
 use mainstem_client::offsets::ListOffsetsError;
 use mainstem_protocol::ErrorCode;
+use mainstem_storage::config::SETTINGS;
 
 use crate::cli::Error;
+use crate::config::nearest;
+
+/// The setting that `--durability` stands for.
+pub(super) const FLUSH: &str = "flush.messages";
+
+/// Why settings of these names were refused. Only a broker knows which settings its topics have; the nearest one of ours is
+/// a guess.
+pub(super) fn with_names<'a>(names: impl IntoIterator<Item = &'a str>, error: AdminError) -> Error {
+    let ours = || SETTINGS.iter().map(|setting| setting.name);
+    let unknown = names.into_iter().find(|name| !ours().any(|known| known == *name));
+    let meant = unknown.and_then(|name| nearest::among(name, ours()));
+    match meant.filter(|_| error.code() == Some(ErrorCode::INVALID_CONFIG)) {
+        Some(meant) => Error::new(error).advise(format!("did you mean {meant}?")),
+        None => error.into(),
+    }
+}
 
 impl From<AdminError> for Error {
     fn from(error: AdminError) -> Self {

@@ -1,10 +1,13 @@
-//! `mainstem topic`: create, list, describe, delete.
+//! `mainstem topic`: create, list, describe, alter, offsets, delete.
 
+mod alter;
 mod create;
 mod delete;
 mod describe;
 mod failure;
 mod list;
+mod offsets;
+mod time;
 
 use std::process::ExitCode;
 
@@ -17,9 +20,11 @@ Examples:
   mainstem topic create orders --partitions 6
   mainstem topic list
   mainstem topic describe orders
+  mainstem topic alter orders --config retention.ms=86400000
+  mainstem topic offsets orders --time earliest
   mainstem topic delete orders";
 
-/// Create, list, describe and delete topics
+/// Create, list, describe, alter and delete topics
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
@@ -32,6 +37,8 @@ enum Command {
     Create(create::Args),
     List(list::Args),
     Describe(describe::Args),
+    Alter(alter::Args),
+    Offsets(offsets::Args),
     Delete(delete::Args),
 }
 
@@ -40,6 +47,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
         Command::Create(args) => create::run(args),
         Command::List(args) => list::run(args),
         Command::Describe(args) => describe::run(args),
+        Command::Alter(args) => alter::run(args),
+        Command::Offsets(args) => offsets::run(args),
         Command::Delete(args) => delete::run(args),
     }
 }
