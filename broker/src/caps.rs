@@ -100,6 +100,9 @@ pub const FETCH_WAIT_MAX: Duration = Duration::from_secs(300);
 /// Consumer groups that are kept in memory.
 pub const GROUPS_MAX: usize = 100_000;
 
+/// Bytes that the compiled form of a member's topic pattern may take.
+pub const TOPIC_PATTERN_BYTES_MAX: usize = 1024 * 1024;
+
 /// How long the timer of groups sleeps at most, so that a clock that jumps is noticed.
 pub const GROUP_TIMER_SLEEP_MAX: Duration = Duration::from_secs(1);
 

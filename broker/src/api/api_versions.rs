@@ -9,7 +9,7 @@ use mainstem_protocol::{
 };
 
 /// What the protocol knows and this broker does not serve: a client is told so, and a request for it is refused.
-const NOT_SERVED: &[ApiKey] = &[ApiKey::ConsumerGroupHeartbeat, ApiKey::ConsumerGroupDescribe];
+const NOT_SERVED: &[ApiKey] = &[];
 
 /// The API of a key, if it is served.
 pub(crate) fn served(key: i16) -> Option<ApiKey> {

@@ -24,6 +24,12 @@ pub(crate) async fn answer(node: &Node, context: &Context, request: RequestBody)
         RequestBody::DescribeGroups(request) => {
             groups.describe_groups(version, request, GROUP_OPERATIONS).into()
         }
+        RequestBody::ConsumerGroupHeartbeat(request) => {
+            groups.consumer_group_heartbeat(&caller(context), version, request).await.into()
+        }
+        RequestBody::ConsumerGroupDescribe(request) => {
+            groups.consumer_group_describe(request, GROUP_OPERATIONS).into()
+        }
         _ => Answer::Close("not an API of groups"),
     }
 }

@@ -9,6 +9,7 @@ use mainstem_storage::{ConfigError, TopicConfig};
 
 use super::ListenerAddress;
 use super::{Kind, Shape, Unit};
+use crate::group::Assignor;
 
 /// A type that a setting may have.
 pub(super) trait Value: Sized {
@@ -282,6 +283,36 @@ words! {
         Text = "text",
         /// A JSON object a line.
         Json = "json"
+    }
+}
+
+/// Assignors of the newer group protocol, at least one, none twice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assignors(pub(crate) Vec<Assignor>);
+
+impl Default for Assignors {
+    fn default() -> Self {
+        Self(Assignor::ALL.to_vec())
+    }
+}
+
+impl Value for Assignors {
+    const KIND: Kind = Kind::List;
+
+    fn read(text: &str, _: &Shape) -> Option<Self> {
+        let assignors: Vec<Assignor> =
+            text.split(',').map(|name| Assignor::named(name.trim())).collect::<Option<_>>()?;
+        let is_twice = |(place, assignor)| assignors[..place].contains(assignor);
+        let has_double = assignors.iter().enumerate().any(is_twice);
+        (!has_double).then_some(Self(assignors))
+    }
+
+    fn show(&self, _: &Shape) -> String {
+        self.0.iter().map(|assignor| assignor.name()).collect::<Vec<_>>().join(",")
+    }
+
+    fn expected(_: &Shape) -> String {
+        Assignor::ALL.map(Assignor::name).join(", ") + ", or both with a comma between"
     }
 }
 

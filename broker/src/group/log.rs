@@ -5,11 +5,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use mainstem_protocol::{
     ErrorCode, PartitionId, Text, Timestamp, TopicId,
+    formats::consumer_groups,
     formats::offsets::{GroupMetadataKey, GroupMetadataValue, Key, OffsetCommitKey, OffsetCommitValue},
     records::{Batch, BatchBuilder, Compression, NewRecord, ProducerStamp},
 };
 use mainstem_storage::{AppendError, AppendGroup, Clock, Overrides, Store, Ticket, store::NewTopic};
 use tracing::warn;
+
+use super::modern;
 
 /// The topic's name.
 pub(crate) const TOPIC: &str = "__consumer_offsets";
@@ -99,6 +102,21 @@ impl GroupLog {
         understood(GroupMetadataValue::from_bytes(value), group)
     }
 
+    /// All that is stored of a group of the newer protocol; what a member says of itself comes before what it has.
+    pub(super) fn consumer_group(
+        &self,
+        group: &Text,
+    ) -> impl Iterator<Item = (consumer_groups::Key, Bytes)> + '_ {
+        let partition = self.partition(group);
+        let prefixes = modern::keys_of(group).filter_map(|key| prefix_of(&key));
+        let found = prefixes.flat_map(move |prefix| self.store.keyed_values(self.topic, partition, &prefix));
+        let group = group.clone();
+        found.filter_map(move |(key, value)| match Key::from_bytes(key) {
+            Ok(Key::ConsumerGroup(key)) if *key.group_id() == group => Some((key, value)),
+            _ => None,
+        })
+    }
+
     /// Every key that the log holds; what cannot be read is passed over.
     pub(super) fn keys(&self) -> impl Iterator<Item = Key> + '_ {
         self.values().filter_map(|(key, _)| Key::from_bytes(key).ok())
@@ -128,6 +146,19 @@ fn create(store: &Store, partitions: u32) -> Result<TopicId, String> {
     let (topic, ticket) = store.create_topic(new).map_err(|error| error.to_string())?;
     ticket.wait().map_err(|error| error.to_string())?;
     Ok(topic)
+}
+
+/// What all keys begin with that are about the same group and of the same kind. A key's last name is empty here, and its
+/// length is left out.
+fn prefix_of(key: &consumer_groups::Key) -> Option<Bytes> {
+    let bytes = key.to_bytes().ok()?;
+    let names_group_alone = matches!(
+        key,
+        consumer_groups::Key::Metadata(_)
+            | consumer_groups::Key::PartitionMetadata(_)
+            | consumer_groups::Key::TargetMetadata(_)
+    );
+    Some(if names_group_alone { bytes } else { bytes.slice(..bytes.len().saturating_sub(size_of::<u16>())) })
 }
 
 fn parse_offset(key: Bytes, value: Bytes) -> Option<(OffsetCommitKey, OffsetCommitValue)> {

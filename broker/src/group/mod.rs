@@ -3,6 +3,7 @@
 //! # Layout
 //!
 //! - `classic`: a group as a machine without I/O.
+//! - `modern`: a group of the newer protocol (KIP-848), likewise.
 //! - `log`: `__consumer_offsets`, where groups and their offsets are kept.
 //! - `coordinator`: the groups of this broker; one file per request.
 //! - `timers`: who wants to be told the time, and when.
@@ -13,9 +14,11 @@
 mod classic;
 mod coordinator;
 mod log;
+mod modern;
 mod timers;
 
 pub use coordinator::{Caller, Coordinator};
+pub(crate) use modern::Assignor;
 
 /// From when on the offsets of a group grow old (Kafka: `OffsetExpirationCondition`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

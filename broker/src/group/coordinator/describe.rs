@@ -28,7 +28,9 @@ impl Coordinator {
     ) -> DescribeGroupsResponse {
         let DescribeGroupsRequest { groups, include_authorized_operations } = request;
         let describe = |id: Text| {
-            let mut group = self.look(&id, described).unwrap_or_else(|| not_found(id, version));
+            let mut group = self
+                .look(&id, |group| described(group, version))
+                .unwrap_or_else(|| not_found(id, "not found", version));
             if include_authorized_operations && group.error_code == ErrorCode::NONE {
                 group.authorized_operations = operations;
             }
@@ -38,9 +40,10 @@ impl Coordinator {
     }
 }
 
-fn described(group: &Group) -> DescribedGroup {
+fn described(group: &Group, version: i16) -> DescribedGroup {
     match group {
         Group::Classic(group) => described_classic(group),
+        Group::Modern(group) => not_found(group.id.clone(), "is not a classic group", version),
     }
 }
 
@@ -69,11 +72,11 @@ fn described_member(member: &Member, protocol: Option<&Text>) -> DescribedGroupM
     }
 }
 
-fn not_found(group_id: Text, version: i16) -> DescribedGroup {
+fn not_found(group_id: Text, why: &str, version: i16) -> DescribedGroup {
     let (error_code, error_message) = if version < NOT_FOUND_SINCE {
         (ErrorCode::NONE, None)
     } else {
-        (ErrorCode::GROUP_ID_NOT_FOUND, Some(format!("Group {group_id} not found.").into()))
+        (ErrorCode::GROUP_ID_NOT_FOUND, Some(format!("Group {group_id} {why}.").into()))
     };
     DescribedGroup { error_code, error_message, group_id, group_state: DEAD, ..Default::default() }
 }

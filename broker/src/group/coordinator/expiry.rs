@@ -80,7 +80,7 @@ impl Coordinator {
         let is_last = kept.is_empty() && group.is_empty();
         // What is on its way to be stored goes the next time.
         let is_last = is_last && metadata.is_some() == emptied.is_some();
-        if is_last && metadata.is_some() {
+        if is_last && (metadata.is_some() || group.is_modern()) {
             records.extend(group.tombstones());
         }
         Tombstones { records, is_last }

@@ -45,8 +45,7 @@ impl Coordinator {
     ) -> OffsetFetchResponseGroup {
         let OffsetFetchRequestGroup { group_id, member_id, member_epoch, topics } = request;
         if let Some(slot) = self.in_memory(&group_id).or_else(|| self.existing(&group_id)) {
-            let member = member_id.unwrap_or_default();
-            if let Err(error_code) = slot.read(|group| group.check_fetch(&member, member_epoch)) {
+            if let Err(error_code) = slot.read(|group| group.check_fetch(member_id.as_ref(), member_epoch)) {
                 return OffsetFetchResponseGroup { group_id, error_code, ..Default::default() };
             }
             slot.decided().await;
@@ -106,7 +105,7 @@ impl Coordinator {
         topics
     }
 
-    fn name_of(&self, id: TopicId) -> Option<Text> {
+    pub(super) fn name_of(&self, id: TopicId) -> Option<Text> {
         self.0.log.store().topics().get(id).map(|topic| topic.name.as_str().into())
     }
 

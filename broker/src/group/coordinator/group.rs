@@ -13,25 +13,37 @@ use crate::group::{
     Ageing,
     classic::{self, Action, Checked},
     log::Records,
+    modern,
 };
+
+/// What Kafka calls the protocol of every group of the newer kind.
+const PROTOCOL_TYPE: Text = Text::from_static("consumer");
 
 /// A group of either kind.
 #[derive(Debug)]
 pub(in crate::group) enum Group {
     /// Its members share the partitions among themselves.
     Classic(classic::Group),
+    /// The broker shares them out (KIP-848).
+    Modern(modern::Group),
 }
 
 impl Group {
     pub(in crate::group) const fn id(&self) -> &Text {
         match self {
             Self::Classic(group) => &group.id,
+            Self::Modern(group) => &group.id,
         }
+    }
+
+    pub(in crate::group) const fn is_modern(&self) -> bool {
+        matches!(self, Self::Modern(_))
     }
 
     pub(in crate::group) const fn id_mut(&mut self) -> &mut Text {
         match self {
             Self::Classic(group) => &mut group.id,
+            Self::Modern(group) => &mut group.id,
         }
     }
 
@@ -39,25 +51,29 @@ impl Group {
     pub(in crate::group) const fn kind(&self) -> Text {
         match self {
             Self::Classic(_) => Text::from_static("classic"),
+            Self::Modern(_) => Text::from_static("consumer"),
         }
     }
 
     /// The name of its state as Kafka has it.
-    pub(in crate::group) const fn state(&self) -> Text {
+    pub(in crate::group) fn state(&self) -> Text {
         match self {
             Self::Classic(group) => Text::from_static(group.state.name()),
+            Self::Modern(group) => Text::from_static(group.state().name()),
         }
     }
 
     pub(in crate::group) fn protocol_type(&self) -> Text {
         match self {
             Self::Classic(group) => group.protocol_type.clone().unwrap_or_default(),
+            Self::Modern(_) => PROTOCOL_TYPE,
         }
     }
 
     pub(in crate::group) fn members(&self) -> usize {
         match self {
             Self::Classic(group) => group.members.len(),
+            Self::Modern(group) => group.members.len(),
         }
     }
 
@@ -65,6 +81,7 @@ impl Group {
     pub(in crate::group) fn is_empty(&self) -> bool {
         match self {
             Self::Classic(group) => group.is_empty(),
+            Self::Modern(group) => group.is_empty(),
         }
     }
 
@@ -72,13 +89,15 @@ impl Group {
     pub(in crate::group) fn next_deadline(&self) -> Option<Duration> {
         match self {
             Self::Classic(group) => group.next_deadline(),
+            Self::Modern(group) => group.next_deadline(),
         }
     }
 
-    /// Lets time pass.
+    /// Lets time pass; a group of the newer protocol does so by changes.
     pub(in crate::group) fn tick(&mut self, now: Duration) -> Vec<Action> {
         match self {
             Self::Classic(group) => group.tick(now),
+            Self::Modern(_) => Vec::new(),
         }
     }
 
@@ -91,11 +110,12 @@ impl Group {
         member_id: &Text,
         instance_id: Option<&Text>,
         generation_or_epoch: i32,
-        _version: i16,
+        version: i16,
         now: Duration,
     ) -> Checked {
         match self {
             Self::Classic(group) => group.check_commit(member_id, instance_id, generation_or_epoch, now),
+            Self::Modern(group) => group.check_commit(version, member_id, generation_or_epoch),
         }
     }
 
@@ -103,10 +123,11 @@ impl Group {
     ///
     /// # Errors
     /// The code to answer.
-    pub(in crate::group) const fn check_fetch(&self, _member_id: &Text, _member_epoch: i32) -> Checked {
+    pub(in crate::group) fn check_fetch(&self, member_id: Option<&Text>, member_epoch: i32) -> Checked {
         match self {
             // A member of a classic group says nothing of itself.
             Self::Classic(_) => Ok(()),
+            Self::Modern(group) => group.check_fetch(member_id, member_epoch),
         }
     }
 
@@ -117,6 +138,7 @@ impl Group {
     pub(in crate::group) fn check_delete(&self) -> Checked {
         match self {
             Self::Classic(group) => group.check_delete(),
+            Self::Modern(group) => group.check_delete(),
         }
     }
 
@@ -127,6 +149,8 @@ impl Group {
     pub(in crate::group) fn check_offset_delete(&self) -> Checked {
         match self {
             Self::Classic(group) => group.check_offset_delete(),
+            // What its members read is known.
+            Self::Modern(_) => Ok(()),
         }
     }
 
@@ -134,6 +158,7 @@ impl Group {
     pub(in crate::group) fn ageing(&self) -> Ageing {
         match self {
             Self::Classic(group) => group.ageing(),
+            Self::Modern(_) => Ageing::SinceCommit,
         }
     }
 
@@ -141,6 +166,7 @@ impl Group {
     pub(in crate::group) fn is_subscribed(&self, topic: &Text) -> bool {
         match self {
             Self::Classic(group) => group.is_subscribed(topic),
+            Self::Modern(group) => group.is_subscribed_to(topic),
         }
     }
 
@@ -148,6 +174,7 @@ impl Group {
     pub(in crate::group) fn tombstones(&self) -> Records {
         match self {
             Self::Classic(group) => vec![(Key::Group(GroupMetadataKey { group: group.id.clone() }), None)],
+            Self::Modern(group) => group.tombstones(),
         }
     }
 }

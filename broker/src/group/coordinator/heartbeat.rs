@@ -25,6 +25,8 @@ impl Coordinator {
         let instance_id = group_instance_id.as_ref();
         slot.read(|group| match group {
             Group::Classic(group) => group.heartbeat(member_id, instance_id, *generation_id, now),
+            // Members of the newer protocol have a heartbeat of their own.
+            Group::Modern(_) => Err(ErrorCode::UNKNOWN_MEMBER_ID),
         })
     }
 }

@@ -47,6 +47,9 @@ impl Coordinator {
             None if request.member_id.is_empty() => self.existing_or_new(&request.group_id)?,
             None => return Err(ErrorCode::UNKNOWN_MEMBER_ID),
         };
+        if request.member_id.is_empty() {
+            self.make_classic(&slot).await?;
+        }
         // What is kept must not keep the request that it came with.
         let request = request.detached();
         let group_id = request.group_id.clone();
@@ -55,9 +58,11 @@ impl Coordinator {
         let answer = self.with(&slot, |group, waiting| match group {
             Group::Classic(group) => {
                 let (waiter, answer) = waiting.join();
-                (answer, group.join(waiter, request, now))
+                (Some(answer), group.join(waiter, request, now))
             }
+            Group::Modern(_) => (None, Vec::new()),
         });
+        let answer = answer.ok_or(ErrorCode::INCONSISTENT_GROUP_PROTOCOL)?;
         let answer = answer.await.map_err(|_| ErrorCode::COORDINATOR_NOT_AVAILABLE)?;
         if answer.error == ErrorCode::INCONSISTENT_GROUP_PROTOCOL {
             self.end_unused(&group_id, slot).await;
@@ -66,7 +71,7 @@ impl Coordinator {
     }
 
     /// A group that was made for a member who was refused is not kept.
-    async fn end_unused(&self, id: &Text, slot: Arc<Slot>) {
+    pub(super) async fn end_unused(&self, id: &Text, slot: Arc<Slot>) {
         let plan = |group: &Group| {
             let is_last = group.is_empty() && self.stored(id).is_none();
             Ok(Tombstones { is_last, ..Tombstones::default() })

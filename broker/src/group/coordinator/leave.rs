@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mainstem_protocol::{
-    ErrorCode,
+    ErrorCode, Text,
     messages::{
         LeaveGroupRequest, LeaveGroupResponse,
         leave_group::{MemberIdentity, MemberResponse},
@@ -28,6 +28,9 @@ impl Coordinator {
             _ => members,
         };
         let codes = match self.existing(&group_id) {
+            Some(slot) if slot.read(|group| group.is_modern()) => {
+                Ok(self.leave_modern(&slot, &members).await)
+            }
             Some(slot) => self.leave_slot(&slot, &members).await,
             None => Ok(vec![ErrorCode::UNKNOWN_MEMBER_ID; members.len()]),
         };
@@ -52,6 +55,8 @@ impl Coordinator {
             let mut actions = Vec::new();
             let left = match group {
                 Group::Classic(group) => group.leave(&leavers, now, &mut actions),
+                // It became one a moment ago, so nobody who leaves was in it.
+                Group::Modern(_) => leavers.iter().map(|_| Err(ErrorCode::UNKNOWN_MEMBER_ID)).collect(),
             };
             (left, actions)
         });
@@ -59,6 +64,15 @@ impl Coordinator {
             store.await.unwrap_or(Err(ErrorCode::COORDINATOR_NOT_AVAILABLE))?;
         }
         Ok(left.into_iter().map(|left| left.err().unwrap_or_default()).collect())
+    }
+
+    /// Administrators may take members of the newer protocol out in the classic way (Kafka:
+    /// `classicGroupLeaveToConsumerGroup`).
+    async fn leave_modern(&self, slot: &Arc<Slot>, members: &[MemberIdentity]) -> Vec<ErrorCode> {
+        let identities: Vec<(&Text, Option<&Text>)> =
+            members.iter().map(|member| (&member.member_id, member.group_instance_id.as_ref())).collect();
+        let left = self.change(slot, false, |group, topics| Ok(group.take_out(&identities, topics)));
+        left.await.unwrap_or_else(|refusal| vec![refusal.error; members.len()])
     }
 }
 

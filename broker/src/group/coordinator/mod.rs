@@ -1,6 +1,8 @@
 //! The groups of this broker.
 
 mod commit;
+mod consumer_describe;
+mod consumer_heartbeat;
 mod delete;
 mod describe;
 mod end;
@@ -11,11 +13,13 @@ mod heartbeat;
 mod join;
 mod leave;
 mod list;
+mod modern;
 mod slot;
 mod store;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod topics;
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -30,7 +34,7 @@ use mainstem_protocol::{
 };
 use mainstem_storage::{Clock, Store};
 
-use self::{group::Group, slot::Slot};
+use self::{group::Group, slot::Slot, topics::TopicVersions};
 use super::{
     classic::{self, Limits},
     log::GroupLog,
@@ -62,6 +66,7 @@ struct Inner {
     settings: GroupSettings,
     groups: Mutex<HashMap<Text, Arc<Slot>>>,
     timers: Timers,
+    topics: TopicVersions,
     tasks: Tasks,
 }
 
@@ -77,8 +82,8 @@ impl Coordinator {
         tasks: Tasks,
     ) -> Result<Self, String> {
         let log = GroupLog::open(store, Arc::clone(&clock), settings.offsets_partitions)?;
-        let (groups, timers) = (Mutex::default(), Timers::default());
-        Ok(Self(Arc::new(Inner { log, clock, settings, groups, timers, tasks })))
+        let (groups, timers, topics) = (Mutex::default(), Timers::default(), TopicVersions::default());
+        Ok(Self(Arc::new(Inner { log, clock, settings, groups, timers, topics, tasks })))
     }
 
     /// Starts the tasks that let time pass. To be called on the runtime.

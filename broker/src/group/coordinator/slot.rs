@@ -10,6 +10,7 @@ use std::{
 };
 
 use mainstem_protocol::{ErrorCode, Text};
+use mainstem_storage::Ticket;
 use tokio::sync::{oneshot, watch};
 
 use super::{Coordinator, Group};
@@ -209,7 +210,31 @@ impl Coordinator {
         let Some(slot) = self.existing(id) else { return };
         let now = self.now();
         slot.lock().armed = None;
-        self.with(&slot, |group, _| ((), group.tick(now)));
+        if slot.read(|group| group.is_modern()) {
+            self.tick_modern(&slot);
+        } else {
+            self.with(&slot, |group, _| ((), group.tick(now)));
+        }
+    }
+
+    /// Changes a group. A change that has something on its way to the log gets a number as a commit does.
+    pub(super) fn change_slot<T, E>(
+        &self,
+        slot: &Slot,
+        change: impl FnOnce(&mut Group) -> Result<(T, Option<Ticket>), E>,
+    ) -> Result<(T, Option<(Ticket, u64)>), E> {
+        let mut locked = slot.lock();
+        let Locked { group, placed, stores, armed, .. } = &mut *locked;
+        let was_modern = group.is_modern();
+        let (given, ticket) = change(group)?;
+        if ticket.is_some() {
+            *placed += 1;
+            slot.is_deleted.store(false, Ordering::Release);
+        }
+        // A store of the classic group that it was must not come after it.
+        *stores += u64::from(was_modern != group.is_modern());
+        self.arm(group, armed);
+        Ok((given, ticket.map(|ticket| (ticket, *placed))))
     }
 
     /// Asks to be told the time, unless that was asked for already.

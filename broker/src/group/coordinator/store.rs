@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use bytes::Bytes;
 use mainstem_protocol::{
     ErrorCode, Text, Timestamp,
+    formats::consumer_groups,
     formats::offsets::{GroupMetadataKey, GroupMetadataValue, Key, MemberMetadata},
 };
 use mainstem_storage::{AppendError, Ticket};
@@ -37,7 +38,8 @@ impl Coordinator {
         stores: &mut u64,
         store: Store,
     ) -> Storing {
-        let Group::Classic(group) = group;
+        // Only a classic group is stored as a whole.
+        let Group::Classic(group) = group else { return oneshot::channel().1 };
         *stores += 1;
         let records = self.metadata_records(group, &store.assignments);
         let generation = Generation { number: *stores, records, store };
@@ -66,6 +68,7 @@ impl Coordinator {
         let now = self.now();
         self.with(&slot, |group, _| match group {
             Group::Classic(group) => ((), group.stored(store, stored, now)),
+            Group::Modern(_) => ((), Vec::new()),
         });
         stored
     }
@@ -107,6 +110,9 @@ impl Coordinator {
 
     /// A group as it was stored last; also one of which only offsets are known.
     pub(super) fn stored(&self, id: &Text) -> Option<Group> {
+        if let Some(group) = self.stored_modern(id) {
+            return Some(Group::Modern(group));
+        }
         let group = match self.0.log.metadata(id) {
             Some(value) => restored(id, value, self.limits(), self.now()),
             None => {
@@ -120,7 +126,11 @@ impl Coordinator {
     /// Brings back the groups that had members, so that those who do not come back are noticed.
     pub(super) fn restore(&self) {
         for key in self.0.log.keys() {
-            let Key::Group(GroupMetadataKey { group }) = key else { continue };
+            let group = match key {
+                Key::Group(GroupMetadataKey { group }) => group,
+                Key::ConsumerGroup(consumer_groups::Key::Metadata(key)) => key.group_id,
+                _ => continue,
+            };
             if let Some(slot) = self.existing(&group) {
                 self.with(&slot, |_, _| ((), Vec::new()));
             }

@@ -56,9 +56,12 @@ impl Coordinator {
         let answer = self.with(&slot, |group, waiting| match group {
             Group::Classic(group) => {
                 let (waiter, answer) = waiting.sync();
-                (answer, group.sync(waiter, request, now))
+                (Some(answer), group.sync(waiter, request, now))
             }
+            // Members of the newer protocol need not sync.
+            Group::Modern(_) => (None, Vec::new()),
         });
+        let answer = answer.ok_or(ErrorCode::UNKNOWN_MEMBER_ID)?;
         answer.await.map_err(|_| ErrorCode::COORDINATOR_NOT_AVAILABLE)
     }
 }

@@ -22,6 +22,7 @@ use mainstem_storage::{
 use super::*;
 
 mod deletes;
+mod modern;
 mod refusals;
 
 const RETENTION: Duration = Duration::from_secs(3600);

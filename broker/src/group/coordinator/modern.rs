@@ -1,0 +1,251 @@
+//! Changes of groups of the newer protocol (KIP-848): they happen when their records have a place in the log, and are
+//! answered when those are committed.
+
+use std::{sync::Arc, time::Duration};
+
+use mainstem_protocol::{
+    ErrorCode, Text,
+    formats::offsets::{GroupMetadataKey, Key},
+};
+use mainstem_storage::{AppendError, Ticket};
+use tracing::{debug, warn};
+
+use super::{Coordinator, Group, Slot, topics::TopicView};
+use crate::{
+    group::{
+        classic,
+        log::{Records, error_code},
+        modern::{self, Change, Record, Refusal, stored_record},
+    },
+    task::OnFailure,
+};
+
+/// How long a group waits before it tries again what found no room in the log.
+const REST: Duration = Duration::from_millis(100);
+
+/// Why a change did not happen yet.
+enum Hindered {
+    Refused(Refusal),
+    NoRoom(Records),
+}
+
+/// A change that has happened in memory: what to answer, and what is on its way to the log.
+struct Placed<A> {
+    answer: A,
+    ticket: Option<(Ticket, u64)>,
+}
+
+impl Coordinator {
+    /// Changes a group, and answers when the change is stored. What changes nothing is answered when everything that was
+    /// placed before is.
+    ///
+    /// # Errors
+    /// What the machine says, or the code for records that could not be stored.
+    pub(super) async fn change<A>(
+        &self,
+        slot: &Arc<Slot>,
+        may_convert: bool,
+        change: impl Fn(&modern::Group, &TopicView) -> Result<Change<A>, Refusal>,
+    ) -> Result<A, Refusal> {
+        let id = slot.read(|group| group.id().clone());
+        let placed = loop {
+            match self.place_change(slot, may_convert, &change) {
+                Ok(placed) => break placed,
+                Err(Hindered::Refused(refusal)) => return Err(refusal),
+                Err(Hindered::NoRoom(records)) => {
+                    self.make_room(&id, &records).await.map_err(|error| refused(error_code(&error)))?;
+                }
+            }
+        };
+        match placed.ticket {
+            Some((ticket, number)) => self.await_change(slot, id, ticket, number).await.map_err(refused)?,
+            None => slot.decided().await,
+        }
+        Ok(placed.answer)
+    }
+
+    fn place_change<A>(
+        &self,
+        slot: &Arc<Slot>,
+        may_convert: bool,
+        change: impl Fn(&modern::Group, &TopicView) -> Result<Change<A>, Refusal>,
+    ) -> Result<Placed<A>, Hindered> {
+        let (topics, now) = (self.topic_view(), self.now());
+        let (answer, ticket) = self.change_slot(slot, |group| {
+            let (mut converted, was_stored) = (None, self.was_stored(group));
+            let machine = match &*group {
+                Group::Modern(group) => group,
+                Group::Classic(classic) if may_convert && classic.state == classic::State::Empty => {
+                    &*converted.insert(self.new_modern(&classic.id))
+                }
+                Group::Classic(classic) => return Err(Hindered::Refused(not_a_consumer_group(&classic.id))),
+            };
+            let change = change(machine, &topics).map_err(Hindered::Refused)?;
+            let records = self.change_records(machine, &change.records, was_stored);
+            let ticket = self.place_records(&machine.id, records)?;
+            if let Some(converted) = converted {
+                *group = Group::Modern(converted);
+            }
+            let Group::Modern(machine) = group else { return Err(Hindered::Refused(gone())) };
+            let answer = machine.apply(change, now);
+            Ok((answer, ticket))
+        })?;
+        Ok(Placed { answer, ticket })
+    }
+
+    fn place_records(&self, group: &Text, records: Records) -> Result<Option<Ticket>, Hindered> {
+        if records.is_empty() {
+            return Ok(None);
+        }
+        self.0.log.append(group, &records).map(Some).map_err(|error| match error {
+            AppendError::NoRoom => Hindered::NoRoom(records),
+            error => Hindered::Refused(refused(error_code(&error))),
+        })
+    }
+
+    /// Whether something of a classic group is in the log, or on its way there.
+    fn was_stored(&self, group: &Group) -> bool {
+        match group {
+            Group::Classic(classic) => classic.generation > 0 || self.0.log.metadata(&classic.id).is_some(),
+            Group::Modern(_) => false,
+        }
+    }
+
+    /// The records of a change; the classic group that it takes the place of goes with it.
+    fn change_records(&self, group: &modern::Group, records: &[Record], was_stored: bool) -> Records {
+        let classic = was_stored.then(|| (Key::Group(GroupMetadataKey { group: group.id.clone() }), None));
+        let mut stored: Records = classic.into_iter().collect();
+        stored.extend(self.modern_records(group, records));
+        stored
+    }
+
+    /// Records as they stand in the log. Names come from requests, whose lengths fit.
+    pub(super) fn modern_records(&self, group: &modern::Group, records: &[Record]) -> Records {
+        let now = self.0.clock.now();
+        let stored = |record: &Record| {
+            let stored = record.stored(&group.id, now);
+            stored
+                .inspect_err(|error| warn!(group = &*group.id, %error, "record does not fit its format"))
+                .ok()
+        };
+        records.iter().filter_map(stored).collect()
+    }
+
+    /// Waits in a task of its own: whoever asked may go, but what was placed must be told as decided.
+    async fn await_change(
+        &self,
+        slot: &Arc<Slot>,
+        id: Text,
+        ticket: Ticket,
+        number: u64,
+    ) -> Result<(), ErrorCode> {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let (coordinator, slot) = (self.clone(), Arc::clone(slot));
+        self.0.tasks.spawn("group change", OnFailure::Log, async move {
+            let committed = ticket.await.map(drop).map_err(|_| ErrorCode::NOT_COORDINATOR);
+            if committed.is_err() {
+                // Memory is ahead of the log: the group is read again.
+                coordinator.groups().remove(&id);
+            }
+            slot.decide(number);
+            // Whoever asked may have gone.
+            let _ = sender.send(committed);
+        });
+        receiver.await.unwrap_or(Err(ErrorCode::NOT_COORDINATOR))
+    }
+
+    /// Tells a group the time: members who are silent or late are taken out.
+    pub(super) fn tick_modern(&self, slot: &Arc<Slot>) {
+        let now = self.now();
+        let placed = self.place_change(slot, false, |group, topics| Ok(group.tick(now, topics)));
+        let id = slot.read(|group| group.id().clone());
+        match placed {
+            Ok(Placed { ticket: Some((ticket, number)), .. }) => {
+                debug!(group = &*id, "members are out");
+                let (coordinator, slot) = (self.clone(), Arc::clone(slot));
+                self.0.tasks.spawn("group expiry", OnFailure::Log, async move {
+                    // Nobody waits for it.
+                    let _ = coordinator.await_change(&slot, id, ticket, number).await;
+                });
+            }
+            Ok(Placed { ticket: None, .. }) => {}
+            Err(Hindered::NoRoom(records)) => {
+                let coordinator = self.clone();
+                self.0.tasks.spawn("group room", OnFailure::Log, async move {
+                    let _ = coordinator.make_room(&id, &records).await;
+                    coordinator.0.timers.arm(coordinator.now(), &id);
+                });
+            }
+            Err(Hindered::Refused(_)) => self.0.timers.arm(now + REST, &id),
+        }
+    }
+
+    /// Makes a classic group of one of the newer protocol that has no members (Kafka: `maybeDeleteEmptyConsumerGroup`).
+    ///
+    /// # Errors
+    /// INCONSISTENT_GROUP_PROTOCOL where it has members, or the code for records that could not be stored.
+    pub(super) async fn make_classic(&self, slot: &Arc<Slot>) -> Result<(), ErrorCode> {
+        let id = slot.read(|group| group.id().clone());
+        let placed = loop {
+            match self.change_slot(slot, |group| self.place_classic(group)) {
+                Ok(((), placed)) => break placed,
+                Err(Hindered::Refused(Refusal { error, .. })) => return Err(error),
+                Err(Hindered::NoRoom(records)) => {
+                    self.make_room(&id, &records).await.map_err(|error| error_code(&error))?;
+                }
+            }
+        };
+        match placed {
+            Some((ticket, number)) => self.await_change(slot, id, ticket, number).await,
+            None => Ok(()),
+        }
+    }
+
+    fn place_classic(&self, group: &mut Group) -> Result<((), Option<Ticket>), Hindered> {
+        let Group::Modern(modern) = &*group else { return Ok(((), None)) };
+        if !modern.is_empty() {
+            return Err(Hindered::Refused(refused(ErrorCode::INCONSISTENT_GROUP_PROTOCOL)));
+        }
+        let ticket = self.place_records(&modern.id, modern.tombstones())?;
+        *group = Group::Classic(classic::Group::new(modern.id.clone(), self.limits()));
+        Ok(((), ticket))
+    }
+
+    pub(super) fn new_modern(&self, id: &Text) -> modern::Group {
+        modern::Group::new(id.clone(), self.modern_limits())
+    }
+
+    pub(super) fn modern_limits(&self) -> modern::Limits {
+        let settings = &self.0.settings;
+        modern::Limits {
+            session_timeout: settings.consumer_session_timeout,
+            members_max: settings.consumer_size_max,
+            assignors: settings.consumer_assignors.0.clone(),
+        }
+    }
+
+    /// A group of the newer protocol as its records tell of it.
+    pub(super) fn stored_modern(&self, id: &Text) -> Option<modern::Group> {
+        let mut records = Vec::new();
+        for (key, value) in self.0.log.consumer_group(id) {
+            let record = stored_record(key, value);
+            let record = record
+                .inspect_err(|error| warn!(group = &**id, %error, "record of a group is not understood"));
+            records.extend(record.ok().flatten());
+        }
+        let exists = records.iter().any(|record| matches!(record, Record::Epoch(_)));
+        exists.then(|| modern::Group::restored(id.clone(), self.modern_limits(), records, self.now()))
+    }
+}
+
+pub(super) fn not_a_consumer_group(id: &Text) -> Refusal {
+    Refusal::new(ErrorCode::GROUP_ID_NOT_FOUND, format!("Group {id} is not a consumer group."))
+}
+
+const fn gone() -> Refusal {
+    refused(ErrorCode::COORDINATOR_NOT_AVAILABLE)
+}
+
+const fn refused(error: ErrorCode) -> Refusal {
+    Refusal { error, message: None }
+}
