@@ -22,6 +22,11 @@ impl Backoff {
         wait
     }
 
+    /// Whether the last attempt was a success, or there was none.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.next == self.first
+    }
+
     /// Begins anew after a success.
     pub(crate) const fn reset(&mut self) {
         self.next = self.first;

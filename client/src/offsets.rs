@@ -13,6 +13,7 @@ use mainstem_protocol::{
 use crate::{
     TopicPartition,
     cluster::{Cluster, MetadataError, feature::Feature, retry::Retry},
+    consumer::IsolationLevel,
     topic_partition::by_topic,
     transport::{Lane, Node, TransportError},
 };
@@ -160,9 +161,20 @@ impl Cluster {
         wanted: &[(TopicPartition, OffsetSpec)],
         limit: Duration,
     ) -> Result<HashMap<TopicPartition, FoundOffset>, ListOffsetsError> {
+        self.list_offsets_for(wanted, IsolationLevel::ReadUncommitted, limit).await
+    }
+
+    /// As [`Self::list_offsets`]; whoever reads only what was committed finds its end where the first open transaction
+    /// begins.
+    pub(crate) async fn list_offsets_for(
+        &self,
+        wanted: &[(TopicPartition, OffsetSpec)],
+        isolation: IsolationLevel,
+        limit: Duration,
+    ) -> Result<HashMap<TopicPartition, FoundOffset>, ListOffsetsError> {
         let mut retry = Retry::within(limit);
         loop {
-            match self.list_offsets_once(wanted, limit).await {
+            match self.list_offsets_once(wanted, isolation, limit).await {
                 Err(error) if error.is_retriable() && retry.pause().await => {
                     wanted.iter().for_each(|(partition, _)| self.forget(&partition.topic));
                 }
@@ -174,12 +186,13 @@ impl Cluster {
     async fn list_offsets_once(
         &self,
         wanted: &[(TopicPartition, OffsetSpec)],
+        isolation: IsolationLevel,
         limit: Duration,
     ) -> Result<HashMap<TopicPartition, FoundOffset>, ListOffsetsError> {
         let mut found = HashMap::new();
         for (leader, wanted) in self.by_leader(wanted, limit).await? {
             let limit = self.request_timeout();
-            let request = |version| request(&wanted, version);
+            let request = |version| request(&wanted, isolation, version);
             let answer = self.call_if(Node::Id(leader), Lane::General, request, limit).await?;
             collect(answer, &mut found)?;
         }
@@ -207,6 +220,7 @@ impl Cluster {
 /// Older brokers would take the number that stands for the largest time for a time.
 fn request(
     wanted: &[(TopicPartition, OffsetSpec)],
+    isolation: IsolationLevel,
     version: i16,
 ) -> Result<ListOffsetsRequest, TransportError> {
     if wanted.iter().any(|(_, spec)| *spec == OffsetSpec::MaxTimestamp) {
@@ -218,7 +232,8 @@ fn request(
     });
     let topics =
         by_topic(partitions).into_iter().map(|(name, partitions)| ListOffsetsTopic { name, partitions });
-    Ok(ListOffsetsRequest { replica_id: BrokerId::NONE, isolation_level: 0, topics: topics.collect() })
+    let (replica_id, isolation_level) = (BrokerId::NONE, isolation.id());
+    Ok(ListOffsetsRequest { replica_id, isolation_level, topics: topics.collect() })
 }
 
 fn collect(

@@ -33,6 +33,9 @@ impl Feature {
         4,
         "2.4",
     );
+    /// KIP-848, which got them later.
+    pub(crate) const SUBSCRIPTIONS_BY_PATTERN: Self =
+        Self::new("subscriptions by pattern in such a group", ApiKey::ConsumerGroupHeartbeat, 1, "4.0");
     /// KIP-734.
     pub(crate) const LARGEST_TIMESTAMP: Self =
         Self::new("the offset of the largest timestamp", ApiKey::ListOffsets, 7, "3.0");

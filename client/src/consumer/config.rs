@@ -52,6 +52,16 @@ pub enum IsolationLevel {
     ReadCommitted,
 }
 
+impl IsolationLevel {
+    /// The number on the wire.
+    pub(crate) const fn id(self) -> i8 {
+        match self {
+            Self::ReadUncommitted => 0,
+            Self::ReadCommitted => 1,
+        }
+    }
+}
+
 /// Who shares out the partitions of a group, and by which requests members hear of it (`group.protocol`).
 ///
 /// ```

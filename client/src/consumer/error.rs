@@ -166,6 +166,14 @@ pub enum GroupError {
         /// The name.
         instance: Text,
     },
+    /// The broker does not know groups of the new protocol.
+    #[error(
+        "the broker does not share out partitions of group {group} (KIP-848): use group protocol `classic`, or a broker of Kafka 4.0 or newer"
+    )]
+    NoSuchProtocol {
+        /// The group.
+        group: Text,
+    },
     /// The pattern of topics is no regular expression.
     #[error("topics cannot be chosen by {pattern}: {reason}")]
     Pattern {
@@ -209,7 +217,11 @@ impl GroupError {
                     )
             }
             Self::Metadata(error) => error.is_retriable(),
-            Self::NoGroup | Self::Fenced { .. } | Self::Pattern { .. } | Self::Unreadable { .. } => false,
+            Self::NoGroup
+            | Self::Fenced { .. }
+            | Self::NoSuchProtocol { .. }
+            | Self::Pattern { .. }
+            | Self::Unreadable { .. } => false,
         }
     }
 }

@@ -21,7 +21,8 @@ use tokio::{
 use tracing::debug;
 
 use super::{
-    ConsumeError, ConsumerConfig, Damage, OffsetReset,
+    ConsumeError, ConsumerConfig, Damage, IsolationLevel, OffsetReset,
+    aborted::Aborted,
     config::{bytes, millis},
     fetch_session::{Answers, Asked, FetchSession, Turn, Unfit},
     position::{Place, Positions},
@@ -228,7 +229,11 @@ impl Fetcher {
         match bytes {
             Some(Ok(bytes)) if !bytes.is_empty() => {
                 let Some(position) = positions.current(&partition, round) else { return };
-                let fetched = Fetched::new(partition, round, offset, data.high_watermark, bytes);
+                let aborted = Aborted::new(match self.config.isolation {
+                    IsolationLevel::ReadCommitted => data.aborted_transactions.unwrap_or_default(),
+                    IsolationLevel::ReadUncommitted => Vec::new(),
+                });
+                let fetched = Fetched::new(partition, round, offset, data.high_watermark, bytes, aborted);
                 position.ready += 1;
                 position.ahead = fetched.end();
                 self.ready.push_back(fetched);
@@ -335,6 +340,7 @@ fn request(config: &ConsumerConfig, turn: Turn<'_>, wait: Duration, bytes_max: u
         max_wait_ms: millis(wait),
         min_bytes: bytes(config.fetch_bytes_min),
         max_bytes: bytes(bytes_max),
+        isolation_level: config.isolation.id(),
         session_id: id,
         session_epoch: epoch,
         topics: topics

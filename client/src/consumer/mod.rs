@@ -13,6 +13,7 @@
 //! them, so none is lost and none is handed out twice. What was asked of a broker goes on or is asked again by the next
 //! call. Where more is to be said, it stands with the method.
 
+mod aborted;
 mod config;
 mod error;
 mod fetch_session;

@@ -286,7 +286,8 @@ impl Consumer {
         spec: OffsetSpec,
     ) -> Result<HashMap<TopicPartition, Offset>, ListOffsetsError> {
         let wanted: Vec<_> = partitions.iter().map(|partition| (partition.clone(), spec)).collect();
-        let found = self.cluster.list_offsets(&wanted, self.config.timeout).await?;
+        let found =
+            self.cluster.list_offsets_for(&wanted, self.config.isolation, self.config.timeout).await?;
         Ok(found.into_iter().map(|(partition, found)| (partition, found.offset)).collect())
     }
 

@@ -279,7 +279,8 @@ impl Consumer {
         if wanted.is_empty() {
             return Ok(());
         }
-        let found = self.cluster.list_offsets(&wanted, self.config.timeout).await?;
+        let found =
+            self.cluster.list_offsets_for(&wanted, self.config.isolation, self.config.timeout).await?;
         for (partition, _) in wanted {
             let offset = found.get(&partition).map_or(Offset::NONE, |found| found.offset);
             // All records are older than the time that was asked for: the next one is the first that is not.

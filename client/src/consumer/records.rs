@@ -6,7 +6,7 @@ use mainstem_protocol::{
     records::{Batch, Batches, Decompressor, IntoRecords, Record, Tail, batches},
 };
 
-use super::error::Damage;
+use super::{aborted::Aborted, error::Damage};
 use crate::{TopicPartition, caps};
 
 /// Records for which room is made ahead, whatever a batch says of itself.
@@ -77,6 +77,7 @@ pub(super) struct Fetched {
     /// Bytes that this keeps in memory, before decompression.
     pub(super) bytes: usize,
     batches: Batches,
+    aborted: Aborted,
     /// The batch that was begun.
     open: Option<IntoRecords>,
     /// What was found wrong with it.
@@ -90,10 +91,12 @@ impl Fetched {
         position: Offset,
         high_watermark: Offset,
         bytes: Bytes,
+        aborted: Aborted,
     ) -> Self {
         let size = bytes.len();
         let batches = batches(bytes, Tail::Skip);
-        Self { partition, round, high_watermark, position, bytes: size, batches, open: None, damage: None }
+        let (open, damage) = (None, None);
+        Self { partition, round, high_watermark, position, bytes: size, batches, aborted, open, damage }
     }
 
     /// Where the records behind these come from; found in the headers of the batches alone.
@@ -178,7 +181,8 @@ impl Fetched {
             let mut ahead = self.batches.clone();
             let Some(batch) = ahead.next() else { return Ok(false) };
             let batch = batch?;
-            let has_records = check(&batch, self.position)?;
+            let is_aborted = self.aborted.covers(&batch, decompressor);
+            let has_records = check(&batch, self.position)? && !is_aborted;
             if has_records {
                 self.open = Some(batch.open(decompressor, caps::DECOMPRESSED_BYTES_MAX)?.into_records());
             }

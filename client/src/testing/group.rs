@@ -1,7 +1,7 @@
 //! A classic group in memory: joins wait for one another, the first member leads. Sessions have no end of their own: a test
 //! says whose is over.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::Bytes;
 use mainstem_protocol::{ErrorCode, Offset, PartitionId, Text};
@@ -14,6 +14,8 @@ pub(super) struct Group {
     /// What was said beside the offsets.
     pub(super) said: HashMap<(Text, PartitionId), Text>,
     members: BTreeMap<Text, Member>,
+    /// Ids that were handed out and whose members have not joined yet.
+    pending: BTreeSet<Text>,
     phase: Phase,
 }
 
@@ -49,8 +51,19 @@ impl Group {
             self.phase = Phase::Joining;
             self.members.values_mut().for_each(|member| member.joined = false);
         }
+        self.pending.remove(&id);
         let member = self.members.entry(id).or_default();
         *member = Member { instance, protocols, joined: true, assignment: Bytes::new() };
+    }
+
+    /// Hands out an id for somebody to join with.
+    pub(super) fn expect(&mut self, id: Text) {
+        self.pending.insert(id);
+    }
+
+    pub(super) fn check_id(&self, id: &Text) -> Result<(), ErrorCode> {
+        let is_known = id.is_empty() || self.members.contains_key(id) || self.pending.contains(id);
+        if is_known { Ok(()) } else { Err(ErrorCode::UNKNOWN_MEMBER_ID) }
     }
 
     /// The first assignor of the first member that all know.

@@ -23,13 +23,13 @@ use mainstem_protocol::{
     records::Records,
 };
 
-use super::{FakeBroker, State, described::no_modern_groups, log::Log};
+use super::{FakeBroker, State, described::no_modern_groups, log::Log, modern::topic_id};
 
 /// How long a join waits for the other members, whatever they ask for.
 const REBALANCE: Duration = Duration::from_secs(60);
 
 /// The APIs that the fake broker has no answer to.
-const NOT_ANSWERED: &[ApiKey] = &[ApiKey::AlterConfigs, ApiKey::ConsumerGroupHeartbeat];
+const NOT_ANSWERED: &[ApiKey] = &[ApiKey::AlterConfigs];
 
 /// The versions of an API that the fake broker answers; an empty range for none.
 #[expect(clippy::reversed_empty_ranges, reason = "there is no version")]
@@ -68,6 +68,7 @@ impl FakeBroker {
         let member_id = self.change(|state| {
             let group = state.groups.entry(request.group_id.clone()).or_default();
             group.check_instance(&request.member_id, request.group_instance_id.as_ref())?;
+            group.check_id(&request.member_id)?;
             let is_new = request.member_id.is_empty();
             if is_new {
                 state.next_member += 1;
@@ -80,6 +81,8 @@ impl FakeBroker {
             // A static member is told from others by its name.
             if !is_new || version < 4 || request.group_instance_id.is_some() {
                 group.join(id.clone(), request.group_instance_id.clone(), protocols(&request));
+            } else {
+                group.expect(id.clone());
             }
             Ok(id)
         });
@@ -145,6 +148,7 @@ impl State {
             RequestBody::ListGroups(request) => self.list_groups(&request).into(),
             RequestBody::DeleteGroups(request) => self.delete_groups(request).into(),
             RequestBody::OffsetDelete(request) => self.delete_offsets(&request).into(),
+            RequestBody::ConsumerGroupHeartbeat(request) => self.modern_heartbeat(request).into(),
             RequestBody::ConsumerGroupDescribe(request) => no_modern_groups(request).into(),
             RequestBody::DescribeGroups(request) => self.describe_groups(request).into(),
             RequestBody::DescribeLogDirs(request) => self.describe_log_dirs(&request).into(),
@@ -153,6 +157,12 @@ impl State {
             }
             other => unreachable!("{} is among those that are not offered", other.key()),
         }
+    }
+
+    fn modern_heartbeat(&mut self, request: ConsumerGroupHeartbeatRequest) -> ConsumerGroupHeartbeatResponse {
+        let topics = self.topics.iter().map(|(name, logs)| (name.clone(), (topic_id(name), logs.len())));
+        let topics = topics.collect();
+        self.modern_groups.entry(request.group_id.clone()).or_default().heartbeat(request, &topics)
     }
 
     fn produce(&mut self, request: ProduceRequest) -> ProduceResponse {
@@ -307,8 +317,13 @@ impl State {
     }
 
     fn offset_commit(&mut self, request: OffsetCommitRequest) -> OffsetCommitResponse {
+        let epoch = request.generation_id_or_member_epoch;
+        let modern = self.modern_groups.get(&request.group_id);
         let group = self.groups.entry(request.group_id).or_default();
-        let checked = group.check_commit(&request.member_id, request.generation_id_or_member_epoch);
+        let checked = match modern {
+            Some(modern) => modern.check_commit(&request.member_id, epoch),
+            None => group.check_commit(&request.member_id, epoch),
+        };
         let topics = request.topics.into_iter().map(|topic| OffsetCommitResponseTopic {
             partitions: topic
                 .partitions

@@ -23,6 +23,7 @@ mod handlers;
 mod interrupt;
 mod log;
 mod mishap;
+mod modern;
 mod nodes;
 mod refusal;
 mod releases;
@@ -93,6 +94,7 @@ struct State {
     /// What topics set of their own, since they were changed.
     configs: BTreeMap<Text, BTreeMap<Text, Text>>,
     groups: HashMap<Text, group::Group>,
+    modern_groups: HashMap<Text, modern::ModernGroup>,
     next_producer_id: i64,
     next_member: u64,
     troubles: HashMap<ApiKey, VecDeque<Trouble>>,
@@ -230,17 +232,31 @@ impl FakeBroker {
     /// The members of a group.
     #[must_use]
     pub fn members(&self, group: &str) -> usize {
-        self.state().groups.get(group).map_or(0, group::Group::member_count)
+        let state = self.state();
+        let modern = state.modern_groups.get(group).map_or(0, |group| group.ids().len());
+        state.groups.get(group).map_or(0, group::Group::member_count) + modern
     }
 
-    /// Ends the session of a member, the first of them being 0: the group goes on without it.
-    pub fn expire(&self, group: &str, member: usize) {
-        self.change(|state| {
-            let Some(group) = state.groups.get_mut(group) else { return };
-            if let Some(id) = group.ids().get(member) {
-                group.leave(id);
+    /// The ids of a group's members.
+    #[must_use]
+    pub fn member_ids(&self, group: &str) -> Vec<Text> {
+        let state = self.state();
+        match state.modern_groups.get(group) {
+            Some(group) => group.ids(),
+            None => state.groups.get(group).map_or_else(Vec::new, group::Group::ids),
+        }
+    }
+
+    /// Ends the session of a member: the group goes on without it. Yields the generation or epoch in which that happens.
+    pub fn expire(&self, group: &str, member: &Text) -> i32 {
+        self.change(|state| match (state.modern_groups.get_mut(group), state.groups.get_mut(group)) {
+            (Some(group), _) => group.expire(member),
+            (None, Some(group)) => {
+                group.leave(member);
+                group.generation
             }
-        });
+            (None, None) => 0,
+        })
     }
 
     /// Answers a request as a broker would, troubles included.

@@ -13,7 +13,7 @@ use mainstem_protocol::{
     },
 };
 
-use super::{NODE, State};
+use super::{NODE, State, modern::topic_id};
 
 /// The brokers of the fake cluster.
 #[derive(Debug)]
@@ -160,8 +160,8 @@ impl State {
                 ..Default::default()
             }
         });
-        let partitions = partitions.collect();
-        MetadataResponseTopic { name: Some(name), partitions, ..Default::default() }
+        let (topic_id, partitions) = (topic_id(&name), partitions.collect());
+        MetadataResponseTopic { name: Some(name), topic_id, partitions, ..Default::default() }
     }
 
     /// Up to version 3 one key is asked for, and answered in another place.

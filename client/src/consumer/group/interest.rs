@@ -12,9 +12,20 @@ pub(in crate::consumer) enum Interest {
     Pattern(Pattern),
 }
 
+impl Interest {
+    /// The pattern, as it was given.
+    pub(super) fn pattern(&self) -> Option<Text> {
+        match self {
+            Self::Topics(_) => None,
+            Self::Pattern(pattern) => Some(pattern.source.clone()),
+        }
+    }
+}
+
 /// A regular expression that the whole name of a topic has to match.
 #[derive(Clone, Debug)]
 pub(in crate::consumer) struct Pattern {
+    source: Text,
     regex: Regex,
 }
 
@@ -26,7 +37,7 @@ impl Pattern {
             GroupProtocol::Consumer => String::new(),
         };
         match Regex::new(&ours) {
-            Ok(regex) => Ok(Self { regex }),
+            Ok(regex) => Ok(Self { source, regex }),
             Err(error) => Err(GroupError::Pattern { pattern: source, reason: error.to_string() }),
         }
     }

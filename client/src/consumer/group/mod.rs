@@ -4,12 +4,14 @@
 //!
 //! - [`classic`]: groups whose members share out partitions among themselves.
 //! - [`assignor`]: how the leader of such a group does that.
+//! - [`modern`]: groups whose partitions the broker shares out (KIP-848).
 //! - [`Interest`]: what a member wants to read.
 //! - [`offsets`]: commits, and what was committed.
 
 pub(super) mod assignor;
 mod classic;
 mod interest;
+mod modern;
 pub(super) mod offsets;
 
 use std::sync::{
@@ -147,8 +149,16 @@ impl Membership {
         let polls = Arc::default();
         let watch = PollWatch::new(Arc::clone(&polls), config.poll_interval_max);
         let ends = Ends { events: events_in, commands: commands_out, identity: identity_in, polls: watch };
-        let member = classic::Member::new(config, cluster, group, interest, ends);
-        let task = task::spawn("group member", member.run());
+        let task = match config.group_protocol {
+            GroupProtocol::Classic => {
+                let member = classic::Member::new(config, cluster, group, interest, ends);
+                task::spawn("group member", member.run())
+            }
+            GroupProtocol::Consumer => {
+                let member = modern::Member::new(config, cluster, group, interest, ends);
+                task::spawn("group member", member.run())
+            }
+        };
         Self { events, commands, identity, polls, task }
     }
 

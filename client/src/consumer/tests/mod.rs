@@ -7,17 +7,17 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use mainstem_protocol::{
-    ApiKey, ErrorCode, Offset, PartitionId, Text, Timestamp,
+    ApiKey, ErrorCode, Offset, PartitionId, ProducerEpoch, ProducerId, Sequence, Text, Timestamp,
     messages::{
         FetchResponse,
-        fetch::{FetchableTopicResponse, PartitionData},
+        fetch::{AbortedTransaction, FetchableTopicResponse, PartitionData},
     },
-    records::{Compression, Record, Records},
+    records::{BatchBuilder, Compression, HeadersRef, NewRecord, ProducerStamp, Record, Records},
 };
 
 use super::{
-    CommitError, ConsumeError, Consumer, ConsumerConfig, OffsetReset, PartitionRecord, PartitionRecords,
-    Polled,
+    CommitError, ConsumeError, Consumer, ConsumerConfig, IsolationLevel, OffsetReset, PartitionRecord,
+    PartitionRecords, Polled,
 };
 use crate::{
     OffsetSpec, TopicPartition,
@@ -314,6 +314,44 @@ fn fetch_answer(error_code: ErrorCode, records: Bytes) -> Trouble {
         ..Default::default()
     };
     Trouble::Answer(FetchResponse { responses: vec![topic], ..FetchResponse::default() }.into())
+}
+
+/// The first of two batches with its transaction aborted, as a broker tells it.
+fn aborted_answer(broker: &FakeBroker) -> Trouble {
+    let (producer_id, producer_epoch) = (ProducerId(9), ProducerEpoch(0));
+    let mut records = BatchBuilder::new(Compression::None);
+    for _ in 0..10 {
+        let value = Some(&b"-1"[..]);
+        records
+            .append(&NewRecord { timestamp: Timestamp(0), key: None, value, headers: HeadersRef::EMPTY })
+            .unwrap();
+    }
+    let stamp =
+        ProducerStamp { producer_id, producer_epoch, base_sequence: Sequence(0), transactional: true };
+    let mut bytes = BytesMut::from(&records.seal(&stamp).unwrap()[..]);
+    bytes.extend_from_slice(broker.batches("t", 0)[1].bytes());
+    let data = PartitionData {
+        records: Some(Records::Bytes(bytes.freeze())),
+        aborted_transactions: Some(vec![AbortedTransaction { producer_id, first_offset: Offset(0) }]),
+        ..PartitionData::default()
+    };
+    let topic = FetchableTopicResponse { topic: "t".into(), partitions: vec![data], ..Default::default() };
+    Trouble::Answer(FetchResponse { responses: vec![topic], ..FetchResponse::default() }.into())
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_of_aborted_transactions_are_left_out_only_where_that_is_wanted() {
+    let broker = broker(1);
+    produce(&broker, 0, 0..20, 10).await;
+    for (isolation, first) in [
+        (IsolationLevel::ReadUncommitted, [vec![-1; 10], range(10..20)].concat()),
+        (IsolationLevel::ReadCommitted, range(10..20)),
+    ] {
+        broker.trouble(ApiKey::Fetch, aborted_answer(&broker));
+        let mut consumer = reader(&broker, ConsumerConfig { isolation, ..earliest() });
+        assert_eq!(read(&mut consumer, first.len()).await, first, "{isolation:?}");
+        assert_eq!(consumer.position(&t(0)), Some(Offset(20)));
+    }
 }
 
 #[tokio::test(start_paused = true)]
