@@ -255,7 +255,7 @@ async fn group_with_members_is_not_deleted_and_an_empty_one_is() {
         bench.join_modern("m").await;
         bench.commit(1, "m", 5).await;
         let delete = async || {
-            let request = DeleteGroupsRequest { groups_names: vec!["g".into()], ..Default::default() };
+            let request = DeleteGroupsRequest { groups_names: vec!["g".into()] };
             bench.coordinator.delete_groups(request).await.results[0].error_code
         };
         assert_eq!(delete().await, ErrorCode::NON_EMPTY_GROUP);
