@@ -36,6 +36,9 @@ fn settings() -> GroupSettings {
     }
 }
 
+/// Small, since each test has a disk of its own in memory, and the stores outlive their tests.
+const JOURNAL_BYTES: u64 = 8 * 1024 * 1024;
+
 /// A coordinator over a disk in memory.
 struct Bench {
     coordinator: Coordinator,
@@ -57,7 +60,8 @@ impl Bench {
     fn open_blocking(disk: &MemoryDisk) -> Self {
         let clock = Arc::new(ManualClock::new(Timestamp(1_700_000_000_000)));
         let dyn_clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
-        let opened = Store::open(Options::default(), Arc::new(disk.clone()), Arc::clone(&dyn_clock));
+        let options = Options { journal_bytes: JOURNAL_BYTES, ..Options::default() };
+        let opened = Store::open(options, Arc::new(disk.clone()), Arc::clone(&dyn_clock));
         let (store, _) = opened.unwrap();
         let coordinator =
             Coordinator::open(Arc::clone(&store), dyn_clock, settings(), Tasks::root("test")).unwrap();
