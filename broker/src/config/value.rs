@@ -277,6 +277,14 @@ words! {
 }
 
 words! {
+    /// Whether members of both group protocols may be in one group.
+    pub enum MigrationPolicy {
+        /// They may not; a group without members takes whichever comes first.
+        Disabled = "disabled"
+    }
+}
+
+words! {
     /// How log lines look.
     pub enum LogFormat {
         /// For people.

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use super::{Contradiction, INT_MAX, LONG_MAX};
-use crate::config::{Shape, setting::settings, value::Assignors};
+use crate::config::{
+    Shape,
+    setting::settings,
+    value::{Assignors, MigrationPolicy},
+};
 
 settings! {
     /// Consumer groups, and the offsets that they commit.
@@ -59,6 +63,11 @@ settings! {
         /// The assignors that members of the newer protocol may ask for. The first is for groups that ask for none.
         consumer_assignors: Assignors = Assignors::default(), "group.consumer.assignors",
             Shape::word().kafka("GroupCoordinatorConfig");
+
+        /// Whether members of both group protocols may be in one group. A group without members is converted either way.
+        /// Kafka's default, `bidirectional`, is not offered.
+        consumer_migration_policy: MigrationPolicy = MigrationPolicy::Disabled,
+            "group.consumer.migration.policy", Shape::word().kafka("GroupCoordinatorConfig");
 
         /// Partitions of `__consumer_offsets` when it is created; later changes are without effect.
         offsets_partitions: u32 = 50, "offsets.topic.num.partitions",

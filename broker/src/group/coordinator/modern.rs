@@ -78,7 +78,9 @@ impl Coordinator {
                 Group::Classic(classic) if may_convert && classic.state == classic::State::Empty => {
                     &*converted.insert(self.new_modern(&classic.id))
                 }
-                Group::Classic(classic) => return Err(Hindered::Refused(not_a_consumer_group(&classic.id))),
+                Group::Classic(classic) => {
+                    return Err(Hindered::Refused(not_a_consumer_group(&classic.id, may_convert)));
+                }
             };
             let change = change(machine, &topics).map_err(Hindered::Refused)?;
             let records = self.change_records(machine, &change.records, was_stored);
@@ -238,8 +240,14 @@ impl Coordinator {
     }
 }
 
-pub(super) fn not_a_consumer_group(id: &Text) -> Refusal {
-    Refusal::new(ErrorCode::GROUP_ID_NOT_FOUND, format!("Group {id} is not a consumer group."))
+/// What Kafka answers where `group.consumer.migration.policy` is `disabled`.
+fn not_a_consumer_group(id: &Text, joins: bool) -> Refusal {
+    let message = if joins {
+        format!("Cannot upgrade classic group {id} to consumer group because online upgrade is disabled.")
+    } else {
+        format!("Group {id} is not a consumer group.")
+    };
+    Refusal::new(ErrorCode::GROUP_ID_NOT_FOUND, message)
 }
 
 const fn gone() -> Refusal {

@@ -32,7 +32,8 @@ struct Draft<'a> {
     /// The member that the other one comes in for.
     replaced: Option<Text>,
     epoch: i32,
-    patterns: Patterns,
+    /// The patterns as they will be, where they were looked at.
+    patterns: Option<Patterns>,
     counts: PartitionCounts,
 }
 
@@ -101,10 +102,12 @@ impl Group {
 
 impl<'a> Draft<'a> {
     fn begin(group: &'a Group, beat: &Heartbeat, topics: &'a dyn Catalogue) -> Result<Self, Refusal> {
+        let joins = beat.epoch == JOIN;
+        let holder = beat.instance_id.as_ref().filter(|_| joins).and_then(|id| group.static_member(id));
         let existing = match &beat.instance_id {
-            Some(instance_id) if beat.epoch == JOIN => group.static_member(instance_id),
+            _ if holder.is_some() => holder,
+            _ if joins => group.members.get(&beat.member_id),
             Some(instance_id) => Some(group.holder(instance_id, &beat.member_id)?),
-            None if beat.epoch == JOIN => group.members.get(&beat.member_id),
             None => Some(group.member(&beat.member_id)?),
         };
         let known = existing.cloned().unwrap_or_else(|| Member::new(beat.member_id.clone()));
@@ -116,13 +119,11 @@ impl<'a> Draft<'a> {
             member: known,
             replaced: None,
             epoch: group.epoch,
-            patterns: Patterns::new(),
+            patterns: None,
             counts: PartitionCounts::new(),
         };
-        match (existing, &beat.instance_id) {
-            (Some(holder), Some(instance_id)) if beat.epoch == JOIN => {
-                draft.replace(holder, instance_id, &beat.member_id)?;
-            }
+        match (holder, &beat.instance_id) {
+            (Some(holder), Some(instance_id)) => draft.replace(holder, instance_id, &beat.member_id)?,
             _ => check_epoch(&draft.member, beat)?,
         }
         Ok(draft)
@@ -165,10 +166,9 @@ impl<'a> Draft<'a> {
         }
         self.check_pattern()?;
         if self.must_look_at_topics() {
-            self.patterns = self.group.resolve(self.members(), self.topics);
-            self.counts = partition_counts(self.members(), &self.patterns, self.topics);
-        } else {
-            self.patterns = self.group.patterns.clone();
+            let patterns = self.group.resolve(self.members(), self.topics);
+            self.counts = partition_counts(self.members(), &patterns, self.topics);
+            self.patterns = Some(patterns);
         }
         Ok(())
     }
@@ -195,10 +195,8 @@ impl<'a> Draft<'a> {
 
     /// The group's epoch rises when members, wishes or topics change.
     fn update_epoch(&mut self) {
-        if !self.must_look_at_topics() {
-            return;
-        }
-        let (records, matches_others) = self.group.pattern_records(&self.patterns);
+        let Some(patterns) = &self.patterns else { return };
+        let (records, matches_others) = self.group.pattern_records(patterns);
         self.records.extend(records);
         let hash = metadata_hash(&self.counts);
         let rises = self.epoch == JOIN
@@ -245,7 +243,7 @@ impl<'a> Draft<'a> {
     }
 
     fn wanted(&self, member: &Member) -> BTreeSet<TopicId> {
-        wanted(member, &self.patterns, self.topics)
+        wanted(member, self.patterns.as_ref().unwrap_or(&self.group.patterns), self.topics)
     }
 
     fn target_epoch(&self) -> i32 {

@@ -200,6 +200,29 @@ async fn empty_classic_group_becomes_one_of_the_newer_protocol_and_keeps_its_off
     assert_eq!(bench.committed(0).await, 5);
 }
 
+#[tokio::test]
+async fn group_with_members_of_one_protocol_takes_none_of_the_other() {
+    let bench = Bench::new();
+    let (member, generation) = bench.member().await;
+    let response = bench.beat(joining("m")).await;
+    assert_eq!(response.error_code, ErrorCode::GROUP_ID_NOT_FOUND);
+    let message = "Cannot upgrade classic group g to consumer group because online upgrade is disabled.";
+    assert_eq!(response.error_message.as_deref(), Some(message));
+    assert_eq!(bench.beat(staying("m", 3)).await.error_code, ErrorCode::GROUP_ID_NOT_FOUND);
+    assert_eq!(bench.heartbeat(&member, generation), ErrorCode::NONE);
+
+    let bench = Bench::new();
+    bench.join_modern("m").await;
+    let joined = bench.join_with("", bytes::Bytes::from_static(b"m")).await;
+    assert_eq!(joined.error_code, ErrorCode::INCONSISTENT_GROUP_PROTOCOL);
+    let joined = bench.join_with("somebody", bytes::Bytes::from_static(b"m")).await;
+    assert_eq!(joined.error_code, ErrorCode::INCONSISTENT_GROUP_PROTOCOL);
+    assert_eq!(bench.heartbeat(&"m".into(), 1), ErrorCode::UNKNOWN_MEMBER_ID);
+    let synced = bench.sync(&"m".into(), 1, Vec::new()).await;
+    assert_eq!(synced.error_code, ErrorCode::UNKNOWN_MEMBER_ID);
+    assert_eq!(bench.beat(staying("m", 1)).await.error_code, ErrorCode::NONE);
+}
+
 async fn leave(bench: &Bench, member: &str) {
     let identity = MemberIdentity { member_id: member.into(), ..Default::default() };
     let request = LeaveGroupRequest { group_id: "g".into(), members: vec![identity], ..Default::default() };

@@ -158,6 +158,29 @@ fn static_member_that_comes_back_has_what_it_had_and_nobody_else_notices() {
 }
 
 #[test]
+fn static_member_may_come_back_under_the_id_that_it_had() {
+    let mut bench = group_of(&["a"]);
+    let instance = |beat: Heartbeat| Heartbeat { instance_id: Some("i".into()), ..beat };
+    bench.beat(&instance(joining("s", &["t"]))).unwrap();
+    bench.settle();
+    let (epoch, had) = (bench.group.epoch, bench.assigned("s"));
+    bench.beat(&instance(staying("s", LEAVE_FOR_A_WHILE))).unwrap();
+    let beat = bench.beat(&instance(joining("s", &["t"]))).unwrap();
+    assert_eq!((beat.epoch, beat.assignment), (epoch, Some(had)));
+    assert_same(&bench.restored(), &bench.group);
+}
+
+#[test]
+fn member_that_joins_again_as_a_static_one_keeps_what_it_has() {
+    let mut bench = group_of(&["a", "b"]);
+    let had = bench.assigned("a");
+    let beat = Heartbeat { instance_id: Some("i".into()), ..joining("a", &["t"]) };
+    assert_eq!(bench.beat(&beat).unwrap().assignment, Some(had));
+    assert_eq!(bench.group.static_members["i"], "a");
+    assert_same(&bench.restored(), &bench.group);
+}
+
+#[test]
 fn static_member_that_does_not_come_back_is_out_after_its_session() {
     let mut bench = Bench::new();
     let instance = |beat: Heartbeat| Heartbeat { instance_id: Some("i".into()), ..beat };

@@ -175,7 +175,7 @@ impl Schedule {
         consumer.topics.clear();
         // A pattern can be taken back only by an empty one.
         consumer.pattern = consumer.pattern.take().map(|_| Text::new());
-        if self.chance.one_in(8) {
+        if self.chance.one_in(16) {
             consumer.pattern = Some(PATTERNS[self.chance.below(PATTERNS.len())].into());
         } else {
             let wanted = TOPICS.iter().filter(|_| self.chance.one_in(2));
