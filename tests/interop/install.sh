@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the clients of versions.env into the cache folder, each once: `install.sh kcat old modern next go node java3 java4 broker streams`.
+# Installs the clients of versions.env into the cache folder, each once: `install.sh kcat old modern next go node java3 java4 broker broker3 streams`.
 # A finished part leaves a stamp that names its versions, so a second run costs nothing and needs no network.
 set -euo pipefail
 
@@ -93,6 +93,13 @@ node_client() {
 java3() { java_client "$1" "$JAVA_CLIENT_3"; }
 java4() { java_client "$1" "$JAVA_CLIENT_4"; }
 
+# The newest Kafka before 4, for tests/conformance.
+broker3() {
+  apt_needs javac default-jdk-headless
+  apt_needs mvn maven
+  jars "$1" kafka_2.13 "$KAFKA_BROKER_3"
+}
+
 broker() {
   apt_needs javac default-jdk-headless
   apt_needs mvn maven
@@ -120,6 +127,7 @@ for part in "$@"; do
     java3) once java3 "kafka-clients $JAVA_CLIENT_3, slf4j-simple $SLF4J, $(sum_of java)" java3 ;;
     java4) once java4 "kafka-clients $JAVA_CLIENT_4, slf4j-simple $SLF4J, $(sum_of java)" java4 ;;
     streams) once streams "kafka-streams $KAFKA_BROKER, slf4j-simple $SLF4J" streams ;;
+    broker3) once broker3 "kafka $KAFKA_BROKER_3, slf4j-simple $SLF4J" broker3 ;;
     broker) once broker "kafka $KAFKA_BROKER, slf4j-simple $SLF4J" broker ;;
     *)
       echo "install.sh: unknown part $part" >&2

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs Apache Kafka (KRaft, one node, 1 GiB heap) in the foreground until it gets SIGTERM:
 #   kafka.sh DIR PORT CONTROLLER_PORT [NAME=VALUE ...]
-# The data directory is formatted on first use; NAME=VALUE overrides a broker setting.
+# The version is that of install.sh's part $INTEROP_BROKER: broker, the newest, or broker3. The data directory is formatted on first use; NAME=VALUE overrides a broker setting.
 set -euo pipefail
 
 if [ $# -lt 3 ]; then
@@ -12,8 +12,9 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 dir=$1 port=$2 controller=$3
 shift 3
 
-"$here/install.sh" broker
-jars=${INTEROP_CACHE:-$HOME/.cache/mainstem-interop}/broker/jars
+part=${INTEROP_BROKER:-broker}
+"$here/install.sh" "$part"
+jars=${INTEROP_CACHE:-$HOME/.cache/mainstem-interop}/$part/jars
 mkdir -p "$dir"
 {
   cat <<SETTINGS

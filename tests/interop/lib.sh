@@ -37,15 +37,16 @@ start_proxy() {
   proxy=127.0.0.1:$(cat "$1/proxy.port")
 }
 
-# start_kafka FOLDER ADVERTISED [NAME=VALUE...]: Apache Kafka, its address in FOLDER/upstream.
+# start_kafka FOLDER ADVERTISED [NAME=VALUE...]: Apache Kafka, its address in FOLDER/upstream. Where it is to advertise none, its
+# own; $INTEROP_BROKER may name another part of install.sh.
 start_kafka() {
   local folder=$1 advertised=$2 port
   shift 2
   port=$(free_port)
-  "$here/install.sh" broker
-  "$here/kafka.sh" "$folder/kafka" "$port" "$(free_port)" "advertised.listeners=PLAINTEXT://$advertised" num.partitions=4 "$@" >"$folder/kafka.log" 2>&1 &
+  "$here/install.sh" "${INTEROP_BROKER:-broker}"
+  "$here/kafka.sh" "$folder/kafka" "$port" "$(free_port)" "advertised.listeners=PLAINTEXT://${advertised:-127.0.0.1:$port}" num.partitions=4 "$@" >"$folder/kafka.log" 2>&1 &
   children+=($!)
-  wait_for 60 "Apache Kafka" accepts "127.0.0.1:$port"
+  wait_for 120 "Apache Kafka" accepts "127.0.0.1:$port"
   echo "127.0.0.1:$port" >"$folder/upstream"
 }
 

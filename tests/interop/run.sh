@@ -117,7 +117,7 @@ if [ -z "$bootstrap" ]; then
     start_kafka "$work" "$proxy" "${sessions[@]}"
   else
     start_broker "$INTEROP_BIN" "$work" --listen 127.0.0.1:0 \
-      --set "advertised.listeners=PLAINTEXT://$proxy" --set num.partitions=4
+      --set "advertised.listeners=PLAINTEXT://$proxy" --set num.partitions=4 "${sessions[@]/#/--set=}"
   fi
   bootstrap=$proxy
   arguments+=(--seen "$work/seen")

@@ -130,8 +130,10 @@ def settings():
 
 
 def own_settings(topic):
+    """What the topic itself has; of the settings of its durability a topic of ours always has its own."""
     dynamic_topic_config = 1
-    return {name: entry.value for name, entry in config_of(topic).items() if entry.source == dynamic_topic_config}
+    return {name: entry.value for name, entry in config_of(topic).items()
+            if entry.source == dynamic_topic_config and not name.startswith("flush.")}
 
 
 def config_of(topic):

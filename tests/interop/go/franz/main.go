@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -199,11 +200,11 @@ func partitionsOf(topic string) int {
 	return len(Must(admin.ListTopics(deadline(), topic))[topic].Partitions)
 }
 
-// ownSettings are those that the topic itself has.
+// ownSettings are those that the topic itself has; of those of its durability a topic of ours always has its own.
 func ownSettings(topic string) map[string]string {
 	own := map[string]string{}
 	for _, setting := range Must(Must(admin.DescribeTopicConfigs(deadline(), topic)).On(topic, nil)).Configs {
-		if setting.Source == kmsg.ConfigSourceDynamicTopicConfig {
+		if setting.Source == kmsg.ConfigSourceDynamicTopicConfig && !strings.HasPrefix(setting.Key, "flush.") {
 			own[setting.Key] = setting.MaybeValue()
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -172,7 +173,7 @@ func topics() {
 	Until("the topic is gone", func() bool { return partitionsOf(topic) == 0 })
 }
 
-// ownSettings are those that the topic itself has.
+// ownSettings are those that the topic itself has; of those of its durability a topic of ours always has its own.
 func ownSettings(topic string) map[string]string {
 	resource := kafka.DescribeConfigRequestResource{ResourceType: kafka.ResourceTypeTopic, ResourceName: topic}
 	request := kafka.DescribeConfigsRequest{Resources: []kafka.DescribeConfigRequestResource{resource}}
@@ -181,7 +182,7 @@ func ownSettings(topic string) map[string]string {
 	const topicConfig = 1
 	own := map[string]string{}
 	for _, entry := range found.ConfigEntries {
-		if entry.ConfigSource == topicConfig {
+		if entry.ConfigSource == topicConfig && !strings.HasPrefix(entry.ConfigName, "flush.") {
 			own[entry.ConfigName] = entry.ConfigValue
 		}
 	}

@@ -91,11 +91,12 @@ final class AdminCases {
         }
     }
 
-    /** The settings that the topic itself has. */
+    /** The settings that the topic itself has; of those of its durability a topic of ours always has its own. */
     private Map<String, String> own(ConfigResource topic) {
         try {
             return clients.admin.describeConfigs(List.of(topic)).all().get().get(topic).entries().stream()
                     .filter(entry -> entry.source() == ConfigEntry.ConfigSource.DYNAMIC_TOPIC_CONFIG)
+                    .filter(entry -> !entry.name().startsWith("flush."))
                     .collect(Collectors.toMap(ConfigEntry::name, ConfigEntry::value));
         } catch (InterruptedException | ExecutionException error) {
             throw new Run.Failed(error.toString());
