@@ -35,7 +35,7 @@ static RUN: LazyLock<String> = LazyLock::new(|| {
 
 /// On a thread that no test ends.
 fn start_mainstem() -> String {
-    let (tell, told) = mpsc::channel();
+    let (tell, told) = mpsc::sync_channel(1);
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         runtime.block_on(async {

@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 
-from harness import CODECS, LINES, Run
+from harness import CODECS, LINES, MIB, Run
 from result import Failed, same
 
 BINARY = os.environ["INTEROP_BIN"]
@@ -56,6 +56,60 @@ def topics():
     mainstem("topic", "describe", topic, fails=True)
 
 
+def described(topic):
+    return objects("topic", "describe", topic)[0]
+
+
+def partitions():
+    topic = create("partitions", "--partitions", "1")
+    mainstem("topic", "alter", topic, "--partitions", "3")
+    same(3, len(described(topic)["partitions"]), "partitions")
+    mainstem("produce", topic, "-p", "2", stdin=b"value\n")
+    mainstem("topic", "alter", topic, "--partitions", "2", fails=True)
+
+
+def own_settings(topic):
+    """What the topic itself has; of the settings of its durability a topic of ours always has its own."""
+    settings = described(topic)["settings"]
+    return {name: row["value"] for name, row in settings.items() if row["own"] and not name.startswith("flush.")}
+
+
+def settings():
+    topic = create("settings", "--partitions", "1", "--config", "retention.ms=3600000")
+    mainstem("topic", "alter", topic, "--config", "segment.bytes=1048576", "--config", "retention.ms=7200000")
+    same({"retention.ms": "7200000", "segment.bytes": "1048576"}, own_settings(topic), "settings")
+    mainstem("topic", "alter", topic, "--delete-config", "retention.ms")
+    same({"segment.bytes": "1048576"}, own_settings(topic), "settings")
+
+
+def groups():
+    topic = create("listed", "--partitions", "1")
+    mainstem("produce", topic, stdin=joined(LINES[:10]))
+    mainstem("consume", topic, "--group", topic, "--count", "10")
+    same(True, topic in str(objects("group", "list")), "the group in the list")
+    same("Empty", objects("group", "describe", topic)[0]["state"], "state")
+    mainstem("group", "delete", topic)
+    same(False, topic in str(objects("group", "list")), "the group in the list")
+
+
+def set_by_time():
+    """Records have the times of three calls; the group goes to that of the second."""
+    topic = create("by-time", "--partitions", "1")
+    for line in LINES[:3]:
+        mainstem("produce", topic, stdin=joined([line]))
+    stamp = objects("consume", topic, "--exit")[1]["timestamp"]
+    stamp = stamp if isinstance(stamp, str) else datetime.datetime.fromtimestamp(stamp / 1000, datetime.timezone.utc).isoformat()
+    mainstem("group", "reset", topic, "--topic", topic, "--to-time", stamp, "--execute")
+    same(LINES[1:3], mainstem("consume", topic, "--group", topic, "--count", "2").splitlines(), "lines from the time on")
+
+
+def mebibyte():
+    topic = create("mebibyte", "--partitions", "1", "--config", f"max.message.bytes={2 * MIB}")
+    line = b"0123456789abcdef" * (MIB // 16)
+    mainstem("produce", topic, stdin=joined([line]))
+    same(True, mainstem("consume", topic, "--exit") == joined([line]), "the same 1 MiB")
+
+
 def headers_and_nulls():
     topic = create("headers", "--partitions", "1")
     mainstem("produce", topic, "-K", ":", "-H", "a=1", "-H", "a=2", stdin=b"key:value\nno key\n\xff:\xfe\n")
@@ -85,6 +139,11 @@ def restart_from_committed():
 for name in CODECS:
     run.case(f"10,000 lines, {name}", all_lines, name)
 run.case("topics created, described, deleted", topics)
+run.case("partitions added", partitions)
+run.case("settings altered", settings)
+run.case("groups listed, described, deleted", groups)
+run.case("offsets set by time", set_by_time)
+run.case("a record of 1 MiB", mebibyte)
 run.case("headers with duplicate keys, null keys and values", headers_and_nulls)
 run.case("from an offset, the end, a time", places_to_begin)
 run.case("restart from committed", restart_from_committed)

@@ -15,9 +15,8 @@ from catalogue import ABSENT, CASES, CLIENTS, TABLES
 
 HEAD = """# Clients
 
-Each of these clients runs unchanged against Mainstem; the same programs have been tried on Apache Kafka. The tables are
-what the newest run found: `ok`, **failed**, or – where the client has no such feature: a note says what
-it lacks.
+Each of these clients runs unchanged against Mainstem; the same programs hold on Apache Kafka. The tables are what the newest
+run found: `ok`, **failed**, or – where the client has no such feature, with a note.
 
 <!-- Made by `tests/interop/run.sh --write`; the run fails while it finds something else. -->
 """
