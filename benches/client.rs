@@ -1,19 +1,32 @@
-//! Produces or consumes with our client and says what that cost its own process, for `benches/librdkafka/run.sh`,
-//! which runs librdkafka with the same settings in turn.
+//! Produces or consumes with our client and says what that cost its own process, for `benches/clients/run.sh`, which
+//! runs librdkafka and Kafka's own client with the same settings in turn.
 //!
-//! `cargo bench -p mainstem-client --bench client -- produce BOOTSTRAP TOPIC RECORDS BYTES`
-//! `cargo bench -p mainstem-client --bench client -- consume BOOTSTRAP TOPIC RECORDS PARTITIONS`
+//! ```text
+//! cargo bench -p mainstem-client --bench client -- produce BOOTSTRAP TOPIC RECORDS BYTES CODEC PAYLOADS
+//! cargo bench -p mainstem-client --bench client -- latency BOOTSTRAP TOPIC RECORDS BYTES CODEC PAYLOADS PER_MILLISECOND
+//! cargo bench -p mainstem-client --bench client -- consume BOOTSTRAP TOPIC RECORDS PARTITIONS
+//! ```
+//!
+//! PAYLOADS is a file whose text is cut into values. The first quarter of the records warms up and is not counted.
 
 #[path = "support/measure.rs"]
 mod measure;
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use mainstem_client::{
-    Consumer, ConsumerConfig, Producer, ProducerConfig, ProducerRecord, TcpConfig, TcpTransport, Text,
-    TopicPartition,
+    Compression, Consumer, ConsumerConfig, Producer, ProducerConfig, ProducerRecord, TcpConfig, TcpTransport,
+    Text, TopicPartition,
     consumer::{OffsetReset, Polled},
+    producer::Ticket,
+};
+use tokio::{
+    sync::mpsc,
+    time::{MissedTickBehavior, interval},
 };
 
 /// Tickets that are kept before the oldest is looked at: more records than the producer's buffer has room for.
@@ -21,62 +34,152 @@ const TICKETS_MAX: usize = 400_000;
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    let [way, bootstrap, topic, records, number] = words.as_slice() else {
-        println!(
-            "usage: produce|consume BOOTSTRAP TOPIC RECORDS BYTES|PARTITIONS (see benches/librdkafka/run.sh)"
-        );
+    let [way, bootstrap, topic, records, rest @ ..] = words.as_slice() else {
+        println!("usage: produce|latency|consume BOOTSTRAP TOPIC RECORDS ... (see benches/clients/run.sh)");
         return;
     };
-    let (records, number): (usize, usize) =
-        (records.parse().expect("a number of records"), number.parse().expect("a number"));
     let transport = TcpTransport::new(TcpConfig::bootstrap(bootstrap));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.expect("threads can be started");
-    let (wall, ()) = measure::time(|| match way.as_str() {
-        "produce" => runtime.block_on(produce(transport, Text::from(topic.as_str()), records, number)),
-        _ => runtime.block_on(consume(transport, topic.clone(), records, number)),
+    let (topic, records) = (Text::from(topic.as_str()), number(records));
+    runtime.block_on(async {
+        match way.as_str() {
+            "produce" => produce(Load::new(&transport, topic, records, rest)).await,
+            "latency" => latency(Load::new(&transport, topic, records, rest), number(&rest[3])).await,
+            _ => consume(&transport, &topic, records, number(&rest[0])).await,
+        }
     });
-    let (cpu, wall) = (measure::cpu_seconds(), wall.as_secs_f64());
-    let rate = records as f64 / cpu;
-    println!(
-        "records {records} cpu_seconds {cpu:.3} wall_seconds {wall:.3} records_per_cpu_second {rate:.0}"
-    );
 }
 
-async fn produce(transport: TcpTransport, topic: Text, records: usize, bytes: usize) {
-    let config = ProducerConfig { batch_bytes: 128 * 1024, ..ProducerConfig::default() };
-    let producer = Producer::new(&transport, config);
-    let payload: Bytes = (0..bytes).map(|index| b'a' + (index % 26) as u8).collect();
+fn number(word: &str) -> usize {
+    word.parse().expect("a number")
+}
+
+/// Processor time since a moment, and the records that it went into.
+struct Cost(f64);
+
+impl Cost {
+    fn begin() -> Self {
+        Self(measure::cpu_seconds())
+    }
+
+    fn report(&self, records: usize) {
+        let cpu = measure::cpu_seconds() - self.0;
+        let rate = records as f64 / cpu;
+        println!("records {records} cpu_seconds {cpu:.3} records_per_cpu_second {rate:.0}");
+    }
+}
+
+/// What is to be sent.
+struct Load {
+    producer: Producer,
+    topic: Text,
+    records: usize,
+    values: Vec<Bytes>,
+}
+
+impl Load {
+    #[expect(clippy::disallowed_methods, reason = "a benchmark reads its payloads")]
+    fn new(transport: &TcpTransport, topic: Text, records: usize, words: &[String]) -> Self {
+        let compression = match words[1].as_str() {
+            "lz4" => Compression::Lz4,
+            _ => Compression::None,
+        };
+        let linger = Duration::from_millis(5);
+        let config =
+            ProducerConfig { batch_bytes: 128 * 1024, linger, compression, ..ProducerConfig::default() };
+        let text = Bytes::from(std::fs::read(&words[2]).expect("the payloads are there"));
+        let bytes = number(&words[0]);
+        let values = (0..text.len() / bytes).map(|at| text.slice(at * bytes..(at + 1) * bytes)).collect();
+        Self { producer: Producer::new(transport, config), topic, records, values }
+    }
+
+    fn warm_up(&self) -> usize {
+        self.records / 4
+    }
+
+    async fn send(&self, at: usize) -> Ticket {
+        let value = self.values[at % self.values.len()].clone();
+        let record = ProducerRecord::new(self.topic.clone()).value(value);
+        self.producer.send(record).await.expect("the record is taken")
+    }
+}
+
+async fn produce(load: Load) {
     let mut tickets = VecDeque::with_capacity(TICKETS_MAX);
-    for _ in 0..records {
+    let mut cost = Cost::begin();
+    for at in 0..load.records {
+        if at == load.warm_up() {
+            cost = Cost::begin();
+        }
         if tickets.len() == TICKETS_MAX {
             stored(tickets.pop_front()).await;
         }
-        let record = ProducerRecord::new(topic.clone()).value(payload.clone());
-        tickets.push_back(producer.send(record).await.expect("the record is taken"));
+        tickets.push_back(load.send(at).await);
     }
-    producer.flush().await;
+    load.producer.flush().await;
     while !tickets.is_empty() {
         stored(tickets.pop_front()).await;
     }
+    cost.report(load.records - load.warm_up());
 }
 
-async fn stored(ticket: Option<mainstem_client::producer::Ticket>) {
+async fn stored(ticket: Option<Ticket>) {
     if let Some(ticket) = ticket {
         ticket.receipt().await.expect("the record is stored");
     }
 }
 
-async fn consume(transport: TcpTransport, topic: String, records: usize, partitions: usize) {
+/// Sends so many records each millisecond, and says how long each took from then until it was stored.
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
+async fn latency(load: Load, per_millisecond: usize) {
+    let (sent, mut waiting) = mpsc::channel(load.records);
+    let sending = async {
+        let mut ticks = interval(Duration::from_millis(1));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        let mut cost = Cost::begin();
+        for at in 0..load.records {
+            if at == load.warm_up() {
+                cost = Cost::begin();
+            }
+            if at % per_millisecond == 0 {
+                ticks.tick().await;
+            }
+            let started = Instant::now();
+            sent.send((started, load.send(at).await)).await.expect("somebody waits");
+        }
+        cost
+    };
+    let waiting = async {
+        let mut micros = Vec::with_capacity(load.records);
+        while micros.len() < load.records {
+            let (started, ticket) = waiting.recv().await.expect("more is sent");
+            stored(Some(ticket)).await;
+            micros.push(started.elapsed().as_micros());
+        }
+        micros
+    };
+    let (cost, mut micros) = tokio::join!(sending, waiting);
+    cost.report(load.records - load.warm_up());
+    let counted = &mut micros[load.warm_up()..];
+    counted.sort_unstable();
+    println!("p50_us {} p99_us {}", counted[counted.len() / 2], counted[counted.len() * 99 / 100]);
+}
+
+async fn consume(transport: &TcpTransport, topic: &Text, records: usize, partitions: usize) {
     let config = ConsumerConfig {
         offset_reset: OffsetReset::Earliest,
         poll_records: 10_000,
         ..ConsumerConfig::default()
     };
-    let mut consumer = Consumer::new(&transport, config);
-    consumer.assign((0..partitions as i32).map(|id| TopicPartition::new(topic.as_str(), id)));
+    let mut consumer = Consumer::new(transport, config);
+    consumer.assign((0..partitions as i32).map(|id| TopicPartition::new(topic.clone(), id)));
     let (mut seen, mut sum) = (0, 0);
+    let mut begun: Option<(usize, Cost)> = None;
     while seen < records {
+        if seen >= records / 4 {
+            begun.get_or_insert_with(|| (seen, Cost::begin()));
+        }
         if let Polled::Records(batches) = consumer.poll(Duration::from_secs(1)).await.expect("records come") {
             for record in batches.iter().flat_map(|batch| &batch.records) {
                 seen += 1;
@@ -84,5 +187,7 @@ async fn consume(transport: TcpTransport, topic: String, records: usize, partiti
             }
         }
     }
+    let (before, cost) = begun.expect("the first poll does not bring everything");
+    cost.report(seen - before);
     eprintln!("{sum} bytes");
 }
