@@ -1,4 +1,8 @@
 //! Topics that get more partitions and other settings.
+//!
+//! The codes of what is refused are those of Kafka 4.2.1, with these exceptions: Kafka answers UNKNOWN_SERVER_ERROR to more
+//! than 10,000 partitions in one request and to an operation that it does not know; it takes some settings of brokers, takes
+//! `min.insync.replicas` above the number of replicas, and lets `__consumer_offsets` grow.
 
 use mainstem_protocol::{
     BrokerId, ErrorCode, Text,

@@ -27,7 +27,8 @@ const fn version(key: ApiKey) -> i16 {
         ApiKey::Produce => 9,
         ApiKey::Fetch => 12,
         ApiKey::CreateTopics => 5,
-        ApiKey::InitProducerId => 4,
+        ApiKey::InitProducerId | ApiKey::DescribeConfigs => 4,
+        ApiKey::Metadata => 9,
         _ => 0,
     }
 }

@@ -1,9 +1,10 @@
-//! Kill -9 and power cuts on the real binary, again and again, under an idempotent load: what was acknowledged is
-//! there after each start, once, in order. Each with both ways to append to segments (`log.append`).
+//! Kill -9 and power cuts on the real binary, again and again, under an idempotent load and changes of topics: what was
+//! acknowledged is there after each start, once, in order. Each with both ways to append to segments (`log.append`).
 //!
 //! `KILLS` says how often (default 5), `SEED` repeats the choice of moments. The power cuts need
 //! root and loop devices, and say so where there are none.
 
+mod administrator;
 mod check;
 mod load;
 mod loop_device;
@@ -14,6 +15,7 @@ mod wire;
 
 use std::{path::PathBuf, sync::Arc, thread, time::Duration};
 
+use administrator::Administrator;
 use chance::Chance;
 use load::{Pressure, Producer};
 use loop_device::LoopDevice;
@@ -53,13 +55,15 @@ fn survive_kills(directory: &str, settings: &[&str]) {
     let data = process::fresh_directory(directory);
 
     let mut broker = Broker::start(&data, settings);
-    let mut producers = prepare(&broker, &TOPICS);
+    // Whether acknowledgements wait for syncs makes no difference to a kill.
+    let mut load = prepare(&broker, &TOPICS, &["synced", "written"]);
     let mut checked = 0;
     for kill in 1..=kills {
-        producers = interrupted(producers, &broker, &mut chance, Broker::kill);
+        load = interrupted(load, &broker, &mut chance, Broker::kill);
         broker = Broker::start(&data, settings);
-        checked = verify(&broker, &producers);
-        println!("kill {kill}: {checked} acknowledged records checked");
+        let changes;
+        (checked, changes) = verify(&broker, &mut load);
+        println!("kill {kill}: {checked} acknowledged records and {changes} changes checked");
     }
     broker.stop();
     let recycled = process::last_journal_file(&data);
@@ -80,25 +84,32 @@ fn survive_power_cuts(directory: &str, settings: &[&str]) {
     let data = device.mount.join("data");
     let mut broker = Broker::start(&data, settings);
     // What is only written may be lost here; so only what is synced is promised.
-    let mut producers = prepare(&broker, &TOPICS[..1]);
+    let mut load = prepare(&broker, &TOPICS[..1], &[]);
     let mut checked = 0;
     for cut in 1..=cuts {
         let mut medium = PathBuf::new();
-        producers = interrupted(producers, &broker, &mut chance, |broker| {
+        load = interrupted(load, &broker, &mut chance, |broker| {
             broker.freeze();
             medium = device.snapshot();
             broker.kill();
         });
         device.restore(&medium);
         broker = Broker::start(&data, settings);
-        checked = verify(&broker, &producers);
-        println!("power cut {cut}: {checked} acknowledged records checked");
+        let changes;
+        (checked, changes) = verify(&broker, &mut load);
+        println!("power cut {cut}: {checked} acknowledged records and {changes} changes checked");
     }
     broker.stop();
     assert!(checked > 0);
 }
 
-fn prepare(broker: &Broker, topics: &[(&'static str, &str)]) -> Vec<Producer> {
+/// Those who use the broker.
+struct Load {
+    producers: Vec<Producer>,
+    administrator: Administrator,
+}
+
+fn prepare(broker: &Broker, topics: &[(&'static str, &str)], toggled: &'static [&'static str]) -> Load {
     let mut connection = Connection::open(broker.address);
     for (topic, flush_messages) in topics {
         connection.create_topic(
@@ -107,18 +118,18 @@ fn prepare(broker: &Broker, topics: &[(&'static str, &str)]) -> Vec<Producer> {
             &[("flush.messages", flush_messages), ("retention.ms", "-1")],
         );
     }
-    topics.iter().map(|(topic, _)| Producer::new(topic, PARTITIONS, connection.init_producer())).collect()
+    let producer =
+        |(topic, _): &(&'static str, &str)| Producer::new(topic, PARTITIONS, connection.init_producer());
+    let producers = topics.iter().map(producer).collect();
+    Load { producers, administrator: Administrator::new(&mut connection, toggled) }
 }
 
 /// Loads the broker and ends it while acknowledgements are outstanding.
-fn interrupted(
-    producers: Vec<Producer>,
-    broker: &Broker,
-    chance: &mut Chance,
-    end: impl FnOnce(&Broker),
-) -> Vec<Producer> {
+fn interrupted(load: Load, broker: &Broker, chance: &mut Chance, end: impl FnOnce(&Broker)) -> Load {
     let pressure = Arc::new(Pressure::default());
     let address = broker.address;
+    let Load { producers, administrator } = load;
+    let changing = thread::spawn(move || administrator.run(address));
     let running: Vec<_> = producers
         .into_iter()
         .map(|producer| {
@@ -131,13 +142,16 @@ fn interrupted(
     thread::sleep(Duration::from_micros(chance.below(4000)));
     pressure.wait_for_outstanding();
     end(broker);
-    running.into_iter().map(|producer| producer.join().expect("the load has failed")).collect()
+    let producers =
+        running.into_iter().map(|producer| producer.join().expect("the load has failed")).collect();
+    Load { producers, administrator: changing.join().expect("the changes have failed") }
 }
 
-fn verify(broker: &Broker, producers: &[Producer]) -> usize {
+/// Returns how many acknowledged records and how many changes were found.
+fn verify(broker: &Broker, load: &mut Load) -> (usize, i64) {
     let mut connection = Connection::open(broker.address);
     let mut checked = 0;
-    for producer in producers {
+    for producer in &load.producers {
         for track in &producer.tracks {
             let records = connection.read(producer.topic, track.partition);
             match check::check(&records, track) {
@@ -146,7 +160,7 @@ fn verify(broker: &Broker, producers: &[Producer]) -> usize {
             }
         }
     }
-    checked
+    (checked, load.administrator.verify(&mut connection))
 }
 
 fn kills() -> u64 {

@@ -232,14 +232,14 @@ fn cell(setting: &Setting) -> String {
 /// What the figures do not say by themselves.
 fn notes(altered: &Altered) {
     if altered.partitions.is_some() {
-        note("records stay where they are: a key may be in another partition from now on");
+        note("records stay where they are: a key may be in another partition then");
     }
     let flush =
         altered.settings.get(failure::FLUSH).filter(|change| change.before.value != change.after.value);
     match flush.and_then(|change| change.after.value.as_deref()) {
-        Some("1") => note("an acknowledgement of this topic waits for the disk from now on"),
+        Some("1") => note("acknowledgements of this topic wait for the disk then"),
         Some(_) => note(
-            "an acknowledgement of this topic does not wait for the disk any more: a power cut may take it back",
+            "acknowledgements of this topic do not wait for the disk then: a power cut may take them back",
         ),
         None => {}
     }

@@ -66,16 +66,17 @@ impl Store {
         id: TopicId,
         alteration: &Alteration,
     ) -> Result<Overrides, TopicError> {
-        let topic = self.living(id)?;
+        let topic = self.living(id);
         let overrides = match alteration {
             Alteration::Replace(overrides) => overrides.clone(),
             Alteration::Changes(changes) => {
-                let present = control.changing.overrides(&topic).clone();
-                apply_changes(present, &self.options.topic_defaults, changes)?
+                let present = topic.as_ref().map(|topic| control.changing.overrides(topic).clone());
+                apply_changes(present.unwrap_or_default(), &self.options.topic_defaults, changes)?
             }
         };
+        // A value that cannot be is told first, as in Kafka (`ConfigurationControlManager.validateAlterConfig`).
         self.check_config(&overrides)?;
-        Ok(if topic.keyed { overrides } else { self.with_durability(overrides) })
+        Ok(if topic?.keyed { overrides } else { self.with_durability(overrides) })
     }
 
     /// Gives a topic more partitions: so many altogether.
