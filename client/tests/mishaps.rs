@@ -265,3 +265,11 @@ async fn a_client_goes_back_to_where_it_began_when_all_brokers_that_it_knew_are_
     let found = admin.list_offsets(&[(TopicPartition::new("u", 0), OffsetSpec::Latest)]).await.unwrap();
     assert_eq!(found[&TopicPartition::new("u", 0)].offset, Offset::ZERO);
 }
+
+#[tokio::test]
+async fn a_broker_that_left_its_cluster_sends_clients_back_to_where_they_began() {
+    let cluster = cluster(1).await;
+    cluster.broker().trouble(ApiKey::Metadata, Trouble::Code(ErrorCode::REBOOTSTRAP_REQUIRED));
+    assert_eq!(admin(&cluster.transport()).list_topics().await.unwrap().len(), 1);
+    assert_eq!(cluster.broker().asked(ApiKey::Metadata), 2);
+}

@@ -58,6 +58,8 @@ impl MetadataError {
     pub const fn is_retriable(&self) -> bool {
         match self {
             Self::Transport(error) => error.is_retriable(),
+            // Those who were asked first may know the cluster.
+            Self::Refused(ErrorCode::REBOOTSTRAP_REQUIRED) => true,
             Self::Refused(code) | Self::Topic { code, .. } => code.is_retriable(),
         }
     }

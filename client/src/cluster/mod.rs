@@ -337,6 +337,10 @@ impl Cluster {
         let request =
             MetadataRequest { topics, allow_auto_topic_creation: create, ..MetadataRequest::default() };
         let response: MetadataResponse = self.ask(Node::Any, request).await?;
+        if response.error_code == ErrorCode::REBOOTSTRAP_REQUIRED {
+            // The broker does not belong to the cluster any more (KIP-1102).
+            self.transport.learn(&[]);
+        }
         if !response.error_code.is_none() {
             return Err(MetadataError::Refused(response.error_code));
         }

@@ -81,6 +81,9 @@ pub struct ProducerConfig {
     pub delivery_timeout: Duration,
     /// How long [`super::Producer::send`] may wait for room or for the topic (`max.block.ms`).
     pub max_block: Duration,
+    /// How old what is known of leaders may get while nothing goes wrong: partitions may have been added
+    /// (`metadata.max.age.ms`).
+    pub metadata_age_max: Duration,
     /// Where the timestamps come from of records that bring none.
     pub clock: Arc<dyn Clock>,
 }
@@ -99,6 +102,7 @@ impl Default for ProducerConfig {
             request_timeout: Duration::from_secs(30),
             delivery_timeout: Duration::from_secs(120),
             max_block: Duration::from_secs(60),
+            metadata_age_max: Duration::from_secs(300),
             clock: Arc::new(SystemClock),
         }
     }

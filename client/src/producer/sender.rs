@@ -60,6 +60,8 @@ struct Sender {
     stale: HashSet<Text>,
     refreshing: bool,
     refresh_not_before: Instant,
+    /// When what is known of leaders and partitions is too old.
+    aged_at: Instant,
     backoff: Backoff,
     /// Why nothing can be sent to anybody, where that is so.
     trouble: Option<String>,
@@ -74,6 +76,7 @@ pub(super) async fn start(config: Arc<ProducerConfig>, cluster: Arc<Cluster>, ac
         false => Identity::NotNeeded,
     };
     let sender = Sender {
+        aged_at: now + config.metadata_age_max,
         config,
         cluster,
         accumulator,
@@ -111,11 +114,12 @@ impl Sender {
         let partitions = self.partitions.values().filter_map(|partition| partition.next_event(now));
         let batches = self.accumulator.next_event(now, self.config.delivery_timeout);
         let refresh = (!self.stale.is_empty() && !self.refreshing).then_some(self.refresh_not_before);
+        let aged = (!self.partitions.is_empty() && !self.refreshing).then_some(self.aged_at);
         let identity = match self.identity {
             Identity::Wanted { not_before } => Some(not_before),
             _ => None,
         };
-        let events = partitions.chain(batches).chain(refresh).chain(identity);
+        let events = partitions.chain(batches).chain(refresh).chain(aged).chain(identity);
         events.filter(|event| *event > now).min().unwrap_or(now + IDLE)
     }
 
@@ -375,14 +379,21 @@ impl Sender {
         }
     }
 
-    /// Asks anew who leads what.
+    /// Asks anew who leads what: where that has changed, and now and then where it may have, since partitions may have been
+    /// added. The latter holds up nothing.
     fn refresh(&mut self, now: Instant) {
-        if self.stale.is_empty() || self.refreshing || now < self.refresh_not_before {
+        let is_aged = now >= self.aged_at && !self.partitions.is_empty();
+        if self.refreshing || now < self.refresh_not_before || (self.stale.is_empty() && !is_aged) {
             return;
         }
         self.refreshing = true;
         let cluster = Arc::clone(&self.cluster);
-        let topics: Vec<_> = self.stale.iter().cloned().collect();
+        let mut topics = self.stale.clone();
+        if is_aged {
+            topics.extend(self.partitions.keys().map(|partition| partition.topic.clone()));
+            self.aged_at = now + self.config.metadata_age_max;
+        }
+        let topics: Vec<_> = topics.into_iter().collect();
         self.flights.push(Box::pin(async move { Landed::Refreshed(cluster.refresh(&topics, false).await) }));
     }
 

@@ -368,3 +368,17 @@ async fn producer_works_over_tcp() {
     assert!(many(&producer, 2000).await.into_iter().all(|result| result.is_ok()));
     assert_eq!(values(&broker), [numbers(2000), numbers(2000)].concat());
 }
+
+#[tokio::test(start_paused = true)]
+async fn partitions_that_are_added_are_found_in_time() {
+    let broker = FakeBroker::new();
+    broker.create_topic("t", 1);
+    let producer = Producer::new(&broker, eager());
+    producer.send(ProducerRecord::new("t").value("v")).await.unwrap().await.unwrap();
+    broker.create_topic("t", 3);
+    let before = broker.asked(ApiKey::Metadata);
+    tokio::time::sleep(ProducerConfig::default().metadata_age_max + Duration::from_secs(1)).await;
+    assert_eq!(broker.asked(ApiKey::Metadata), before + 1);
+    let record = ProducerRecord::new("t").partition(2).value("v");
+    assert!(producer.send(record).await.unwrap().await.is_ok());
+}

@@ -159,7 +159,8 @@ pub trait Transport: Send + Sync + fmt::Debug + 'static {
     /// Sends a request and waits for its response.
     fn call(&self, call: Call) -> BoxFuture<'_, Result<ResponseBody, TransportError>>;
 
-    /// Takes note of where the brokers of the cluster are; those that are not named any more are forgotten.
+    /// Takes note of where the brokers of the cluster are; those that are not named any more are forgotten. Where none is
+    /// named, the way begins anew at whom it began with.
     fn learn(&self, brokers: &[BrokerAddress]);
 
     /// Another way to the same brokers, with connections of its own: what waits there holds up nothing here.

@@ -212,3 +212,30 @@ async fn refusing() -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     listener.local_addr().unwrap().to_string()
 }
+
+/// A way to an address on which connections are counted; what comes in says that one of them has ended.
+async fn watched(target: String) -> (String, tokio::sync::mpsc::Receiver<()>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (ended, ends) = tokio::sync::mpsc::channel(16);
+    crate::task::spawn("watched", async move {
+        while let Ok((mut here, _)) = listener.accept().await {
+            let mut there = tokio::net::TcpStream::connect(&target).await.unwrap();
+            let _ = tokio::io::copy_bidirectional(&mut here, &mut there).await;
+            let _ = ended.send(()).await;
+        }
+    });
+    (address, ends)
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_and_opened_again_when_it_is_needed() {
+    let served = serve(&FakeBroker::new(), 4).await.unwrap();
+    let (address, mut ends) = watched(served.address.clone()).await;
+    let connections_max_idle = Duration::from_millis(20);
+    let transport = TcpTransport::new(TcpConfig { connections_max_idle, ..TcpConfig::bootstrap(&address) });
+    for _ in 0..2 {
+        metadata(&transport).await.unwrap();
+        ends.recv().await.unwrap();
+    }
+}

@@ -9,7 +9,7 @@ use std::{
 
 use mainstem_protocol::{ApiKey, messages::ResponseBody};
 use tokio::{
-    net::{TcpStream, tcp::OwnedWriteHalf},
+    net::tcp::OwnedWriteHalf,
     sync::{mpsc, oneshot},
     time::{Instant, sleep_until, timeout},
 };
@@ -17,6 +17,7 @@ use tracing::debug;
 
 use super::{
     Shared,
+    dial::dial,
     handshake::{self, Versions},
     link::{Link, Reply},
 };
@@ -106,14 +107,24 @@ struct LaneTask {
 
 impl LaneTask {
     async fn run(mut self, mut mailbox: mpsc::Receiver<Message>) {
-        while let Some(message) = mailbox.recv().await {
-            match message {
-                Message::Versions { key, reply } => self.on_versions(key, reply).await,
-                Message::Call { call, link, reply } => self.on_call(*call, &link, reply).await,
+        loop {
+            match timeout(self.shared.config.connections_max_idle, mailbox.recv()).await {
+                Ok(Some(Message::Versions { key, reply })) => self.on_versions(key, reply).await,
+                Ok(Some(Message::Call { call, link, reply })) => self.on_call(*call, &link, reply).await,
+                Ok(None) => break,
+                Err(_) => self.on_idle(),
             }
         }
         if let Some(open) = self.open {
             open.link.close("the client is done with it");
+        }
+    }
+
+    /// Nothing was sent for long. Brokers close such connections before long, and what is sent just then is lost; a
+    /// request that waits for its answer keeps the connection.
+    fn on_idle(&mut self) {
+        if let Some(open) = self.open.take_if(|open| open.link.is_idle()) {
+            open.link.close("it was idle");
         }
     }
 
@@ -186,14 +197,13 @@ impl LaneTask {
 
     async fn open(&self, address: &str) -> Result<Open, TransportError> {
         let config = &self.shared.config;
+        let limit = self.shared.dial_timeout();
         let dial = async {
-            let mut stream = TcpStream::connect(address).await.map_err(|error| refused(address, error))?;
-            stream.set_nodelay(true).map_err(|error| refused(address, error))?;
+            let mut stream = dial(address, limit).await.map_err(|error| refused(address, error))?;
             let versions = handshake::versions(&mut stream, config, address).await?;
             let (link, socket) = Link::start(stream, config, address);
             Ok(Open { link, socket, versions })
         };
-        let limit = self.shared.dial_timeout();
         timeout(limit, dial).await.unwrap_or_else(|_| Err(too_slow(address, limit)))
     }
 }

@@ -83,6 +83,11 @@ impl Link {
         lock(&self.waiters).is_some()
     }
 
+    /// Whether nobody waits for a response.
+    pub(super) fn is_idle(&self) -> bool {
+        lock(&self.waiters).as_ref().is_none_or(HashMap::is_empty)
+    }
+
     /// Ends the connection; whoever waits for a response learns why there will be none.
     pub(super) fn close(&self, reason: &str) {
         let waiters = lock(&self.waiters).take();

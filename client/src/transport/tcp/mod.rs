@@ -1,9 +1,11 @@
 //! The transport over TCP: one connection per broker and lane, opened when it is needed.
 //!
+//! - [`dial`]: how a socket is opened, wherever a name leads.
 //! - [`link`]: one open connection: requests out, responses in, whoever waits for them.
 //! - [`handshake`]: how the versions of a new connection are found.
 //! - [`lane`]: the task that keeps the connection of one lane alive.
 
+mod dial;
 mod handshake;
 mod lane;
 mod link;
@@ -50,6 +52,9 @@ pub struct TcpConfig {
     pub reconnect_backoff: Duration,
     /// The longest wait between two attempts to connect.
     pub reconnect_backoff_max: Duration,
+    /// How long a connection may be idle before it is closed (Kafka: `connections.max.idle.ms`): less than the ten minutes
+    /// after which brokers close it.
+    pub connections_max_idle: Duration,
     /// Bytes that a response may have at most.
     pub response_bytes_max: usize,
 }
@@ -63,6 +68,7 @@ impl Default for TcpConfig {
             bootstrap_timeout: Duration::from_secs(5),
             reconnect_backoff: Duration::from_millis(50),
             reconnect_backoff_max: Duration::from_secs(1),
+            connections_max_idle: Duration::from_secs(9 * 60),
             response_bytes_max: crate::caps::RESPONSE_BYTES_MAX,
         }
     }
@@ -164,9 +170,10 @@ impl Transport for TcpTransport {
         let known = brokers.iter().map(|broker| (broker.id, broker.to_string()));
         let known: HashMap<_, _> = known.collect();
         let before = std::mem::replace(&mut *lock(&self.shared.addresses), known.clone());
-        // A broker that moved is dialled anew; requests under way keep the old connection until they are answered.
+        // A broker that moved is dialled anew; requests under way keep the old connection until they are answered. Where
+        // nobody is left, the bootstrap servers are asked again.
         lock(&self.lanes).retain(|(node, _), _| match node {
-            Node::Any => true,
+            Node::Any => !known.is_empty(),
             Node::Id(id) => before.get(id) == known.get(id),
         });
     }
