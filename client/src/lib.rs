@@ -7,6 +7,7 @@
 //! - [`consumer`]: reads records, of chosen partitions or as a member of a group.
 //! - [`admin`]: creates, lists, describes and deletes topics.
 //! - [`producer`]: writes records, in batches, each of them once and in order.
+//! - [`metrics`]: what a client has done, in numbers.
 //! - [`offsets`]: first and last offsets, and those at a time.
 //! - `testing`: a broker in memory and the transport's suite, for tests (feature `testing`).
 //! - [`caps`]: every limit on what is held in memory, waited for or tried again.
@@ -19,6 +20,7 @@ pub mod caps;
 pub mod clock;
 pub mod cluster;
 pub mod consumer;
+pub mod metrics;
 pub mod offsets;
 pub mod producer;
 mod task;

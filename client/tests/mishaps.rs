@@ -273,3 +273,27 @@ async fn a_broker_that_left_its_cluster_sends_clients_back_to_where_they_began()
     assert_eq!(admin(&cluster.transport()).list_topics().await.unwrap().len(), 1);
     assert_eq!(cluster.broker().asked(ApiKey::Metadata), 2);
 }
+
+#[tokio::test]
+async fn what_happens_is_counted() {
+    let cluster = cluster(1).await;
+    let producer = producer(&cluster.transport());
+    cluster.broker().trouble(ApiKey::Produce, Trouble::Code(ErrorCode::NOT_ENOUGH_REPLICAS));
+    cluster.broker().mishap(ApiKey::Metadata, Mishap::CloseBefore);
+    for _ in 0..3 {
+        producer.send(ProducerRecord::new("t").value(vec![b'x'; 1000])).await.unwrap().await.unwrap();
+    }
+    let metrics = producer.metrics();
+    let produced = &metrics.produced;
+    assert_eq!((produced.records, produced.batches, produced.batches_retried), (3, 3, 1));
+    assert_eq!((produced.bytes, produced.compression_rate()), (produced.uncompressed_bytes, Some(1.0)));
+    assert_eq!(produced.queue_time.count, 3);
+    assert_eq!((metrics.errors["NOT_ENOUGH_REPLICAS"], metrics.errors["DISCONNECTED"]), (1, 1));
+    assert_eq!(metrics.requests["Produce"].count, 4);
+    assert!(metrics.traffic.outgoing_bytes > 4000 && metrics.traffic.connections_created >= 2);
+    let mut consumer = consumer(&cluster.transport(), Some("g"));
+    consumer.next().await.unwrap();
+    let consumed = consumer.metrics().consumed;
+    assert_eq!((consumed.records, consumed.rebalances, consumed.lag["t-0"]), (1, 1, 2));
+    assert!(consumed.bytes > 1000);
+}

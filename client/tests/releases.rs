@@ -186,3 +186,21 @@ async fn a_group_of_two_rebalances_on_the_oldest_broker() {
     }
     assert_eq!(broker.members("g"), 0);
 }
+
+#[tokio::test]
+async fn a_static_member_is_refused_where_it_would_be_taken_for_another_one() {
+    for release in [Release(2, 1), Release(2, 2), Release(2, 3)] {
+        let (broker, _served, transport) = broker(release).await;
+        broker.create_topic("t", 1);
+        let config = ConsumerConfig { group_instance_id: Some("first".into()), ..ConsumerConfig::group("g") };
+        let mut member = Consumer::new(&transport, config);
+        member.subscribe(["t"]).unwrap();
+        let polled = timeout(PATIENCE, member.poll(PATIENCE)).await.unwrap();
+        match polled.map_err(|error| error.to_string()) {
+            Ok(_) => assert!(release >= Release(2, 3), "{release}"),
+            Err(error) => {
+                assert!(error.contains("static members") && release < Release(2, 3), "{release}: {error}")
+            }
+        }
+    }
+}

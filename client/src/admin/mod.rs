@@ -29,6 +29,7 @@ use mainstem_protocol::{
 use crate::{
     TopicPartition,
     cluster::{Cluster, TopicMetadata, retry::Retry},
+    metrics::Metrics,
     offsets::{FoundOffset, ListOffsetsError, OffsetSpec},
     transport::{BrokerAddress, Node, Transport, TransportError},
 };
@@ -240,6 +241,23 @@ impl Admin {
         wanted: &[(TopicPartition, OffsetSpec)],
     ) -> Result<std::collections::HashMap<TopicPartition, FoundOffset>, ListOffsetsError> {
         self.cluster.list_offsets(wanted, self.config.timeout).await
+    }
+
+    /// What this admin has done so far.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Admin, AdminConfig};
+    ///
+    /// let admin = Admin::new(&transport, AdminConfig::default());
+    /// admin.list_topics().await?;
+    /// assert_eq!(admin.metrics().requests["Metadata"].count, 1);
+    /// # Ok(())
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        self.cluster.metrics()
     }
 
     /// Tries until something succeeds, fails for good, or the time is up.

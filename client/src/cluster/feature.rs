@@ -26,6 +26,8 @@ impl Feature {
     /// KIP-345.
     pub(crate) const REMOVAL_OF_STATIC_MEMBERS: Self =
         Self::new("removing members by their instance id", ApiKey::LeaveGroup, 3, "2.4");
+    /// KIP-345. Older brokers would take a static member for one that comes and goes.
+    pub(crate) const STATIC_MEMBERS: Self = Self::new("static members", ApiKey::JoinGroup, 5, "2.3");
     /// KIP-464.
     pub(crate) const COUNTS_OF_THE_BROKER: Self = Self::new(
         "creating a topic with the broker's own numbers of partitions and replicas",

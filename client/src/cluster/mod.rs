@@ -25,6 +25,7 @@ use tokio::time::Instant;
 
 use crate::{
     TopicPartition,
+    metrics::{Meter, Metrics},
     transport::{Call, Lane, Node, Transport, TransportError},
 };
 pub use coordinator::CoordinatorError;
@@ -52,6 +53,7 @@ pub struct Cluster {
     metadata: Mutex<Arc<Metadata>>,
     /// How often the metadata has changed.
     changes: AtomicU64,
+    meter: Meter,
 }
 
 impl Cluster {
@@ -69,7 +71,13 @@ impl Cluster {
     /// ```
     #[must_use]
     pub fn new(transport: Arc<dyn Transport>, request_timeout: Duration) -> Self {
-        Self { transport, request_timeout, metadata: Mutex::default(), changes: AtomicU64::new(0) }
+        Self {
+            transport,
+            request_timeout,
+            metadata: Mutex::default(),
+            changes: AtomicU64::new(0),
+            meter: Meter::default(),
+        }
     }
 
     /// How long one answer may take.
@@ -197,11 +205,37 @@ impl Cluster {
         let left = timeout.saturating_sub(started.elapsed());
         let call = Call { node, lane, version, request, timeout: left };
         let wrong = |asked, answered| TransportError::WrongResponse { asked, answered };
-        let answer = self.transport.call(call).await.map_err(|error| match error {
+        let sent = Instant::now();
+        let answer = self.transport.call(call).await;
+        self.meter.called(R::KEY, sent.elapsed(), &answer);
+        let answer = answer.map_err(|error| match error {
             TransportError::TimedOut { .. } => timed_out(),
             error => error,
         })?;
         R::Response::try_from(answer).map_err(|other| wrong(R::KEY, other.key()))
+    }
+
+    /// Where this client counts what it does.
+    pub(crate) const fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// What was done so far.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use std::time::Duration;
+    /// use mainstem_client::Cluster;
+    ///
+    /// let cluster = Cluster::new(transport.transport(), Duration::from_secs(5));
+    /// cluster.refresh_all().await?;
+    /// assert_eq!(cluster.metrics().requests["Metadata"].count, 1);
+    /// # Ok(())
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        self.meter.snapshot(self.transport.traffic())
     }
 
     /// The version in which a broker is asked: the newest that both ends speak and this client makes use of.

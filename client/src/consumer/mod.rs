@@ -19,6 +19,7 @@ mod error;
 mod fetch_session;
 mod fetcher;
 mod group;
+mod numbers;
 mod places;
 mod poll;
 mod position;

@@ -195,6 +195,7 @@ impl Consumer {
     fn heed(&mut self, event: Event) -> Result<News, ConsumeError> {
         match event {
             Event::Assigned(partitions) => {
+                self.cluster.meter().rebalanced();
                 let is_new = |partition: &&TopicPartition| self.positions.get(partition).is_none();
                 let mut added: Vec<_> = partitions.iter().filter(is_new).cloned().collect();
                 added.sort();
@@ -354,12 +355,13 @@ impl Consumer {
         }
         // The next records are on their way while these are dealt with.
         fetcher.send(positions);
+        self.cluster.meter().consumed(taken.iter().map(|each| each.records.len()).sum());
         Ok(Some(taken))
     }
 
     /// Takes the first record there is.
     fn take_one(&mut self) -> Result<Option<PartitionRecord>, ConsumeError> {
-        let Self { fetcher, positions, decompressor, asks, .. } = self;
+        let Self { fetcher, positions, decompressor, asks, cluster, .. } = self;
         let (mut index, mut damaged) = (0, None);
         while let Some(fetched) = fetcher.ready.get_mut(index) {
             let (record, kept) = take_from(positions, fetched, |fetched| fetched.next(decompressor));
@@ -376,6 +378,7 @@ impl Consumer {
                 *asks = true;
             }
             if taken.is_some() {
+                cluster.meter().consumed(1);
                 return Ok(taken);
             }
             index += usize::from(kept);

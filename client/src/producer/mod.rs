@@ -31,6 +31,7 @@ use tokio::{task::JoinHandle, time::timeout};
 use crate::{
     TopicPartition,
     cluster::{Cluster, TopicMetadata},
+    metrics::Metrics,
     task,
     transport::Transport,
 };
@@ -167,6 +168,23 @@ impl Producer {
     /// ```
     pub async fn flush(&self) {
         self.accumulator.flush().await;
+    }
+
+    /// What this producer has done so far.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Producer, ProducerConfig, ProducerRecord};
+    ///
+    /// let producer = Producer::new(&transport, ProducerConfig::default());
+    /// producer.send(ProducerRecord::new("greetings").value("hello")).await?.await?;
+    /// assert_eq!(producer.metrics().produced.records, 1);
+    /// # Ok(())
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        self.cluster.metrics()
     }
 
     /// Refuses further records, sends what waits, and ends the producer's task; takes no longer than

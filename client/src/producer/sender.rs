@@ -25,6 +25,7 @@ use crate::{
     backoff::Backoff,
     caps,
     cluster::{Cluster, MetadataError, is_stale_metadata},
+    metrics::Meter,
     topic_partition::by_topic,
     transport::{BoxFuture, Lane, Node, TransportError},
 };
@@ -213,12 +214,13 @@ impl Sender {
         };
         for (partition, node) in self.due_again(now) {
             let batch = self.partitions.get_mut(&partition).and_then(PartitionState::take_again);
+            batch.iter().for_each(|_| self.cluster.meter().retried());
             collected.entry(node).or_default().extend(batch);
         }
         for (batch, node) in self.take_new(now) {
             let state = self.partitions.entry(batch.outcome.partition.clone());
             let state = state.or_insert_with(|| PartitionState::new(identity));
-            match seal(batch, state, &self.config, &self.accumulator) {
+            match seal(batch, state, &self.config, &self.accumulator, self.cluster.meter()) {
                 Ok(sealed) => collected.entry(node).or_default().push(sealed),
                 Err((outcome, error)) => self.accumulator.resolve(&outcome, Err(error)),
             }
@@ -339,6 +341,7 @@ impl Sender {
         if let Some(state) = self.partitions.get_mut(&batch.outcome.partition) {
             state.stored(batch);
         }
+        self.cluster.meter().stored(batch.count);
         self.accumulator.resolve(&batch.outcome, Ok((offset, time)));
     }
 
@@ -374,6 +377,7 @@ impl Sender {
                     Verdict::GiveUp => error,
                     _ => self.timed_out(&batch.outcome.partition, error.cause()),
                 };
+                self.cluster.meter().lost(batch.count);
                 self.accumulator.resolve(&batch.outcome, Err(error));
             }
         }
@@ -420,10 +424,12 @@ fn seal(
     state: &mut PartitionState,
     config: &ProducerConfig,
     accumulator: &Accumulator,
+    meter: &Meter,
 ) -> Result<SealedBatch, (Arc<Outcome>, ProduceError)> {
     let OpenBatch { mut builder, outcome, created, room } = batch;
     let count = builder.len() as i32;
     let stamp = state.stamp(count);
+    let uncompressed = builder.uncompressed_size();
     let sealed = builder.seal(&stamp);
     accumulator.recycle(builder);
     let partition = outcome.partition.clone();
@@ -431,6 +437,7 @@ fn seal(
         Ok(bytes) => bytes,
         Err(source) => return Err((outcome, ProduceError::Compress { partition, source })),
     };
+    meter.sealed(created.elapsed(), uncompressed, bytes.len());
     let deadline = created + config.delivery_timeout;
     Ok(SealedBatch {
         bytes,

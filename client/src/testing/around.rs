@@ -4,6 +4,7 @@ use std::{fmt, ops::RangeInclusive, sync::Arc};
 
 use mainstem_protocol::{ApiKey, messages::ResponseBody};
 
+use crate::metrics::Traffic;
 use crate::transport::{BoxFuture, BrokerAddress, Call, Node, Transport, TransportError};
 
 type Answer = Result<ResponseBody, TransportError>;
@@ -47,6 +48,10 @@ impl Transport for Around {
 
     fn learn(&self, brokers: &[BrokerAddress]) {
         self.inner.learn(brokers);
+    }
+
+    fn traffic(&self) -> Traffic {
+        self.inner.traffic()
     }
 
     fn split(&self) -> Arc<dyn Transport> {

@@ -20,6 +20,7 @@ use mainstem_protocol::{
     messages::{RequestBody, ResponseBody},
 };
 
+use crate::metrics::Traffic;
 pub use error::TransportError;
 pub use stranger::Stranger;
 pub use tcp::{TcpConfig, TcpTransport};
@@ -162,6 +163,11 @@ pub trait Transport: Send + Sync + fmt::Debug + 'static {
     /// Takes note of where the brokers of the cluster are; those that are not named any more are forgotten. Where none is
     /// named, the way begins anew at whom it began with.
     fn learn(&self, brokers: &[BrokerAddress]);
+
+    /// What has gone over its connections; nothing where it has none.
+    fn traffic(&self) -> Traffic {
+        Traffic::default()
+    }
 
     /// Another way to the same brokers, with connections of its own: what waits there holds up nothing here.
     fn split(&self) -> Arc<dyn Transport>;

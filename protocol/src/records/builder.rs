@@ -112,6 +112,12 @@ impl BatchBuilder {
         self.estimate(self.buffer.len())
     }
 
+    /// Bytes that the batch would have without compression.
+    #[must_use]
+    pub fn uncompressed_size(&self) -> usize {
+        self.buffer.len().max(HEADER_BYTES)
+    }
+
     /// What [`Self::estimated_size`] would be with one more record.
     #[must_use]
     pub fn estimated_size_with(&self, record: &NewRecord<'_>) -> usize {

@@ -178,6 +178,7 @@ impl LaneTask {
             }
             Err(error) => {
                 debug!(%error, "no connection");
+                self.shared.traffic.failed();
                 self.not_before = Some(Instant::now() + self.backoff.next());
                 Err(self.shared.failure(error))
             }
@@ -201,7 +202,7 @@ impl LaneTask {
         let dial = async {
             let mut stream = dial(address, limit).await.map_err(|error| refused(address, error))?;
             let versions = handshake::versions(&mut stream, config, address).await?;
-            let (link, socket) = Link::start(stream, config, address);
+            let (link, socket) = Link::start(stream, config, address, Arc::clone(&self.shared.traffic));
             Ok(Open { link, socket, versions })
         };
         timeout(limit, dial).await.unwrap_or_else(|_| Err(too_slow(address, limit)))

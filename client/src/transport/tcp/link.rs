@@ -28,6 +28,7 @@ use tracing::debug;
 
 use super::{TcpConfig, lock, write::write_chunks};
 use crate::{
+    metrics::TrafficMeter,
     task,
     transport::{Call, TransportError},
 };
@@ -56,6 +57,7 @@ pub(super) struct Link {
     /// `None` once the connection is gone.
     waiters: Mutex<Option<HashMap<CorrelationId, Waiter>>>,
     closed: watch::Sender<bool>,
+    traffic: Arc<TrafficMeter>,
 }
 
 impl std::fmt::Debug for Link {
@@ -66,7 +68,13 @@ impl std::fmt::Debug for Link {
 
 impl Link {
     /// Takes over a connection whose versions are known; gives back the half that requests leave by.
-    pub(super) fn start(stream: TcpStream, config: &TcpConfig, address: &str) -> (Arc<Self>, OwnedWriteHalf) {
+    pub(super) fn start(
+        stream: TcpStream,
+        config: &TcpConfig,
+        address: &str,
+        traffic: Arc<TrafficMeter>,
+    ) -> (Arc<Self>, OwnedWriteHalf) {
+        traffic.opened();
         let (reader, writer) = stream.into_split();
         let link = Arc::new(Self {
             address: address.to_owned(),
@@ -74,6 +82,7 @@ impl Link {
             correlation_id: AtomicI32::new(0),
             waiters: Mutex::new(Some(HashMap::new())),
             closed: watch::Sender::new(false),
+            traffic,
         });
         task::spawn("responses", Arc::clone(&link).receive(reader, config.response_bytes_max));
         (link, writer)
@@ -91,6 +100,9 @@ impl Link {
     /// Ends the connection; whoever waits for a response learns why there will be none.
     pub(super) fn close(&self, reason: &str) {
         let waiters = lock(&self.waiters).take();
+        if waiters.is_some() {
+            self.traffic.closed();
+        }
         for waiter in waiters.into_iter().flatten() {
             let _ = waiter.1.reply.send(Err(self.lost(reason)));
         }
@@ -134,6 +146,7 @@ impl Link {
 
     async fn write(&self, socket: &mut OwnedWriteHalf, chunks: Vec<Chunk>) -> Result<(), TransportError> {
         let mut closed = self.closed.subscribe();
+        self.traffic.sent(chunks.iter().map(Chunk::len).sum());
         let written = tokio::select! {
             written = write_chunks(socket, chunks) => written.map_err(|error| error.to_string()),
             _ = closed.wait_for(|closed| *closed) => Err("it was closed".to_owned()),
@@ -165,6 +178,7 @@ impl Link {
 
     async fn receive_one(&self, reader: &mut OwnedReadHalf, limit: usize) -> Result<(), TransportError> {
         let frame = read_frame(reader, limit, &self.address).await?;
+        self.traffic.received(frame::SIZE_BYTES + frame.len());
         let (correlation_id, rest) = peek_response(frame)?;
         let waiter = lock(&self.waiters).as_mut().and_then(|waiters| waiters.remove(&correlation_id));
         let Some(waiter) = waiter else { return Err(self.lost("a response came that nobody asked for")) };

@@ -21,6 +21,8 @@ use std::{
 use mainstem_protocol::{ApiKey, BrokerId, messages::ResponseBody};
 use tokio::time::Instant;
 
+use crate::metrics::{Traffic, TrafficMeter};
+
 use super::{BoxFuture, BrokerAddress, Call, Lane, Node, Transport, TransportError};
 use lane::LaneHandle;
 
@@ -114,6 +116,7 @@ struct Shared {
     config: TcpConfig,
     addresses: Mutex<HashMap<BrokerId, String>>,
     contact: Mutex<Contact>,
+    traffic: Arc<TrafficMeter>,
 }
 
 /// Whether the cluster was ever reached.
@@ -139,7 +142,8 @@ impl TcpTransport {
     /// ```
     #[must_use]
     pub fn new(config: TcpConfig) -> Self {
-        Self::with(Shared { config, addresses: Mutex::default(), contact: Mutex::default() })
+        let (addresses, contact) = (Mutex::default(), Mutex::default());
+        Self::with(Shared { config, addresses, contact, traffic: Arc::default() })
     }
 
     fn with(shared: Shared) -> Self {
@@ -178,10 +182,15 @@ impl Transport for TcpTransport {
         });
     }
 
+    fn traffic(&self) -> Traffic {
+        self.shared.traffic.snapshot()
+    }
+
     fn split(&self) -> Arc<dyn Transport> {
         let addresses = Mutex::new(lock(&self.shared.addresses).clone());
         let contact = Mutex::new(*lock(&self.shared.contact));
-        Arc::new(Self::with(Shared { config: self.shared.config.clone(), addresses, contact }))
+        let (config, traffic) = (self.shared.config.clone(), Arc::default());
+        Arc::new(Self::with(Shared { config, addresses, contact, traffic }))
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::time::Duration;
 use tracing::debug;
 
 use super::{super::MemberIdentity, GroupError, Member};
-use crate::transport::{Lane, Node};
+use crate::transport::{Lane, Node, TransportError};
 
 impl Member {
     /// Says that the member lives; what is wrong with that, as far as the coordinator can be heard.
@@ -54,12 +54,21 @@ impl Member {
         request: impl FnOnce(i16) -> R,
         limit: Duration,
     ) -> Result<R::Response, GroupError> {
+        self.ask_if(|version| Ok(request(version)), limit).await
+    }
+
+    /// The same, for a request that not every version can carry.
+    pub(super) async fn ask_if<R: Request>(
+        &mut self,
+        request: impl FnOnce(i16) -> Result<R, TransportError>,
+        limit: Duration,
+    ) -> Result<R::Response, GroupError> {
         let coordinator = match self.coordinator {
             Some(coordinator) => coordinator,
             None => self.cluster.coordinator(&self.group, self.config.timeout).await?,
         };
         self.coordinator = Some(coordinator);
-        let answer = self.cluster.call_in_version(Node::Id(coordinator), Lane::Group, request, limit).await;
+        let answer = self.cluster.call_if(Node::Id(coordinator), Lane::Group, request, limit).await;
         answer.map_err(|source| GroupError::Transport { group: self.group.clone(), source })
     }
 

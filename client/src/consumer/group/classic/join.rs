@@ -22,7 +22,11 @@ use super::{
     GroupError, Interest, Member, Way,
     ask::is_about_the_coordinator,
 };
-use crate::{TopicPartition, cluster::retry::Retry, consumer::config::millis};
+use crate::{
+    TopicPartition,
+    cluster::{feature::Feature, retry::Retry},
+    consumer::config::millis,
+};
 
 /// Whoever wants to join goes on trying until the consumer is closed.
 const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
@@ -95,7 +99,12 @@ impl Member {
 
     async fn enter_generation(&mut self) -> Result<BTreeSet<TopicPartition>, GroupError> {
         let limit = self.config.poll_interval_max + self.config.request_timeout;
-        let joined = self.ask(self.join_request()?, limit).await?;
+        let request = self.join_request()?;
+        let in_version = |version| match &request.group_instance_id {
+            Some(_) => Feature::STATIC_MEMBERS.require(version).map(|()| request),
+            None => Ok(request),
+        };
+        let joined = self.ask_if(in_version, limit).await?;
         if joined.error_code == ErrorCode::MEMBER_ID_REQUIRED {
             self.identity.id = joined.member_id.clone();
         }
