@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::group::modern::member::State as MemberState;
 
-const SCHEDULES: u64 = 1_000;
+const SCHEDULES: u64 = 2_000;
 const STEPS: usize = 80;
 const TOPICS: [&str; 4] = ["t", "ta", "tb", "u"];
 const PATTERNS: [&str; 3] = ["t.*", ".*", "tb|u"];
