@@ -4,6 +4,7 @@
 #   run.sh                    all three
 #   run.sh mainstem kafka-4   only these
 #
+# CONFORMANCE_SUITE names the built suite to use instead of building one.
 # The Kafkas come from Maven Central into ${INTEROP_CACHE:-~/.cache/mainstem-interop}, one node each, on free ports of loopback.
 set -euo pipefail
 
@@ -21,12 +22,17 @@ clean_up() {
 }
 trap clean_up EXIT
 
-# suite BROKER [NAME=VALUE...]: runs the tests with these variables; half a minute of them is waiting for sessions to end.
+command=(cargo test --quiet --package mainstem --test conformance --)
+[ -z "${CONFORMANCE_SUITE:-}" ] || command=("$CONFORMANCE_SUITE")
+# Most of a test is waiting: more of them than there are cores.
+command+=(--test-threads 6 --show-output)
+
+# suite BROKER [NAME=VALUE...]: runs the tests with these variables.
 suite() {
   local broker=$1
   shift
   echo "==== $broker"
-  (cd "$root" && env "$@" timeout -k 5 300 cargo test --quiet --package mainstem --test conformance -- --show-output) \
+  (cd "$root" && env "$@" timeout -k 5 900 "${command[@]}") \
     >"$work/$broker.out" 2>"$work/$broker.err" </dev/null || echo "FAIL $broker: the suite" >>"$work/$broker.out"
   grep -hE '^SKIPPED' "$work/$broker.out" | sort | uniq -c || true
   grep -E '^test result' "$work/$broker.out" || true
