@@ -37,7 +37,7 @@ async fn fewer_acks_lose_nothing_where_nothing_fails() {
         let producer = scene.producer(config);
         for value in numbers(range) {
             let record = ProducerRecord::new(scene.topic.clone()).partition(0).value(value);
-            let _ = producer.send(record).await.unwrap();
+            drop(producer.send(record).await.unwrap());
         }
         producer.close().await;
     }
