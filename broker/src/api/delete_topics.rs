@@ -39,7 +39,7 @@ pub(crate) async fn answer(
         responses.push(respond(state, finished));
     }
     if !deleted.is_empty() {
-        node.groups.topics_deleted(&deleted).await;
+        node.groups.topics_deleted(deleted).await;
     }
     DeleteTopicsResponse { responses, ..Default::default() }
 }

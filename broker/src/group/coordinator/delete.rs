@@ -4,21 +4,22 @@
 use std::collections::BTreeSet;
 
 use mainstem_protocol::{
-    ErrorCode, PartitionId, Text,
-    formats::offsets::{Key, OffsetCommitKey},
+    ErrorCode, PartitionId, Text, Timestamp,
+    formats::offsets::{Key, OffsetCommitKey, OffsetCommitValue},
     messages::{
         DeleteGroupsRequest, DeleteGroupsResponse, OffsetDeleteRequest, OffsetDeleteResponse,
         delete_groups::DeletableGroupResult,
         offset_delete::{OffsetDeleteRequestTopic, OffsetDeleteResponsePartition, OffsetDeleteResponseTopic},
     },
 };
+use tokio::sync::oneshot;
 use tracing::warn;
 
 use super::{
     Coordinator, Group,
     end::{Ending, Tombstones},
 };
-use crate::group::log::Records;
+use crate::{group::log::Records, task::OnFailure};
 
 impl Coordinator {
     /// Deletes groups without members, each with all its offsets in one append. Answers when that is stored.
@@ -43,16 +44,20 @@ impl Coordinator {
         let slot = self.existing(id).ok_or(ErrorCode::GROUP_ID_NOT_FOUND)?;
         let plan = |group: &Group| {
             group.check_delete()?;
-            let mut records = self.tombstones_of(id, |_| true);
+            let mut records = self.tombstones_of(id, |_, _| true);
             records.extend(group.tombstones());
             Ok(Tombstones { records, is_last: true })
         };
         self.begin_end(id, slot, plan).await
     }
 
-    fn tombstones_of(&self, id: &Text, goes: impl Fn(&OffsetCommitKey) -> bool) -> Records {
-        let keys = self.0.log.offsets(id).map(|(key, _)| key).filter(goes);
-        keys.map(|key| (Key::Offset(key), None)).collect()
+    fn tombstones_of(
+        &self,
+        id: &Text,
+        goes: impl Fn(&OffsetCommitKey, &OffsetCommitValue) -> bool,
+    ) -> Records {
+        let gone = self.0.log.offsets(id).filter(|(key, value)| goes(key, value));
+        gone.map(|(key, _)| (Key::Offset(key), None)).collect()
     }
 
     /// Deletes committed offsets of partitions that no member reads. Answers when that is stored.
@@ -100,8 +105,22 @@ impl Coordinator {
         self.end(id, slot, plan).await
     }
 
-    /// Forgets what was committed for topics that are not there any more.
-    pub async fn topics_deleted(&self, names: &BTreeSet<Text>) {
+    /// Forgets what was committed for topics that are not there any more. What is begun is ended, even where nobody waits
+    /// for it any longer.
+    pub async fn topics_deleted(&self, names: BTreeSet<Text>) {
+        let (coordinator, deleted_at, (ended, end)) = (self.clone(), self.0.clock.now(), oneshot::channel());
+        self.0.tasks.spawn("offsets of deleted topics", OnFailure::Log, async move {
+            coordinator.forget_topics(&names, deleted_at).await;
+            ended.send(()).ok();
+        });
+        end.await.ok();
+    }
+
+    /// What was committed after the deletion is of a topic that was made anew under the name.
+    pub(super) async fn forget_topics(&self, names: &BTreeSet<Text>, deleted_at: Timestamp) {
+        let goes = |key: &OffsetCommitKey, value: &OffsetCommitValue| {
+            names.contains(&key.topic) && value.commit_timestamp <= deleted_at
+        };
         let slots: Vec<_> = self.groups().values().cloned().collect();
         for slot in slots {
             slot.decided().await;
@@ -110,7 +129,7 @@ impl Coordinator {
         for id in self.groups_with(|key| names.contains(&key.topic)) {
             let Some(slot) = self.existing(&id) else { continue };
             let plan = |_: &Group| {
-                let records = self.tombstones_of(&id, |key| names.contains(&key.topic));
+                let records = self.tombstones_of(&id, goes);
                 Ok(Tombstones { records, is_last: false })
             };
             begun.push((id.clone(), self.begin_end(&id, slot, plan).await));
@@ -143,7 +162,7 @@ impl Coordinator {
         };
         let lost: BTreeSet<Text> = self.0.log.keys().filter_map(lost).collect();
         if !lost.is_empty() {
-            self.topics_deleted(&lost).await;
+            self.forget_topics(&lost, self.0.clock.now()).await;
         }
     }
 }

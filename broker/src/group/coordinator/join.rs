@@ -58,12 +58,13 @@ impl Coordinator {
         let answer = self.with(&slot, |group, waiting| match group {
             Group::Classic(group) => {
                 let (waiter, answer) = waiting.join();
-                (Some(answer), group.join(waiter, request, now))
+                (Ok(answer), group.join(waiter, request, now))
             }
-            Group::Modern(_) => (None, Vec::new()),
+            // Whoever was a member once may join anew, without the old id.
+            group if group.is_empty() => (Err(ErrorCode::UNKNOWN_MEMBER_ID), Vec::new()),
+            Group::Modern(_) => (Err(ErrorCode::INCONSISTENT_GROUP_PROTOCOL), Vec::new()),
         });
-        let answer = answer.ok_or(ErrorCode::INCONSISTENT_GROUP_PROTOCOL)?;
-        let answer = answer.await.map_err(|_| ErrorCode::COORDINATOR_NOT_AVAILABLE)?;
+        let answer = answer?.await.map_err(|_| ErrorCode::COORDINATOR_NOT_AVAILABLE)?;
         if answer.error == ErrorCode::INCONSISTENT_GROUP_PROTOCOL {
             self.end_unused(&group_id, slot).await;
         }

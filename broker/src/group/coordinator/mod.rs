@@ -105,7 +105,7 @@ impl Coordinator {
                 group: key.group.to_string(),
                 topic: key.topic.to_string(),
                 partition: key.partition,
-                records: u64::try_from(end.0 - value.offset.0).unwrap_or_default(),
+                records: u64::try_from(end.0.saturating_sub(value.offset.0)).unwrap_or_default(),
             })
         };
         self.0.log.all_offsets().filter_map(lag).take(limit).collect()

@@ -70,8 +70,9 @@ impl Coordinator {
         may_convert: bool,
         change: impl Fn(&modern::Group, &TopicView) -> Result<Change<A>, Refusal>,
     ) -> Result<Placed<A>, Hindered> {
-        let (topics, now) = (self.topic_view(), self.now());
         let (answer, ticket) = self.change_slot(slot, |group| {
+            // Looked at in the order of the changes: a later one must not know less of the topics.
+            let (topics, now) = (self.topic_view(), self.now());
             let (mut converted, was_stored) = (None, self.was_stored(group));
             let machine = match &*group {
                 Group::Modern(group) => group,

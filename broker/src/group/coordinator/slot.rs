@@ -80,6 +80,12 @@ impl Waiting {
 }
 
 impl Locked {
+    /// What the timers were asked for was asked for the group that was here before.
+    fn become_new(&mut self, group: Group) {
+        self.group = group;
+        self.armed = None;
+    }
+
     fn place<T, E>(&mut self, place: impl FnOnce(&mut Group) -> Result<T, E>) -> Result<(T, u64), E> {
         let given = place(&mut self.group)?;
         self.placed += 1;
@@ -111,7 +117,8 @@ impl Slot {
 
     /// Gives a commit its place, if it may have one, and its number. Nothing else of the group happens meanwhile.
     pub(super) fn place<T, E>(&self, place: impl FnOnce(&mut Group) -> Result<T, E>) -> Result<(T, u64), E> {
-        let placed = self.lock().place(place)?;
+        let mut locked = self.lock();
+        let placed = locked.place(place)?;
         // There is something of the group again.
         self.is_deleted.store(false, Ordering::Release);
         Ok(placed)
@@ -133,7 +140,7 @@ impl Slot {
         (locked.placed == placed).then(|| {
             let ((given, successor), number) = locked.place(place)?;
             if let Some(successor) = successor {
-                locked.group = successor;
+                locked.become_new(successor);
                 locked.stores += 1;
                 self.is_deleted.store(true, Ordering::Release);
             }
@@ -156,7 +163,7 @@ impl Slot {
     pub(super) fn revive(&self, group: Group) {
         let mut locked = self.lock();
         if self.is_deleted.swap(false, Ordering::AcqRel) {
-            locked.group = group;
+            locked.become_new(group);
         }
     }
 

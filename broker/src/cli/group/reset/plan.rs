@@ -81,7 +81,7 @@ fn step(
         partition: partition.partition.0,
         current,
         new,
-        difference: current.map(|current| new - current),
+        difference: current.map(|current| new.saturating_sub(current)),
         asked: Some(asked).filter(|asked| *asked != new),
     })
 }

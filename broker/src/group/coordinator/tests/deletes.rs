@@ -143,11 +143,42 @@ async fn deleted_topic_takes_its_offsets_along() {
     let bench = Bench::new();
     let (member, generation) = bench.member().await;
     bench.commit(generation, &member, 5).await;
-    bench.coordinator.topics_deleted(&["other".into()].into()).await;
+    bench.coordinator.topics_deleted(["other".into()].into()).await;
     assert_eq!(bench.committed(0).await, 5);
-    bench.coordinator.topics_deleted(&["topic".into()].into()).await;
+    bench.coordinator.topics_deleted(["topic".into()].into()).await;
     assert_eq!(bench.committed(0).await, -1);
     assert_eq!(bench.heartbeat(&member, generation), ErrorCode::NONE, "the group stays");
+}
+
+#[tokio::test]
+async fn topic_that_is_made_anew_keeps_what_was_committed_for_it() {
+    let bench = Bench::new();
+    bench.commit(-1, "", 5).await;
+    let deleted_at = bench.clock.now();
+    bench.clock.advance(Duration::from_millis(1));
+    bench.coordinator.forget_topics(&["topic".into()].into(), bench.clock.now()).await;
+    assert_eq!(bench.committed(0).await, -1);
+    bench.commit(-1, "", 6).await;
+    bench.coordinator.forget_topics(&["topic".into()].into(), deleted_at).await;
+    assert_eq!(bench.committed(0).await, 6);
+}
+
+#[tokio::test]
+async fn members_of_a_group_that_was_deleted_and_made_anew_are_watched() {
+    let bench = Bench::new();
+    let slot = {
+        let (member, _) = bench.member().await;
+        let slot = bench.coordinator.existing(&"g".into());
+        bench.leave(member).await;
+        slot
+    };
+    assert_eq!(bench.delete_group("g").await, ErrorCode::NONE);
+    let timers = &bench.coordinator.0.timers;
+    bench.clock.advance(Duration::from_secs(11));
+    timers.due(bench.clock.monotonic()).0.iter().for_each(|group| bench.coordinator.tick(group));
+    let _ = bench.member().await;
+    assert!(timers.due(Duration::MAX).0.contains(&"g".into()), "nobody would miss the member");
+    drop(slot);
 }
 
 #[tokio::test]
