@@ -120,6 +120,45 @@ fn a_group_with_members_is_not_reset() {
 }
 
 #[test]
+fn groups_are_deleted_once_their_members_have_left() {
+    let folder = Folder::new();
+    let broker = broker(&folder);
+    let mut reader = reader(&broker);
+    let err = broker.run(&["group", "delete", "readers"]).failed(1);
+    assert!(
+        err.starts_with("mainstem: group readers has members: mainstem at 127.0.0.1 (mainstem-"),
+        "{err}"
+    );
+    assert!(err.ends_with("\n  stop them first: it can be deleted when they have left\n"), "{err}");
+    let interrupted =
+        std::process::Command::new("kill").args(["-s", "INT", &reader.id().to_string()]).status();
+    assert!(interrupted.unwrap().success() && reader.wait().unwrap().success());
+    assert_eq!(broker.run(&["group", "delete", "readers"]).well(), "deleted readers\n");
+    let err = broker.run(&["group", "delete", "readers"]).failed(1);
+    assert_eq!(err, "mainstem: there is no group readers\n  `mainstem group list` shows what there is\n");
+}
+
+#[test]
+fn members_may_be_static_and_choose_who_shares_out_the_partitions() {
+    let folder = Folder::new();
+    let broker = broker(&folder);
+    let consume = |more: &[&str]| {
+        let args = [&["consume", "logs", "--group", "others", "--exit", "--count", "2"], more].concat();
+        broker.run(&args)
+    };
+    assert_eq!(consume(&["--instance-id", "one", "--assignor", "cooperative-sticky"]).well(), "0\n1\n");
+    assert_eq!(consume(&["--instance-id", "one", "--assignor", "cooperative-sticky"]).well(), "2\n3\n");
+    let err = consume(&["--assignor", "uniform"]).failed(2);
+    assert!(err.starts_with("mainstem: there is no assignor uniform\n"), "{err}");
+    let err = broker.run(&["consume", "logs", "--assignor", "range"]).failed(2);
+    assert!(err.contains("--group"), "{err}");
+    let modern = ["consume", "logs", "--group", "modern", "--group-protocol", "consumer", "--count", "2"];
+    assert_eq!(broker.run(&modern).well(), "0\n1\n");
+    let described = broker.run(&["group", "describe", "modern", "--output", "json"]).well();
+    assert!(described.contains("\"type\":\"consumer\""), "{described}");
+}
+
+#[test]
 fn what_cannot_be_reset_is_named() {
     let folder = Folder::new();
     let broker = broker(&folder);

@@ -5,6 +5,7 @@ pub(super) mod failure;
 mod format;
 mod from;
 mod json;
+mod membership;
 mod part;
 mod presence;
 mod reader;
@@ -20,6 +21,7 @@ use super::remote::{self, RemoteArgs};
 use super::{Error, arguments};
 use format::Format;
 pub(super) use from::Begin;
+use membership::MembershipArgs;
 use part::Kind;
 use reader::Reader;
 use sink::Sink;
@@ -32,6 +34,8 @@ Examples:
   mainstem consume access-log --from 15m --exit            The last quarter of an hour
   mainstem consume access-log --from 1000 --count 10 --partition 0
   mainstem consume orders --group billing                  Where the group has left off
+  mainstem consume orders --group billing --instance-id billing-1 --assignor cooperative-sticky
+  mainstem consume orders --group billing --group-protocol consumer
   mainstem consume orders --format '%p %o %T %k=%s\\n'
   mainstem consume orders --exit --output json | jq .value
   mainstem consume word-counts --format '%k %s\\n' --value-as integer
@@ -63,9 +67,8 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "N", conflicts_with = "group")]
     #[arg(value_parser = arguments::partition, allow_negative_numbers = true)]
     partition: Vec<i32>,
-    /// Share the partitions with the other members of this group, and commit what was printed
-    #[arg(short, long, value_parser = arguments::group)]
-    group: Option<String>,
+    #[command(flatten)]
+    membership: MembershipArgs,
     /// How to print a record, as kcat's -f has it
     #[arg(short, long, default_value = "%s\\n", conflicts_with = "output")]
     format: Format,

@@ -61,14 +61,14 @@ impl Reader {
             false => None,
         };
         let mut reader = Self {
-            consumer: Consumer::new(transport, config(args)),
+            consumer: Consumer::new(transport, config(args)?),
             sink: args.sink(),
             key_as: args.key_as,
             value_as: args.value_as,
             ends: Ends::new(ends, args.count),
             presence: Presence::new(transport, &args.topic, !args.exit),
             starts: Offsets::new(),
-            is_member: args.group.is_some(),
+            is_member: args.membership.group.is_some(),
             printed: Offsets::new(),
             committed_at: Instant::now(),
         };
@@ -115,9 +115,12 @@ impl Reader {
         Ok(())
     }
 
-    /// A group begins where it has committed nothing at what `--from` says.
+    /// A group begins where it has committed nothing at what `--from` says. Partitions that the member has kept through a
+    /// rebalance are read on.
     async fn begin_uncommitted(&mut self, partitions: &[TopicPartition]) -> Result<(), Error> {
-        let committed = self.consumer.committed(partitions).await.map_err(Error::new)?;
+        let is_new = |partition: &&TopicPartition| self.consumer.position(partition).is_none();
+        let partitions: Vec<_> = partitions.iter().filter(is_new).cloned().collect();
+        let committed = self.consumer.committed(&partitions).await.map_err(Error::new)?;
         for partition in partitions.iter().filter(|partition| !committed.contains_key(*partition)) {
             if let Some(start) = self.starts.get(partition) {
                 self.consumer.seek(partition, *start);
@@ -206,13 +209,12 @@ impl Reader {
     }
 }
 
-fn config(args: &Args) -> ConsumerConfig {
+fn config(args: &Args) -> Result<ConsumerConfig, Error> {
     let offset_reset = match args.from {
         Begin::Latest => OffsetReset::Latest,
         Begin::Earliest | Begin::Offset(_) | Begin::Time(_) | Begin::Ago(_) => OffsetReset::Earliest,
     };
-    let group_id = args.group.as_deref().map(Into::into);
-    ConsumerConfig { group_id, offset_reset, poll_records: POLL_RECORDS, ..ConsumerConfig::default() }
+    Ok(ConsumerConfig { offset_reset, poll_records: POLL_RECORDS, ..args.membership.config()? })
 }
 
 /// The partitions that were asked for, or all of them.
