@@ -39,8 +39,12 @@ fn main() {
         return;
     };
     let transport = TcpTransport::new(TcpConfig::bootstrap(bootstrap));
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = runtime.expect("threads can be started");
+    // A load that one thread carries does not need others that wake one another.
+    let mut runtime = match way.as_str() {
+        "latency" => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = runtime.worker_threads(2).enable_all().build().expect("threads can be started");
     let (topic, records) = (Text::from(topic.as_str()), number(records));
     runtime.block_on(async {
         match way.as_str() {
