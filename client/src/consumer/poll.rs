@@ -275,21 +275,33 @@ impl Consumer {
     /// Finds out where to begin in partitions that have no position.
     async fn find_positions(&mut self) -> Result<(), ConsumeError> {
         self.find_committed().await?;
+        // Where a time lies behind the last record, the end is asked for as well, and at once: nothing wakes whoever waits
+        // with no position.
+        if self.reset().await? && self.reset().await? {
+            self.fetcher.wait();
+        }
+        Ok(())
+    }
+
+    /// Asks where ends and times are; whether there is more to be asked.
+    async fn reset(&mut self) -> Result<bool, ConsumeError> {
         let wanted =
             self.positions.placed(|place| if let Place::Reset(spec) = place { Some(spec) } else { None });
         if wanted.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let found =
             self.cluster.list_offsets_for(&wanted, self.config.isolation, self.config.timeout).await?;
+        let mut has_more = false;
         for (partition, _) in wanted {
             let offset = found.get(&partition).map_or(Offset::NONE, |found| found.offset);
             // All records are older than the time that was asked for: the next one is the first that is not.
             let none = offset == Offset::NONE;
             let place = if none { Place::Reset(OffsetSpec::Latest) } else { Place::At(offset) };
             self.positions.put(partition, place);
+            has_more |= none;
         }
-        Ok(())
+        Ok(has_more)
     }
 
     async fn find_committed(&mut self) -> Result<(), ConsumeError> {

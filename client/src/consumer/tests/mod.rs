@@ -2,6 +2,7 @@
 
 mod cancel;
 mod group;
+mod resets;
 
 use std::{sync::Arc, time::Duration};
 
