@@ -246,6 +246,12 @@ pub enum CommitError {
     /// Too many commits are on their way; this one is not.
     #[error("{0} commits are on their way already")]
     Busy(usize),
+    /// The commits in front of this one took all of its time, so it was not even tried.
+    #[error("offsets of group {group} are not committed: commits before them took all the time")]
+    Overdue {
+        /// The group.
+        group: Text,
+    },
     /// The group has moved on without this member: its partitions belong to others now, or will soon.
     #[error("group {group} has moved on without this member: {code}")]
     NotMember {
@@ -288,7 +294,7 @@ impl CommitError {
     pub const fn is_retriable(&self) -> bool {
         match self {
             Self::NoGroup | Self::NotMember { .. } => false,
-            Self::Busy(_) => true,
+            Self::Busy(_) | Self::Overdue { .. } => true,
             Self::Coordinator(error) => error.is_retriable(),
             Self::Transport { source, .. } => source.is_retriable(),
             Self::Refused { code, .. } => code.is_retriable(),

@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use mainstem_protocol::{Offset, Text};
+use tokio::time::Instant;
 
 use super::{
     CommitError, CommittedError, Committing, Consumer, OffsetAndMetadata,
@@ -12,7 +13,7 @@ use super::{
     },
 };
 use crate::{
-    TopicPartition,
+    TopicPartition, caps,
     cluster::MetadataError,
     offsets::{ListOffsetsError, OffsetSpec},
 };
@@ -81,8 +82,11 @@ impl Consumer {
     }
 
     /// Begins to commit offsets, as [`Self::commit`], and does not wait for the group's word: the result is a future that may
-    /// be awaited or dropped, the commit goes on all the same. Commits take place in the order in which they were begun.
-    /// Must be called within a runtime.
+    /// be awaited or dropped, the commit goes on all the same. Commits take place in the order in which they were begun;
+    /// one whose [`ConsumerConfig::timeout`] is over before its turn fails without being tried. Must be called within a
+    /// runtime.
+    ///
+    /// [`ConsumerConfig::timeout`]: super::ConsumerConfig::timeout
     ///
     /// ```
     /// # mainstem_client::testing::example(async |transport| {
@@ -144,7 +148,7 @@ impl Consumer {
             member: self.membership.as_ref().map(Membership::identity),
             waits_for_rebalance: is_cooperative(&self.config),
             offsets: offsets.collect(),
-            limit: self.config.timeout,
+            deadline: Instant::now() + self.config.timeout.min(caps::WAIT_MAX),
         })
     }
 

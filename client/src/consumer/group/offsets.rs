@@ -71,7 +71,8 @@ pub(in crate::consumer) struct Commit {
     /// Whether partitions are kept through a rebalance, so that its end can be waited for.
     pub(in crate::consumer) waits_for_rebalance: bool,
     pub(in crate::consumer) offsets: Vec<(TopicPartition, OffsetAndMetadata)>,
-    pub(in crate::consumer) limit: Duration,
+    /// When it is given up. Fixed where the commit begins, whatever stands in front of it.
+    pub(in crate::consumer) deadline: Instant,
 }
 
 impl Commit {
@@ -80,19 +81,26 @@ impl Commit {
         if self.offsets.is_empty() {
             return Ok(());
         }
-        let deadline = Instant::now() + self.limit;
-        let mut retry = Retry::within(self.limit);
+        let mut retry = Retry::within(self.time_left());
         loop {
             let member = self.member()?;
             match self.once(&member).await {
                 Err(CommitError::NotMember { code, .. })
-                    if self.waits_for_rebalance
-                        && is_behind(code)
-                        && self.moved_on(&member, deadline).await => {}
+                    if self.waits_for_rebalance && is_behind(code) && self.moved_on(&member).await => {}
                 Err(error) if error.is_retriable() && retry.pause().await => {}
                 result => return result,
             }
         }
+    }
+
+    /// What its turn is worth no attempt for, since those in front of it took all its time.
+    fn overdue(&self) -> Option<CommitError> {
+        let is_overdue = self.time_left().is_zero();
+        is_overdue.then(|| CommitError::Overdue { group: self.group.clone() })
+    }
+
+    fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
     }
 
     /// As whom to commit. Whoever has lost its membership must not commit as an outsider once the group is empty.
@@ -106,7 +114,8 @@ impl Commit {
     }
 
     /// Waits until the member is in another generation than the one it committed in.
-    async fn moved_on(&mut self, before: &MemberIdentity, deadline: Instant) -> bool {
+    async fn moved_on(&mut self, before: &MemberIdentity) -> bool {
+        let deadline = self.deadline;
         let Some(member) = &mut self.member else { return false };
         let moved = member.wait_for(|member| member != before);
         matches!(timeout_at(deadline, moved).await, Ok(Ok(_)))
@@ -114,7 +123,7 @@ impl Commit {
 
     async fn once(&self, member: &MemberIdentity) -> Result<(), CommitError> {
         let request = self.request(member);
-        let answer = ask(&self.cluster, &self.group, |_| request, self.limit).await?;
+        let answer = ask(&self.cluster, &self.group, |_| request, self.time_left()).await?;
         let answer = answer.map_err(|source| CommitError::Transport { group: self.group.clone(), source })?;
         self.check(answer)
     }
@@ -217,7 +226,10 @@ impl Commits {
 async fn work_off(mut queued: mpsc::Receiver<Queued>) {
     while let Some(Queued { commit, done }) = queued.recv().await {
         let result = match commit {
-            Some(commit) => commit.run().await,
+            Some(commit) => match commit.overdue() {
+                Some(overdue) => Err(overdue),
+                None => commit.run().await,
+            },
             None => Ok(()),
         };
         // Whoever does not want to know has dropped the other end.
