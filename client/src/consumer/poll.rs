@@ -207,10 +207,12 @@ impl Consumer {
                 Ok(News::Revoked(round, partitions))
             }
             Event::Lost(round) => Ok(News::Lost(round, self.positions.partitions())),
-            Event::Failed(error) => {
-                self.membership = None;
-                Err(error.into())
+            // What the member had is others' already. The membership stays, so that nobody commits as an outsider.
+            Event::Failed(error) if !self.positions.is_empty() => {
+                self.event = Some(Event::Failed(error));
+                Ok(News::Lost(Round::default(), self.positions.partitions()))
             }
+            Event::Failed(error) => Err(error.into()),
         }
     }
 
@@ -241,15 +243,16 @@ impl Consumer {
         self.letting_go = None;
     }
 
-    /// Commits and tells the listener before the consumer ends. Partitions that it was told to let go are let go already.
+    /// Commits and tells the listener before the consumer ends. Partitions that it was told to let go are let go already, and
+    /// what no group gave none takes away (Kafka: `ConsumerCoordinator`).
     pub(super) async fn hand_in(&mut self) {
-        let has_let_go = self.letting_go.is_some();
         self.let_go().await;
         let partitions = self.positions.partitions();
         let news = match &self.membership {
-            Some(_) if partitions.is_empty() && has_let_go => return,
+            None => return self.commit_now().await,
+            Some(_) if partitions.is_empty() => return,
             Some(membership) if membership.is_lost() => News::Lost(Round::default(), partitions),
-            _ => News::Revoked(Round::default(), partitions),
+            Some(_) => News::Revoked(Round::default(), partitions),
         };
         self.inform(&news).await;
     }

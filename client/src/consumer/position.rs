@@ -96,6 +96,10 @@ impl Positions {
         partitions
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
     /// The partitions whose place answers to a question.
     pub(super) fn placed<T>(&self, ask: impl Fn(Place) -> Option<T>) -> Vec<(TopicPartition, T)> {
         let placed = self.all.iter();

@@ -181,13 +181,13 @@ async fn whoever_subscribes_after_a_loss_joins_only_once() {
     assert_eq!(broker.asked(ApiKey::JoinGroup), joins);
 }
 
-fn cooperative() -> ConsumerConfig {
+pub(super) fn cooperative() -> ConsumerConfig {
     ConsumerConfig { assignors: vec![Assignor::CooperativeSticky], ..member() }
 }
 
 /// What a listener was told.
 #[derive(Clone, Default)]
-struct Told(Arc<Mutex<Vec<String>>>);
+pub(super) struct Told(Arc<Mutex<Vec<String>>>);
 
 impl Told {
     fn note(&self, what: &str, partitions: &[TopicPartition]) {
@@ -195,7 +195,7 @@ impl Told {
         self.0.lock().unwrap().push(format!("{what} {}", partitions.join(" ")));
     }
 
-    fn take(&self) -> Vec<String> {
+    pub(super) fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 }
@@ -234,7 +234,7 @@ impl RebalanceListener for Told {
 }
 
 /// Polls until the consumer has these partitions and nothing more to say for a while.
-async fn settle(consumer: &mut Consumer, partitions: &[TopicPartition]) {
+pub(super) async fn settle(consumer: &mut Consumer, partitions: &[TopicPartition]) {
     while !matches!(consumer.poll(Duration::from_secs(10)).await, Ok(Polled::Nothing))
         || consumer.assignment() != partitions
     {}
@@ -285,7 +285,7 @@ async fn commit_during_a_cooperative_rebalance_waits_for_its_end() {
     assert_eq!(broker.committed("g", "t", 0), Some(20));
 }
 
-fn commit_answer(error_code: ErrorCode) -> Trouble {
+pub(super) fn commit_answer(error_code: ErrorCode) -> Trouble {
     let partition = OffsetCommitResponsePartition { partition_index: PartitionId(0), error_code };
     let topic =
         OffsetCommitResponseTopic { name: "t".into(), partitions: vec![partition], ..Default::default() };
@@ -415,7 +415,7 @@ async fn consumer_without_a_group_commits_nothing() {
     assert!(matches!(consumer.commit(&[(t(0), Offset(1))]).await, Err(CommitError::NoGroup)));
 }
 
-fn modern() -> ConsumerConfig {
+pub(super) fn modern() -> ConsumerConfig {
     ConsumerConfig { group_protocol: GroupProtocol::Consumer, ..member() }
 }
 

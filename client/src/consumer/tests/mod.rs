@@ -1,6 +1,7 @@
 //! The consumer against the fake broker.
 
 mod cancel;
+mod ends;
 mod group;
 mod resets;
 

@@ -93,7 +93,7 @@ impl Member {
             match self.live().await {
                 Ok(()) => {}
                 Err(Ending::Closed(closed)) => break closed,
-                Err(Ending::Failed(error)) => return drop(self.ends.events.send(Event::Failed(error)).await),
+                Err(Ending::Failed(error)) => return self.fail(error).await,
             }
         };
         if mode.leaves(&self.config) {
@@ -177,8 +177,19 @@ impl Member {
         Err(Ending::Failed(self.refused(ErrorCode::FENCED_INSTANCE_ID)))
     }
 
-    async fn tell(&self, event: Event) -> Result<(), Ending> {
-        self.ends.events.send(event).await.map_err(|_| Ending::Closed(Closed(LeaveMode::Default)))
+    /// Tells that the member is none any more: nothing may be committed as one.
+    async fn fail(mut self, error: GroupError) {
+        self.become_outsider();
+        // A consumer that is gone does not want to know.
+        let _ = self.ends.events.send(Event::Failed(error)).await;
+    }
+
+    async fn tell(&mut self, event: Event) -> Result<(), Ending> {
+        if self.ends.events.send(event).await.is_ok() {
+            return Ok(());
+        }
+        // Nobody listens any more: the consumer closes, and is about to say how, or it is gone.
+        Err(Ending::Closed(Closed(closing(&mut self.ends.commands).await)))
     }
 
     async fn command(&mut self) -> Result<Command, Ending> {

@@ -87,8 +87,20 @@ impl Member {
     pub(super) async fn run(mut self) {
         match self.live().await {
             Ok(mode) => self.leave(mode).await,
-            Err(error) => drop(self.ends.events.send(Event::Failed(error)).await),
+            Err(error) => self.fail(error).await,
         }
+    }
+
+    /// Tells that the member is none any more, and has lost what it had.
+    async fn fail(&mut self, error: GroupError) {
+        self.lose().await;
+        self.tell(Some(Event::Failed(error))).await;
+    }
+
+    async fn lose(&mut self) {
+        let event = self.machine.lose();
+        self.publish();
+        self.tell(event).await;
     }
 
     /// Lives until the consumer closes, or the coordinator refuses the member for good.
@@ -217,12 +229,7 @@ impl Member {
                 self.tell(event).await;
                 Ok(())
             }
-            Err(code) => {
-                let event = self.machine.lose();
-                self.publish();
-                self.tell(event).await;
-                Err(self.refused(code, said))
-            }
+            Err(code) => Err(self.refused(code, said)),
         }
     }
 
@@ -231,9 +238,7 @@ impl Member {
         if self.ends.polls.is_stuck() && self.machine.beats() && self.machine.is_member() {
             info!(group = %self.group, "leaving the group: nobody polled for too long");
             self.leave(LeaveMode::Default).await;
-            let event = self.machine.lose();
-            self.publish();
-            self.tell(event).await;
+            self.lose().await;
         }
         if self.ends.events.capacity() == self.ends.events.max_capacity() {
             let event = self.machine.reconcile();
