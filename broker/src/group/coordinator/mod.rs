@@ -34,6 +34,8 @@ use mainstem_protocol::{
 };
 use mainstem_storage::{Clock, Store};
 
+#[cfg(test)]
+pub(super) use self::store::{metadata, restored};
 use self::{group::Group, slot::Slot, topics::TopicVersions};
 use super::{
     classic::{self, Limits},

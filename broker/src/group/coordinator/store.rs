@@ -138,7 +138,8 @@ impl Coordinator {
     }
 }
 
-fn metadata(
+/// A group as it is stored.
+pub(in crate::group) fn metadata(
     group: &classic::Group,
     assignments: &BTreeMap<Text, Bytes>,
     now: Timestamp,
@@ -164,7 +165,13 @@ fn metadata(
     }
 }
 
-fn restored(id: &Text, value: GroupMetadataValue, limits: Limits, now: Duration) -> classic::Group {
+/// A group as it was stored.
+pub(in crate::group) fn restored(
+    id: &Text,
+    value: GroupMetadataValue,
+    limits: Limits,
+    now: Duration,
+) -> classic::Group {
     let GroupMetadataValue {
         protocol_type,
         generation,

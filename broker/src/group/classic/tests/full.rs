@@ -58,3 +58,44 @@ fn members_that_leave_together_leave_no_generation_between() {
     assert_eq!(bench.joined[&waiter].error, ErrorCode::UNKNOWN_MEMBER_ID);
     assert_eq!((bench.group.state, bench.group.generation), (State::Empty, generation + 1));
 }
+
+#[test]
+fn hundred_members_settle_with_one_join_and_one_sync_each() {
+    let mut bench = Bench::new();
+    bench.group.limits.members_max = 101;
+    let names: Vec<String> = (0..101).map(|number| format!("m{number:03}")).collect();
+    let (last, names) = names.split_last().unwrap();
+    for id in names {
+        bench.join(id);
+    }
+    // The first one made a generation of its own before the others came.
+    settle(&mut bench, names, None);
+    let newcomer = bench.join(last);
+    settle(&mut bench, names, Some((last, newcomer)));
+    assert_eq!(bench.leave(last), Ok(()));
+    settle(&mut bench, names, None);
+}
+
+/// Everybody is told to join again, and needs one JoinGroup and one SyncGroup to have its assignment.
+fn settle(bench: &mut Bench, names: &[String], newcomer: Option<(&String, Waiter)>) {
+    let generation = bench.group.generation;
+    let waiting = |name: &&String| bench.group.members[name.as_str()].joining.is_none();
+    let told: Vec<&String> = names.iter().filter(waiting).collect();
+    let mut joins: Vec<(&String, Waiter)> =
+        told.into_iter().map(|id| (id, bench.join_as(again(id, &["range"])))).collect();
+    joins.extend(newcomer);
+    for (_, waiter) in &joins {
+        let answer = &bench.joined[waiter];
+        assert_eq!((answer.error, answer.generation), (ErrorCode::NONE, generation + 1));
+    }
+    let members: Vec<&str> = names.iter().chain(newcomer.map(|(id, _)| id)).map(String::as_str).collect();
+    let shares: Vec<(&str, &str)> = members.iter().map(|id| (*id, *id)).collect();
+    let syncs: Vec<_> = members.iter().map(|id| (*id, bench.sync(id, &shares))).collect();
+    for (id, waiter) in syncs {
+        assert_eq!(
+            (bench.synced[&waiter].error, &bench.synced[&waiter].assignment[..]),
+            (ErrorCode::NONE, id.as_bytes())
+        );
+    }
+    assert_eq!(bench.group.state, State::Stable);
+}

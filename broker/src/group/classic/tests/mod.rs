@@ -1,4 +1,5 @@
 mod full;
+mod schedules;
 mod statics;
 
 use std::collections::BTreeMap;
