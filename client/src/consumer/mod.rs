@@ -108,6 +108,8 @@ pub struct Consumer {
     fetcher: Fetcher,
     decompressor: Decompressor,
     membership: Option<Membership>,
+    /// What the next membership is to read, once the one that is has handed in its work.
+    wants: Option<Interest>,
     listener: Option<Arc<dyn RebalanceListener>>,
     /// What happened to the member, and has not been heeded yet.
     event: Option<Event>,
@@ -151,6 +153,7 @@ impl Consumer {
             positions: Positions::default(),
             decompressor: Decompressor::new(),
             membership: None,
+            wants: None,
             listener: None,
             event: None,
             news: None,
@@ -161,7 +164,8 @@ impl Consumer {
         }
     }
 
-    /// Reads topics as a member of the group, which shares out their partitions. Must be called within a runtime.
+    /// Reads topics as a member of the group, which shares out their partitions. Must be called within a runtime. A consumer
+    /// that has partitions already as a member hands those in at its next poll, as when it is closed, and joins then.
     ///
     /// # Errors
     /// Where the consumer has no group.
@@ -211,11 +215,41 @@ impl Consumer {
 
     fn join(&mut self, interest: Interest) -> Result<(), GroupError> {
         let group = self.config.group_id.clone().ok_or(GroupError::NoGroup)?;
+        let has_work = self.membership.is_some() && !self.positions.is_empty();
+        if has_work {
+            self.wants = Some(interest);
+        } else {
+            self.start(group, interest);
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, group: Text, interest: Interest) {
         let (config, cluster) = (Arc::clone(&self.config), Arc::clone(&self.cluster));
         self.forget_group();
         self.positions.assign([]);
         self.membership = Some(Membership::start(config, cluster, group, interest));
-        Ok(())
+    }
+
+    /// Hands in what was read as the member that the consumer was, and begins to join anew.
+    async fn change_interest(&mut self) {
+        if self.wants.is_none() {
+            return;
+        }
+        self.finish().await;
+        if let (Some(group), Some(interest)) = (self.config.group_id.clone(), self.wants.take()) {
+            self.start(group, interest);
+        }
+    }
+
+    async fn finish(&mut self) {
+        self.commits.settled().await;
+        self.hand_in().await;
+        // Whoever is interrupted below has handed in already.
+        self.positions.assign([]);
+        if let Some(membership) = self.membership.take() {
+            membership.close(LeaveMode::Default).await;
+        }
     }
 
     /// Has a listener told what partitions come and go, in place of the one there was.
@@ -260,6 +294,7 @@ impl Consumer {
     /// Gives up the membership there is, with what it had to say and what was still to be done for it.
     fn forget_group(&mut self) {
         self.membership = None;
+        self.wants = None;
         self.event = None;
         self.news = None;
         self.letting_go = None;

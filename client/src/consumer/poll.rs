@@ -64,6 +64,7 @@ impl Consumer {
     pub async fn poll(&mut self, limit: Duration) -> Result<Polled, ConsumeError> {
         let deadline = Instant::now() + limit.min(caps::WAIT_MAX);
         self.asks = true;
+        self.change_interest().await;
         self.let_go().await;
         self.auto_commit().await;
         let found = tokio::select! {
@@ -102,6 +103,7 @@ impl Consumer {
     /// ```
     pub async fn next(&mut self) -> Result<PartitionRecord, ConsumeError> {
         loop {
+            self.change_interest().await;
             self.let_go().await;
             self.auto_commit().await;
             match self.wait(Self::take_one).await? {

@@ -126,3 +126,24 @@ async fn listener_hears_nothing_of_partitions_that_no_group_gave() {
     assert!(told.take().is_empty());
     assert_eq!(broker.committed("g", "t", 0), Some(20));
 }
+
+#[tokio::test(start_paused = true)]
+async fn whoever_subscribes_to_something_else_hands_in_its_work_first() {
+    let broker = broker(1);
+    broker.create_topic("u", 1);
+    produce(&broker, 0, 0..20, 10).await;
+    for config in [member(), modern()] {
+        let told = Told::default();
+        let config = ConsumerConfig { auto_commit_interval: Some(LONG * 10), poll_records: 1, ..config };
+        let mut consumer = join(&broker, config).await;
+        let before = broker.committed("g", "t", 0).unwrap_or(0);
+        consumer.on_rebalance(told.clone());
+        assert_eq!(read(&mut consumer, 5).await, range(before..before + 5));
+        consumer.subscribe(["u", "t"]).unwrap();
+        assert_eq!(read(&mut consumer, 1).await, [before + 5], "nothing comes twice");
+        assert_eq!(told.take(), ["assigned t-0", "revoked t-0", "assigned t-0 u-0"]);
+        assert_eq!(broker.committed("g", "t", 0), Some(before + 5));
+        consumer.close().await;
+        assert_eq!(broker.members("g"), 0);
+    }
+}
