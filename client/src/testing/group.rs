@@ -74,8 +74,14 @@ impl Group {
         common.next().map(|(name, _)| name.clone()).unwrap_or_default()
     }
 
-    /// The generation that a member joined, once all have.
-    pub(super) fn joined(&mut self) -> Option<(i32, Text)> {
+    /// The generation that a member joined, once all have; no generation where the next rebalance has begun meanwhile.
+    pub(super) fn joined(&mut self, id: &Text) -> Option<Option<(i32, Text)>> {
+        let is_over =
+            self.phase == Phase::Joining && self.members.get(id).is_some_and(|member| !member.joined);
+        if is_over { Some(None) } else { self.generation().map(Some) }
+    }
+
+    fn generation(&mut self) -> Option<(i32, Text)> {
         if self.phase == Phase::Joining && self.members.values().all(|member| member.joined) {
             self.phase = Phase::Syncing;
             self.generation += 1;
@@ -127,6 +133,9 @@ impl Group {
 
     /// Hands out what the leader says; where somebody has joined since, the leader is told so instead.
     pub(super) fn assign(&mut self, assignments: Vec<(Text, Bytes)>) {
+        if self.phase != Phase::Syncing {
+            return;
+        }
         if self.phase != Phase::Syncing {
             return;
         }

@@ -94,9 +94,10 @@ impl FakeBroker {
             let error_code = ErrorCode::MEMBER_ID_REQUIRED;
             return JoinGroupResponse { error_code, member_id, ..JoinGroupResponse::default() };
         }
-        let joined =
-            self.wait_for(REBALANCE, |state| state.groups.get_mut(&request.group_id)?.joined()).await;
-        self.change(|state| state.joined(&request.group_id, member_id, joined))
+        let joined = self
+            .wait_for(REBALANCE, |state| state.groups.get_mut(&request.group_id)?.joined(&member_id))
+            .await;
+        self.change(|state| state.joined(&request.group_id, member_id, joined.flatten()))
     }
 
     async fn sync(&self, request: SyncGroupRequest) -> SyncGroupResponse {

@@ -4,6 +4,7 @@ mod cancel;
 mod ends;
 mod group;
 mod resets;
+mod schedules;
 
 use std::{sync::Arc, time::Duration};
 

@@ -79,6 +79,9 @@ pub(super) struct Machine {
     revoking: Partitions,
     /// What the coordinator was told last that the member has; none where it may not know.
     told: Option<Partitions>,
+    /// An assignment came, and the coordinator was not told yet what the member made of it. It waits for that even where
+    /// nothing is different: what it gave and took back may never have been taken.
+    is_unacknowledged: bool,
     /// Whether the consumer was told what it has since it joined, be that anything or nothing.
     is_announced: bool,
 }
@@ -96,6 +99,7 @@ impl Machine {
             owned: Partitions::new(),
             revoking: Partitions::new(),
             told: None,
+            is_unacknowledged: false,
             is_announced: false,
         }
     }
@@ -124,7 +128,9 @@ impl Machine {
     pub(super) fn is_in_a_hurry(&self) -> bool {
         match self.state {
             State::Joining => true,
-            State::Settled => self.told.as_ref().is_some_and(|told| *told != self.owned),
+            State::Settled => {
+                self.told.as_ref().is_some_and(|told| *told != self.owned) || self.has_to_acknowledge()
+            }
             State::Revoking(_) | State::Lost(_) => false,
         }
     }
@@ -140,11 +146,24 @@ impl Machine {
             request.subscribed_topic_regex.clone_from(&profile.pattern);
             request.server_assignor.clone_from(&profile.assignor);
         }
-        if self.told.as_ref() != Some(&self.owned) {
+        if self.told.as_ref() != Some(&self.owned) || self.has_to_acknowledge() {
+            self.is_unacknowledged &= !self.has_to_acknowledge();
             request.topic_partitions = Some(listed(&self.owned));
             self.told = Some(self.owned.clone());
         }
         request
+    }
+
+    /// Whether the member has made of an assignment what it can, and has not said so.
+    fn has_to_acknowledge(&self) -> bool {
+        self.is_unacknowledged && self.state == State::Settled && self.wanted() == self.owned
+    }
+
+    /// The target, as far as its topics have names.
+    fn wanted(&self) -> Partitions {
+        let mut wanted = self.target.clone();
+        wanted.retain(|id, _| self.names.contains_key(id));
+        wanted
     }
 
     /// The heartbeat that leaves; none for whoever is no member.
@@ -207,6 +226,7 @@ impl Machine {
             self.state = State::Settled;
         }
         if let Some(Assignment { topic_partitions }) = answer.assignment {
+            self.is_unacknowledged = true;
             self.target.clear();
             for TopicPartitions { topic_id, partitions } in topic_partitions {
                 self.target.entry(topic_id).or_default().extend(partitions);
@@ -223,6 +243,7 @@ impl Machine {
         self.target.clear();
         self.revoking.clear();
         self.told = None;
+        self.is_unacknowledged = false;
         self.is_announced = false;
         self.epoch = JOINING;
         if self.state == State::Joining {
@@ -273,8 +294,7 @@ impl Machine {
             self.revoking = gone;
             return Some(event);
         }
-        let mut wanted = self.target.clone();
-        wanted.retain(|id, _| self.names.contains_key(id));
+        let wanted = self.wanted();
         let is_news = wanted != self.owned || !(self.is_announced || self.has_nameless());
         if !is_news {
             return None;

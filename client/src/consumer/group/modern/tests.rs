@@ -102,6 +102,17 @@ fn what_goes_is_let_go_before_what_comes_is_taken() {
 }
 
 #[test]
+fn what_is_given_and_taken_back_before_anybody_looked_is_acknowledged_once() {
+    let mut machine = settled();
+    machine.on_answer(answer(2, Some(&[(T, 0), (T, 1)]))).unwrap();
+    machine.on_answer(answer(2, Some(&[(T, 0)]))).unwrap();
+    assert!(machine.reconcile().is_none() && machine.is_in_a_hurry());
+    assert_eq!(machine.heartbeat().topic_partitions, Some(listed(&[(T, 0)])));
+    assert!(!machine.is_in_a_hurry());
+    assert_eq!(machine.heartbeat().topic_partitions, None);
+}
+
+#[test]
 fn topics_without_a_name_are_taken_once_they_have_one() {
     let mut machine = settled();
     machine.on_names(|_| None);
