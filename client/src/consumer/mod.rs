@@ -38,7 +38,7 @@ pub use config::{ConsumerConfig, GroupProtocol, IsolationLevel, OffsetReset};
 pub use error::{CommitError, CommittedError, ConsumeError, Damage, GroupError};
 use fetcher::Fetcher;
 pub(crate) use group::offsets::request as committed_request;
-use group::{Event, Interest, Membership, Pattern, offsets::Commits};
+use group::{Event, Interest, Membership, Pattern, coordinator::Coordinator, offsets::Commits};
 pub use group::{
     LeaveMode,
     assignor::Assignor,
@@ -104,6 +104,7 @@ pub enum Polled {
 pub struct Consumer {
     config: Arc<ConsumerConfig>,
     cluster: Arc<Cluster>,
+    coordinator: Arc<Coordinator>,
     positions: Positions,
     fetcher: Fetcher,
     decompressor: Decompressor,
@@ -149,6 +150,7 @@ impl Consumer {
         Self {
             fetcher: Fetcher::new(Arc::clone(&config), Arc::clone(&cluster)),
             config,
+            coordinator: Arc::new(Coordinator::new(Arc::clone(&cluster))),
             cluster,
             positions: Positions::default(),
             decompressor: Decompressor::new(),

@@ -142,7 +142,7 @@ impl Consumer {
     ) -> Result<Commit, CommitError> {
         let offsets = offsets.iter().map(|(partition, offset)| (partition.clone(), offset.clone().into()));
         Ok(Commit {
-            cluster: Arc::clone(&self.cluster),
+            coordinator: Arc::clone(&self.coordinator),
             group: self.config.group_id.clone().ok_or(CommitError::NoGroup)?,
             instance: self.config.group_instance_id.clone(),
             member: self.membership.as_ref().map(Membership::identity),
@@ -206,7 +206,7 @@ impl Consumer {
         partitions: &[TopicPartition],
     ) -> Result<HashMap<TopicPartition, OffsetAndMetadata>, CommittedError> {
         let group = self.config.group_id.as_ref().ok_or(CommittedError::NoGroup)?;
-        offsets::committed(&self.cluster, group, partitions, self.config.timeout).await
+        offsets::committed(&self.coordinator, group, partitions, self.config.timeout).await
     }
 
     /// The offsets behind the last records.

@@ -7,9 +7,11 @@
 //! - [`modern`]: groups whose partitions the broker shares out (KIP-848).
 //! - [`Interest`]: what a member wants to read.
 //! - [`offsets`]: commits, and what was committed.
+//! - [`coordinator`]: the broker that those go to.
 
 pub(super) mod assignor;
 mod classic;
+pub(super) mod coordinator;
 mod interest;
 mod modern;
 pub(super) mod offsets;

@@ -11,7 +11,7 @@ use std::{
 use mainstem_protocol::{
     ErrorCode, LeaderEpoch, Offset, Text,
     messages::{
-        OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse, Request,
+        OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse,
         offset_commit::{OffsetCommitRequestPartition, OffsetCommitRequestTopic},
         offset_fetch::{OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics},
     },
@@ -24,14 +24,9 @@ use tokio::{
 use super::{
     super::{CommitError, CommittedError},
     MemberIdentity,
+    coordinator::Coordinator,
 };
-use crate::{
-    TopicPartition, caps,
-    cluster::{Cluster, CoordinatorError, retry::Retry},
-    task,
-    topic_partition::by_topic,
-    transport::{Lane, Node, TransportError},
-};
+use crate::{TopicPartition, caps, cluster::retry::Retry, task, topic_partition::by_topic};
 
 /// An offset to go on at, with what is said beside it.
 ///
@@ -62,7 +57,7 @@ impl From<Offset> for OffsetAndMetadata {
 /// Offsets to be committed, and by whom.
 #[derive(Debug)]
 pub(in crate::consumer) struct Commit {
-    pub(in crate::consumer) cluster: Arc<Cluster>,
+    pub(in crate::consumer) coordinator: Arc<Coordinator>,
     pub(in crate::consumer) group: Text,
     /// The name of a static member.
     pub(in crate::consumer) instance: Option<Text>,
@@ -123,7 +118,7 @@ impl Commit {
 
     async fn once(&self, member: &MemberIdentity) -> Result<(), CommitError> {
         let request = self.request(member);
-        let answer = ask(&self.cluster, &self.group, |_| request, self.time_left()).await?;
+        let answer = self.coordinator.ask(&self.group, |_| request, self.time_left()).await?;
         let answer = answer.map_err(|source| CommitError::Transport { group: self.group.clone(), source })?;
         self.check(answer)
     }
@@ -133,6 +128,7 @@ impl Commit {
         for topic in answer.topics {
             for partition in topic.partitions {
                 let code = partition.error_code;
+                self.coordinator.heed(code);
                 let partition =
                     TopicPartition { topic: topic.name.clone(), partition: partition.partition_index };
                 match code {
@@ -282,14 +278,14 @@ impl Future for Committing {
 
 /// What a group has committed; partitions for which it has nothing are left out. Tried again until `limit` is over.
 pub(in crate::consumer) async fn committed(
-    cluster: &Cluster,
+    coordinator: &Coordinator,
     group: &Text,
     partitions: &[TopicPartition],
     limit: Duration,
 ) -> Result<HashMap<TopicPartition, OffsetAndMetadata>, CommittedError> {
     let mut retry = Retry::within(limit);
     loop {
-        match committed_once(cluster, group, partitions, limit).await {
+        match committed_once(coordinator, group, partitions, limit).await {
             Err(error) if error.is_retriable() && retry.pause().await => {}
             result => return result,
         }
@@ -297,17 +293,18 @@ pub(in crate::consumer) async fn committed(
 }
 
 async fn committed_once(
-    cluster: &Cluster,
+    coordinator: &Coordinator,
     group: &Text,
     partitions: &[TopicPartition],
     limit: Duration,
 ) -> Result<HashMap<TopicPartition, OffsetAndMetadata>, CommittedError> {
     let asked = |version| request(group, Some(partitions), version);
-    let answer = ask(cluster, group, asked, limit).await?;
+    let answer = coordinator.ask(group, asked, limit).await?;
     let found = answer.map_err(|source| CommittedError::Transport { group: group.clone(), source })?;
     let (code, offsets) = found_in(found);
     let failed = offsets.iter().map(|(_, _, code)| *code).chain([code]).find(|code| !code.is_none());
     if let Some(code) = failed {
+        coordinator.heed(code);
         return Err(CommittedError::Refused { group: group.clone(), code });
     }
     let found = offsets.into_iter().filter(|(_, committed, _)| committed.offset.0 >= 0);
@@ -369,16 +366,4 @@ fn found_in(answer: OffsetFetchResponse) -> (ErrorCode, Vec<Found>) {
         Some(group) => (group.error_code, found!(group.topics).collect()),
         None => (answer.error_code, found!(answer.topics).collect()),
     }
-}
-
-async fn ask<R: Request>(
-    cluster: &Cluster,
-    group: &Text,
-    request: impl FnOnce(i16) -> R,
-    limit: Duration,
-) -> Result<Result<R::Response, TransportError>, CoordinatorError> {
-    let coordinator = cluster.coordinator(group, limit).await?;
-    // Not on the group's lane: a join that waits for others must not hold up a commit.
-    let node = Node::Id(coordinator);
-    Ok(cluster.call_in_version(node, Lane::General, request, cluster.request_timeout()).await)
 }

@@ -6,7 +6,7 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::{
     super::{GroupError, LeaveMode},
-    group::{Told, cooperative, join, modern, settle},
+    group::{Told, commit_answer, cooperative, join, modern, settle},
     *,
 };
 use crate::{testing::Around, transport::TransportError};
@@ -146,4 +146,28 @@ async fn whoever_subscribes_to_something_else_hands_in_its_work_first() {
         consumer.close().await;
         assert_eq!(broker.members("g"), 0);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn coordinator_is_asked_for_once_until_it_is_another() {
+    let broker = broker(1);
+    let mut consumer = reader(&broker, member());
+    for offset in 1..=10 {
+        consumer.commit(&[(t(0), Offset(offset))]).await.unwrap();
+        consumer.committed(&[t(0)]).await.unwrap();
+    }
+    assert_eq!(broker.asked(ApiKey::FindCoordinator), 1);
+    let troubles = [
+        Trouble::LostBefore,
+        commit_answer(ErrorCode::NOT_COORDINATOR),
+        commit_answer(ErrorCode::COORDINATOR_NOT_AVAILABLE),
+    ];
+    for (index, trouble) in troubles.into_iter().enumerate() {
+        broker.trouble(ApiKey::OffsetCommit, trouble);
+        consumer.commit(&[(t(0), Offset(11))]).await.unwrap();
+        assert_eq!(broker.asked(ApiKey::FindCoordinator), 2 + index);
+    }
+    broker.trouble(ApiKey::OffsetFetch, Trouble::Code(ErrorCode::NOT_COORDINATOR));
+    consumer.committed(&[t(0)]).await.unwrap();
+    assert_eq!(broker.asked(ApiKey::FindCoordinator), 5);
 }

@@ -19,6 +19,7 @@ use tracing::{debug, info};
 use super::{
     super::{ConsumerConfig, GroupError, config::millis},
     Command, Ends, Event, Interest, LeaveMode,
+    coordinator::is_about_the_coordinator,
 };
 use crate::{
     backoff::Backoff,
@@ -351,8 +352,4 @@ async fn finished(waits_for: &mut Option<BoxFuture<'static, Done>>) -> Option<Do
 /// How often the coordinator wants to hear of the member.
 fn interval(millis: i32) -> Option<Duration> {
     u64::try_from(millis).ok().filter(|millis| *millis > 0).map(Duration::from_millis)
-}
-
-const fn is_about_the_coordinator(code: ErrorCode) -> bool {
-    matches!(code, ErrorCode::NOT_COORDINATOR | ErrorCode::COORDINATOR_NOT_AVAILABLE)
 }
