@@ -56,8 +56,8 @@ settings! {
             "group.consumer.max.heartbeat.interval.ms",
             Shape::milliseconds(1, INT_MAX).kafka("GroupCoordinatorConfig");
 
-        /// Members that a group of the newer protocol may have.
-        consumer_size_max: usize = i32::MAX as usize, "group.consumer.max.size",
+        /// Members that a group of the newer protocol may have. Kafka's default is, in effect, no limit.
+        consumer_size_max: usize = 10_000, "group.consumer.max.size",
             Shape::count(1, INT_MAX).kafka("GroupCoordinatorConfig");
 
         /// The assignors that members of the newer protocol may ask for. The first is for groups that ask for none.

@@ -18,7 +18,7 @@ use mainstem_protocol::{
 };
 
 use super::{
-    Assignment, Record, Resolved,
+    Assignment, Compiled, Record, Resolved,
     member::{Current, Profile, State},
 };
 
@@ -208,7 +208,8 @@ fn resolved_bytes(resolved: &Resolved, now: Timestamp) -> Result<Bytes, EncodeEr
 
 fn resolved(value: Bytes) -> Result<Resolved, DecodeError> {
     let value = ConsumerGroupRegularExpressionValue::from_bytes(value)?;
-    Ok(Resolved { topics: value.topics.into_iter().collect(), version: value.version.cast_unsigned() })
+    let (topics, version) = (value.topics.into_iter().collect(), value.version.cast_unsigned());
+    Ok(Resolved { topics, version, compiled: Compiled::default() })
 }
 
 fn topics(assignment: &Assignment) -> Vec<TopicPartitions> {

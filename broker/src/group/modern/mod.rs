@@ -57,7 +57,7 @@ pub(crate) use self::{
     member::Member,
     record::Record,
     request::{Client, Heartbeat},
-    subscription::{Catalogue, Resolved},
+    subscription::{Catalogue, Compiled, Resolved},
 };
 use self::{assignment::TopicPartition, assignor::Targets};
 

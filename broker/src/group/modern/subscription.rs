@@ -27,7 +27,21 @@ pub(crate) trait Catalogue {
 pub(crate) struct Resolved {
     pub(crate) topics: BTreeSet<Text>,
     pub(crate) version: u64,
+    pub(crate) compiled: Compiled,
 }
+
+/// A pattern that is compiled once, since that takes far longer than a match; none when it comes from the log. What is
+/// kept at hand makes no difference between equal things.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Compiled(Option<Regex>);
+
+impl PartialEq for Compiled {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Compiled {}
 
 /// The topics of each pattern.
 pub(super) type Patterns = BTreeMap<Text, Resolved>;
@@ -70,11 +84,16 @@ impl Group {
         for pattern in wanted {
             match self.patterns.get(pattern).filter(|_| is_current) {
                 Some(known) => drop(resolved.insert(pattern.clone(), known.clone())),
-                None => open.push((pattern, compile(pattern).ok())),
+                None => open.push((pattern, self.compiled(pattern))),
             }
         }
         resolved.extend(matches(&open, topics));
         resolved
+    }
+
+    fn compiled(&self, pattern: &Text) -> Compiled {
+        let known = self.patterns.get(pattern).and_then(|resolved| resolved.compiled.0.clone());
+        Compiled(known.or_else(|| compile(pattern).ok()))
     }
 
     /// The records that turn the patterns of the group into these, and whether the topics of one of them are others.
@@ -94,20 +113,24 @@ impl Group {
     }
 }
 
-fn matches(patterns: &[(&Text, Option<Regex>)], topics: &dyn Catalogue) -> Patterns {
+fn matches(patterns: &[(&Text, Compiled)], topics: &dyn Catalogue) -> Patterns {
     let version = topics.version();
     let mut found = vec![BTreeSet::new(); patterns.len()];
     if !patterns.is_empty() {
         topics.each_name(&mut |name| {
-            for ((_, regex), found) in patterns.iter().zip(&mut found) {
-                if regex.as_ref().is_some_and(|regex| regex.is_match(name)) {
+            for ((_, compiled), found) in patterns.iter().zip(&mut found) {
+                if compiled.0.as_ref().is_some_and(|compiled| compiled.is_match(name)) {
                     found.insert(Text::from(name));
                 }
             }
         });
     }
     let resolved = patterns.iter().zip(found);
-    resolved.map(|((pattern, _), topics)| ((*pattern).clone(), Resolved { topics, version })).collect()
+    resolved
+        .map(|((pattern, compiled), topics)| {
+            ((*pattern).clone(), Resolved { topics, version, compiled: compiled.clone() })
+        })
+        .collect()
 }
 
 /// The names of the topics that a member wants, whether they exist or not.
