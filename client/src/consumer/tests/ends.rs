@@ -6,7 +6,8 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::{
     super::{GroupError, LeaveMode},
-    group::{Told, commit_answer, cooperative, join, modern, settle},
+    group::{Told, commit_answer, cooperative, join, settle},
+    modern::modern,
     *,
 };
 use crate::{testing::Around, transport::TransportError};
