@@ -17,34 +17,42 @@ impl Interest {
     pub(super) fn pattern(&self) -> Option<Text> {
         match self {
             Self::Topics(_) => None,
-            Self::Pattern(pattern) => Some(pattern.source.clone()),
+            Self::Pattern(pattern) => Some(pattern.source().clone()),
         }
     }
 }
 
 /// A regular expression that the whole name of a topic has to match.
 #[derive(Clone, Debug)]
-pub(in crate::consumer) struct Pattern {
-    source: Text,
-    regex: Regex,
+pub(in crate::consumer) enum Pattern {
+    /// The members of a classic group look for the topics themselves.
+    Members { source: Text, regex: Regex },
+    /// In a KIP-848 group the pattern is the broker's to judge.
+    Brokers { source: Text },
 }
 
 impl Pattern {
-    /// In a KIP-848 group the pattern is the broker's to judge.
     pub(in crate::consumer) fn new(source: Text, protocol: GroupProtocol) -> Result<Self, GroupError> {
-        let ours = match protocol {
-            GroupProtocol::Classic => format!("^(?:{source})$"),
-            GroupProtocol::Consumer => String::new(),
-        };
-        match Regex::new(&ours) {
-            Ok(regex) => Ok(Self { source, regex }),
-            Err(error) => Err(GroupError::Pattern { pattern: source, reason: error.to_string() }),
+        match protocol {
+            GroupProtocol::Consumer => Ok(Self::Brokers { source }),
+            GroupProtocol::Classic => match Regex::new(&format!("^(?:{source})$")) {
+                Ok(regex) => Ok(Self::Members { source, regex }),
+                Err(error) => Err(GroupError::Pattern { pattern: source, reason: error.to_string() }),
+            },
         }
     }
 
-    /// The topics that match, in order; the brokers' own are not for readers (`exclude.internal.topics`).
+    fn source(&self) -> &Text {
+        match self {
+            Self::Members { source, .. } | Self::Brokers { source } => source,
+        }
+    }
+
+    /// The topics that match, in order; the brokers' own are not for readers (`exclude.internal.topics`). None where the
+    /// broker looks for them.
     pub(super) fn matching(&self, metadata: &Metadata) -> Vec<Text> {
-        let topics = metadata.topics().filter(|topic| !topic.is_internal && self.regex.is_match(&topic.name));
+        let Self::Members { regex, .. } = self else { return Vec::new() };
+        let topics = metadata.topics().filter(|topic| !topic.is_internal && regex.is_match(&topic.name));
         let mut names: Vec<_> = topics.map(|topic| topic.name.clone()).collect();
         names.sort();
         names
