@@ -233,27 +233,6 @@ impl Consumer {
         self.membership = Some(Membership::start(config, cluster, group, interest));
     }
 
-    /// Hands in what was read as the member that the consumer was, and begins to join anew.
-    async fn change_interest(&mut self) {
-        if self.wants.is_none() {
-            return;
-        }
-        self.finish().await;
-        if let (Some(group), Some(interest)) = (self.config.group_id.clone(), self.wants.take()) {
-            self.start(group, interest);
-        }
-    }
-
-    async fn finish(&mut self) {
-        self.commits.settled().await;
-        self.hand_in().await;
-        // Whoever is interrupted below has handed in already.
-        self.positions.assign([]);
-        if let Some(membership) = self.membership.take() {
-            membership.close(LeaveMode::Default).await;
-        }
-    }
-
     /// Has a listener told what partitions come and go, in place of the one there was.
     ///
     /// ```

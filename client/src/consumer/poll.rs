@@ -10,7 +10,7 @@ use tracing::warn;
 use super::{
     ConsumeError, Consumer, Damage, PartitionRecord, PartitionRecords, Polled, Rebalance,
     fetcher::reset_spec,
-    group::{Event, Membership, Round},
+    group::{Event, LeaveMode, Membership, Round},
     position::{Place, Positions},
     records::Fetched,
 };
@@ -257,6 +257,27 @@ impl Consumer {
             Some(_) => News::Revoked(Round::default(), partitions),
         };
         self.inform(&news).await;
+    }
+
+    /// Hands in what was read as the member that the consumer was, and begins to join anew.
+    async fn change_interest(&mut self) {
+        if self.wants.is_none() {
+            return;
+        }
+        self.finish().await;
+        if let (Some(group), Some(interest)) = (self.config.group_id.clone(), self.wants.take()) {
+            self.start(group, interest);
+        }
+    }
+
+    async fn finish(&mut self) {
+        self.commits.settled().await;
+        self.hand_in().await;
+        // Whoever is interrupted below has handed in already.
+        self.positions.assign([]);
+        if let Some(membership) = self.membership.take() {
+            membership.close(LeaveMode::Default).await;
+        }
     }
 
     /// Commits what has been handed out by earlier polls, where the settings want that and it is time.
