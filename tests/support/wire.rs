@@ -24,9 +24,10 @@ use mainstem_protocol::{
 /// The versions that are spoken here.
 const fn version(key: ApiKey) -> i16 {
     match key {
-        ApiKey::Produce => 9,
+        ApiKey::Produce | ApiKey::JoinGroup | ApiKey::OffsetCommit => 9,
         ApiKey::Fetch => 12,
-        ApiKey::CreateTopics => 5,
+        ApiKey::CreateTopics | ApiKey::SyncGroup => 5,
+        ApiKey::ConsumerGroupHeartbeat => 1,
         ApiKey::InitProducerId | ApiKey::DescribeConfigs => 4,
         ApiKey::Metadata => 9,
         _ => 0,
