@@ -18,7 +18,7 @@ pub(crate) async fn answer(node: &Node, context: &Context, request: RequestBody)
         RequestBody::LeaveGroup(request) => groups.leave_group(version, request).await.into(),
         RequestBody::OffsetCommit(request) => groups.offset_commit(version, request).await.into(),
         RequestBody::OffsetFetch(request) => groups.offset_fetch(version, request).await.into(),
-        RequestBody::ListGroups(request) => groups.list_groups(&request).into(),
+        RequestBody::ListGroups(request) => groups.list_groups(request).await.into(),
         RequestBody::DeleteGroups(request) => groups.delete_groups(request).await.into(),
         RequestBody::OffsetDelete(request) => groups.offset_delete(request).await.into(),
         RequestBody::DescribeGroups(request) => {

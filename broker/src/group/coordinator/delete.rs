@@ -126,7 +126,9 @@ impl Coordinator {
             slot.decided().await;
         }
         let mut begun = Vec::new();
-        for id in self.groups_with(|key| names.contains(&key.topic)) {
+        let wanted = names.clone();
+        let ids = self.off_reactor("groups of deleted topics", move |this| this.groups_with(&wanted)).await;
+        for id in ids.unwrap_or_default() {
             let Some(slot) = self.existing(&id) else { continue };
             let plan = |_: &Group| {
                 let records = self.tombstones_of(&id, goes);
@@ -145,9 +147,10 @@ impl Coordinator {
         }
     }
 
-    fn groups_with(&self, wanted: impl Fn(&OffsetCommitKey) -> bool) -> BTreeSet<Text> {
+    /// Those that have committed something for one of the topics.
+    fn groups_with(&self, topics: &BTreeSet<Text>) -> BTreeSet<Text> {
         let group = |key| match key {
-            Key::Offset(key) if wanted(&key) => Some(key.group),
+            Key::Offset(key) if topics.contains(&key.topic) => Some(key.group),
             _ => None,
         };
         self.0.log.keys().filter_map(group).collect()
@@ -155,15 +158,19 @@ impl Coordinator {
 
     /// Forgets what was committed for topics whose deletion was cut short by the end of the process.
     pub(super) async fn forget_lost_topics(self) {
+        let lost = self.off_reactor("topics of offsets", Self::lost_topics).await.unwrap_or_default();
+        if !lost.is_empty() {
+            self.forget_topics(&lost, self.0.clock.now()).await;
+        }
+    }
+
+    fn lost_topics(&self) -> BTreeSet<Text> {
         let topics = self.0.log.store().topics();
         let lost = |key| match key {
             Key::Offset(key) => Some(key.topic).filter(|topic| topics.named(topic).is_none()),
             _ => None,
         };
-        let lost: BTreeSet<Text> = self.0.log.keys().filter_map(lost).collect();
-        if !lost.is_empty() {
-            self.forget_topics(&lost, self.0.clock.now()).await;
-        }
+        self.0.log.keys().filter_map(lost).collect()
     }
 }
 

@@ -29,7 +29,8 @@ impl Coordinator {
 
     /// Looks through all groups once.
     pub(super) async fn expire_now(&self) {
-        for id in self.group_ids() {
+        let ids = self.off_reactor("groups to expire", Self::group_ids).await;
+        for id in ids.unwrap_or_default() {
             match self.existing(&id) {
                 Some(slot) => self.expire_group(&id, slot).await,
                 None => self.in_memory(&id).into_iter().for_each(|slot| self.forget(&id, &slot)),

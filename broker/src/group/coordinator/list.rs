@@ -1,7 +1,7 @@
 //! ListGroups (Kafka: `GroupMetadataManager.listGroups`).
 
 use mainstem_protocol::{
-    Text,
+    ErrorCode, Text,
     messages::{ListGroupsRequest, ListGroupsResponse, list_groups::ListedGroup},
 };
 
@@ -9,8 +9,14 @@ use super::{Coordinator, Group};
 
 impl Coordinator {
     /// Every group that is in memory or stored, and passes the filters.
-    #[must_use]
-    pub fn list_groups(&self, request: &ListGroupsRequest) -> ListGroupsResponse {
+    pub async fn list_groups(&self, request: ListGroupsRequest) -> ListGroupsResponse {
+        let failed =
+            || ListGroupsResponse { error_code: ErrorCode::UNKNOWN_SERVER_ERROR, ..Default::default() };
+        self.off_reactor("groups to list", move |this| this.list(&request)).await.unwrap_or_else(failed)
+    }
+
+    /// Blocks for as long as it takes to look through everything that is committed.
+    pub(super) fn list(&self, request: &ListGroupsRequest) -> ListGroupsResponse {
         let ListGroupsRequest { states_filter, types_filter } = request;
         // Kafka trims the names of states, not those of types.
         let is_state =

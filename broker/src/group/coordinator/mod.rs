@@ -33,6 +33,7 @@ use mainstem_protocol::{
     wire::Detach,
 };
 use mainstem_storage::{Clock, Store};
+use tokio::sync::oneshot;
 
 #[cfg(test)]
 pub(super) use self::store::{metadata, restored};
@@ -136,6 +137,20 @@ impl Coordinator {
                 () = cancel.cancelled() => return,
             }
         }
+    }
+
+    /// Does on a thread that may block what takes long where there is much; nothing comes of it if it fails.
+    async fn off_reactor<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (this, (sender, receiver)) = (self.clone(), oneshot::channel());
+        self.0.tasks.spawn_blocking(name, OnFailure::Log, move || {
+            // Whoever waits may have gone.
+            let _ = sender.send(work(&this));
+        });
+        receiver.await.ok()
     }
 
     fn now(&self) -> Duration {

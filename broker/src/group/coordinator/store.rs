@@ -92,13 +92,9 @@ impl Coordinator {
 
     /// Waits for room on a thread that may block.
     pub(super) async fn make_room(&self, group: &Text, records: &Records) -> Result<(), AppendError> {
-        let (coordinator, group, records) = (self.clone(), group.clone(), records.clone());
-        let (sender, receiver) = oneshot::channel();
-        self.0.tasks.spawn_blocking("group room", OnFailure::Log, move || {
-            // Whoever waits may have gone.
-            let _ = sender.send(coordinator.0.log.make_room(&group, &records));
-        });
-        receiver.await.unwrap_or(Err(AppendError::NoRoom))
+        let (group, records) = (group.clone(), records.clone());
+        let made = self.off_reactor("group room", move |this| this.0.log.make_room(&group, &records));
+        made.await.unwrap_or(Err(AppendError::NoRoom))
     }
 
     fn metadata_records(&self, group: &classic::Group, assignments: &BTreeMap<Text, Bytes>) -> Records {

@@ -24,7 +24,7 @@ impl Bench {
     }
 
     fn listed(&self) -> usize {
-        self.coordinator.list_groups(&ListGroupsRequest::default()).groups.len()
+        self.coordinator.list(&ListGroupsRequest::default()).groups.len()
     }
 
     fn described(&self) -> ErrorCode {

@@ -48,7 +48,7 @@ impl Bench {
 
     /// Type and state, as they are listed.
     fn listed_groups(&self) -> Vec<(String, String)> {
-        let groups = self.coordinator.list_groups(&ListGroupsRequest::default()).groups;
+        let groups = self.coordinator.list(&ListGroupsRequest::default()).groups;
         groups.iter().map(|group| (group.group_type.to_string(), group.group_state.to_string())).collect()
     }
 
