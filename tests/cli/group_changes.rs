@@ -98,6 +98,18 @@ fn offsets_are_exported_and_read_back() {
 }
 
 #[test]
+fn a_file_that_names_what_is_not_there_is_refused_at_once() {
+    let folder = Folder::new();
+    let broker = broker(&folder);
+    let check = |line: &[u8], expected: &str| {
+        let err = broker.run_with(&["group", "reset", "readers", "--from-file", "-"], line).failed(1);
+        assert!(err.contains(expected), "{err}");
+    };
+    check(b"logs,0,1\nnosuch,0,1\n", "UNKNOWN_TOPIC_OR_PARTITION");
+    check(b"logs,7,1\n", "logs-7 does not exist: the topic has 1 partition");
+}
+
+#[test]
 fn a_group_with_members_is_not_reset() {
     let folder = Folder::new();
     let broker = broker(&folder);

@@ -27,6 +27,9 @@ fn of_stdin() -> io::Result<String> {
     Ok(text)
 }
 
+/// What some editors and spreadsheets begin a file of UTF-8 with.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// A file that says no offsets.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 enum FileError {
@@ -40,6 +43,7 @@ enum FileError {
 
 fn parse(text: &str) -> Result<BTreeMap<TopicPartition, i64>, FileError> {
     let mut offsets = BTreeMap::new();
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let lines = text.lines().map(str::trim).zip(1..).filter(|(text, _)| !text.is_empty());
     for (text, line) in lines {
         let refused = || FileError::Line { line, text: text.to_owned() };
@@ -74,6 +78,12 @@ mod tests {
         let offsets = parse("orders,0,5\n\n\"orders\", 1, 7\n").unwrap();
         let expected = [(TopicPartition::new("orders", 0), 5), (TopicPartition::new("orders", 1), 7)];
         assert_eq!(offsets, BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_topic() {
+        let offsets = parse("\u{feff}orders,0,5\n").unwrap();
+        assert_eq!(offsets, BTreeMap::from([(TopicPartition::new("orders", 0), 5)]));
     }
 
     #[test]

@@ -129,7 +129,7 @@ async fn reset(args: &Args, target: &Target) -> Result<Plan, Error> {
     let committed =
         committed.into_iter().map(|(partition, committed)| (partition, committed.offset)).collect();
     let partitions = match target {
-        Target::Each(offsets) => offsets.keys().cloned().collect(),
+        Target::Each(offsets) => scope::of_file(&admin, offsets).await?,
         _ => scope::partitions(&admin, &args.group, &args.topic, &committed).await?,
     };
     let active = members::names(&admin, &args.group).await?;

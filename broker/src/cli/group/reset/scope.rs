@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use mainstem_client::admin::Admin;
 use mainstem_client::{Offset, TopicPartition};
+use mainstem_protocol::Text;
 
 use crate::cli::Error;
 use crate::cli::consume::failure::no_such_partition;
@@ -55,6 +56,23 @@ pub(super) async fn partitions(
             .advise("name the topics with --topic; `mainstem group list` shows what there is")),
         false => Ok(committed.keys().cloned().collect()),
     }
+}
+
+/// The partitions that a file names. Each has to be there: to ask for the offsets of one that is not would be to wait for it.
+pub(super) async fn of_file(
+    admin: &Admin,
+    offsets: &BTreeMap<TopicPartition, i64>,
+) -> Result<BTreeSet<TopicPartition>, Error> {
+    of_topics(admin, &by_topic(offsets.keys())).await
+}
+
+fn by_topic<'a>(partitions: impl Iterator<Item = &'a TopicPartition>) -> Vec<TopicScope> {
+    let mut topics = BTreeMap::<&Text, Vec<i32>>::new();
+    for TopicPartition { topic, partition } in partitions {
+        topics.entry(topic).or_default().push(partition.0);
+    }
+    let scope = |(topic, ids): (&Text, _)| TopicScope { topic: topic.to_string(), partitions: Some(ids) };
+    topics.into_iter().map(scope).collect()
 }
 
 async fn of_topics(admin: &Admin, named: &[TopicScope]) -> Result<BTreeSet<TopicPartition>, Error> {
