@@ -73,6 +73,17 @@ fn alterations_that_cannot_be_are_told_with_what_to_do_and_change_nothing() {
         "INVALID_TOPIC_EXCEPTION",
         "keep the partitions that they have",
     );
+    let unknown = "mainstem: topic logs has no setting";
+    check(
+        &["logs", "-d", "retention.mss"],
+        &format!("{unknown} retention.mss"),
+        "did you mean retention.ms?",
+    );
+    check(
+        &["logs", "-d", "nosuch", "-c", "retention.ms=1"],
+        &format!("{unknown} nosuch"),
+        "docs/settings.md",
+    );
     // The one that could be is not done without the one that cannot.
     check(&["logs", "-p", "2", "-c", "retention.ms=1"], "INVALID_PARTITIONS", "only become more");
     let described = json(&broker.run(&["topic", "describe", "logs", "--output", "json"]).well());

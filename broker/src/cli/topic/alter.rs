@@ -176,11 +176,23 @@ async fn state(admin: &Admin, topic: &str, changes: &Changes) -> Result<State, E
         true => Vec::new(),
         false => admin.describe_topic_configs(topic).await?,
     };
+    check_deleted(topic, changes, &configs)?;
     let changed = configs.iter().filter(|entry| changes.contains_key(&*entry.name));
     Ok(State {
         partitions: i32::try_from(partitions).unwrap_or(i32::MAX),
         settings: changed.map(setting).collect(),
     })
+}
+
+/// A broker takes it for done that a setting which it does not know is deleted (Kafka: `ConfigurationControlManager`), and
+/// so does not tell of a mistyped name; Kafka's own tool refuses it, too (`ConfigCommand`).
+fn check_deleted(topic: &str, changes: &Changes, configs: &[ConfigEntry]) -> Result<(), Error> {
+    let known = || configs.iter().map(|entry| &*entry.name);
+    let mut deleted = changes.iter().filter(|(_, value)| value.is_none()).map(|(name, _)| name);
+    match deleted.find(|name| !known().any(|known| known == **name)) {
+        Some(unknown) => Err(failure::no_such_setting(topic, unknown, known())),
+        None => Ok(()),
+    }
 }
 
 fn setting(entry: &ConfigEntry) -> (String, Setting) {

@@ -11,6 +11,10 @@ use crate::config::nearest;
 /// The setting that `--durability` stands for.
 pub(super) const FLUSH: &str = "flush.messages";
 
+/// Where the settings are that a topic may have.
+const SETTINGS_OF_TOPICS: &str =
+    "docs/settings.md lists the settings of topics, under \"Defaults for topics\"";
+
 /// Why settings of these names were refused. Only a broker knows which settings its topics have; the nearest one of ours is
 /// a guess.
 pub(super) fn with_names<'a>(names: impl IntoIterator<Item = &'a str>, error: AdminError) -> Error {
@@ -21,6 +25,14 @@ pub(super) fn with_names<'a>(names: impl IntoIterator<Item = &'a str>, error: Ad
         Some(meant) => Error::new(error).advise(format!("did you mean {meant}?")),
         None => error.into(),
     }
+}
+
+/// What to say of a setting that is not among those of a topic.
+pub(super) fn no_such_setting<'a>(topic: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
+    let meant = nearest::among(name, known);
+    let advice =
+        meant.map_or_else(|| SETTINGS_OF_TOPICS.to_owned(), |meant| format!("did you mean {meant}?"));
+    Error::new(format_args!("topic {topic} has no setting {name}")).advise(advice)
 }
 
 impl From<AdminError> for Error {
@@ -56,9 +68,7 @@ const fn advice(code: ErrorCode) -> Option<&'static str> {
         ErrorCode::INVALID_TOPIC_EXCEPTION => {
             Some("a name has 1 to 249 letters, digits, dots, underscores or hyphens")
         }
-        ErrorCode::INVALID_CONFIG => {
-            Some("docs/settings.md lists the settings of topics, under \"Defaults for topics\"")
-        }
+        ErrorCode::INVALID_CONFIG => Some(SETTINGS_OF_TOPICS),
         ErrorCode::TOPIC_DELETION_DISABLED => Some("the broker was started with delete.topic.enable=false"),
         _ => None,
     }
