@@ -62,6 +62,8 @@ fn a_group_is_reset_to_each_kind_of_place() {
     check(&["--to-offset", "5"], 5);
     check(&["--to-current"], 5);
     check(&["--by-duration", "1h"], 0);
+    check(&["--to-time", "32503680000000"], 10);
+    check(&["--by-duration", "P1DT2H"], 0);
     check(&["--to-time", "2999-01-01T00:00:00Z"], 10);
     check(&["--to-time", "2001-01-01"], 0);
 }
@@ -107,6 +109,41 @@ fn a_file_that_names_what_is_not_there_is_refused_at_once() {
     };
     check(b"logs,0,1\nnosuch,0,1\n", "UNKNOWN_TOPIC_OR_PARTITION");
     check(b"logs,7,1\n", "logs-7 does not exist: the topic has 1 partition");
+}
+
+#[test]
+fn a_group_that_is_not_there_yet_is_told_to_become() {
+    let folder = Folder::new();
+    let broker = broker(&folder);
+    let args = ["group", "reset", "raeders", "--topic", "logs", "--to-current"];
+    let expected = "mainstem: there is no group raeders yet: this creates it\n\
+                    mainstem: the group has committed no offset for logs-0: its end is taken, 10\n";
+    let preview = broker.run(&args);
+    assert_eq!(preview.err, expected);
+    assert!(preview.well().contains("logs   0          -        10   -"));
+    let executed = broker.run(&[&args[..], &["--execute"]].concat());
+    assert_eq!(executed.err, expected);
+    executed.well();
+    assert_eq!(broker.run(&args).err, "");
+}
+
+#[test]
+fn a_static_member_that_is_away_is_told_from_one_that_reads() {
+    let folder = Folder::new();
+    let broker = broker(&folder);
+    let modern = ["consume", "logs", "--group", "readers", "--group-protocol", "consumer", "--count", "1"];
+    broker.run(&[&modern[..], &["--instance-id", "i1"]].concat()).well();
+    let described = broker.run(&["group", "describe", "readers"]).well();
+    assert!(described.contains("PARTITIONS  INSTANCE   MEMBER\n"), "{described}");
+    assert!(described.contains("  i1 (away)  "), "{described}");
+    let json = broker.run(&["group", "describe", "readers", "--output", "json"]).well();
+    assert!(json.contains("\"instance\":\"i1\",\"away\":true"), "{json}");
+    let away = "\n  static member i1 is away and leaves within its session timeout: ";
+    let err = broker.run(&["group", "delete", "readers"]).failed(1);
+    assert!(err.ends_with(&format!("{away}it can be deleted after that\n")), "{err}");
+    let err =
+        broker.run(&["group", "reset", "readers", "--all-topics", "--to-latest", "--execute"]).failed(1);
+    assert!(err.ends_with(&format!("{away}its offsets can be set after that\n")), "{err}");
 }
 
 #[test]

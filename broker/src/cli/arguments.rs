@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Span, SpanRelativeTo};
 
 use crate::config::HostPort;
 
@@ -44,8 +44,14 @@ pub(super) fn count(text: &str) -> Result<u64, String> {
 
 /// A length of time.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let parsed = text.parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok());
+    let signed = text.parse::<SignedDuration>().ok().or_else(|| with_days(text));
+    let parsed = signed.and_then(|duration| Duration::try_from(duration).ok());
     parsed.ok_or_else(|| "expected a length of time, such as 500ms, 30s or 2m".to_owned())
+}
+
+/// A day has 24 hours, as in `java.time.Duration`, whose form Kafka's tools take.
+fn with_days(text: &str) -> Option<SignedDuration> {
+    text.parse::<Span>().ok()?.to_duration(SpanRelativeTo::days_are_24_hours()).ok()
 }
 
 /// A length of time that is one.
@@ -104,7 +110,10 @@ mod tests {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
         assert_eq!(duration("0s"), Ok(Duration::ZERO));
-        assert!(["", "5", "-5s", "soon"].into_iter().all(|text| duration(text).is_err()));
+        for (text, hours) in [("P1D", 24), ("P2DT1H30M1800S", 50), ("PT15M", 0), ("1d", 24)] {
+            assert_eq!(duration(text).map(|duration| duration.as_secs() / 3600), Ok(hours), "{text}");
+        }
+        assert!(["", "5", "-5s", "soon", "P1M", "-P1D"].into_iter().all(|text| duration(text).is_err()));
     }
 
     #[test]

@@ -52,8 +52,8 @@ async fn delete(admin: &Admin, group: &str) -> Result<(), Error> {
         Ok(()) => Ok(()),
         Err(DeleteGroupError::NotFound { .. }) => Err(super::not_found(group)),
         Err(DeleteGroupError::NotEmpty { .. }) => {
-            let names = members::names(admin, group).await?;
-            Err(members::active(group, &names, "it can be deleted"))
+            let members = members::of(admin, group).await?.unwrap_or_default();
+            Err(members::active(group, &members, "it can be deleted"))
         }
         Err(error) => Err(Error::new(error)),
     }

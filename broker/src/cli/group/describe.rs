@@ -8,6 +8,7 @@ use mainstem_client::offsets::OffsetSpec;
 use mainstem_client::{ErrorCode, Offset, TopicPartition};
 use serde::Serialize;
 
+use super::members::is_away;
 use crate::cli::output::{self, Output};
 use crate::cli::remote::{self, RemoteArgs};
 use crate::cli::{Error, arguments};
@@ -18,7 +19,7 @@ Examples:
   mainstem group describe billing --output json | jq '[.partitions[].lag] | add'
 
 A partition's lag is the number of records between what the group has committed and the end; \"-\" stands where it has
-committed nothing.";
+committed nothing. A static member that is away has stopped and may come back within its session timeout.";
 
 /// Show a group's state and members, and how far it has read
 #[derive(Debug, clap::Args)]
@@ -55,6 +56,8 @@ struct Described {
 struct DescribedMember {
     member: String,
     instance: Option<String>,
+    /// Whether it is a static member that has left for a while.
+    away: bool,
     client: String,
     host: String,
     subscribed: Vec<String>,
@@ -169,11 +172,13 @@ fn described(group: GroupDescription, partitions: Vec<DescribedPartition>) -> De
 }
 
 fn described_member(member: GroupMember) -> DescribedMember {
+    let away = is_away(&member);
     let GroupMember { id, instance_id, client_id, host, subscribed, pattern, assignment, target, epoch } =
         member;
     DescribedMember {
         member: id.to_string(),
         instance: instance_id.map(|id| id.to_string()),
+        away,
         client: client_id.to_string(),
         host: host.to_string(),
         subscribed: subscribed.iter().map(ToString::to_string).collect(),
@@ -194,9 +199,28 @@ fn show(described: &Described) -> Result<(), Error> {
     }
     if !members.is_empty() {
         output::text("")?;
-        output::table(&["client", "host", "partitions", "member"], members.iter().map(member_row))?;
+        show_members(members)?;
     }
     Ok(())
+}
+
+/// Only where there are static members, a column says which these are.
+fn show_members(members: &[DescribedMember]) -> Result<(), Error> {
+    let (headings, rows) = (["client", "host", "partitions", "member"], members.iter().map(member_row));
+    if members.iter().all(|member| member.instance.is_none()) {
+        return Ok(output::table(&headings, rows)?);
+    }
+    let [client, host, partitions, member] = headings;
+    let rows = rows.zip(members).map(|([client, host, partitions, member], described)| {
+        [client, host, partitions, instance_cell(described), member]
+    });
+    Ok(output::table(&[client, host, partitions, "instance", member], rows)?)
+}
+
+fn instance_cell(member: &DescribedMember) -> String {
+    let DescribedMember { instance, away, .. } = member;
+    let instance = instance.as_deref().unwrap_or("-");
+    if *away { format!("{instance} (away)") } else { instance.to_owned() }
 }
 
 fn heading(described: &Described) -> String {

@@ -8,6 +8,7 @@ mod target;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use mainstem_client::admin::GroupMember;
 use serde::Serialize;
 
 use super::members;
@@ -58,13 +59,13 @@ pub(super) struct Args {
     /// Behind the last record
     #[arg(long, group = "target", requires = "scope")]
     to_latest: bool,
-    /// To where it is, to export it
+    /// To where it is, to export it; to the end where it has committed nothing
     #[arg(long, group = "target", requires = "scope")]
     to_current: bool,
-    /// To the first record of that time or later, such as 2026-03-01T12:00:00Z or 2026-03-01
+    /// To the first record of that time or later, such as 2026-03-01T12:00:00Z, 2026-03-01 or milliseconds since 1970
     #[arg(long, value_name = "TIME", group = "target", requires = "scope", value_parser = target::time)]
     to_time: Option<i64>,
-    /// To the first record that is no older, such as 15m or 2h
+    /// To the first record that is no older, such as 15m, 2h or P1D
     #[arg(long, value_name = "DURATION", group = "target", requires = "scope", value_parser = arguments::duration)]
     by_duration: Option<std::time::Duration>,
     /// So many records on, or back where it is negative
@@ -98,7 +99,7 @@ struct Reset<'a> {
 pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
     let target = target(args)?;
     let plan = remote::block_on(reset(args, &target))?;
-    plan.notes().for_each(note);
+    plan.notes(&target).for_each(note);
     match args.output {
         _ if args.export => plan.steps.iter().try_for_each(|step| output::text(file::line(step)))?,
         Output::Json => {
@@ -132,22 +133,30 @@ async fn reset(args: &Args, target: &Target) -> Result<Plan, Error> {
         Target::Each(offsets) => scope::of_file(&admin, offsets).await?,
         _ => scope::partitions(&admin, &args.group, &args.topic, &committed).await?,
     };
-    let active = members::names(&admin, &args.group).await?;
-    if args.execute && !active.is_empty() {
-        return Err(members::active(&args.group, &active, "its offsets can be set"));
+    let members = members::of(&admin, &args.group).await?;
+    if let Some(active) = members.as_ref().filter(|members| args.execute && !members.is_empty()) {
+        return Err(members::active(&args.group, active, "its offsets can be set"));
     }
     let plan = plan::plan(&admin, target, partitions, &committed).await?;
     if args.execute {
         let altered = admin.alter_group_offsets(&args.group, &plan.offsets()).await;
         altered.map_err(Error::new)?;
-    } else if !active.is_empty() {
-        note(format_args!(
-            "group {} has members, which have to leave before --execute: {}",
-            output::printable(&args.group),
-            members::listed(&active)
-        ));
     }
+    note_members(&args.group, members.as_deref());
     Ok(plan)
+}
+
+/// That somebody reads, or that there is no such group, which may be a name that was mistyped.
+fn note_members(group: &str, members: Option<&[GroupMember]>) {
+    let group = output::printable(group);
+    match members {
+        None => note(format_args!("there is no group {group} yet: this creates it")),
+        Some([]) => {}
+        Some(active) => note(format_args!(
+            "group {group} has members, which have to leave before --execute: {}",
+            members::listed(active)
+        )),
+    }
 }
 
 fn show(args: &Args, plan: &Plan) -> Result<(), Error> {

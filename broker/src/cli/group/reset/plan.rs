@@ -69,7 +69,7 @@ fn step(
 ) -> Result<Step, Error> {
     let known = || current.ok_or_else(|| nowhere(partition));
     let asked = match target {
-        Target::Current => known()?,
+        Target::Current => current.unwrap_or(log.end),
         Target::Shift(by) => known()?.saturating_add(*by),
         Target::Offset(offset) => *offset,
         Target::Each(offsets) => offsets.get(partition).copied().unwrap_or(log.start),
@@ -100,10 +100,17 @@ impl Plan {
             .collect()
     }
 
-    /// What to say of offsets that the log does not have.
-    pub(super) fn notes(&self) -> impl Iterator<Item = String> {
-        self.steps.iter().filter_map(|step| {
-            let (asked, Step { topic, partition, new, .. }) = (step.asked?, step);
+    /// What to say of offsets that the log does not have, and of those that the group does not have.
+    pub(super) fn notes(&self, target: &Target) -> impl Iterator<Item = String> {
+        let is_current = *target == Target::Current;
+        self.steps.iter().filter_map(move |step| {
+            let Step { topic, partition, current, new, .. } = step;
+            if is_current && current.is_none() {
+                return Some(format!(
+                    "the group has committed no offset for {topic}-{partition}: its end is taken, {new}"
+                ));
+            }
+            let asked = step.asked?;
             let end = if *new < asked { "ends" } else { "begins" };
             Some(format!(
                 "{topic}-{partition} {end} at offset {new}, which is as near to {asked} as there is"
@@ -141,10 +148,18 @@ mod tests {
 
     #[test]
     fn what_was_never_committed_cannot_be_shifted() {
-        for target in [Target::Shift(1), Target::Current] {
-            let error = step(&TopicPartition::new("logs", 0), &target, None, None, LOG).unwrap_err();
-            assert!(error.to_string().contains("no offset for logs-0"), "{error}");
-        }
+        let error = step(&TopicPartition::new("logs", 0), &Target::Shift(1), None, None, LOG).unwrap_err();
+        assert!(error.to_string().contains("no offset for logs-0"), "{error}");
+    }
+
+    #[test]
+    fn what_was_never_committed_is_at_the_end_now_which_is_told() {
+        check(&Target::Current, None, None, (20, None));
+        let partition = TopicPartition::new("logs", 0);
+        let steps =
+            [None, Some(12)].map(|current| step(&partition, &Target::Current, None, current, LOG).unwrap());
+        let notes: Vec<_> = Plan { steps: steps.to_vec() }.notes(&Target::Current).collect();
+        assert_eq!(notes, ["the group has committed no offset for logs-0: its end is taken, 20"]);
     }
 
     #[test]
@@ -152,7 +167,7 @@ mod tests {
         let partition = TopicPartition::new("logs", 0);
         let steps =
             [5, 15, 99].map(|offset| step(&partition, &Target::Offset(offset), None, None, LOG).unwrap());
-        let notes: Vec<_> = Plan { steps: steps.to_vec() }.notes().collect();
+        let notes: Vec<_> = Plan { steps: steps.to_vec() }.notes(&Target::Earliest).collect();
         let expected = [
             "logs-0 begins at offset 10, which is as near to 5 as there is",
             "logs-0 ends at offset 20, which is as near to 99 as there is",

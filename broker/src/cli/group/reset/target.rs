@@ -40,11 +40,14 @@ impl Target {
     }
 }
 
-/// A time of day.
+/// A time; a number is one in milliseconds since 1970.
 pub(super) fn time(text: &str) -> Result<i64, String> {
     match text.parse() {
-        Ok(Begin::Time(millis)) => Ok(millis),
-        _ => Err("expected a time, such as 2026-03-01T12:00:00Z or 2026-03-01".to_owned()),
+        Ok(Begin::Time(millis) | Begin::Offset(millis)) => Ok(millis),
+        _ => {
+            Err("expected a time, such as 2026-03-01T12:00:00Z, 2026-03-01 or milliseconds since 1970"
+                .to_owned())
+        }
     }
 }
 
@@ -59,9 +62,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_no_offset_and_no_length_of_time() {
+    fn a_time_is_no_length_of_time() {
         assert_eq!(time("2023-11-14T22:13:20Z"), Ok(1_700_000_000_000));
-        for text in ["", "5", "15m", "latest", "yesterday"] {
+        assert_eq!(time("1700000000000"), Ok(1_700_000_000_000));
+        for text in ["", "-5", "15m", "latest", "yesterday"] {
             assert!(time(text).is_err(), "{text}");
         }
         assert_eq!(offset("7"), Ok(7));
