@@ -91,6 +91,27 @@ fn alterations_that_cannot_be_are_told_with_what_to_do_and_change_nothing() {
 }
 
 #[test]
+fn what_an_alteration_brings_about_is_told() {
+    let folder = Folder::new();
+    let broker = Broker::start(&folder.path("data"), &[]);
+    broker.run(&["topic", "create", "logs"]).well();
+    let alter = |topic: &str, setting: &str| {
+        let said = broker.run(&["topic", "alter", topic, "-c", setting]);
+        let err = said.err.clone();
+        said.well();
+        err
+    };
+    let keyless = "records without keys are refused from then on";
+    assert!(alter("logs", "cleanup.policy=compact").contains(keyless));
+    assert_eq!(alter("logs", "cleanup.policy=compact,delete"), "");
+    broker.run_with(&["produce", "logs"], b"without\n").failed(1);
+    broker.run_with(&["produce", "logs", "--key-separator", ":"], b"with:one\n").well();
+    broker.run(&["consume", "logs", "--group", "readers", "--count", "1"]).well();
+    let own = alter("__consumer_offsets", "segment.bytes=1048576");
+    assert!(own.starts_with("mainstem: __consumer_offsets is the broker's own topic"), "{own}");
+}
+
+#[test]
 fn alterations_that_make_no_sense_are_refused_whatever_the_broker_is() {
     let check = |args: &[&str], expected: &str| {
         let err = run(&[&["topic", "alter", "logs", "-b", "127.0.0.1:1"], args].concat()).failed(2);

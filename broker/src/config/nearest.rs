@@ -9,8 +9,8 @@ pub(crate) fn name(name: &str) -> Option<&'static str> {
 
 /// The one of `known` that differs least from `name`, unless all differ by more than a third of it.
 pub(crate) fn among<S: AsRef<str>>(name: &str, known: impl Iterator<Item = S>) -> Option<S> {
-    let nearest = known.min_by_key(|known| distance(name, known.as_ref()))?;
-    let is_near = distance(name, nearest.as_ref()) * 3 <= name.len();
+    let nearest = known.min_by_key(|known| far(name, known.as_ref()))?;
+    let is_near = far(name, nearest.as_ref()) * 3 <= name.len();
     is_near.then_some(nearest)
 }
 
@@ -18,6 +18,28 @@ fn names() -> impl Iterator<Item = &'static str> {
     let topic_defaults = mainstem_storage::config::SETTINGS.iter().map(|setting| setting.broker_name);
     let own = setting::all().map(|setting| setting.name);
     own.chain(aliases::ALIASES.iter().map(|alias| alias.name)).chain(topic_defaults)
+}
+
+/// As far as a name with so many wrong characters is one in another unit, or with a word more before it.
+const VARIANT: usize = 3;
+
+/// The last words of settings that are lengths of time.
+const UNITS: [&str; 5] = ["ms", "seconds", "minutes", "hours", "days"];
+
+fn far(name: &str, known: &str) -> usize {
+    let distance = distance(name, known);
+    if is_variant(name, known) { distance.min(VARIANT) } else { distance }
+}
+
+/// Such as `retention.hours` of `retention.ms`, or `local.retention.ms`.
+fn is_variant(name: &str, known: &str) -> bool {
+    let has_more = name.strip_suffix(known).is_some_and(|more| more.ends_with('.'));
+    has_more || without_unit(name).is_some_and(|stem| without_unit(known) == Some(stem))
+}
+
+fn without_unit(name: &str) -> Option<&str> {
+    let (stem, unit) = name.rsplit_once('.')?;
+    UNITS.contains(&unit).then_some(stem)
 }
 
 /// How many characters have to be put in, left out or replaced to make `right` of `left` (Levenshtein).
@@ -47,6 +69,17 @@ mod tests {
         check("kitten", "sitting", 3);
         check("log.dir", "log.dirs", 1);
         check("same", "same", 0);
+    }
+
+    #[test]
+    fn another_unit_or_a_word_more_is_near() {
+        let known = ["delete.retention.ms", "retention.bytes", "retention.ms", "segment.ms"];
+        let check = |name, expected| assert_eq!(among(name, known.into_iter()), expected, "{name}");
+        check("retention.hours", Some("retention.ms"));
+        check("local.retention.ms", Some("retention.ms"));
+        check("deleet.retention.ms", Some("delete.retention.ms"));
+        check("segment.minutes", Some("segment.ms"));
+        check("local.retention", None);
     }
 
     #[test]

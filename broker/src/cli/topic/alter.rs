@@ -70,6 +70,9 @@ struct Altered {
     altered: bool,
     partitions: Option<Change<i32>>,
     settings: BTreeMap<String, Change<Setting>>,
+    /// Whether it is a topic of the broker's own.
+    #[serde(skip)]
+    is_internal: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -123,7 +126,7 @@ async fn alter(args: &Args, changes: &Changes) -> Result<Altered, Error> {
     request(&admin, args, changes, true).await?;
     if args.dry_run {
         let partitions = args.partitions.unwrap_or(before.partitions);
-        let after = State { partitions, settings: expected(changes) };
+        let after = State { partitions, settings: expected(changes), is_internal: before.is_internal };
         return Ok(between(args, before, after));
     }
     request(&admin, args, changes, false).await?;
@@ -168,10 +171,11 @@ fn growth_refused(topic: &str, error: AdminError) -> Error {
 struct State {
     partitions: i32,
     settings: BTreeMap<String, Setting>,
+    is_internal: bool,
 }
 
 async fn state(admin: &Admin, topic: &str, changes: &Changes) -> Result<State, Error> {
-    let partitions = admin.describe_topic(topic).await?.partitions.len();
+    let described = admin.describe_topic(topic).await?;
     let configs = match changes.is_empty() {
         true => Vec::new(),
         false => admin.describe_topic_configs(topic).await?,
@@ -179,8 +183,9 @@ async fn state(admin: &Admin, topic: &str, changes: &Changes) -> Result<State, E
     check_deleted(topic, changes, &configs)?;
     let changed = configs.iter().filter(|entry| changes.contains_key(&*entry.name));
     Ok(State {
-        partitions: i32::try_from(partitions).unwrap_or(i32::MAX),
+        partitions: i32::try_from(described.partitions.len()).unwrap_or(i32::MAX),
         settings: changed.map(setting).collect(),
+        is_internal: described.is_internal,
     })
 }
 
@@ -207,7 +212,7 @@ fn expected(changes: &Changes) -> BTreeMap<String, Setting> {
 }
 
 fn between(args: &Args, before: State, after: State) -> Altered {
-    let (mut old, mut new) = (before.settings, after.settings);
+    let (mut old, mut new, is_internal) = (before.settings, after.settings, after.is_internal);
     let names: BTreeSet<_> = old.keys().chain(new.keys()).cloned().collect();
     let change = |name: String| {
         let (before, after) = (old.remove(&name).unwrap_or_default(), new.remove(&name).unwrap_or_default());
@@ -215,11 +220,11 @@ fn between(args: &Args, before: State, after: State) -> Altered {
     };
     let settings = names.into_iter().map(change).collect();
     let partitions = args.partitions.map(|_| Change { before: before.partitions, after: after.partitions });
-    Altered { topic: args.topic.clone(), altered: !args.dry_run, partitions, settings }
+    Altered { topic: args.topic.clone(), altered: !args.dry_run, partitions, settings, is_internal }
 }
 
 fn show(altered: &Altered) -> Result<(), Error> {
-    let Altered { topic, altered, partitions, settings } = altered;
+    let Altered { topic, altered, partitions, settings, is_internal: _ } = altered;
     let partitions = partitions
         .iter()
         .map(|Change { before, after }| ["partitions".to_owned(), before.to_string(), after.to_string()]);
@@ -241,8 +246,31 @@ fn cell(setting: &Setting) -> String {
     }
 }
 
+/// The setting that says whether old records go by time, by key, or both.
+const CLEANUP: &str = "cleanup.policy";
+
+fn compacts(setting: &Setting) -> bool {
+    setting.value.as_deref().is_some_and(|policies| policies.split(',').any(|one| one.trim() == "compact"))
+}
+
 /// What the figures do not say by themselves.
 fn notes(altered: &Altered) {
+    if altered.is_internal && !altered.settings.is_empty() {
+        note(format_args!(
+            "{} is the broker's own topic, and groups and transactions depend on its settings: \
+             --delete-config takes back what was set",
+            altered.topic
+        ));
+    }
+    if altered
+        .settings
+        .get(CLEANUP)
+        .is_some_and(|Change { before, after }| compacts(after) && !compacts(before))
+    {
+        note(
+            "records without keys are refused from then on: a compacted topic keeps the last record of each key",
+        );
+    }
     if altered.partitions.is_some() {
         note("records stay where they are: a key may be in another partition then");
     }
