@@ -107,3 +107,56 @@ fn a_group_that_is_not_there_is_told() {
     let err = broker.run(&["group", "describe", "nobody"]).failed(1);
     assert_eq!(err, "mainstem: there is no group nobody\n  `mainstem group list` shows what there is\n");
 }
+
+/// The settings of a broker that soon gives up members of the newer protocol.
+const IMPATIENT: [&str; 8] = [
+    "--set",
+    "group.consumer.min.heartbeat.interval.ms=100",
+    "--set",
+    "group.consumer.heartbeat.interval.ms=100",
+    "--set",
+    "group.consumer.min.session.timeout.ms=3000",
+    "--set",
+    "group.consumer.session.timeout.ms=3000",
+];
+
+#[test]
+fn a_reader_to_the_end_waits_for_what_a_dead_member_still_has() {
+    let folder = Folder::new();
+    let broker = Broker::start(&folder.path("data"), &IMPATIENT);
+    broker.run_with(&["produce", "logs"], b"0\n1\n2\n").well();
+    let modern = ["consume", "logs", "--group", "readers", "--group-protocol", "consumer"];
+    let mut dead = piped(mainstem(&[&modern[..], &["--from", "latest", "-b", &broker.kafka]].concat()));
+    let described = || broker.run(&["group", "describe", "readers", "--output", "json"]);
+    let has_partition =
+        |said: crate::process::Said| said.code == Some(0) && json(&said.out)["members"][0]["partitions"] == 1;
+    while !has_partition(described()) {
+        assert_eq!(dead.try_wait().unwrap(), None, "the reader ended");
+    }
+    dead.kill().unwrap();
+    dead.wait().unwrap();
+    let to_the_end = [&modern[..], &["--exit"]].concat();
+    assert_eq!(broker.run(&to_the_end).well(), "0\n1\n2\n");
+    assert_eq!(broker.run(&to_the_end).well(), "");
+}
+
+#[test]
+fn a_group_that_does_not_take_the_reader_says_why() {
+    let folder = Folder::new();
+    let broker = Broker::start(&folder.path("data"), &["--set", "group.consumer.migration.policy=disabled"]);
+    broker.run_with(&["produce", "logs"], b"0\n").well();
+    let mut classic = piped(mainstem(&["consume", "logs", "--group", "readers", "-b", &broker.kafka]));
+    let first = BufReader::new(classic.stdout.as_mut().unwrap()).lines().next().unwrap().unwrap();
+    assert_eq!(first, "0");
+    let modern = ["consume", "logs", "--group-protocol", "consumer", "--exit", "--group"];
+    let refused = broker.run(&[&modern[..], &["readers"]].concat()).failed(1);
+    classic.kill().unwrap();
+    classic.wait().unwrap();
+    let expected = "mainstem: group readers does not take the member: GROUP_ID_NOT_FOUND (Cannot upgrade classic group \
+                    readers to consumer group because online upgrade is disabled.)\n  its members have another protocol: \
+                    join without --group-protocol, or choose another --group\n";
+    assert_eq!(refused, expected);
+    let refused = broker.run(&[&modern[..], &["others", "--assignor", "dice"]].concat()).failed(1);
+    assert!(refused.contains("UNSUPPORTED_ASSIGNOR (") && refused.contains("uniform"), "{refused}");
+    assert!(refused.ends_with("choose another --assignor, or leave it to the broker\n"), "{refused}");
+}

@@ -151,12 +151,14 @@ pub enum GroupError {
         source: TransportError,
     },
     /// The coordinator refused.
-    #[error("group {group} does not take the member: {code}")]
+    #[error("group {group} does not take the member: {code}{}", detail(.message.as_ref()))]
     Refused {
         /// The group.
         group: Text,
         /// What the broker says.
         code: ErrorCode,
+        /// What it says in words; the newer protocol (KIP-848) alone has room for that.
+        message: Option<Text>,
     },
     /// Another consumer goes by the name of this static member (`group.instance.id`). This one is none any more.
     #[error("another member of group {group} goes by the name {instance}")]
@@ -193,6 +195,10 @@ pub enum GroupError {
         /// What is wrong.
         reason: String,
     },
+}
+
+fn detail(message: Option<&Text>) -> String {
+    message.map_or_else(String::new, |message| format!(" ({message})"))
 }
 
 impl GroupError {

@@ -19,6 +19,7 @@ mod error;
 mod fetch_session;
 mod fetcher;
 mod group;
+mod member;
 mod numbers;
 mod places;
 mod poll;

@@ -27,9 +27,14 @@ impl Ends {
         true
     }
 
-    /// Whether there is nothing left to print.
+    /// Whether as many records are printed as were asked for.
+    pub(super) fn is_counted(&self) -> bool {
+        self.left == Some(0)
+    }
+
+    /// Whether there is nothing left to print of what the consumer has.
     pub(super) fn are_reached(&self, consumer: &Consumer) -> bool {
-        self.left == Some(0) || self.offsets.as_ref().is_some_and(|ends| all_read(ends, consumer))
+        self.is_counted() || self.offsets.as_ref().is_some_and(|ends| all_read(ends, consumer))
     }
 }
 

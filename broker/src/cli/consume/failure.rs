@@ -1,5 +1,6 @@
 //! What to say when records cannot be read.
 
+use mainstem_client::ErrorCode;
 use mainstem_client::consumer::{CommitError, ConsumeError, GroupError};
 
 use crate::cli::Error;
@@ -17,7 +18,7 @@ impl From<ConsumeError> for Error {
             ConsumeError::Damaged { .. } => {
                 Some("go on behind it with --from OFFSET; `mainstem verify DIR` names every bad place")
             }
-            ConsumeError::Group(_) => Some("try again: the group may have been changing"),
+            ConsumeError::Group(error) => group_advice(error),
             _ => None,
         };
         let error = Self::new(error);
@@ -26,6 +27,29 @@ impl From<ConsumeError> for Error {
             None => error,
         }
     }
+}
+
+/// What to do about a group that does not have the member.
+const fn group_advice(error: &GroupError) -> Option<&'static str> {
+    let code = match error {
+        GroupError::Refused { code, .. } => *code,
+        GroupError::Fenced { .. } => ErrorCode::FENCED_INSTANCE_ID,
+        GroupError::NoGroup | GroupError::NoSuchProtocol { .. } | GroupError::Pattern { .. } => return None,
+        _ => return Some("try again: the group may have been changing"),
+    };
+    Some(match code {
+        ErrorCode::UNSUPPORTED_ASSIGNOR => "choose another --assignor, or leave it to the broker",
+        ErrorCode::INCONSISTENT_GROUP_PROTOCOL => {
+            "the other members go by another --assignor or --group-protocol: choose theirs, or another --group"
+        }
+        ErrorCode::GROUP_ID_NOT_FOUND => {
+            "its members have another protocol: join without --group-protocol, or choose another --group"
+        }
+        ErrorCode::UNRELEASED_INSTANCE_ID | ErrorCode::FENCED_INSTANCE_ID => {
+            "give each member an --instance-id of its own, or end the other one first"
+        }
+        _ => "try again: the group may have been changing",
+    })
 }
 
 impl From<CommitError> for Error {

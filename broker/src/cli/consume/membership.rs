@@ -39,6 +39,11 @@ fn instance(text: &str) -> Result<String, String> {
 }
 
 impl MembershipArgs {
+    /// The group whose partitions the broker shares out; none where members do so, or nobody does.
+    pub(super) fn shared_by_broker(&self) -> Option<&str> {
+        self.group.as_deref().filter(|_| self.group_protocol == Protocol::Consumer)
+    }
+
     /// The same, as a consumer takes it.
     pub(super) fn config(&self) -> Result<ConsumerConfig, Error> {
         let Self { group, group_protocol, assignor, instance_id } = self;

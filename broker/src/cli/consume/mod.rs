@@ -9,6 +9,7 @@ mod membership;
 mod part;
 mod presence;
 mod reader;
+mod sharing;
 mod shown;
 mod sink;
 pub(super) mod start;

@@ -16,6 +16,7 @@ use super::ends::Ends;
 use super::from::Begin;
 use super::part::{Kind, Part};
 use super::presence::Presence;
+use super::sharing::Sharing;
 use super::shown::Shown;
 use super::sink::Sink;
 use super::start::{self, Offsets, POLL};
@@ -39,6 +40,8 @@ pub(super) struct Reader {
     value_as: Kind,
     ends: Ends,
     presence: Presence,
+    /// Where the broker shares out the partitions: whether more of them may come.
+    sharing: Option<Sharing>,
     /// Where the group has begun that has committed nothing; empty without a group.
     starts: Offsets,
     is_member: bool,
@@ -60,6 +63,7 @@ impl Reader {
             true => Some(start::listed(&admin, &partitions, OffsetSpec::Latest).await?),
             false => None,
         };
+        let group = args.membership.shared_by_broker().map(str::to_owned);
         let mut reader = Self {
             consumer: Consumer::new(transport, config(args)?),
             sink: args.sink(),
@@ -67,6 +71,7 @@ impl Reader {
             value_as: args.value_as,
             ends: Ends::new(ends, args.count),
             presence: Presence::new(transport, &args.topic, !args.exit),
+            sharing: group.map(|group| Sharing::new(admin, group)),
             starts: Offsets::new(),
             is_member: args.membership.group.is_some(),
             printed: Offsets::new(),
@@ -89,7 +94,7 @@ impl Reader {
     /// Prints until the end is reached.
     pub(super) async fn read(&mut self) -> Result<(), Error> {
         let mut is_assigned = !self.is_member;
-        while !(is_assigned && self.ends.are_reached(&self.consumer)) {
+        while !(is_assigned && self.is_at_the_end().await?) {
             let polled = self.consumer.poll(POLL).await?;
             if !matches!(polled, Polled::Nothing) {
                 self.presence.heard();
@@ -113,6 +118,15 @@ impl Reader {
             }
         }
         Ok(())
+    }
+
+    /// Whether there is nothing left to print, and none of the partitions that are still another's are to come.
+    async fn is_at_the_end(&mut self) -> Result<bool, Error> {
+        match &mut self.sharing {
+            _ if !self.ends.are_reached(&self.consumer) => Ok(false),
+            Some(sharing) if !self.ends.is_counted() => sharing.is_over(&self.consumer).await,
+            _ => Ok(true),
+        }
     }
 
     /// A group begins where it has committed nothing at what `--from` says. Partitions that the member has kept through a

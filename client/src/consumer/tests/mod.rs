@@ -13,7 +13,7 @@ use bytes::{Bytes, BytesMut};
 use mainstem_protocol::{
     ApiKey, ErrorCode, Offset, PartitionId, ProducerEpoch, ProducerId, Sequence, Text, Timestamp,
     messages::{
-        FetchResponse,
+        ConsumerGroupHeartbeatResponse, FetchResponse,
         fetch::{AbortedTransaction, FetchableTopicResponse, PartitionData},
     },
     records::{BatchBuilder, Compression, HeadersRef, NewRecord, ProducerStamp, Record, Records},

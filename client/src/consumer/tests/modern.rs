@@ -115,6 +115,14 @@ async fn modern_group_that_cannot_be_is_told() {
     let config = ConsumerConfig { server_assignor: Some("dice".into()), ..modern() };
     let error = join(&broker, config).await.poll(LONG).await.unwrap_err();
     assert!(error.to_string().contains("UNSUPPORTED_ASSIGNOR"), "{error}");
+    let answer = ConsumerGroupHeartbeatResponse {
+        error_code: ErrorCode::GROUP_ID_NOT_FOUND,
+        error_message: Some("g is a classic group".into()),
+        ..Default::default()
+    };
+    broker.trouble(ApiKey::ConsumerGroupHeartbeat, Trouble::Answer(answer.into()));
+    let error = join(&broker, modern()).await.poll(LONG).await.unwrap_err();
+    assert!(error.to_string().ends_with("GROUP_ID_NOT_FOUND (g is a classic group)"), "{error}");
     #[expect(clippy::reversed_empty_ranges, reason = "no version at all")]
     broker.offer(ApiKey::ConsumerGroupHeartbeat, 1..=0);
     let error = join(&broker, modern()).await.poll(LONG).await.unwrap_err();

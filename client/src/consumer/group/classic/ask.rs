@@ -81,7 +81,7 @@ impl Member {
             (ErrorCode::FENCED_INSTANCE_ID, Some(instance)) => {
                 GroupError::Fenced { group: self.group.clone(), instance: instance.clone() }
             }
-            _ => GroupError::Refused { group: self.group.clone(), code },
+            _ => GroupError::Refused { group: self.group.clone(), code, message: None },
         }
     }
 

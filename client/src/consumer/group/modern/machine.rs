@@ -82,6 +82,8 @@ pub(super) struct Machine {
     /// An assignment came, and the coordinator was not told yet what the member made of it. It waits for that even where
     /// nothing is different: what it gave and took back may never have been taken.
     is_unacknowledged: bool,
+    /// Whether the heartbeat that was made last asks to join.
+    asks_to_join: bool,
     /// Whether the consumer was told what it has since it joined, be that anything or nothing.
     is_announced: bool,
 }
@@ -100,6 +102,7 @@ impl Machine {
             revoking: Partitions::new(),
             told: None,
             is_unacknowledged: false,
+            asks_to_join: false,
             is_announced: false,
         }
     }
@@ -138,6 +141,7 @@ impl Machine {
     /// The next heartbeat. Fields that did not change since the last one are left out, unless that one may not have arrived.
     pub(super) fn heartbeat(&mut self) -> ConsumerGroupHeartbeatRequest {
         let is_full = self.state == State::Joining || self.told.is_none();
+        self.asks_to_join = self.epoch == JOINING;
         let mut request = self.bare_heartbeat(self.epoch);
         if is_full {
             let profile = &self.profile;
@@ -202,6 +206,9 @@ impl Machine {
                 self.on_success(answer);
                 Ok(None)
             }
+            // The name belongs to a group of another kind (Kafka: `GroupMetadataManager.getOrMaybeCreateConsumerGroup`):
+            // whoever joins makes a group that is not there.
+            ErrorCode::GROUP_ID_NOT_FOUND if self.asks_to_join => Err(ErrorCode::GROUP_ID_NOT_FOUND),
             // The group has gone on without the member, or does not know it any more.
             ErrorCode::FENCED_MEMBER_EPOCH | ErrorCode::UNKNOWN_MEMBER_ID | ErrorCode::GROUP_ID_NOT_FOUND => {
                 Ok(self.lose())

@@ -294,7 +294,7 @@ impl Member {
                 pattern: self.interest.pattern().unwrap_or_default(),
                 reason: said.unwrap_or_default().to_string(),
             },
-            _ => GroupError::Refused { group, code },
+            _ => GroupError::Refused { group, code, message: said.filter(|said| !said.is_empty()) },
         }
     }
 }

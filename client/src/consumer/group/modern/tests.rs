@@ -170,6 +170,14 @@ fn refusals_are_passing_or_for_good() {
 }
 
 #[test]
+fn group_of_another_kind_is_final_for_whoever_joins() {
+    let mut machine = machine();
+    machine.heartbeat();
+    let refused = machine.on_answer(refusal(ErrorCode::GROUP_ID_NOT_FOUND));
+    assert_eq!(refused.unwrap_err(), ErrorCode::GROUP_ID_NOT_FOUND);
+}
+
+#[test]
 fn departure_is_final_or_temporary() {
     let leaving = |departure| settled().leave(departure).unwrap().member_epoch;
     assert_eq!((leaving(Departure::Final), leaving(Departure::Temporary)), (-1, -2));
