@@ -169,6 +169,23 @@ fn without_exit_it_follows() {
 }
 
 #[test]
+fn partitions_that_are_added_are_read_from_their_beginning() {
+    let folder = Folder::new();
+    let broker = broker(&folder);
+    broker.run_with(&["produce", "logs"], b"before\n").well();
+    let mut follower = piped(mainstem(&["consume", "logs", "-b", &broker.kafka]));
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "before");
+    broker.run(&["topic", "alter", "logs", "--partitions", "2"]).well();
+    broker.run_with(&["produce", "logs", "--partition", "1"], b"new\n").well();
+    broker.run_with(&["produce", "logs", "--partition", "1"], b"newer\n").well();
+    assert_eq!(lines.next().unwrap().unwrap(), "new");
+    assert_eq!(lines.next().unwrap().unwrap(), "newer");
+    follower.kill().unwrap();
+    follower.wait().unwrap();
+}
+
+#[test]
 fn a_group_goes_on_where_it_left_off() {
     let folder = Folder::new();
     let broker = broker(&folder);

@@ -4,6 +4,7 @@ mod ends;
 pub(super) mod failure;
 mod format;
 mod from;
+mod growth;
 mod json;
 mod membership;
 mod part;

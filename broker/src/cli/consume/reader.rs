@@ -14,6 +14,7 @@ use tokio::time::{Duration, Instant, timeout};
 use super::Args;
 use super::ends::Ends;
 use super::from::Begin;
+use super::growth::Growth;
 use super::part::{Kind, Part};
 use super::presence::Presence;
 use super::sharing::Sharing;
@@ -40,6 +41,8 @@ pub(super) struct Reader {
     value_as: Kind,
     ends: Ends,
     presence: Presence,
+    /// Where all partitions are read without a group and without an end: those to come.
+    growth: Option<Growth>,
     /// Where the broker shares out the partitions: whether more of them may come.
     sharing: Option<Sharing>,
     /// Where the group has begun that has committed nothing; empty without a group.
@@ -64,6 +67,8 @@ impl Reader {
             false => None,
         };
         let group = args.membership.shared_by_broker().map(str::to_owned);
+        let grows = !args.exit && args.partition.is_empty() && args.membership.group.is_none();
+        let growth = || Growth::new(Admin::new(transport, remote::PATIENCE), args.topic.clone());
         let mut reader = Self {
             consumer: Consumer::new(transport, config(args)?),
             sink: args.sink(),
@@ -71,6 +76,7 @@ impl Reader {
             value_as: args.value_as,
             ends: Ends::new(ends, args.count),
             presence: Presence::new(transport, &args.topic, !args.exit),
+            growth: grows.then(growth),
             sharing: group.map(|group| Sharing::new(admin, group)),
             starts: Offsets::new(),
             is_member: args.membership.group.is_some(),
@@ -112,6 +118,9 @@ impl Reader {
                 }
                 Polled::Lost(_) => self.printed.clear(),
                 Polled::Nothing => self.presence.silent().await?,
+            }
+            if let Some(growth) = &mut self.growth {
+                growth.follow(&mut self.consumer).await;
             }
             if self.committed_at.elapsed() >= COMMIT_INTERVAL {
                 self.commit_on_the_way().await?;
