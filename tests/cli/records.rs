@@ -223,6 +223,15 @@ fn nothing_is_said_to_be_in_a_topic_that_got_nothing() {
 }
 
 #[test]
+fn a_record_that_is_refused_is_told_why() {
+    let folder = Folder::new();
+    let broker = broker(&folder);
+    broker.run(&["topic", "create", "latest", "--config", "cleanup.policy=compact"]).well();
+    let refused = broker.run_with(&["produce", "latest"], b"x\n").failed(1);
+    assert!(refused.contains("a compacted topic cannot accept a record without a key"), "{refused}");
+}
+
+#[test]
 fn an_offset_behind_the_end_is_told() {
     let folder = Folder::new();
     let broker = broker(&folder);

@@ -333,7 +333,7 @@ impl Sender {
         };
         match answer.error_code {
             ErrorCode::NONE => self.on_stored(&batch, answer.base_offset, answer.log_append_time_ms),
-            code => self.on_refused(batch, code, answer.error_message),
+            code => self.on_refused(batch, code, said(answer)),
         }
     }
 
@@ -466,6 +466,12 @@ fn request(config: &ProducerConfig, batches: &[SealedBatch]) -> ProduceRequest {
             .map(|(name, partition_data)| TopicProduceData { name, partition_data, ..Default::default() })
             .collect(),
     }
+}
+
+/// What a broker says of a batch: of the first record that it names, where it names any, for that says more (KIP-467).
+fn said(answer: PartitionProduceResponse) -> Option<Text> {
+    let of_record = answer.record_errors.into_iter().find_map(|record| record.batch_index_error_message);
+    of_record.or(answer.error_message)
 }
 
 fn by_partition(answer: ProduceResponse) -> HashMap<TopicPartition, PartitionProduceResponse> {
