@@ -41,7 +41,12 @@ async fn fewer_acks_lose_nothing_where_nothing_fails() {
         }
         producer.close().await;
     }
-    assert_eq!(values(&take(&mut scene.reader(&[0]), 300).await), numbers(0..300));
+    // What nobody acknowledges may still be on its way when the next producer, on a connection of its own, is heard.
+    let mut read = values(&take(&mut scene.reader(&[0]), 300).await);
+    let mut sent = numbers(0..300);
+    read.sort_unstable();
+    sent.sort_unstable();
+    assert_eq!(read, sent);
 }
 
 #[tokio::test]
