@@ -45,7 +45,7 @@ pub(crate) async fn alter(node: &Node, asked: Vec<Asked>, validate_only: bool) -
     }
     let mut altered = Vec::with_capacity(begun.len());
     for (resource_type, name, begun) in begun {
-        altered.push(respond(resource_type, name, finish(begun).await));
+        altered.push(respond(resource_type, name, creation::finish(begun).await));
     }
     altered
 }
@@ -117,18 +117,8 @@ async fn begin(
     creation::begin_alteration(node, id, &alteration).await.map(Some)
 }
 
-async fn finish(begun: Result<Option<Ticket>, Refusal>) -> Result<(), Refusal> {
-    match begun? {
-        Some(ticket) => creation::durable(ticket).await,
-        None => Ok(()),
-    }
-}
-
 fn respond(resource_type: i8, name: Text, result: Result<(), Refusal>) -> Altered {
-    let (error_code, error_message) = match result {
-        Ok(()) => (ErrorCode::NONE, None),
-        Err(refusal) => (refusal.code, refusal.text()),
-    };
+    let (error_code, error_message) = Refusal::told(&result);
     Altered { resource_type, name, error_code, error_message }
 }
 

@@ -8,17 +8,9 @@ use mainstem_protocol::{
     messages::{ApiVersionsResponse, api_versions::ApiVersion},
 };
 
-/// What the protocol knows and this broker does not serve: a client is told so, and a request for it is refused.
-const NOT_SERVED: &[ApiKey] = &[];
-
-/// The API of a key, if it is served.
-pub(crate) fn served(key: i16) -> Option<ApiKey> {
-    ApiKey::from_key(key).filter(|key| !NOT_SERVED.contains(key))
-}
-
 /// Everything that is advertised.
 pub(crate) fn answer() -> ApiVersionsResponse {
-    let api_keys = ApiKey::ALL.iter().filter_map(|key| served(*key as i16)).map(advertised).collect();
+    let api_keys = ApiKey::ALL.iter().copied().map(advertised).collect();
     ApiVersionsResponse { api_keys, ..Default::default() }
 }
 

@@ -36,7 +36,7 @@ pub(crate) async fn answer(node: &Node, request: CreatePartitionsRequest) -> Cre
     }
     let mut results = Vec::with_capacity(begun.len());
     for (name, begun) in begun {
-        results.push(respond(name, finish(begun).await));
+        results.push(respond(name, creation::finish(begun).await));
     }
     CreatePartitionsResponse { results, ..Default::default() }
 }
@@ -54,19 +54,8 @@ fn by_name(topics: Vec<CreatePartitionsTopic>) -> Vec<(CreatePartitionsTopic, us
     firsts.map(with_times).collect()
 }
 
-/// All topics of a request are begun before one is waited for, so that one sync serves them.
-async fn finish(begun: Result<Option<Ticket>, Refusal>) -> Result<(), Refusal> {
-    match begun? {
-        Some(ticket) => creation::durable(ticket).await,
-        None => Ok(()),
-    }
-}
-
 fn respond(name: Text, result: Result<(), Refusal>) -> CreatePartitionsTopicResult {
-    let (error_code, error_message) = match result {
-        Ok(()) => (ErrorCode::NONE, None),
-        Err(refusal) => (refusal.code, refusal.text()),
-    };
+    let (error_code, error_message) = Refusal::told(&result);
     CreatePartitionsTopicResult { name, error_code, error_message }
 }
 

@@ -67,6 +67,18 @@ pub(crate) async fn durable(ticket: Ticket) -> Result<(), Refusal> {
     ticket.await.map(drop).map_err(failed)
 }
 
+/// Waits until what was begun is durable, if anything was: all of a request is begun before any of it is waited for, so
+/// that one sync serves it.
+///
+/// # Errors
+/// Where it was refused, or the log failed meanwhile.
+pub(crate) async fn finish(begun: Result<Option<Ticket>, Refusal>) -> Result<(), Refusal> {
+    match begun? {
+        Some(ticket) => durable(ticket).await,
+        None => Ok(()),
+    }
+}
+
 /// Changes something about topics, with room made for it in the journal where there is none.
 async fn with_room<T>(node: &Node, change: impl Fn() -> Result<T, TopicError>) -> Result<T, Refusal> {
     loop {

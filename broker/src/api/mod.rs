@@ -46,6 +46,14 @@ impl Refusal {
         Self { code, message }
     }
 
+    /// The code and the words for a result that is nothing but done or refused.
+    pub(crate) fn told(result: &Result<(), Self>) -> (ErrorCode, Option<Text>) {
+        match result {
+            Ok(()) => (ErrorCode::NONE, None),
+            Err(refusal) => (refusal.code, refusal.text()),
+        }
+    }
+
     pub(crate) fn text(&self) -> Option<Text> {
         Some(self.message.as_str().into())
     }

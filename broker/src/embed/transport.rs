@@ -12,7 +12,6 @@ use mainstem_protocol::{
 use tokio::{sync::Mutex, time::timeout};
 
 use crate::{
-    api::api_versions,
     broker::Broker,
     dispatch::{Answer, Context, Dispatch, IN_PROCESS, Started},
     net::Endpoint,
@@ -80,11 +79,7 @@ impl Transport for LocalTransport {
         node: Node,
         key: ApiKey,
     ) -> BoxFuture<'_, Result<RangeInclusive<i16>, TransportError>> {
-        let versions = match api_versions::served(key as i16) {
-            Some(key) => self.check(node).map(|()| key.versions()),
-            None => Err(TransportError::Unsupported { key }),
-        };
-        Box::pin(std::future::ready(versions))
+        Box::pin(std::future::ready(self.check(node).map(|()| key.versions())))
     }
 
     fn call(&self, call: Call) -> BoxFuture<'_, Result<ResponseBody, TransportError>> {

@@ -17,8 +17,15 @@ mod log;
 mod modern;
 mod timers;
 
+use std::time::Duration;
+
 pub use coordinator::{Caller, Coordinator};
 pub(crate) use modern::Assignor;
+
+/// A time as requests and stored groups have it, in milliseconds; none that is negative.
+fn duration(millis: i32) -> Duration {
+    Duration::from_millis(millis.max(0).unsigned_abs().into())
+}
 
 /// From when on the offsets of a group grow old (Kafka: `OffsetExpirationCondition`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,6 @@
 //! - [`ConfigEntry`]: a setting, and where it comes from.
 //! - [`AlterConfigs`]: changes of settings.
 //! - [`GroupDescription`]: a group and its members, of either protocol.
-//! - [`CommittedOffset`]: how far a group has read.
 //! - [`LogDir`]: where a broker keeps its logs, and how large they are.
 
 mod alter_configs;
@@ -37,8 +36,8 @@ pub use alter_configs::{AlterConfigs, ConfigChange, ConfigOperation, ConfigResou
 pub use configs::{ConfigEntry, ConfigSource};
 pub use error::AdminError;
 pub use groups::{
-    AlterGroupOffsetsError, CommittedOffset, DeleteGroupError, DeleteGroupOffsetsError, Departure,
-    GroupDescription, GroupEpochs, GroupFilter, GroupListing, GroupMember, RemoveMembersError,
+    AlterGroupOffsetsError, DeleteGroupError, DeleteGroupOffsetsError, Departure, GroupDescription,
+    GroupEpochs, GroupFilter, GroupListing, GroupMember, RemoveMembersError,
 };
 pub use log_dirs::LogDir;
 pub use partitions::NewPartitions;

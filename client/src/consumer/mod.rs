@@ -38,7 +38,7 @@ use crate::{TopicPartition, cluster::Cluster, offsets::OffsetSpec, transport::Tr
 pub use config::{ConsumerConfig, GroupProtocol, IsolationLevel, OffsetReset};
 pub use error::{CommitError, CommittedError, ConsumeError, Damage, GroupError};
 use fetcher::Fetcher;
-pub(crate) use group::offsets::request as committed_request;
+pub(crate) use group::offsets::{commit_topics, found_in as committed_in, request as committed_request};
 use group::{Event, Interest, Membership, Pattern, coordinator::Coordinator, offsets::Commits};
 pub use group::{
     LeaveMode,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::process::ExitCode;
 
-use mainstem_client::admin::{Admin, AdminError, CommittedOffset, GroupDescription, GroupMember};
+use mainstem_client::admin::{Admin, AdminError, GroupDescription, GroupMember};
 use mainstem_client::offsets::OffsetSpec;
 use mainstem_client::{ErrorCode, Offset, TopicPartition};
 use serde::Serialize;
@@ -98,7 +98,7 @@ async fn describe(args: &Args) -> Result<Described, Error> {
     let ends = ends(&admin, committed.keys().chain(readers.keys().copied())).await?;
     let partitions = ends.into_iter().map(|(partition, end)| {
         let reader = readers.get(&partition);
-        let committed = committed.get(&partition).map(|CommittedOffset { offset, .. }| *offset);
+        let committed = committed.get(&partition).map(|committed| committed.offset);
         described_partition(partition, committed, end, reader.copied())
     });
     let partitions = partitions.collect();

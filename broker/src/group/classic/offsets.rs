@@ -37,6 +37,7 @@ impl Group {
         self.touch(id, now);
         Ok(())
     }
+
     /// Whether the group may be deleted (Kafka: `ClassicGroup.validateDeleteGroup`).
     ///
     /// # Errors

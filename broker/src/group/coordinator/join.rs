@@ -11,8 +11,11 @@ use mainstem_protocol::{
     wire::Detach,
 };
 
-use super::{Caller, Coordinator, Group, Slot, end::Tombstones, store::duration};
-use crate::group::classic::{JoinAnswer, JoinRequest, Profile, Protocol};
+use super::{Caller, Coordinator, Group, Slot, end::Tombstones};
+use crate::group::{
+    classic::{JoinAnswer, JoinRequest, Profile, Protocol},
+    duration,
+};
 
 /// From this version on a new dynamic member must join twice (KIP-394).
 const KNOWN_ID_SINCE: i16 = 4;

@@ -16,6 +16,7 @@ use super::{Coordinator, Group, Slot, slot::Storing};
 use crate::{
     group::{
         classic::{self, Limits, Member, Profile, Protocol, Store, Stored},
+        duration,
         log::{Records, error_code},
     },
     task::OnFailure,
@@ -202,9 +203,4 @@ fn restored_member(member: MemberMetadata, protocol: &Text) -> (Text, Profile, B
 
 fn millis(duration: Duration) -> i32 {
     i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
-}
-
-/// A time as requests and stored groups have it, in milliseconds.
-pub(super) fn duration(millis: i32) -> Duration {
-    Duration::from_millis(millis.max(0).unsigned_abs().into())
 }

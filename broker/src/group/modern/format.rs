@@ -18,6 +18,7 @@ use mainstem_protocol::{
 };
 
 use super::{
+    super::duration,
     Assignment, Compiled, Record, Resolved,
     member::{Current, Profile, State},
 };
@@ -161,7 +162,7 @@ fn profile(value: Bytes) -> Result<Profile, DecodeError> {
         client_host: value.client_host,
         topics: value.subscribed_topic_names.into_iter().collect(),
         pattern: value.subscribed_topic_regex,
-        rebalance_timeout: super::request::timeout(value.rebalance_timeout_ms),
+        rebalance_timeout: duration(value.rebalance_timeout_ms),
         assignor: value.server_assignor,
     })
 }

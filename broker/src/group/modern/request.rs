@@ -8,7 +8,7 @@ use mainstem_protocol::{
     messages::{ConsumerGroupHeartbeatRequest, consumer_group_heartbeat::TopicPartitions},
 };
 
-use super::{Assignment, Assignor, JOIN, LEAVE, LEAVE_FOR_A_WHILE, Refusal};
+use super::{super::duration, Assignment, Assignor, JOIN, LEAVE, LEAVE_FOR_A_WHILE, Refusal};
 
 /// From this version on members name themselves (KIP-1082).
 const NAMED_BY_MEMBER_SINCE: i16 = 1;
@@ -57,7 +57,7 @@ impl Heartbeat {
             instance_id: request.instance_id,
             rack_id: request.rack_id,
             rebalance_timeout: (request.rebalance_timeout_ms != -1)
-                .then(|| timeout(request.rebalance_timeout_ms)),
+                .then(|| duration(request.rebalance_timeout_ms)),
             topics: request.subscribed_topic_names.map(|names| names.into_iter().collect()),
             pattern: request.subscribed_topic_regex,
             assignor: request.server_assignor,
@@ -71,10 +71,6 @@ impl Heartbeat {
         let subscribes = self.topics.is_some() || self.pattern.is_some();
         self.epoch == JOIN || (self.rebalance_timeout.is_some() && subscribes && self.owned.is_some())
     }
-}
-
-pub(super) fn timeout(millis: i32) -> Duration {
-    Duration::from_millis(millis.max(0).unsigned_abs().into())
 }
 
 fn assignment(topics: &[TopicPartitions]) -> Assignment {

@@ -12,4 +12,3 @@ pub use delete::Departure;
 pub use describe::{GroupDescription, GroupEpochs, GroupMember};
 pub use error::{AlterGroupOffsetsError, DeleteGroupError, DeleteGroupOffsetsError, RemoveMembersError};
 pub use list::{GroupFilter, GroupListing};
-pub use offsets::CommittedOffset;

@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 
 use mainstem_protocol::{
-    ErrorCode, LeaderEpoch, Offset, PartitionId, Text,
+    ErrorCode, Offset, PartitionId, Text,
     messages::{
         OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest, OffsetDeleteResponse,
-        OffsetFetchResponse,
-        offset_commit::{OffsetCommitRequestPartition, OffsetCommitRequestTopic},
         offset_delete::{OffsetDeleteRequestPartition, OffsetDeleteRequestTopic},
     },
 };
@@ -19,34 +17,10 @@ use super::{
 use crate::{
     TopicPartition,
     cluster::retry::Retry,
-    consumer::committed_request,
+    consumer::{OffsetAndMetadata, commit_topics, committed_in, committed_request},
     topic_partition::by_topic,
     transport::{Lane, Node},
 };
-
-/// What a group has committed for a partition.
-///
-/// ```
-/// # mainstem_client::testing::example(async |transport| {
-/// use mainstem_client::{Admin, AdminConfig, Consumer, ConsumerConfig, Offset, TopicPartition};
-///
-/// let first = TopicPartition::new("greetings", 0);
-/// let mut consumer = Consumer::new(&transport, ConsumerConfig::group("readers"));
-/// consumer.commit(&[(first.clone(), Offset(1))]).await?;
-/// let committed = Admin::new(&transport, AdminConfig::default()).list_group_offsets("readers").await?;
-/// assert_eq!((committed[&first].offset, &*committed[&first].metadata), (Offset(1), ""));
-/// # Ok(())
-/// # });
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommittedOffset {
-    /// The offset of the next record to be read.
-    pub offset: Offset,
-    /// The leader epoch of the last record that was read; [`LeaderEpoch::NONE`] where nobody has said.
-    pub leader_epoch: LeaderEpoch,
-    /// What was stored beside it.
-    pub metadata: Text,
-}
 
 impl Admin {
     /// How far a group has read: every partition for which it has committed an offset. A group that is not there has
@@ -72,14 +46,14 @@ impl Admin {
     pub async fn list_group_offsets(
         &self,
         group: &str,
-    ) -> Result<BTreeMap<TopicPartition, CommittedOffset>, AdminError> {
+    ) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>, AdminError> {
         let (subject, id) = (format!("offsets of group {group}"), Text::from(group));
         self.trying(|| async {
             let node = Node::Id(self.cluster.coordinator(&id, self.config.timeout).await?);
             let (request, limit) =
                 (|version| committed_request(&id, None, version), self.config.request_timeout);
             let answer = self.cluster.call_in_version(node, Lane::General, request, limit).await?;
-            let (code, offsets) = committed(answer);
+            let (code, offsets) = committed_in(answer);
             let mut codes = offsets.iter().map(|(_, _, code)| *code).chain([code]);
             AdminError::check(&subject, codes.find(|code| !code.is_none()).unwrap_or_default(), None)?;
             let known = offsets.into_iter().filter(|(_, committed, _)| committed.offset >= Offset::ZERO);
@@ -177,48 +151,13 @@ impl Admin {
     }
 }
 
-/// The offsets of an answer, in whichever of the two places they stand.
-fn committed(answer: OffsetFetchResponse) -> (ErrorCode, Vec<(TopicPartition, CommittedOffset, ErrorCode)>) {
-    let mut offsets = Vec::new();
-    let mut add = |topic: &Text, partition, offset, leader_epoch, metadata: Option<Text>, code| {
-        let committed = CommittedOffset { offset, leader_epoch, metadata: metadata.unwrap_or_default() };
-        offsets.push((TopicPartition { topic: topic.clone(), partition }, committed, code));
-    };
-    let Some(group) = answer.groups.into_iter().next() else {
-        for topic in &answer.topics {
-            for p in &topic.partitions {
-                let (offset, epoch, metadata) =
-                    (p.committed_offset, p.committed_leader_epoch, p.metadata.clone());
-                add(&topic.name, p.partition_index, offset, epoch, metadata, p.error_code);
-            }
-        }
-        return (answer.error_code, offsets);
-    };
-    for topic in &group.topics {
-        for p in &topic.partitions {
-            let (offset, epoch, metadata) =
-                (p.committed_offset, p.committed_leader_epoch, p.metadata.clone());
-            add(&topic.name, p.partition_index, offset, epoch, metadata, p.error_code);
-        }
-    }
-    (group.error_code, offsets)
-}
-
 /// A commit as those send it that are no members: without a member and a generation.
 fn commit_request(group: &Text, offsets: &[(TopicPartition, Offset)]) -> OffsetCommitRequest {
-    let partitions = offsets.iter().map(|(TopicPartition { topic, partition }, offset)| {
-        let (partition_index, committed_offset) = (*partition, *offset);
-        (topic, OffsetCommitRequestPartition { partition_index, committed_offset, ..Default::default() })
-    });
-    let topics = by_topic(partitions).into_iter();
-    let topic = |(name, partitions)| OffsetCommitRequestTopic {
-        name,
-        partitions,
-        ..OffsetCommitRequestTopic::default()
-    };
+    let offsets: Vec<_> =
+        offsets.iter().map(|(partition, offset)| (partition.clone(), (*offset).into())).collect();
     OffsetCommitRequest {
         group_id: group.clone(),
-        topics: topics.map(topic).collect(),
+        topics: commit_topics(&offsets),
         ..OffsetCommitRequest::default()
     }
 }

@@ -149,27 +149,34 @@ impl Commit {
     }
 
     fn request(&self, member: &MemberIdentity) -> OffsetCommitRequest {
-        let partitions = self.offsets.iter().map(|(TopicPartition { topic, partition }, committed)| {
-            let partition = OffsetCommitRequestPartition {
-                partition_index: *partition,
-                committed_offset: committed.offset,
-                committed_leader_epoch: committed.leader_epoch,
-                committed_metadata: Some(committed.metadata.clone()),
-            };
-            (topic, partition)
-        });
-        let topics = by_topic(partitions).into_iter();
         OffsetCommitRequest {
             group_id: self.group.clone(),
             generation_id_or_member_epoch: member.generation,
             member_id: member.id.clone(),
             group_instance_id: self.instance.clone().filter(|_| *member != MemberIdentity::OUTSIDER),
-            topics: topics
-                .map(|(name, partitions)| OffsetCommitRequestTopic { name, partitions, ..Default::default() })
-                .collect(),
+            topics: commit_topics(&self.offsets),
             ..OffsetCommitRequest::default()
         }
     }
+}
+
+/// Offsets to be committed, as a request has them.
+pub(crate) fn commit_topics(
+    offsets: &[(TopicPartition, OffsetAndMetadata)],
+) -> Vec<OffsetCommitRequestTopic> {
+    let partitions = offsets.iter().map(|(TopicPartition { topic, partition }, committed)| {
+        let partition = OffsetCommitRequestPartition {
+            partition_index: *partition,
+            committed_offset: committed.offset,
+            committed_leader_epoch: committed.leader_epoch,
+            committed_metadata: Some(committed.metadata.clone()),
+        };
+        (topic, partition)
+    });
+    let topics = by_topic(partitions).into_iter();
+    topics
+        .map(|(name, partitions)| OffsetCommitRequestTopic { name, partitions, ..Default::default() })
+        .collect()
 }
 
 /// Whether the group is in another generation than the member, or about to be.
@@ -342,10 +349,10 @@ pub(crate) fn request(
 }
 
 /// What was committed for a partition, or why that is not known.
-type Found = (TopicPartition, OffsetAndMetadata, ErrorCode);
+pub(crate) type Found = (TopicPartition, OffsetAndMetadata, ErrorCode);
 
 /// The answer, in whichever of the two places it stands.
-fn found_in(answer: OffsetFetchResponse) -> (ErrorCode, Vec<Found>) {
+pub(crate) fn found_in(answer: OffsetFetchResponse) -> (ErrorCode, Vec<Found>) {
     macro_rules! found {
         ($topics:expr) => {
             $topics.into_iter().flat_map(|topic| {

@@ -7,7 +7,10 @@ use mainstem_protocol::{
 use tokio::time::Duration;
 use tracing::debug;
 
-use super::{super::MemberIdentity, GroupError, Member};
+use super::{
+    super::{MemberIdentity, coordinator::is_about_the_coordinator},
+    GroupError, Member,
+};
 use crate::transport::{Lane, Node, TransportError};
 
 impl Member {
@@ -22,7 +25,7 @@ impl Member {
         };
         let answered = self.ask(request, self.config.request_timeout).await;
         let code = answered.map_or_else(|_| ErrorCode::NETWORK_EXCEPTION, |answer| answer.error_code);
-        if is_about_the_coordinator(code) {
+        if has_lost_the_coordinator(code) {
             self.coordinator = None;
         }
         code
@@ -104,10 +107,8 @@ fn leave_request(
     LeaveGroupRequest { group_id, members, ..LeaveGroupRequest::default() }
 }
 
-/// Whether another broker has to be asked.
-pub(super) const fn is_about_the_coordinator(code: ErrorCode) -> bool {
-    matches!(
-        code,
-        ErrorCode::NOT_COORDINATOR | ErrorCode::COORDINATOR_NOT_AVAILABLE | ErrorCode::NETWORK_EXCEPTION
-    )
+/// Whether the coordinator has to be looked for: it is another, or it was not heard, which stands here as
+/// `NETWORK_EXCEPTION`.
+pub(super) const fn has_lost_the_coordinator(code: ErrorCode) -> bool {
+    is_about_the_coordinator(code) || code.0 == ErrorCode::NETWORK_EXCEPTION.0
 }

@@ -20,7 +20,7 @@ use super::{
         assignor::{self, Assignor},
     },
     GroupError, Interest, Member, Way,
-    ask::is_about_the_coordinator,
+    ask::has_lost_the_coordinator,
 };
 use crate::{
     TopicPartition,
@@ -64,7 +64,7 @@ impl Member {
             GroupError::Transport { .. } => ErrorCode::NETWORK_EXCEPTION,
             _ => ErrorCode::NONE,
         };
-        if is_about_the_coordinator(code) {
+        if has_lost_the_coordinator(code) {
             self.coordinator = None;
         }
         let is_gone = matches!(code, ErrorCode::UNKNOWN_MEMBER_ID | ErrorCode::ILLEGAL_GENERATION);
