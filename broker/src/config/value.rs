@@ -277,10 +277,28 @@ words! {
 }
 
 words! {
-    /// Whether members of both group protocols may be in one group.
+    /// Whether a group that has members may go from one group protocol to the other.
     pub enum MigrationPolicy {
-        /// They may not; a group without members takes whichever comes first.
+        /// Either way.
+        Bidirectional = "bidirectional",
+        /// To the newer protocol alone.
+        Upgrade = "upgrade",
+        /// To the classic protocol alone.
+        Downgrade = "downgrade",
+        /// It may not; a group without members takes whichever comes first.
         Disabled = "disabled"
+    }
+}
+
+impl MigrationPolicy {
+    /// Whether a classic group may become one of the newer protocol.
+    pub(crate) const fn may_upgrade(self) -> bool {
+        matches!(self, Self::Bidirectional | Self::Upgrade)
+    }
+
+    /// Whether a group of the newer protocol may become a classic one.
+    pub(crate) const fn may_downgrade(self) -> bool {
+        matches!(self, Self::Bidirectional | Self::Downgrade)
     }
 }
 

@@ -64,9 +64,10 @@ settings! {
         consumer_assignors: Assignors = Assignors::default(), "group.consumer.assignors",
             Shape::word().kafka("GroupCoordinatorConfig");
 
-        /// Whether members of both group protocols may be in one group. A group without members is converted either way.
-        /// Kafka's default, `bidirectional`, is not offered.
-        consumer_migration_policy: MigrationPolicy = MigrationPolicy::Disabled,
+        /// Whether a group with members goes over to the newer protocol when the first consumer of that joins it
+        /// (`upgrade`), and back to the classic one when the last has left it (`downgrade`). A group without members is
+        /// converted in any case.
+        consumer_migration_policy: MigrationPolicy = MigrationPolicy::Bidirectional,
             "group.consumer.migration.policy", Shape::word().kafka("GroupCoordinatorConfig");
 
         /// Partitions of `__consumer_offsets` when it is created; later changes are without effect.

@@ -24,18 +24,25 @@ pub(crate) struct JoinRequest {
     pub(crate) may_skip_assignment: bool,
 }
 
+impl JoinRequest {
+    /// The answer where the request is refused.
+    pub(crate) fn refused(self, error: ErrorCode) -> JoinAnswer {
+        let id = match error {
+            ErrorCode::MEMBER_ID_REQUIRED => self.fresh_id,
+            // Kafka has it look for another group without an id.
+            ErrorCode::GROUP_MAX_SIZE_REACHED => Text::new(),
+            _ => self.member_id,
+        };
+        JoinAnswer::refused(error, id)
+    }
+}
+
 impl Group {
     /// Handles a JoinGroup; the answer may come later.
     pub(crate) fn join(&mut self, waiter: Waiter, request: JoinRequest, now: Duration) -> Vec<Action> {
         let mut actions = Vec::new();
         if let Err(error) = self.try_join(waiter, &request, now, &mut actions) {
-            let id = match error {
-                ErrorCode::MEMBER_ID_REQUIRED => request.fresh_id,
-                // Kafka has it look for another group without an id.
-                ErrorCode::GROUP_MAX_SIZE_REACHED => Text::new(),
-                _ => request.member_id,
-            };
-            actions.push(Action::Joined(waiter, JoinAnswer::refused(error, id)));
+            actions.push(Action::Joined(waiter, request.refused(error)));
         }
         actions
     }

@@ -73,10 +73,4 @@ impl Member {
         let found = self.profile.protocols.iter().find(|protocol| protocol.name == name);
         found.map(|protocol| protocol.metadata.clone()).unwrap_or_default()
     }
-
-    /// The protocol that it likes best among `candidates`.
-    pub(super) fn vote(&self, candidates: &[Text]) -> Option<Text> {
-        let mut names = self.profile.protocols.iter().map(|protocol| &protocol.name);
-        names.find(|name| candidates.contains(name)).cloned()
-    }
 }

@@ -31,6 +31,7 @@ pub(crate) use self::{
     join::JoinRequest,
     leave::Leaver,
     member::{Member, Protocol},
+    rebalance::common_protocol,
     sync::SyncRequest,
 };
 
@@ -162,8 +163,8 @@ pub(crate) struct Limits {
     pub(crate) initial_delay: Duration,
 }
 
-/// A group as the log has it.
-#[derive(Debug)]
+/// A group as the log has it. Members without a leader have yet to join the next generation.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Stored {
     pub(crate) generation: i32,
     pub(crate) protocol_type: Option<Text>,
@@ -215,7 +216,8 @@ impl Group {
         }
     }
 
-    /// The group as it was stored: stable with its members, who get a session to be heard of again.
+    /// The group as it was stored: stable with its members, who get a session to be heard of again. Where nobody leads
+    /// them, which only a group leaves behind that came from the newer protocol, they are to join again.
     pub(crate) fn restored(id: Text, limits: Limits, stored: Stored, now: Duration) -> Self {
         let Stored { generation, protocol_type, protocol, leader, members } = stored;
         let mut group = Self { generation, protocol_type, ..Self::new(id, limits) };
@@ -223,10 +225,29 @@ impl Group {
             group.insert(Member { assignment, ..Member::new(id, profile, now) });
         }
         if !group.members.is_empty() {
-            (group.state, group.protocol, group.leader) = (State::Stable, protocol, leader);
+            (group.protocol, group.leader) = (protocol, leader);
+            group.state = match group.leader {
+                Some(_) => State::Stable,
+                None => State::Preparing { deadline: now + group.rebalance_timeout(), initial: None },
+            };
         }
         group.subscribed = group.subscribed_topics();
         group
+    }
+
+    /// Those who have been in a generation, so that they may have partitions. Anybody else has still to join, and can do so
+    /// elsewhere (`upgrade` of the newer protocol).
+    pub(crate) fn settled_members(&self) -> impl Iterator<Item = &Member> {
+        self.members.values().filter(|member| !member.is_new)
+    }
+
+    /// Everybody who waits is to join again: a group of the newer protocol takes the place of this one.
+    pub(crate) fn send_away(&self) -> Vec<Action> {
+        let mut actions = Vec::new();
+        for member in self.members.values() {
+            self.refuse(member, ErrorCode::REBALANCE_IN_PROGRESS, &mut actions);
+        }
+        actions
     }
 
     /// Whether nobody uses the group: no members, none announced.

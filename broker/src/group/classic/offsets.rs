@@ -78,7 +78,8 @@ impl Group {
         }
     }
 
-    fn speaks_consumer(&self) -> bool {
+    /// Whether the members say in the consumer protocol what they read.
+    pub(crate) fn speaks_consumer(&self) -> bool {
         self.protocol_type.as_deref() == Some(PROTOCOL_TYPE)
     }
 

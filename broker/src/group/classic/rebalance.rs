@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use bytes::Bytes;
 use mainstem_protocol::{ErrorCode, Text};
 
-use super::{Action, Group, Initial, Purpose, State, Store, SyncAnswer};
+use super::{Action, Group, Initial, Protocol, Purpose, State, Store, SyncAnswer};
 
 impl Group {
     /// Starts a rebalance where none is under way, and ends it where everybody has joined.
@@ -48,7 +48,7 @@ impl Group {
     }
 
     /// The longest that any member needs to finish its work and join again.
-    fn rebalance_timeout(&self) -> Duration {
+    pub(super) fn rebalance_timeout(&self) -> Duration {
         self.members.values().map(|member| member.profile.rebalance_timeout).max().unwrap_or_default()
     }
 
@@ -130,22 +130,29 @@ impl Group {
 
     /// The protocol with most votes among those that all members know.
     pub(super) fn select_protocol(&self) -> Option<Text> {
-        let first = self.members.values().next()?;
-        let common = first.profile.protocols.iter().map(|protocol| protocol.name.clone());
-        let candidates: Vec<Text> =
-            common.filter(|name| self.members.values().all(|member| member.supports(name))).collect();
-        let mut votes: BTreeMap<Text, usize> = BTreeMap::new();
-        for vote in self.members.values().filter_map(|member| member.vote(&candidates)) {
-            *votes.entry(vote).or_default() += 1;
-        }
-        votes.into_iter().max_by_key(|(_, count)| *count).map(|(name, _)| name)
+        common_protocol(self.members.values().map(|member| &*member.profile.protocols))
     }
 
-    pub(super) fn assignments(&self) -> BTreeMap<Text, Bytes> {
+    /// What everybody has.
+    pub(crate) fn assignments(&self) -> BTreeMap<Text, Bytes> {
         self.members.values().map(|member| (member.id.clone(), member.assignment.clone())).collect()
     }
 
     pub(super) const fn store(&self, assignments: BTreeMap<Text, Bytes>, purpose: Purpose) -> Action {
         Action::Store(Store { generation: self.generation, assignments, purpose })
     }
+}
+
+/// The protocol with most votes among those that all members know, each of whom names its own in the order of its liking.
+pub(crate) fn common_protocol<'a>(members: impl Iterator<Item = &'a [Protocol]> + Clone) -> Option<Text> {
+    let first = members.clone().next()?;
+    let is_common =
+        |name: &&Text| members.clone().all(|protocols| protocols.iter().any(|p| p.name == **name));
+    let candidates: Vec<&Text> = first.iter().map(|protocol| &protocol.name).filter(is_common).collect();
+    let mut votes: BTreeMap<&Text, usize> = BTreeMap::new();
+    for protocols in members.clone() {
+        let vote = protocols.iter().map(|protocol| &protocol.name).find(|name| candidates.contains(name));
+        vote.into_iter().for_each(|name| *votes.entry(name).or_default() += 1);
+    }
+    votes.into_iter().max_by_key(|(_, count)| *count).map(|(name, _)| name.clone())
 }

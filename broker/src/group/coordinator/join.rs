@@ -61,17 +61,27 @@ impl Coordinator {
         let answer = self.with(&slot, |group, waiting| match group {
             Group::Classic(group) => {
                 let (waiter, answer) = waiting.join();
-                (Ok(answer), group.join(waiter, request, now))
+                (Ok(answer), group.join(waiter, request.clone(), now))
             }
             // Whoever was a member once may join anew, without the old id.
-            group if group.is_empty() => (Err(ErrorCode::UNKNOWN_MEMBER_ID), Vec::new()),
-            Group::Modern(_) => (Err(ErrorCode::INCONSISTENT_GROUP_PROTOCOL), Vec::new()),
+            group if group.is_empty() => (Err(Some(ErrorCode::UNKNOWN_MEMBER_ID)), Vec::new()),
+            Group::Modern(_) => (Err(None), Vec::new()),
         });
-        let answer = answer?.await.map_err(|_| ErrorCode::COORDINATOR_NOT_AVAILABLE)?;
+        let answer = match answer {
+            Ok(answer) => answer.await.map_err(|_| ErrorCode::COORDINATOR_NOT_AVAILABLE)?,
+            Err(Some(error)) => return Err(error),
+            Err(None) => return Ok(self.join_modern(&slot, request).await),
+        };
         if answer.error == ErrorCode::INCONSISTENT_GROUP_PROTOCOL {
             self.end_unused(&group_id, slot).await;
         }
         Ok(answer)
+    }
+
+    /// A member of the classic protocol joins a group of the newer one.
+    async fn join_modern(&self, slot: &Arc<Slot>, request: JoinRequest) -> JoinAnswer {
+        let joined = self.change(slot, false, |group, topics| group.join(&request, topics)).await;
+        joined.unwrap_or_else(|refusal| request.refused(met_another(refusal.error)))
     }
 
     /// A group that was made for a member who was refused is not kept.
@@ -92,6 +102,11 @@ impl Coordinator {
         let allowed = self.0.settings.session_timeout_min..=self.0.settings.session_timeout_max;
         if allowed.contains(&session) { Ok(()) } else { Err(ErrorCode::INVALID_SESSION_TIMEOUT) }
     }
+}
+
+/// A group that has become a classic one meanwhile is to be joined again.
+pub(super) fn met_another(error: ErrorCode) -> ErrorCode {
+    if error == ErrorCode::GROUP_ID_NOT_FOUND { ErrorCode::REBALANCE_IN_PROGRESS } else { error }
 }
 
 fn join_request(caller: &Caller, version: i16, request: JoinGroupRequest) -> JoinRequest {

@@ -28,10 +28,10 @@ impl Coordinator {
             _ => members,
         };
         let codes = match self.existing(&group_id) {
-            Some(slot) if slot.read(|group| group.is_modern()) => {
-                Ok(self.leave_modern(&slot, &members).await)
-            }
-            Some(slot) => self.leave_slot(&slot, &members).await,
+            Some(slot) => match self.leave_slot(&slot, &members).await {
+                Some(codes) => codes,
+                None => Ok(self.leave_modern(&slot, &members).await),
+            },
             None => Ok(vec![ErrorCode::UNKNOWN_MEMBER_ID; members.len()]),
         };
         match codes {
@@ -40,11 +40,12 @@ impl Coordinator {
         }
     }
 
+    /// None where the group is of the newer protocol.
     async fn leave_slot(
         &self,
         slot: &Arc<Slot>,
         members: &[MemberIdentity],
-    ) -> Result<Vec<ErrorCode>, ErrorCode> {
+    ) -> Option<Result<Vec<ErrorCode>, ErrorCode>> {
         let now = self.now();
         let leaver = |member: &MemberIdentity| Leaver {
             id: member.member_id.clone(),
@@ -54,20 +55,22 @@ impl Coordinator {
         let (left, stores) = self.with_stores(slot, |group, _| {
             let mut actions = Vec::new();
             let left = match group {
-                Group::Classic(group) => group.leave(&leavers, now, &mut actions),
-                // It became one a moment ago, so nobody who leaves was in it.
-                Group::Modern(_) => leavers.iter().map(|_| Err(ErrorCode::UNKNOWN_MEMBER_ID)).collect(),
+                Group::Classic(group) => Some(group.leave(&leavers, now, &mut actions)),
+                Group::Modern(_) => None,
             };
             (left, actions)
         });
+        let codes = left?.into_iter().map(|left| left.err().unwrap_or_default()).collect();
         for store in stores {
-            store.await.unwrap_or(Err(ErrorCode::COORDINATOR_NOT_AVAILABLE))?;
+            if let Err(error) = store.await.unwrap_or(Err(ErrorCode::COORDINATOR_NOT_AVAILABLE)) {
+                return Some(Err(error));
+            }
         }
-        Ok(left.into_iter().map(|left| left.err().unwrap_or_default()).collect())
+        Some(Ok(codes))
     }
 
-    /// Administrators may take members of the newer protocol out in the classic way (Kafka:
-    /// `classicGroupLeaveToConsumerGroup`).
+    /// Members of the classic protocol leave a group of the newer one like this, and administrators take members of either
+    /// out (Kafka: `classicGroupLeaveToConsumerGroup`).
     async fn leave_modern(&self, slot: &Arc<Slot>, members: &[MemberIdentity]) -> Vec<ErrorCode> {
         let identities: Vec<(&Text, Option<&Text>)> =
             members.iter().map(|member| (&member.member_id, member.group_instance_id.as_ref())).collect();

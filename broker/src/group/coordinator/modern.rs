@@ -70,30 +70,60 @@ impl Coordinator {
         may_convert: bool,
         change: impl Fn(&modern::Group, &TopicView) -> Result<Change<A>, Refusal>,
     ) -> Result<Placed<A>, Hindered> {
-        let (answer, ticket) = self.change_slot(slot, |group| {
+        let (answer, ticket) = self.change_slot(slot, |group, waiting| {
             // Looked at in the order of the changes: a later one must not know less of the topics.
             let (topics, now) = (self.topic_view(), self.now());
             let (mut converted, was_stored) = (None, self.was_stored(group));
-            let machine = match &*group {
-                Group::Modern(group) => group,
-                Group::Classic(classic) if may_convert && classic.state == classic::State::Empty => {
-                    &*converted.insert(self.new_modern(&classic.id))
+            let (machine, upgrade) = match &*group {
+                Group::Modern(group) => (group, Vec::new()),
+                Group::Classic(classic) if may_convert => {
+                    let upgraded = self.upgraded(classic, &topics, now).map_err(Hindered::Refused)?;
+                    (&*converted.insert(upgraded.0), upgraded.1)
                 }
-                Group::Classic(classic) => {
-                    return Err(Hindered::Refused(not_a_consumer_group(&classic.id, may_convert)));
-                }
+                Group::Classic(classic) => return Err(Hindered::Refused(not_a_consumer_group(&classic.id))),
             };
-            let change = change(machine, &topics).map_err(Hindered::Refused)?;
-            let records = self.change_records(machine, &change.records, was_stored);
+            let mut change = change(machine, &topics).map_err(Hindered::Refused)?;
+            let successor = self.successor(machine, change.successor.take(), now);
+            let mut records = self.change_records(machine, &[&upgrade, &change.records], was_stored);
+            records.extend(
+                successor.iter().flat_map(|group| self.metadata_records(group, &group.assignments())),
+            );
             let ticket = self.place_records(&machine.id, records)?;
-            if let Some(converted) = converted {
+            if let (Group::Classic(classic), Some(converted)) = (&*group, converted) {
+                waiting.send_away(classic);
                 *group = Group::Modern(converted);
             }
             let Group::Modern(machine) = group else { return Err(Hindered::Refused(gone())) };
             let answer = machine.apply(change, now);
+            if let Some(successor) = successor {
+                *group = Group::Classic(successor);
+            }
             Ok((answer, ticket))
         })?;
         Ok(Placed { answer, ticket })
+    }
+
+    /// The group that a classic one becomes when a member of the newer protocol joins it, with its records.
+    fn upgraded(
+        &self,
+        group: &classic::Group,
+        topics: &TopicView,
+        now: Duration,
+    ) -> Result<(modern::Group, Vec<Record>), Refusal> {
+        if group.state == classic::State::Empty {
+            return Ok((self.new_modern(&group.id), Vec::new()));
+        }
+        modern::Group::upgraded_from(group, self.modern_limits(), topics, now)
+    }
+
+    /// The classic group that takes the place of one of the newer protocol.
+    fn successor(
+        &self,
+        group: &modern::Group,
+        stored: Option<classic::Stored>,
+        now: Duration,
+    ) -> Option<classic::Group> {
+        stored.map(|stored| classic::Group::restored(group.id.clone(), self.limits(), stored, now))
     }
 
     fn place_records(&self, group: &Text, records: Records) -> Result<Option<Ticket>, Hindered> {
@@ -115,10 +145,10 @@ impl Coordinator {
     }
 
     /// The records of a change; the classic group that it takes the place of goes with it.
-    fn change_records(&self, group: &modern::Group, records: &[Record], was_stored: bool) -> Records {
+    fn change_records(&self, group: &modern::Group, records: &[&[Record]], was_stored: bool) -> Records {
         let classic = was_stored.then(|| (Key::Group(GroupMetadataKey { group: group.id.clone() }), None));
         let mut stored: Records = classic.into_iter().collect();
-        stored.extend(self.modern_records(group, records));
+        stored.extend(records.iter().flat_map(|records| self.modern_records(group, records)));
         stored
     }
 
@@ -186,11 +216,11 @@ impl Coordinator {
     /// Makes a classic group of one of the newer protocol that has no members (Kafka: `maybeDeleteEmptyConsumerGroup`).
     ///
     /// # Errors
-    /// INCONSISTENT_GROUP_PROTOCOL where it has members, or the code for records that could not be stored.
+    /// The code for records that could not be stored.
     pub(super) async fn make_classic(&self, slot: &Arc<Slot>) -> Result<(), ErrorCode> {
         let id = slot.read(|group| group.id().clone());
         let placed = loop {
-            match self.change_slot(slot, |group| self.place_classic(group)) {
+            match self.change_slot(slot, |group, _| self.place_classic(group)) {
                 Ok(((), placed)) => break placed,
                 Err(Hindered::Refused(Refusal { error, .. })) => return Err(error),
                 Err(Hindered::NoRoom(records)) => {
@@ -207,7 +237,7 @@ impl Coordinator {
     fn place_classic(&self, group: &mut Group) -> Result<((), Option<Ticket>), Hindered> {
         let Group::Modern(modern) = &*group else { return Ok(((), None)) };
         if !modern.is_empty() {
-            return Err(Hindered::Refused(refused(ErrorCode::INCONSISTENT_GROUP_PROTOCOL)));
+            return Ok(((), None));
         }
         let ticket = self.place_records(&modern.id, modern.tombstones())?;
         *group = Group::Classic(classic::Group::new(modern.id.clone(), self.limits()));
@@ -220,10 +250,13 @@ impl Coordinator {
 
     pub(super) fn modern_limits(&self) -> modern::Limits {
         let settings = &self.0.settings;
+        let may_downgrade = settings.consumer_migration_policy.may_downgrade();
         modern::Limits {
             session_timeout: settings.consumer_session_timeout,
             members_max: settings.consumer_size_max,
             assignors: settings.consumer_assignors.0.clone(),
+            may_upgrade: settings.consumer_migration_policy.may_upgrade(),
+            classic_members_max: may_downgrade.then_some(settings.size_max),
         }
     }
 
@@ -241,14 +274,8 @@ impl Coordinator {
     }
 }
 
-/// What Kafka answers where `group.consumer.migration.policy` is `disabled`.
-fn not_a_consumer_group(id: &Text, joins: bool) -> Refusal {
-    let message = if joins {
-        format!("Cannot upgrade classic group {id} to consumer group because online upgrade is disabled.")
-    } else {
-        format!("Group {id} is not a consumer group.")
-    };
-    Refusal::new(ErrorCode::GROUP_ID_NOT_FOUND, message)
+fn not_a_consumer_group(id: &Text) -> Refusal {
+    Refusal::new(ErrorCode::GROUP_ID_NOT_FOUND, format!("Group {id} is not a consumer group."))
 }
 
 const fn gone() -> Refusal {

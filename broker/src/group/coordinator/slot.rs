@@ -14,7 +14,7 @@ use mainstem_storage::Ticket;
 use tokio::sync::{oneshot, watch};
 
 use super::{Coordinator, Group};
-use crate::group::classic::{Action, JoinAnswer, Store, SyncAnswer, Waiter};
+use crate::group::classic::{self, Action, JoinAnswer, Store, SyncAnswer, Waiter};
 
 /// A store of a group that was begun, and will be told how it ended.
 pub(super) type Storing = oneshot::Receiver<Result<(), ErrorCode>>;
@@ -63,6 +63,12 @@ impl Waiting {
         let (waiter, (sender, receiver)) = (self.next(), oneshot::channel());
         self.syncs.insert(waiter, sender);
         (waiter, receiver)
+    }
+
+    /// Everybody who waits for something of a group that is no more is to join again.
+    pub(super) fn send_away(&mut self, group: &classic::Group) {
+        // There is nothing to be stored of it.
+        drop(self.answer(group.send_away()));
     }
 
     /// Answers what is to be answered and returns what is to be stored.
@@ -228,12 +234,12 @@ impl Coordinator {
     pub(super) fn change_slot<T, E>(
         &self,
         slot: &Slot,
-        change: impl FnOnce(&mut Group) -> Result<(T, Option<Ticket>), E>,
+        change: impl FnOnce(&mut Group, &mut Waiting) -> Result<(T, Option<Ticket>), E>,
     ) -> Result<(T, Option<(Ticket, u64)>), E> {
         let mut locked = slot.lock();
-        let Locked { group, placed, stores, armed, .. } = &mut *locked;
+        let Locked { group, waiting, placed, stores, armed } = &mut *locked;
         let was_modern = group.is_modern();
-        let (given, ticket) = change(group)?;
+        let (given, ticket) = change(group, waiting)?;
         if ticket.is_some() {
             *placed += 1;
             slot.is_deleted.store(false, Ordering::Release);

@@ -98,7 +98,11 @@ impl Coordinator {
         made.await.unwrap_or(Err(AppendError::NoRoom))
     }
 
-    fn metadata_records(&self, group: &classic::Group, assignments: &BTreeMap<Text, Bytes>) -> Records {
+    pub(super) fn metadata_records(
+        &self,
+        group: &classic::Group,
+        assignments: &BTreeMap<Text, Bytes>,
+    ) -> Records {
         let key = Key::Group(GroupMetadataKey { group: group.id.clone() });
         let value = metadata(group, assignments, self.0.clock.now());
         let value = value.to_bytes(GroupMetadataValue::WRITTEN_VERSION);

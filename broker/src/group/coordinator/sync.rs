@@ -1,12 +1,14 @@
 //! SyncGroup.
 
+use std::sync::Arc;
+
 use mainstem_protocol::{
     ErrorCode,
     messages::{SyncGroupRequest, SyncGroupResponse},
     wire::Detach,
 };
 
-use super::{Coordinator, Group};
+use super::{Coordinator, Group, Slot, join::met_another};
 use crate::group::classic::{SyncAnswer, SyncRequest};
 
 /// From this version on both sides name the protocol (KIP-559).
@@ -56,12 +58,20 @@ impl Coordinator {
         let answer = self.with(&slot, |group, waiting| match group {
             Group::Classic(group) => {
                 let (waiter, answer) = waiting.sync();
-                (Some(answer), group.sync(waiter, request, now))
+                (Some(answer), group.sync(waiter, request.clone(), now))
             }
-            // Members of the newer protocol need not sync.
             Group::Modern(_) => (None, Vec::new()),
         });
-        let answer = answer.ok_or(ErrorCode::UNKNOWN_MEMBER_ID)?;
-        answer.await.map_err(|_| ErrorCode::COORDINATOR_NOT_AVAILABLE)
+        match answer {
+            Some(answer) => answer.await.map_err(|_| ErrorCode::COORDINATOR_NOT_AVAILABLE),
+            None => self.sync_modern(&slot, &request).await,
+        }
+    }
+
+    /// A member of the classic protocol asks for its assignment in a group of the newer one, which is told when it is
+    /// stored.
+    async fn sync_modern(&self, slot: &Arc<Slot>, request: &SyncRequest) -> Result<SyncAnswer, ErrorCode> {
+        let synced = self.change(slot, false, |group, topics| group.sync(request, topics)).await;
+        synced.map_err(|refusal| met_another(refusal.error))
     }
 }

@@ -1,16 +1,19 @@
 //! Records of a group as they stand in `__consumer_offsets`, in Kafka's format.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use mainstem_protocol::{
     Text, Timestamp,
     formats::{
         consumer_groups::{
-            ConsumerGroupCurrentMemberAssignmentKey, ConsumerGroupCurrentMemberAssignmentValue,
-            ConsumerGroupMemberMetadataKey, ConsumerGroupMemberMetadataValue, ConsumerGroupMetadataKey,
-            ConsumerGroupMetadataValue, ConsumerGroupRegularExpressionKey,
-            ConsumerGroupRegularExpressionValue, ConsumerGroupTargetAssignmentMemberKey,
-            ConsumerGroupTargetAssignmentMemberValue, ConsumerGroupTargetAssignmentMetadataKey,
-            ConsumerGroupTargetAssignmentMetadataValue, Key, TopicPartitions,
+            ClassicMemberMetadata, ClassicProtocol, ConsumerGroupCurrentMemberAssignmentKey,
+            ConsumerGroupCurrentMemberAssignmentValue, ConsumerGroupMemberMetadataKey,
+            ConsumerGroupMemberMetadataValue, ConsumerGroupMetadataKey, ConsumerGroupMetadataValue,
+            ConsumerGroupRegularExpressionKey, ConsumerGroupRegularExpressionValue,
+            ConsumerGroupTargetAssignmentMemberKey, ConsumerGroupTargetAssignmentMemberValue,
+            ConsumerGroupTargetAssignmentMetadataKey, ConsumerGroupTargetAssignmentMetadataValue, Key,
+            TopicPartitions,
         },
         offsets,
     },
@@ -19,9 +22,10 @@ use mainstem_protocol::{
 
 use super::{
     super::duration,
-    Assignment, Compiled, Record, Resolved,
+    Assignment, ClassicProfile, Compiled, Record, Resolved,
     member::{Current, Profile, State},
 };
+use crate::group::classic::Protocol;
 
 impl Record {
     /// The record's key and value.
@@ -138,6 +142,7 @@ fn profile_bytes(profile: &Profile) -> Result<Bytes, EncodeError> {
         pattern,
         rebalance_timeout,
         assignor,
+        classic,
     } = profile.clone();
     let value = ConsumerGroupMemberMetadataValue {
         instance_id,
@@ -146,11 +151,33 @@ fn profile_bytes(profile: &Profile) -> Result<Bytes, EncodeError> {
         client_host,
         subscribed_topic_names: topics.into_iter().collect(),
         subscribed_topic_regex: pattern,
-        rebalance_timeout_ms: i32::try_from(rebalance_timeout.as_millis()).unwrap_or(i32::MAX),
+        rebalance_timeout_ms: millis(rebalance_timeout),
         server_assignor: assignor,
-        classic_member_metadata: Presence(None),
+        classic_member_metadata: Presence(classic.map(classic_metadata)),
     };
     value.to_bytes(ConsumerGroupMemberMetadataValue::WRITTEN_VERSION)
+}
+
+fn millis(duration: Duration) -> i32 {
+    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
+}
+
+fn classic_metadata(classic: ClassicProfile) -> ClassicMemberMetadata {
+    let ClassicProfile { session_timeout, protocols } = classic;
+    let protocol = |Protocol { name, metadata }| ClassicProtocol { name, metadata };
+    ClassicMemberMetadata {
+        session_timeout_ms: millis(session_timeout),
+        supported_protocols: protocols.into_iter().map(protocol).collect(),
+    }
+}
+
+fn classic_profile(metadata: ClassicMemberMetadata) -> ClassicProfile {
+    let ClassicMemberMetadata { session_timeout_ms, supported_protocols } = metadata;
+    let protocol = |ClassicProtocol { name, metadata }| Protocol { name, metadata };
+    ClassicProfile {
+        session_timeout: duration(session_timeout_ms),
+        protocols: supported_protocols.into_iter().map(protocol).collect(),
+    }
 }
 
 fn profile(value: Bytes) -> Result<Profile, DecodeError> {
@@ -164,6 +191,7 @@ fn profile(value: Bytes) -> Result<Profile, DecodeError> {
         pattern: value.subscribed_topic_regex,
         rebalance_timeout: duration(value.rebalance_timeout_ms),
         assignor: value.server_assignor,
+        classic: value.classic_member_metadata.0.map(classic_profile),
     })
 }
 

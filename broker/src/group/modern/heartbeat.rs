@@ -21,17 +21,17 @@ pub(crate) struct Beat {
 }
 
 /// A change in the making: the group as it is, and what is to become of it.
-struct Draft<'a> {
-    group: &'a Group,
-    topics: &'a dyn Catalogue,
+pub(super) struct Draft<'a> {
+    pub(super) group: &'a Group,
+    pub(super) topics: &'a dyn Catalogue,
     records: Vec<Record>,
     /// The member as it was, or as it comes in.
     before: Member,
     /// The member as it will be.
-    member: Member,
+    pub(super) member: Member,
     /// The member that the other one comes in for.
-    replaced: Option<Text>,
-    epoch: i32,
+    pub(super) replaced: Option<Text>,
+    pub(super) epoch: i32,
     /// The patterns as they will be, where they were looked at.
     patterns: Option<Patterns>,
     counts: PartitionCounts,
@@ -48,15 +48,24 @@ impl Group {
         topics: &dyn Catalogue,
     ) -> Result<Change<Beat>, Refusal> {
         self.check_room(&beat.member_id)?;
+        Ok(self.draft(beat, topics)?.finish(beat))
+    }
+
+    /// What is to become of the group with the member that joins or stays.
+    pub(super) fn draft<'a>(
+        &'a self,
+        beat: &Heartbeat,
+        topics: &'a dyn Catalogue,
+    ) -> Result<Draft<'a>, Refusal> {
         let mut draft = Draft::begin(self, beat, topics)?;
         draft.update_member(beat)?;
         draft.update_epoch();
         let target = draft.update_target();
         draft.reconcile(&target, beat.owned.as_ref());
-        Ok(draft.finish(beat))
+        Ok(draft)
     }
 
-    fn check_room(&self, member: &Text) -> Result<(), Refusal> {
+    pub(super) fn check_room(&self, member: &Text) -> Result<(), Refusal> {
         let max = self.limits.members_max;
         if self.members.len() < max || self.members.contains_key(member) {
             return Ok(());
@@ -102,7 +111,7 @@ impl Group {
 
 impl<'a> Draft<'a> {
     fn begin(group: &'a Group, beat: &Heartbeat, topics: &'a dyn Catalogue) -> Result<Self, Refusal> {
-        let joins = beat.epoch == JOIN;
+        let joins = beat.epoch == JOIN && !beat.keeps_id;
         let holder = beat.instance_id.as_ref().filter(|_| joins).and_then(|id| group.static_member(id));
         let existing = match &beat.instance_id {
             _ if holder.is_some() => holder,
@@ -123,15 +132,18 @@ impl<'a> Draft<'a> {
             counts: PartitionCounts::new(),
         };
         match (holder, &beat.instance_id) {
-            (Some(holder), Some(instance_id)) => draft.replace(holder, instance_id, &beat.member_id)?,
+            (Some(holder), Some(instance_id)) => draft.replace(holder, instance_id, beat)?,
             _ => check_epoch(&draft.member, beat)?,
         }
         Ok(draft)
     }
 
-    /// A static member comes in for one that has left and said that it would be back.
-    fn replace(&mut self, holder: &Member, instance_id: &Text, id: &Text) -> Result<(), Refusal> {
-        if holder.current.epoch != LEAVE_FOR_A_WHILE {
+    /// A static member comes in for one that has left and said that it would be back. Where one of the two speaks the
+    /// classic protocol, which knows no such words, the later one counts.
+    fn replace(&mut self, holder: &Member, instance_id: &Text, beat: &Heartbeat) -> Result<(), Refusal> {
+        let id = &beat.member_id;
+        let must_have_left = beat.classic.is_none() && !holder.is_classic();
+        if must_have_left && holder.current.epoch != LEAVE_FOR_A_WHILE {
             let message = format!(
                 "Static member {id} with instance id {instance_id} cannot join the group because the instance id \
                  is owned by {} member.",
@@ -150,7 +162,7 @@ impl<'a> Draft<'a> {
     }
 
     /// The members as they will be.
-    fn members(&self) -> impl Iterator<Item = &Member> {
+    pub(super) fn members(&self) -> impl Iterator<Item = &Member> + Clone {
         let others = self.group.members.values();
         let others =
             others.filter(|other| other.id != self.member.id && self.replaced.as_ref() != Some(&other.id));
@@ -264,7 +276,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn finish(self, beat: &Heartbeat) -> Change<Beat> {
+    pub(super) fn finish(self, beat: &Heartbeat) -> Change<Beat> {
         let current = self.member.current;
         let is_told = beat.is_full() || current.assigned != self.before.current.assigned;
         let answer = Beat {
@@ -277,6 +289,8 @@ impl<'a> Draft<'a> {
             answer,
             heard: Some(self.member.id),
             looked_at: Some(self.topics.version()),
+            timer: None,
+            successor: None,
         }
     }
 }

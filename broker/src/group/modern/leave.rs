@@ -25,8 +25,7 @@ impl Group {
         if beat.instance_id.is_some() && beat.epoch == LEAVE_FOR_A_WHILE {
             return Ok(Change { records: vec![left_for_a_while(member)], ..Change::new(answer) });
         }
-        let gone = BTreeSet::from([member.id.clone()]);
-        Ok(Change { records: self.fence(&gone, topics), ..Change::new(answer) })
+        Ok(self.without(&BTreeSet::from([member.id.clone()]), topics, answer))
     }
 
     /// Takes members out that somebody else names, each by its id, or by its instance and perhaps its id. The answer has a
@@ -45,21 +44,35 @@ impl Group {
         };
         let found: Vec<_> = members.iter().map(named).collect();
         let gone: BTreeSet<Text> = found.iter().flatten().map(|member| member.id.clone()).collect();
-        let records = if gone.is_empty() { Vec::new() } else { self.fence(&gone, topics) };
         let codes = found.into_iter().map(|found| found.err().unwrap_or_default()).collect();
-        Change { records, ..Change::new(codes) }
+        self.without(&gone, topics, codes)
     }
 
-    /// Lets time pass: who was silent for a session, or has not given back in time, is out.
+    /// Lets time pass: who was silent for a session, or has not given back in time, is out; so is a member of the
+    /// classic protocol that did not join again, or ask for its assignment, in time.
     pub(crate) fn tick(&self, now: Duration, topics: &dyn Catalogue) -> Change<()> {
         let silent = self.sessions.iter().filter(|(_, expires)| **expires <= now).map(|(id, _)| id);
         let late = self.revocations.iter().filter(|(id, (deadline, epoch))| {
             let is_same = self.members.get(*id).is_some_and(|member| member.current.epoch == *epoch);
             *deadline <= now && is_same
         });
-        let gone: BTreeSet<Text> = silent.chain(late.map(|(id, _)| id)).cloned().collect();
-        let records = if gone.is_empty() { Vec::new() } else { self.fence(&gone, topics) };
-        Change { records, ..Change::new(()) }
+        let classic = self.joins.iter().chain(&self.syncs).filter(|(_, deadline)| **deadline <= now);
+        let late = late.map(|(id, _)| id).chain(classic.map(|(id, _)| id));
+        self.without(&silent.chain(late).cloned().collect(), topics, ())
+    }
+
+    /// Takes members out. Where only members of the classic protocol are left, so is the group (Kafka:
+    /// `consumerGroupFenceMembers`).
+    fn without<A>(&self, gone: &BTreeSet<Text>, topics: &dyn Catalogue, answer: A) -> Change<A> {
+        if gone.is_empty() {
+            return Change::new(answer);
+        }
+        match self.downgraded_without(gone, topics) {
+            Some(successor) => {
+                Change { records: self.deletion(), successor: Some(successor), ..Change::new(answer) }
+            }
+            None => Change { records: self.fence(gone, topics), ..Change::new(answer) },
+        }
     }
 
     /// The records that take members out. The others learn of it when a new target is made, with the next heartbeat.

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use mainstem_protocol::Text;
 
 use super::{Assignment, Heartbeat, JOIN};
+use crate::group::classic::Protocol;
 
 /// A member of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +30,17 @@ pub(crate) struct Profile {
     pub(crate) rebalance_timeout: Duration,
     /// The assignor that it asks for.
     pub(crate) assignor: Option<Text>,
+    /// What it says besides if it speaks the classic protocol.
+    pub(crate) classic: Option<ClassicProfile>,
+}
+
+/// What a member of the classic protocol says that one of the newer protocol does not (Kafka:
+/// `ClassicMemberMetadata`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ClassicProfile {
+    pub(crate) session_timeout: Duration,
+    /// In the order of its liking; the first one is that of all answers.
+    pub(crate) protocols: Vec<Protocol>,
 }
 
 /// What a member has.
@@ -65,6 +77,11 @@ impl Member {
         self.current.state == State::Stable && self.current.epoch == target_epoch
     }
 
+    /// Whether the member speaks the classic protocol.
+    pub(crate) const fn is_classic(&self) -> bool {
+        self.profile.classic.is_some()
+    }
+
     /// A static member that comes back under another id has what it had.
     pub(super) fn returned_as(&self, id: Text) -> Self {
         let current = Current { epoch: JOIN, previous_epoch: JOIN, ..self.current.clone() };
@@ -78,7 +95,8 @@ impl Member {
 }
 
 impl Profile {
-    /// What a heartbeat says replaces what was known; what it does not say stays.
+    /// What a heartbeat says replaces what was known; what it does not say stays. Members of the classic protocol have no
+    /// patterns: what another member had under the same instance id is not theirs.
     pub(super) fn told(&self, beat: &Heartbeat) -> Self {
         Self {
             instance_id: beat.instance_id.clone().or_else(|| self.instance_id.clone()),
@@ -86,9 +104,10 @@ impl Profile {
             client_id: beat.client.id.clone(),
             client_host: beat.client.host.clone(),
             topics: beat.topics.clone().unwrap_or_else(|| self.topics.clone()),
-            pattern: beat.pattern.clone().or_else(|| self.pattern.clone()),
+            pattern: beat.pattern.clone().or_else(|| self.pattern.clone().filter(|_| beat.classic.is_none())),
             rebalance_timeout: beat.rebalance_timeout.unwrap_or(self.rebalance_timeout),
             assignor: beat.assignor.clone().or_else(|| self.assignor.clone()),
+            classic: beat.classic.clone(),
         }
     }
 }

@@ -24,11 +24,14 @@
 //!
 //! - `request`: what a heartbeat says, checked; `heartbeat`: what becomes of it; `leave`: members that go.
 //! - `assignor`: who is to have what; `reconcile`: one member's way there; `subscription`: topics and patterns.
+//! - `classic`: members that speak the classic protocol; `upgrade`, `downgrade`: groups that go from one to the other.
 //! - `record`, `format`: the records, and their bytes in `__consumer_offsets`.
 //! - `offsets`: who may commit and fetch; `view`: what tools are told.
 
 mod assignment;
 mod assignor;
+mod classic;
+mod downgrade;
 mod format;
 mod heartbeat;
 mod leave;
@@ -40,6 +43,7 @@ mod request;
 mod subscription;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 mod view;
 
 use std::{
@@ -54,12 +58,13 @@ pub(crate) use self::{
     assignor::Assignor,
     format::{keys_of, stored_record},
     heartbeat::Beat,
-    member::Member,
+    member::{ClassicProfile, Member},
     record::Record,
     request::{Client, Heartbeat},
     subscription::{Catalogue, Compiled, Resolved},
 };
-use self::{assignment::TopicPartition, assignor::Targets};
+use self::{assignment::TopicPartition, assignor::Targets, classic::Timer};
+use crate::group::classic::Stored;
 
 /// The epoch that a member sends in order to join.
 pub(crate) const JOIN: i32 = 0;
@@ -78,6 +83,10 @@ pub(crate) struct Limits {
     /// The assignors that members may ask for; the first is for those who ask for none (Kafka:
     /// `group.consumer.assignors`).
     pub(crate) assignors: Vec<Assignor>,
+    /// Whether a classic group with members may become one like this.
+    pub(crate) may_upgrade: bool,
+    /// Members that a classic group may have that this one would become; none where it may not become one.
+    pub(crate) classic_members_max: Option<usize>,
 }
 
 /// A request that is refused: the code, and a sentence for people.
@@ -96,6 +105,10 @@ pub(crate) struct Change<A> {
     heard: Option<Text>,
     /// The version of the topics that the change has looked at.
     looked_at: Option<u64>,
+    /// What is to be waited for from now on, or no more, from a member of the classic protocol.
+    timer: Option<(Text, Timer)>,
+    /// The classic group that takes the place of this one.
+    pub(crate) successor: Option<Stored>,
 }
 
 /// A group.
@@ -119,6 +132,10 @@ pub(crate) struct Group {
     sessions: BTreeMap<Text, Duration>,
     /// When a member must have given back what was taken from it, and in which of its epochs it was told so.
     revocations: BTreeMap<Text, (Duration, i32)>,
+    /// When members of the classic protocol must have joined again who were asked to.
+    joins: BTreeMap<Text, Duration>,
+    /// When members of the classic protocol must have asked for their assignment who have joined.
+    syncs: BTreeMap<Text, Duration>,
     /// The version of the topics that the group knows.
     topics_version: Option<u64>,
     limits: Limits,
@@ -157,7 +174,13 @@ impl Refusal {
 
 impl<A> Change<A> {
     const fn new(answer: A) -> Self {
-        Self { records: Vec::new(), answer, heard: None, looked_at: None }
+        Self { records: Vec::new(), answer, heard: None, looked_at: None, timer: None, successor: None }
+    }
+
+    /// The same change with another answer.
+    fn map<B>(self, other: impl FnOnce(A) -> B) -> Change<B> {
+        let Self { records, answer, heard, looked_at, timer, successor } = self;
+        Change { records, answer: other(answer), heard, looked_at, timer, successor }
     }
 }
 
@@ -176,6 +199,8 @@ impl Group {
             owners: HashMap::new(),
             sessions: BTreeMap::new(),
             revocations: BTreeMap::new(),
+            joins: BTreeMap::new(),
+            syncs: BTreeMap::new(),
             topics_version: None,
             limits,
         }
@@ -193,19 +218,31 @@ impl Group {
         for record in records {
             group.replay(record, now);
         }
-        let sessions = group.members.keys().map(|id| (id.clone(), now + group.limits.session_timeout));
-        group.sessions = sessions.collect();
+        group.begin_sessions(now);
         group
+    }
+
+    fn begin_sessions(&mut self, now: Duration) {
+        let sessions = self.members.iter().map(|(id, member)| (id.clone(), now + self.session_of(member)));
+        self.sessions = sessions.collect();
+    }
+
+    /// How long a member may be silent; one of the classic protocol says so itself.
+    fn session_of(&self, member: &Member) -> Duration {
+        member.profile.classic.as_ref().map_or(self.limits.session_timeout, |classic| classic.session_timeout)
     }
 
     /// Makes a change happen.
     pub(crate) fn apply<A>(&mut self, change: Change<A>, now: Duration) -> A {
-        let Change { records, answer, heard, looked_at } = change;
+        let Change { records, answer, heard, looked_at, timer, successor: _ } = change;
         for record in records {
             self.replay(record, now);
         }
-        if let Some(member) = heard.filter(|member| self.members.contains_key(member)) {
-            self.sessions.insert(member, now + self.limits.session_timeout);
+        if let Some(member) = heard.as_ref().and_then(|id| self.members.get(id)) {
+            self.sessions.insert(member.id.clone(), now + self.session_of(member));
+        }
+        if let Some((member, timer)) = timer {
+            self.set_timer(member, timer, now);
         }
         self.topics_version = looked_at.or(self.topics_version);
         answer
@@ -236,7 +273,8 @@ impl Group {
     /// When the group wants to be told the time again.
     pub(crate) fn next_deadline(&self) -> Option<Duration> {
         let revocations = self.revocations.values().map(|(deadline, _)| *deadline);
-        self.sessions.values().copied().chain(revocations).min()
+        let classic = self.joins.values().chain(self.syncs.values());
+        self.sessions.values().chain(classic).copied().chain(revocations).min()
     }
 
     /// The assignor that most members ask for; of several, the one whose name comes last, so that it is always the same.

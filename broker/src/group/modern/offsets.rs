@@ -2,7 +2,7 @@
 
 use mainstem_protocol::{ErrorCode, Text};
 
-use super::Group;
+use super::{Group, Member};
 
 /// From this version on OffsetCommit knows members' epochs (KIP-848).
 const EPOCHS_SINCE: i16 = 9;
@@ -18,10 +18,10 @@ impl Group {
             return Ok(());
         }
         let known = self.members.get(member).ok_or(ErrorCode::UNKNOWN_MEMBER_ID)?;
-        if version < EPOCHS_SINCE {
+        if version < EPOCHS_SINCE && !known.is_classic() {
             return Err(ErrorCode::UNSUPPORTED_VERSION);
         }
-        if epoch == known.current.epoch { Ok(()) } else { Err(ErrorCode::STALE_MEMBER_EPOCH) }
+        check_epoch(known, epoch)
     }
 
     /// Whether offsets may be fetched. Who names no member needs none.
@@ -33,7 +33,7 @@ impl Group {
             return Ok(());
         }
         let known = member.and_then(|member| self.members.get(member)).ok_or(ErrorCode::UNKNOWN_MEMBER_ID)?;
-        if epoch == known.current.epoch { Ok(()) } else { Err(ErrorCode::STALE_MEMBER_EPOCH) }
+        check_epoch(known, epoch)
     }
 
     /// Whether the group may be deleted (Kafka: `ConsumerGroup.validateDeleteGroup`).
@@ -48,5 +48,14 @@ impl Group {
     pub(crate) fn is_subscribed_to(&self, topic: &str) -> bool {
         let named = self.members.values().any(|member| member.profile.topics.contains(topic));
         named || self.patterns.values().any(|pattern| pattern.topics.contains(topic))
+    }
+}
+
+/// To a member of the classic protocol its epoch is a generation.
+const fn check_epoch(member: &Member, epoch: i32) -> Result<(), ErrorCode> {
+    match epoch == member.current.epoch {
+        true => Ok(()),
+        false if member.is_classic() => Err(ErrorCode::ILLEGAL_GENERATION),
+        false => Err(ErrorCode::STALE_MEMBER_EPOCH),
     }
 }

@@ -58,6 +58,13 @@ impl Group {
         if let Some(instance_id) = &profile.instance_id {
             self.static_members.insert(instance_id.clone(), id.clone());
         }
+        // What one protocol waits for the other does not know.
+        if profile.classic.is_some() {
+            self.revocations.remove(id);
+        } else {
+            self.joins.remove(id);
+            self.syncs.remove(id);
+        }
         self.member_mut(id).profile = profile;
     }
 
@@ -69,13 +76,16 @@ impl Group {
         self.watch_revocation(id, &current, now);
     }
 
-    /// The time to give back runs from when the member is told.
+    /// The time to give back runs from when the member is told. One of the classic protocol is told to join again, and
+    /// has a time for that.
     fn watch_revocation(&mut self, id: &Text, current: &Current, now: Duration) {
-        let timeout = self.members.get(id).map_or(Duration::ZERO, |member| member.profile.rebalance_timeout);
-        if current.state == State::Unrevoked && current.epoch >= 0 {
-            self.revocations.insert(id.clone(), (now + timeout, current.epoch));
-        } else {
-            self.revocations.remove(id);
+        let must_give_back = current.state == State::Unrevoked && current.epoch >= 0;
+        match self.members.get(id).filter(|member| must_give_back && !member.is_classic()) {
+            Some(member) => {
+                let deadline = now + member.profile.rebalance_timeout;
+                self.revocations.insert(id.clone(), (deadline, current.epoch));
+            }
+            None => drop(self.revocations.remove(id)),
         }
     }
 
@@ -98,6 +108,8 @@ impl Group {
         }
         self.sessions.remove(id);
         self.revocations.remove(id);
+        self.joins.remove(id);
+        self.syncs.remove(id);
     }
 
     fn member_mut(&mut self, id: &Text) -> &mut Member {

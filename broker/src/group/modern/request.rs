@@ -8,7 +8,7 @@ use mainstem_protocol::{
     messages::{ConsumerGroupHeartbeatRequest, consumer_group_heartbeat::TopicPartitions},
 };
 
-use super::{super::duration, Assignment, Assignor, JOIN, LEAVE, LEAVE_FOR_A_WHILE, Refusal};
+use super::{super::duration, Assignment, Assignor, ClassicProfile, JOIN, LEAVE, LEAVE_FOR_A_WHILE, Refusal};
 
 /// From this version on members name themselves (KIP-1082).
 const NAMED_BY_MEMBER_SINCE: i16 = 1;
@@ -34,6 +34,10 @@ pub(crate) struct Heartbeat {
     /// What the member has by its own account.
     pub(crate) owned: Option<Assignment>,
     pub(crate) client: Client,
+    /// Where it stands for the JoinGroup of a member of the classic protocol.
+    pub(crate) classic: Option<ClassicProfile>,
+    /// Whether a static member that joins names the id that it has already, as one of the classic protocol may.
+    pub(crate) keeps_id: bool,
 }
 
 impl Heartbeat {
@@ -63,6 +67,8 @@ impl Heartbeat {
             assignor: request.server_assignor,
             owned: request.topic_partitions.map(|owned| assignment(&owned)),
             client,
+            classic: None,
+            keeps_id: false,
         })
     }
 

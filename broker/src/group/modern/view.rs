@@ -7,6 +7,8 @@ use mainstem_protocol::{
 
 use super::{Assignment, Group, Member};
 
+/// What Kafka calls a member that speaks the classic protocol.
+const CLASSIC_MEMBER: i8 = 0;
 /// What Kafka calls a member that speaks the newer protocol.
 const MODERN_MEMBER: i8 = 1;
 
@@ -39,7 +41,7 @@ impl Group {
             subscribed_topic_regex: profile.pattern.clone(),
             assignment: described(&member.current.assigned, &name_of),
             target_assignment: described(&self.target(&member.id), &name_of),
-            member_type: MODERN_MEMBER,
+            member_type: if member.is_classic() { CLASSIC_MEMBER } else { MODERN_MEMBER },
         }
     }
 }

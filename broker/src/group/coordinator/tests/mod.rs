@@ -22,6 +22,7 @@ use mainstem_storage::{
 use super::*;
 
 mod deletes;
+mod migration;
 mod modern;
 mod refusals;
 

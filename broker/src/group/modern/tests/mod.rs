@@ -1,6 +1,7 @@
 //! A group at work on topics of its own, whose records are kept as the log keeps them.
 
 mod bad_input;
+mod mixed;
 mod rules;
 mod schedules;
 
@@ -66,7 +67,13 @@ pub(super) struct Bench {
 }
 
 pub(super) fn limits() -> Limits {
-    Limits { session_timeout: SESSION, members_max: 100, assignors: Assignor::ALL.to_vec() }
+    Limits {
+        session_timeout: SESSION,
+        members_max: 100,
+        assignors: Assignor::ALL.to_vec(),
+        may_upgrade: true,
+        classic_members_max: Some(100),
+    }
 }
 
 /// What a member says that joins.
