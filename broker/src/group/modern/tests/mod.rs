@@ -1,6 +1,7 @@
 //! A group at work on topics of its own, whose records are kept as the log keeps them.
 
 mod bad_input;
+mod classic;
 mod mixed;
 mod rules;
 mod schedules;
