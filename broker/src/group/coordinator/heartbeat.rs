@@ -37,7 +37,8 @@ impl Coordinator {
                     (group.heartbeat(member_id, instance_id, *generation_id, now), Vec::new())
                 }
                 Group::Modern(group) => {
-                    let change = group.heartbeat_classic(member_id, instance_id, *generation_id);
+                    let topics = self.topic_view();
+                    let change = group.heartbeat_classic(member_id, instance_id, *generation_id, &topics);
                     (beaten_modern(group, change, now), Vec::new())
                 }
             })

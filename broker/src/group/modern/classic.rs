@@ -19,6 +19,7 @@ use super::{
     Assignment, Catalogue, Change, ClassicProfile, Client, Group, Heartbeat, JOIN, Member, Refusal,
     heartbeat::Draft,
     member::{Profile, State},
+    subscription::{metadata_hash, partition_counts},
 };
 use crate::group::classic::{JoinAnswer, JoinRequest, Protocol, SyncAnswer, SyncRequest};
 
@@ -97,11 +98,14 @@ impl Group {
         id: &Text,
         instance_id: Option<&Text>,
         generation: i32,
+        topics: &dyn Catalogue,
     ) -> Result<Change<ErrorCode>, Refusal> {
         let member = self.classic_member(id, instance_id, generation)?;
         let heard = Some(member.id.clone());
-        if !self.must_join(member) {
-            return Ok(Change { heard, ..Change::new(ErrorCode::NONE) });
+        let unseen = self.unseen_topics(topics);
+        if !self.must_join(member) && unseen != Some(true) {
+            let looked_at = unseen.map(|_| topics.version());
+            return Ok(Change { heard, looked_at, ..Change::new(ErrorCode::NONE) });
         }
         let timer = Some((member.id.clone(), Timer::MustJoin));
         Ok(Change { heard, timer, ..Change::new(ErrorCode::REBALANCE_IN_PROGRESS) })
@@ -117,6 +121,17 @@ impl Group {
                 State::Unrevoked => true,
                 State::Unreleased => !self.waits_for_others(member),
             }
+    }
+
+    /// Whether the topics of the group are others than it knows; none where it has looked at these already. Where members
+    /// have patterns, they are of the newer protocol, and notice it. (In Kafka only those do, and a group that they have
+    /// left, but that may not become a classic one, notices nothing.)
+    fn unseen_topics(&self, topics: &dyn Catalogue) -> Option<bool> {
+        let is_unseen = self.patterns.is_empty() && self.topics_version != Some(topics.version());
+        is_unseen.then(|| {
+            let counts = partition_counts(self.members.values(), &self.patterns, topics);
+            metadata_hash(&counts) != self.metadata_hash
+        })
     }
 
     fn waits_for_others(&self, member: &Member) -> bool {

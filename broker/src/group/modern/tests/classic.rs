@@ -75,7 +75,7 @@ impl Bench {
     }
 
     fn beat_classic(&mut self, id: &str, generation: i32) -> ErrorCode {
-        match self.group.heartbeat_classic(&id.into(), None, generation) {
+        match self.group.heartbeat_classic(&id.into(), None, generation, &self.topics) {
             Ok(change) => self.apply(change),
             Err(refusal) => refusal.error,
         }
@@ -305,9 +305,25 @@ fn static_member_that_takes_the_place_of_the_last_one_of_the_newer_protocol_make
     assert_eq!(given.assigned_partitions[0].partitions.len(), 6);
 }
 
+#[test]
+fn group_of_classic_members_alone_notices_that_a_topic_has_grown() {
+    let mut bench = mixed();
+    bench.group.limits.classic_members_max = None;
+    bench.beat(&staying("m", LEAVE)).unwrap();
+    let generation = bench.join(&request("c", &[])).unwrap().generation;
+    assert_eq!(bench.sync("c", generation).len(), 6);
+    bench.topics.set("other", 1);
+    assert_eq!(bench.beat_classic("c", generation), ErrorCode::NONE);
+    bench.topics.set("t", 8);
+    assert_eq!(bench.beat_classic("c", generation), ErrorCode::REBALANCE_IN_PROGRESS);
+    let generation = bench.join(&request("c", &[])).unwrap().generation;
+    assert_eq!(bench.sync("c", generation).len(), 8);
+    assert_eq!(bench.beat_classic("c", generation), ErrorCode::NONE);
+}
+
 /// A classic group of `a`, which was given this.
 fn classic_group(protocol_type: &'static str, given: Bytes) -> classic::Group {
-    let stored = classic::Stored {
+    let stored = Stored {
         generation: 7,
         protocol_type: Some(protocol_type.into()),
         protocol: Some("range".into()),

@@ -579,10 +579,12 @@ impl World {
             Machine::Classic(group) => {
                 group.heartbeat(&id, instance_id.as_ref(), epoch, self.now).err().unwrap_or_default()
             }
-            Machine::Modern(group) => match group.heartbeat_classic(&id, instance_id.as_ref(), epoch) {
-                Ok(change) => group.apply(change, self.now),
-                Err(refusal) => refusal.error,
-            },
+            Machine::Modern(group) => {
+                match group.heartbeat_classic(&id, instance_id.as_ref(), epoch, &self.topics) {
+                    Ok(change) => group.apply(change, self.now),
+                    Err(refusal) => refusal.error,
+                }
+            }
         };
         if !error.is_none() {
             self.refuse(place, error);
