@@ -74,7 +74,7 @@ impl Record {
                     .to_bytes(ConsumerGroupTargetAssignmentMetadataValue::WRITTEN_VERSION)
             }),
             Self::Pattern(_, resolved) => resolved.as_ref().map(|resolved| resolved_bytes(resolved, now)),
-            Self::Member(_, profile) => profile.as_ref().map(profile_bytes),
+            Self::Member(_, profile) => profile.as_deref().map(profile_bytes),
             Self::Target(_, target) => target.as_ref().map(|target| {
                 ConsumerGroupTargetAssignmentMemberValue { topic_partitions: topics(target) }
                     .to_bytes(ConsumerGroupTargetAssignmentMemberValue::WRITTEN_VERSION)
@@ -121,7 +121,7 @@ pub(crate) fn stored_record(key: Key, value: Bytes) -> Result<Option<Record>, De
             let value = ConsumerGroupTargetAssignmentMetadataValue::from_bytes(value)?;
             Record::TargetEpoch(Some(value.assignment_epoch))
         }
-        Key::Member(key) => Record::Member(key.member_id, Some(profile(value)?)),
+        Key::Member(key) => Record::Member(key.member_id, Some(Box::new(profile(value)?))),
         Key::TargetMember(key) => {
             let value = ConsumerGroupTargetAssignmentMemberValue::from_bytes(value)?;
             Record::Target(key.member_id, Some(assignment(value.topic_partitions)))

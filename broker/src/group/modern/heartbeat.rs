@@ -153,7 +153,7 @@ impl<'a> Draft<'a> {
         }
         let member = holder.returned_as(id.clone());
         self.records.extend(Record::removal(&holder.id));
-        self.records.push(Record::Member(id.clone(), Some(member.profile.clone())));
+        self.records.push(Record::Member(id.clone(), Some(Box::new(member.profile.clone()))));
         self.records.push(Record::Target(id.clone(), Some(self.group.target(&holder.id))));
         self.records.push(Record::Current(id.clone(), Some(member.current.clone())));
         self.replaced = Some(holder.id.clone());
@@ -174,7 +174,8 @@ impl<'a> Draft<'a> {
         self.member.profile = self.before.profile.told(beat);
         let is_new = !self.group.members.contains_key(&self.member.id) && self.replaced.is_none();
         if is_new || self.member.profile != self.before.profile {
-            self.records.push(Record::Member(self.member.id.clone(), Some(self.member.profile.clone())));
+            let profile = Box::new(self.member.profile.clone());
+            self.records.push(Record::Member(self.member.id.clone(), Some(profile)));
         }
         self.check_pattern()?;
         if self.must_look_at_topics() {

@@ -16,7 +16,7 @@ pub(crate) enum Record {
     /// The group's epoch, and the hash of the topics that it was made for.
     Epoch(Option<(i32, i64)>),
     /// What a member says of itself.
-    Member(Text, Option<Profile>),
+    Member(Text, Option<Box<Profile>>),
     /// The topics that a pattern matches.
     Pattern(Text, Option<Resolved>),
     /// The target's epoch.
@@ -44,7 +44,7 @@ impl Group {
         match record {
             Record::Epoch(epoch) => (self.epoch, self.metadata_hash) = epoch.unwrap_or_default(),
             Record::TargetEpoch(epoch) => self.target_epoch = epoch.unwrap_or_default(),
-            Record::Member(id, Some(profile)) => self.set_profile(&id, profile),
+            Record::Member(id, Some(profile)) => self.set_profile(&id, *profile),
             Record::Member(id, None) => self.remove(&id),
             Record::Pattern(pattern, Some(resolved)) => drop(self.patterns.insert(pattern, resolved)),
             Record::Pattern(pattern, None) => drop(self.patterns.remove(&pattern)),

@@ -103,7 +103,7 @@ fn held(told: &Told<'_>, given: &Assignment, topics: &dyn Catalogue) -> Assignme
 fn metadata(group: &classic::Group, member: &classic::Member) -> bytes::Bytes {
     let protocols = &member.profile.protocols;
     let chosen = protocols.iter().find(|protocol| Some(&protocol.name) == group.protocol.as_ref());
-    chosen.or(protocols.first()).map(|protocol| protocol.metadata.clone()).unwrap_or_default()
+    chosen.or_else(|| protocols.first()).map(|protocol| protocol.metadata.clone()).unwrap_or_default()
 }
 
 fn converted(told: Told<'_>, assigned: Assignment, generation: i32) -> Member {
@@ -139,7 +139,7 @@ fn converted(told: Told<'_>, assigned: Assignment, generation: i32) -> Member {
 
 /// The order is Kafka's (`ConsumerGroup.createConsumerGroupRecords`).
 fn records(members: &[Member], generation: i32) -> Vec<Record> {
-    let profiles = members.iter().map(|m| Record::Member(m.id.clone(), Some(m.profile.clone())));
+    let profiles = members.iter().map(|m| Record::Member(m.id.clone(), Some(Box::new(m.profile.clone()))));
     let targets = members.iter().map(|m| Record::Target(m.id.clone(), Some(m.current.assigned.clone())));
     let current = members.iter().map(|m| Record::Current(m.id.clone(), Some(m.current.clone())));
     profiles
