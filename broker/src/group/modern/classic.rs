@@ -21,7 +21,7 @@ use super::{
     member::{Profile, State},
     subscription::{metadata_hash, partition_counts},
 };
-use crate::group::classic::{JoinAnswer, JoinRequest, Protocol, SyncAnswer, SyncRequest};
+use crate::group::classic::{self, JoinAnswer, JoinRequest, Protocol, Stored, SyncAnswer, SyncRequest};
 
 /// What a member does next, or has done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,9 +54,9 @@ impl Group {
         let beat = as_heartbeat(request, id, topics)?;
         self.check_claims(&beat)?;
         let draft = self.draft(&beat, topics)?;
-        Ok(match draft.downgraded() {
+        Ok(match draft.downgraded(request.may_skip_assignment) {
             Some(successor) => {
-                let answer = join_answer(id, successor.generation, successor.protocol.clone());
+                let answer = downgraded_answer(id, &successor);
                 Change { records: self.deletion(), successor: Some(successor), ..Change::new(answer) }
             }
             None => joined(draft, &beat),
@@ -210,6 +210,20 @@ fn joined(draft: Draft<'_>, beat: &Heartbeat) -> Change<JoinAnswer> {
     let answer = join_answer(&draft.member.id, draft.member.current.epoch, protocol);
     let timer = Some((draft.member.id.clone(), Timer::Joined));
     Change { timer, ..draft.finish(beat).map(|_| answer) }
+}
+
+/// Where the member leads the classic group, it is told of the others, and that they have what they are to have.
+fn downgraded_answer(id: &Text, group: &Stored) -> JoinAnswer {
+    let answer = join_answer(id, group.generation, group.protocol.clone());
+    let Some(leader) = group.leader.clone() else { return answer };
+    let described = |(id, profile, _): &(Text, classic::Profile, Bytes)| {
+        let protocol =
+            profile.protocols.iter().find(|protocol| Some(&protocol.name) == group.protocol.as_ref());
+        let metadata = protocol.map(|protocol| protocol.metadata.clone()).unwrap_or_default();
+        (id.clone(), profile.instance_id.clone(), metadata)
+    };
+    let members = group.members.iter().map(described).collect();
+    JoinAnswer { leader, skip_assignment: true, members, ..answer }
 }
 
 /// Nobody leads: there is nothing to be assigned.

@@ -57,18 +57,19 @@ impl Group {
 
 impl Draft<'_> {
     /// The classic group that is left when the static member that joins takes the place of the last one of the newer
-    /// protocol (Kafka: `validateOnlineDowngradeWithReplacedMember`).
-    pub(super) fn downgraded(&self) -> Option<Stored> {
+    /// protocol (Kafka: `validateOnlineDowngradeWithReplacedMember`). Nobody else need be told anything where all have
+    /// what they are to have and this one can be told to lead without assigning anew: somebody has to watch the topics
+    /// from now on. (Kafka lets nobody know that it leads.)
+    pub(super) fn downgraded(&self, may_skip_assignment: bool) -> Option<Stored> {
         let group = self.group;
         let replaced = self.replaced.as_ref().and_then(|id| group.members.get(id));
         if replaced.is_none_or(Member::is_classic) || !group.may_be_classic(self.members()) {
             return None;
         }
-        // Nobody but the one that has joined need be told anything where all have what they are to have.
         let is_settled =
             self.epoch == group.epoch && self.members().all(|member| member.is_reconciled_to(group.epoch));
-        let leader = self.members().map(|member| &member.id).min().filter(|_| is_settled);
-        Some(group.classic_of(self.members(), leader.cloned(), self.topics))
+        let leader = (is_settled && may_skip_assignment).then(|| self.member.id.clone());
+        Some(group.classic_of(self.members(), leader, self.topics))
     }
 }
 

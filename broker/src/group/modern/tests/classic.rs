@@ -291,9 +291,15 @@ fn static_member_that_takes_the_place_of_the_last_one_of_the_newer_protocol_make
     bench.beat(&Heartbeat { instance_id: Some("i".into()), ..staying("m", LEAVE_FOR_A_WHILE) }).unwrap();
     let back = JoinRequest { fresh_id: "s".into(), ..with_instance(request("", &[])) };
     let change = bench.group.join(&back, &bench.topics).unwrap();
+    let leader = change.successor.unwrap().leader;
+    assert_eq!((leader, change.answer.skip_assignment), (None, false), "it would assign anew");
+    let back = JoinRequest { may_skip_assignment: true, ..back };
+    let change = bench.group.join(&back, &bench.topics).unwrap();
     let successor = change.successor.clone().unwrap();
     assert_eq!((successor.generation, successor.leader.as_deref()), (1, Some("s")));
-    assert_eq!((change.answer.generation, &*change.answer.member_id), (1, "s"));
+    let answer = change.answer;
+    assert_eq!((answer.generation, &*answer.member_id, &*answer.leader), (1, "s", "s"));
+    assert_eq!((answer.skip_assignment, answer.members.len()), (true, 1));
     let group = classic::Group::restored(
         "g".into(),
         classic::Limits { members_max: 9, initial_delay: Duration::ZERO },

@@ -22,8 +22,16 @@ impl World {
                     self.hear_sync(place, answer);
                 }
             }
+            Protocols::Classic(Phase::Reads) if self.leads_too_little(place) => {
+                self.consumers[place].speaks = Protocols::Classic(Phase::Joins);
+            }
             Protocols::Classic(Phase::Reads) => self.beat_classic(place),
         }
+    }
+
+    /// The leader of a classic group joins again when there is more to share out.
+    fn leads_too_little(&self, place: usize) -> bool {
+        self.consumers[place].shared_out.is_some_and(|count| count != self.partitions())
     }
 
     pub(super) fn beat_modern(&mut self, place: usize) {
@@ -78,7 +86,7 @@ impl World {
                 protocols: vec![Protocol { name: "sticky".into(), metadata }],
             },
             protocol_type: PROTOCOL_TYPE.into(),
-            may_skip_assignment: false,
+            may_skip_assignment: self.chance.one_in(2),
         }
     }
 
@@ -150,8 +158,9 @@ impl World {
     }
 
     pub(super) fn sync(&mut self, place: usize, joined: JoinAnswer) {
-        let waiter = Waiter(self.next());
+        let (waiter, count) = (Waiter(self.next()), self.partitions());
         let consumer = &mut self.consumers[place];
+        consumer.shared_out = (!joined.members.is_empty()).then_some(count);
         consumer.speaks = Protocols::Classic(Phase::WaitsForSync(waiter));
         let request = SyncRequest {
             member_id: consumer.id.clone(),
@@ -159,7 +168,7 @@ impl World {
             generation: consumer.epoch,
             protocol_type: joined.protocol_type.clone(),
             protocol: joined.protocol.clone(),
-            assignments: self.assign(&joined),
+            assignments: if joined.skip_assignment { BTreeMap::new() } else { self.assign(&joined) },
         };
         match &mut self.machine {
             Machine::Classic(group) => {

@@ -21,9 +21,10 @@ use crate::group::{
     coordinator::{metadata, restored},
 };
 
-const SCHEDULES: u64 = 3_000;
+const SCHEDULES: u64 = 8_000;
 const STEPS: usize = 120;
 const TOPIC: &str = "t";
+const PARTITIONS_MAX: u32 = 9;
 const CLASSIC: classic::Limits = classic::Limits { members_max: 100, initial_delay: Duration::ZERO };
 
 type Checked = Result<(), String>;
@@ -69,6 +70,8 @@ struct Consumer {
     instance_id: Option<Text>,
     epoch: i32,
     reads: Assignment,
+    /// How many partitions there were when it led a generation, where it leads one.
+    shared_out: Option<u32>,
     speaks: Protocols,
     is_alive: bool,
 }
@@ -143,7 +146,7 @@ impl World {
     }
 
     fn step(&mut self) {
-        match self.chance.below(24) {
+        match self.chance.below(25) {
             0 | 1 => self.start(),
             2 => self.leave(),
             3 => self.crash(),
@@ -154,6 +157,7 @@ impl World {
             }
             7 => self.return_static(),
             8 => self.miss_an_answer(),
+            9 => self.grow(),
             _ => {
                 if let Some(place) = self.alive() {
                     self.act(place);
@@ -192,6 +196,7 @@ impl World {
             instance_id,
             epoch: JOIN,
             reads: Assignment::default(),
+            shared_out: None,
             speaks,
             is_alive: true,
         });
@@ -202,6 +207,16 @@ impl World {
         if !known.is_empty() {
             let at = self.chance.below(known.len());
             self.add(known.into_iter().nth(at));
+        }
+    }
+
+    fn partitions(&self) -> u32 {
+        self.topics.topic(TOPIC).map_or(0, |(_, count)| count)
+    }
+
+    fn grow(&mut self) {
+        if self.partitions() < PARTITIONS_MAX && self.chance.one_in(2) {
+            self.topics.set(TOPIC, self.partitions() + 1);
         }
     }
 
@@ -313,7 +328,8 @@ impl World {
         }
         let all: Assignment =
             self.consumers.iter().flat_map(|c| c.reads.iter().collect::<Vec<_>>()).collect();
-        if all.len() == 6 { Ok(()) } else { Err(format!("{} of 6 partitions are read", all.len())) }
+        let count = self.partitions() as usize;
+        if all.len() == count { Ok(()) } else { Err(format!("{} of {count} partitions are read", all.len())) }
     }
 }
 
