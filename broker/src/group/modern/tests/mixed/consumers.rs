@@ -86,7 +86,8 @@ impl World {
                 protocols: vec![Protocol { name: "sticky".into(), metadata }],
             },
             protocol_type: PROTOCOL_TYPE.into(),
-            may_skip_assignment: self.chance.one_in(2),
+            // Before KIP-814 a static leader that comes back does not know that it leads, and nobody watches the topics.
+            may_skip_assignment: true,
         }
     }
 
@@ -158,7 +159,9 @@ impl World {
     }
 
     pub(super) fn sync(&mut self, place: usize, joined: JoinAnswer) {
-        let (waiter, count) = (Waiter(self.next()), self.partitions());
+        let waiter = Waiter(self.next());
+        // Who leads without having assigned does not know what there was when somebody did.
+        let count = if joined.skip_assignment { 0 } else { self.partitions() };
         let consumer = &mut self.consumers[place];
         consumer.shared_out = (!joined.members.is_empty()).then_some(count);
         consumer.speaks = Protocols::Classic(Phase::WaitsForSync(waiter));

@@ -21,7 +21,7 @@ use crate::group::{
     coordinator::{metadata, restored},
 };
 
-const SCHEDULES: u64 = 8_000;
+const SCHEDULES: u64 = 1_500;
 const STEPS: usize = 120;
 const TOPIC: &str = "t";
 const PARTITIONS_MAX: u32 = 9;
