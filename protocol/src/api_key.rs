@@ -25,18 +25,30 @@ macro_rules! table {
             ApiVersions = 18: ApiVersionsRequest, ApiVersionsResponse;
             CreateTopics = 19: CreateTopicsRequest, CreateTopicsResponse;
             DeleteTopics = 20: DeleteTopicsRequest, DeleteTopicsResponse;
+            DeleteRecords = 21: DeleteRecordsRequest, DeleteRecordsResponse;
             InitProducerId = 22: InitProducerIdRequest, InitProducerIdResponse;
             OffsetForLeaderEpoch = 23: OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse;
+            AddPartitionsToTxn = 24: AddPartitionsToTxnRequest, AddPartitionsToTxnResponse;
+            AddOffsetsToTxn = 25: AddOffsetsToTxnRequest, AddOffsetsToTxnResponse;
+            EndTxn = 26: EndTxnRequest, EndTxnResponse;
+            WriteTxnMarkers = 27: WriteTxnMarkersRequest, WriteTxnMarkersResponse;
+            TxnOffsetCommit = 28: TxnOffsetCommitRequest, TxnOffsetCommitResponse;
             DescribeConfigs = 32: DescribeConfigsRequest, DescribeConfigsResponse;
             AlterConfigs = 33: AlterConfigsRequest, AlterConfigsResponse;
             DescribeLogDirs = 35: DescribeLogDirsRequest, DescribeLogDirsResponse;
             CreatePartitions = 37: CreatePartitionsRequest, CreatePartitionsResponse;
             DeleteGroups = 42: DeleteGroupsRequest, DeleteGroupsResponse;
+            ElectLeaders = 43: ElectLeadersRequest, ElectLeadersResponse;
             IncrementalAlterConfigs = 44: IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse;
             OffsetDelete = 47: OffsetDeleteRequest, OffsetDeleteResponse;
             DescribeCluster = 60: DescribeClusterRequest, DescribeClusterResponse;
+            DescribeProducers = 61: DescribeProducersRequest, DescribeProducersResponse;
+            DescribeTransactions = 65: DescribeTransactionsRequest, DescribeTransactionsResponse;
+            ListTransactions = 66: ListTransactionsRequest, ListTransactionsResponse;
             ConsumerGroupHeartbeat = 68: ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse;
             ConsumerGroupDescribe = 69: ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse;
+            ListConfigResources = 74: ListConfigResourcesRequest, ListConfigResourcesResponse;
+            DescribeTopicPartitions = 75: DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse;
         }
     };
 }

@@ -8,9 +8,30 @@ use mainstem_protocol::{
     messages::{ApiVersionsResponse, api_versions::ApiVersion},
 };
 
+/// What the protocol knows and this broker does not serve: a client is told so, and a request for it is refused.
+const NOT_SERVED: &[ApiKey] = &[
+    ApiKey::DeleteRecords,
+    ApiKey::AddPartitionsToTxn,
+    ApiKey::AddOffsetsToTxn,
+    ApiKey::EndTxn,
+    ApiKey::WriteTxnMarkers,
+    ApiKey::TxnOffsetCommit,
+    ApiKey::ElectLeaders,
+    ApiKey::DescribeProducers,
+    ApiKey::DescribeTransactions,
+    ApiKey::ListTransactions,
+    ApiKey::ListConfigResources,
+    ApiKey::DescribeTopicPartitions,
+];
+
+/// The API of a key, if it is served.
+pub(crate) fn served(key: i16) -> Option<ApiKey> {
+    ApiKey::from_key(key).filter(|key| !NOT_SERVED.contains(key))
+}
+
 /// Everything that is advertised.
 pub(crate) fn answer() -> ApiVersionsResponse {
-    let api_keys = ApiKey::ALL.iter().copied().map(advertised).collect();
+    let api_keys = ApiKey::ALL.iter().filter_map(|key| served(*key as i16)).map(advertised).collect();
     ApiVersionsResponse { api_keys, ..Default::default() }
 }
 
@@ -36,6 +57,14 @@ mod tests {
         assert_eq!(response.error_code, ErrorCode::UNSUPPORTED_VERSION);
         let [only] = &response.api_keys[..] else { panic!("one entry") };
         assert_eq!((only.api_key, only.min_version), (18, 0));
+    }
+
+    #[test]
+    fn keys_that_are_not_served_are_not_advertised() {
+        let advertised: Vec<_> = answer().api_keys.iter().map(|entry| entry.api_key).collect();
+        for key in ApiKey::ALL {
+            assert_eq!(advertised.contains(&(*key as i16)), !NOT_SERVED.contains(key), "{key}");
+        }
     }
 
     #[test]

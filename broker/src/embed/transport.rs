@@ -12,6 +12,7 @@ use mainstem_protocol::{
 use tokio::{sync::Mutex, time::timeout};
 
 use crate::{
+    api::api_versions,
     broker::Broker,
     dispatch::{Answer, Context, Dispatch, IN_PROCESS, Started},
     net::Endpoint,
@@ -79,7 +80,11 @@ impl Transport for LocalTransport {
         node: Node,
         key: ApiKey,
     ) -> BoxFuture<'_, Result<RangeInclusive<i16>, TransportError>> {
-        Box::pin(std::future::ready(self.check(node).map(|()| key.versions())))
+        let versions = match api_versions::served(key as i16) {
+            Some(key) => self.check(node).map(|()| key.versions()),
+            None => Err(TransportError::Unsupported { key }),
+        };
+        Box::pin(std::future::ready(versions))
     }
 
     fn call(&self, call: Call) -> BoxFuture<'_, Result<ResponseBody, TransportError>> {

@@ -1,11 +1,12 @@
 //! Kafka's formats that travel inside other things: in the opaque bytes of group requests, and as the keys and
-//! values of `__consumer_offsets`. Each begins with its version in two bytes.
+//! values of `__consumer_offsets` and `__transaction_state`. Each begins with its version in two bytes.
 
 #![allow(missing_docs, reason = "fields carry the names and the meaning of Kafka's schemas")]
 
 pub mod consumer;
 pub mod consumer_groups;
 pub mod offsets;
+pub mod transactions;
 
 use bytes::Bytes;
 
@@ -41,7 +42,7 @@ fn gather(chunks: &[Chunk]) -> Bytes {
     }
 }
 
-/// Gives values of `__consumer_offsets` their way to bytes and back, each with the version that is written.
+/// Gives values of internal topics their way to bytes and back, each with the version that is written.
 macro_rules! value {
     ($($name:ident = $written:literal,)*) => {$(
         impl $name {

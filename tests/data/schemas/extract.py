@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Prints what Kafka's message schemas say about fields, one line each; see README.md.
 
-    extract.py kafka-clients-4.2.1.jar kafka-group-coordinator-4.2.1.jar >kafka-4.2.1.txt
+    extract.py kafka-clients-4.2.1.jar kafka-group-coordinator-4.2.1.jar kafka-transaction-coordinator-4.2.1.jar \
+        >kafka-4.2.1.txt
 """
 import json
 import re
@@ -11,14 +12,16 @@ import zipfile
 APIS = """Produce Fetch ListOffsets Metadata OffsetCommit OffsetFetch FindCoordinator JoinGroup Heartbeat LeaveGroup
 SyncGroup ApiVersions CreateTopics DeleteTopics InitProducerId OffsetForLeaderEpoch DescribeConfigs
 DescribeCluster ListGroups DescribeGroups DescribeLogDirs CreatePartitions AlterConfigs IncrementalAlterConfigs
-DeleteGroups OffsetDelete ConsumerGroupHeartbeat ConsumerGroupDescribe""".split()
+DeleteGroups OffsetDelete ConsumerGroupHeartbeat ConsumerGroupDescribe AddPartitionsToTxn AddOffsetsToTxn EndTxn
+WriteTxnMarkers TxnOffsetCommit DeleteRecords ElectLeaders DescribeProducers DescribeTransactions ListTransactions
+ListConfigResources DescribeTopicPartitions""".split()
 FORMATS = """ConsumerProtocolSubscription ConsumerProtocolAssignment OffsetCommitValue GroupMetadataValue
 ConsumerGroupMetadataKey ConsumerGroupMetadataValue ConsumerGroupPartitionMetadataKey
 ConsumerGroupPartitionMetadataValue ConsumerGroupMemberMetadataKey ConsumerGroupMemberMetadataValue
 ConsumerGroupTargetAssignmentMetadataKey ConsumerGroupTargetAssignmentMetadataValue
 ConsumerGroupTargetAssignmentMemberKey ConsumerGroupTargetAssignmentMemberValue
 ConsumerGroupCurrentMemberAssignmentKey ConsumerGroupCurrentMemberAssignmentValue
-ConsumerGroupRegularExpressionKey ConsumerGroupRegularExpressionValue""".split()
+ConsumerGroupRegularExpressionKey ConsumerGroupRegularExpressionValue TransactionLogKey TransactionLogValue""".split()
 NUMBERS = {"int8", "int16", "uint16", "int32", "uint32", "int64", "float64"}
 LAST = 32767
 
@@ -57,7 +60,7 @@ def default(field, kind):
 
 def lines(path, fields, versions, common):
     for field in fields:
-        present = both(limits(field["versions"]), versions)
+        present = both(limits(field.get("versions") or field["taggedVersions"]), versions)
         if present[0] > present[1]:
             continue
         kind = field["type"]

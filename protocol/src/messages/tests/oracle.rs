@@ -22,9 +22,13 @@ pub(super) trait Oracle:
 
 impl<T: OracleMessage + Decodable + Encodable + HeaderVersion + std::fmt::Debug> Oracle for T {}
 
-/// Versions that the oracle does not have; the recorded frames have them.
-const ORACLE_LACKS: &[(ApiKey, Kind, i16)] =
-    &[(ApiKey::OffsetCommit, Kind::Request, 10), (ApiKey::OffsetFetch, Kind::Request, 10)];
+/// Versions that the oracle does not have; the recorded frames have them, or the golden messages.
+const ORACLE_LACKS: &[(ApiKey, Kind, i16)] = &[
+    (ApiKey::OffsetCommit, Kind::Request, 10),
+    (ApiKey::OffsetFetch, Kind::Request, 10),
+    (ApiKey::WriteTxnMarkers, Kind::Request, 2),
+    (ApiKey::WriteTxnMarkers, Kind::Response, 2),
+];
 
 /// Reads our bytes with the oracle and writes them again with it. A field that it knows and we left out, or the
 /// other way round, moves everything behind it; a tag that it does not know shows in what it prints.

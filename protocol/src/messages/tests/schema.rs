@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::{
-    formats::{consumer, consumer_groups, offsets},
+    formats::{consumer, consumer_groups, offsets, transactions},
     specimen::both,
 };
 
@@ -85,4 +85,6 @@ fn every_format_is_described_as_in_kafkas_schema() {
         "ConsumerGroupCurrentMemberAssignmentValue",
     );
     check::<consumer_groups::ConsumerGroupRegularExpressionValue>("ConsumerGroupRegularExpressionValue");
+    check::<transactions::TransactionLogKey>("TransactionLogKey");
+    check::<transactions::TransactionLogValue>("TransactionLogValue");
 }
