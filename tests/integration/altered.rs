@@ -255,7 +255,25 @@ async fn settings_that_cannot_be_altered_so_are_refused_and_nothing_changes() {
         (alter("kept", &[("no.such", SET, Some("1"))]), config, "no.such is not known"),
         (alter("kept", &[("retention.ms", APPEND, Some("1"))]), config, "not a list"),
         (alter("kept", &[("cleanup.policy", APPEND, Some("shred"))]), config, "delete, compact, or both"),
-        (alter("kept", &[("min.insync.replicas", SET, Some("2"))]), config, "only 1 is possible"),
+        (
+            alter("kept", &[("min.insync.replicas", SET, Some("0"))]),
+            config,
+            "cannot be 0: a whole number from 1 to 2147483647",
+        ),
+        (alter("kept", &[("segment.bytes", SET, Some("1048575"))]), config, "a whole number from 1048576"),
+        (
+            alter("kept", &[("remote.storage.enable", SET, Some("true"))]),
+            config,
+            "there is no tiered storage",
+        ),
+        (
+            alter(
+                "kept",
+                &[("min.compaction.lag.ms", SET, Some("6")), ("max.compaction.lag.ms", SET, Some("5"))],
+            ),
+            config,
+            "min.compaction.lag.ms cannot be 6: at most max.compaction.lag.ms, 5",
+        ),
         (
             alter("kept", &[("max.message.bytes", SET, Some("2147483647"))]),
             config,

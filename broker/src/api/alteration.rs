@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mainstem_protocol::{ErrorCode, Text, TopicId};
-use mainstem_storage::{Ticket, store::Alteration};
+use mainstem_storage::{ConfigChange, Ticket, config, store::Alteration};
 
 use super::{
     Refusal, creation,
@@ -108,6 +108,7 @@ async fn begin(
     validate_only: bool,
 ) -> Result<Option<Ticket>, Refusal> {
     let alteration = alteration?;
+    check_alteration(&alteration)?;
     // No topic has the id zero.
     let id = node.topic(name, TopicId::ZERO).map_or(TopicId::ZERO, |topic| topic.id);
     if validate_only {
@@ -120,6 +121,22 @@ async fn begin(
 fn respond(resource_type: i8, name: Text, result: Result<(), Refusal>) -> Altered {
     let (error_code, error_message) = Refusal::told(&result);
     Altered { resource_type, name, error_code, error_message }
+}
+
+/// Whether somebody may ask for these values.
+pub(crate) fn check_asked<'a>(
+    values: impl IntoIterator<Item = (&'a String, &'a String)>,
+) -> Result<(), Refusal> {
+    let mut values = values.into_iter();
+    let checked = values.try_for_each(|(name, value)| config::check_asked(name, value));
+    checked.map_err(|error| creation::config_refusal(&error))
+}
+
+fn check_alteration(alteration: &Alteration) -> Result<(), Refusal> {
+    match alteration {
+        Alteration::Replace(overrides) => check_asked(overrides),
+        Alteration::Changes(changes) => check_asked(changes.iter().filter_map(ConfigChange::set)),
+    }
 }
 
 /// The refusal of settings without a value.

@@ -16,7 +16,7 @@ use mainstem_protocol::{
 };
 use mainstem_storage::{Overrides, Ticket, TopicConfig, caps::PARTITIONS_MAX, store::NewTopic};
 
-use super::{Refusal, creation, describe_configs, topic_name};
+use super::{Refusal, alteration, creation, describe_configs, topic_name};
 use crate::{
     caps::{PARTITIONS_PER_REQUEST_MAX, TOPICS_PER_REQUEST_MAX},
     dispatch::Context,
@@ -87,6 +87,7 @@ impl Creation<'_> {
     async fn begin(&mut self, asked: &CreatableTopic) -> Result<Begun, Refusal> {
         topic_name::check_new(&asked.name, &self.node.store.topics())?;
         let overrides = overrides(asked)?;
+        alteration::check_asked(&overrides)?;
         let config = self.node.config.topic_defaults.with(&overrides);
         let config = config.map_err(|error| creation::config_refusal(&error))?;
         let partitions = self.partitions(asked)?;

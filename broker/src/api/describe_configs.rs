@@ -10,7 +10,10 @@ use mainstem_protocol::{
         },
     },
 };
-use mainstem_storage::{Overrides, TopicConfig, config::SETTINGS};
+use mainstem_storage::{
+    Overrides, TopicConfig,
+    config::{Kind, SETTINGS},
+};
 
 use super::{Refusal, topic_name};
 use crate::{config::Listed, node::Node};
@@ -23,13 +26,6 @@ pub(crate) const BROKER: i8 = 4;
 const SOURCE_TOPIC: i8 = 1;
 const SOURCE_STATIC_BROKER: i8 = 4;
 const SOURCE_DEFAULT: i8 = 5;
-
-/// Kinds of values (Kafka: `DescribeConfigsResponse.ConfigType`).
-const TYPE_UNKNOWN: i8 = 0;
-const TYPE_STRING: i8 = 2;
-const TYPE_INT: i8 = 3;
-const TYPE_LONG: i8 = 5;
-const TYPE_LIST: i8 = 7;
 
 pub(crate) fn answer(node: &Node, request: DescribeConfigsRequest) -> DescribeConfigsResponse {
     let wanted = Wanted { synonyms: request.include_synonyms, docs: request.include_documentation };
@@ -92,7 +88,8 @@ pub(crate) struct TopicSetting {
     pub(crate) name: &'static str,
     pub(crate) value: String,
     pub(crate) source: i8,
-    broker_name: &'static str,
+    broker_name: Option<&'static str>,
+    kind: Kind,
     doc: &'static str,
     read: fn(&TopicConfig) -> String,
 }
@@ -107,6 +104,7 @@ pub(crate) fn topic_settings(
         value: (setting.read)(config),
         source: if overrides.contains_key(setting.name) { SOURCE_TOPIC } else { SOURCE_DEFAULT },
         broker_name: setting.broker_name,
+        kind: setting.kind,
         doc: setting.doc,
         read: setting.read,
     })
@@ -120,7 +118,7 @@ impl TopicSetting {
             value: Some(self.value.into()),
             config_source: self.source,
             synonyms,
-            config_type: config_type(self.name),
+            config_type: self.kind as i8,
             documentation: wanted.docs.then(|| self.doc.into()),
             ..Default::default()
         }
@@ -133,27 +131,13 @@ impl TopicSetting {
             value: Some(self.value.as_str().into()),
             source: SOURCE_TOPIC,
         };
-        let default = DescribeConfigsSynonym {
-            name: self.broker_name.into(),
+        let default = self.broker_name.map(|name| DescribeConfigsSynonym {
+            name: name.into(),
             value: Some((self.read)(defaults).into()),
             source: SOURCE_DEFAULT,
-        };
+        });
         let is_own = self.source == SOURCE_TOPIC;
-        is_own.then_some(own).into_iter().chain([default]).collect()
-    }
-}
-
-fn config_type(name: &str) -> i8 {
-    match name {
-        "cleanup.policy" => TYPE_LIST,
-        "compression.type" | "message.timestamp.type" => TYPE_STRING,
-        "index.interval.bytes"
-        | "max.message.bytes"
-        | "min.insync.replicas"
-        | "segment.bytes"
-        | "segment.index.bytes" => TYPE_INT,
-        _ if name.ends_with(".ms") || name.ends_with(".bytes") || name.ends_with(".messages") => TYPE_LONG,
-        _ => TYPE_UNKNOWN,
+        is_own.then_some(own).into_iter().chain(default).collect()
     }
 }
 

@@ -1,5 +1,7 @@
 //! Settings from the environment: `MAINSTEM_` and the name in capitals, with underscores for dots.
 
+use mainstem_storage::config::Setting as TopicDefault;
+
 use super::{Assignment, ConfigError, Place, aliases, nearest, setting};
 
 /// Names the settings file.
@@ -64,9 +66,8 @@ fn bare(variable: &str) -> String {
 }
 
 fn names() -> impl Iterator<Item = &'static str> {
-    let topic_defaults = mainstem_storage::config::SETTINGS.iter().map(|setting| setting.broker_name);
     let own = setting::all().map(|setting| setting.name);
-    own.chain(aliases::ALIASES.iter().map(|alias| alias.name)).chain(topic_defaults)
+    own.chain(aliases::ALIASES.iter().map(|alias| alias.name)).chain(TopicDefault::broker_names())
 }
 
 #[cfg(test)]

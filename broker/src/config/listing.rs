@@ -49,14 +49,17 @@ impl Config {
     }
 
     fn for_topics(&self) -> impl Iterator<Item = Listed> {
-        mainstem_storage::config::SETTINGS.iter().map(|setting| Listed {
-            name: setting.broker_name,
-            value: (setting.read)(&self.topic_defaults),
-            is_default: !self.is_given(setting.broker_name),
-            kind: kind_of(&(setting.read)(&self.topic_defaults)),
-            expected: manual::expected_of_topics(setting.broker_name),
-            aliases: listed_aliases(setting.broker_name),
-            doc: setting.doc,
+        mainstem_storage::config::SETTINGS.iter().filter_map(|setting| {
+            let name = setting.broker_name?;
+            Some(Listed {
+                name,
+                value: (setting.read)(&self.topic_defaults),
+                is_default: !self.is_given(name),
+                kind: setting.kind,
+                expected: manual::expected_of_topics(setting),
+                aliases: listed_aliases(name),
+                doc: setting.doc,
+            })
         })
     }
 
@@ -69,10 +72,6 @@ impl Config {
 fn listed_aliases(name: &str) -> Vec<ListedAlias> {
     let of = aliases::ALIASES.iter().filter(|alias| alias.of == name);
     of.map(|alias| ListedAlias { name: alias.name, unit: alias.unit() }).collect()
-}
-
-fn kind_of(value: &str) -> Kind {
-    if value.parse::<i64>().is_ok() { Kind::Long } else { Kind::String }
 }
 
 #[cfg(test)]

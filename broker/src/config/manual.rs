@@ -32,6 +32,7 @@ const TOPIC_HEAD: &str = "
 What a topic has that sets nothing of its own. The first name sets the default, the second one is the topic's own
 (`mainstem topic create --config NAME=VALUE`). All of them are Kafka's (`ServerTopicConfigSynonyms`); other than in Kafka,
 `log.flush.interval.messages` is 1: an acknowledged record is on the disk.
+A topic's `segment.bytes` is at least 1 MiB (KIP-1030).
 ";
 
 /// The whole manual.
@@ -70,24 +71,32 @@ fn write_setting(text: &mut String, setting: &Setting) -> fmt::Result {
 }
 
 fn write_topic_setting(text: &mut String, setting: &TopicSetting) -> fmt::Result {
-    write!(text, "\n### `{}`, `{}`\n\n{}.\n\n", setting.broker_name, setting.name, capitalized(setting.doc))?;
     let default = (setting.read)(&TopicConfig::default());
-    write_facts(text, setting.broker_name, &default, &expected_of_topics(setting.broker_name))?;
-    aliases::ALIASES.iter().filter(|alias| alias.of == setting.broker_name).try_for_each(|alias| {
+    let Some(broker_name) = setting.broker_name else {
+        write!(text, "\n### `{}`\n\n{}.\n\n", setting.name, capitalized(setting.doc))?;
+        return write_value(text, &default, &expected_of_topics(setting));
+    };
+    write!(text, "\n### `{broker_name}`, `{}`\n\n{}.\n\n", setting.name, capitalized(setting.doc))?;
+    write_facts(text, broker_name, &default, &expected_of_topics(setting))?;
+    aliases::ALIASES.iter().filter(|alias| alias.of == broker_name).try_for_each(|alias| {
         writeln!(text, "- Also: `{}`, in {}: {}", alias.name, alias.unit(), alias.expected())
     })
 }
 
 fn write_facts(text: &mut String, name: &str, default: &str, expected: &str) -> fmt::Result {
-    let default = if default.is_empty() { "none".to_owned() } else { format!("`{default}`") };
-    writeln!(text, "- Default: {default}")?;
-    writeln!(text, "- Values: {expected}")?;
+    write_value(text, default, expected)?;
     writeln!(text, "- Environment: `{}`", environment::variable(name))
 }
 
+fn write_value(text: &mut String, default: &str, expected: &str) -> fmt::Result {
+    let default = if default.is_empty() { "none".to_owned() } else { format!("`{default}`") };
+    writeln!(text, "- Default: {default}")?;
+    writeln!(text, "- Values: {expected}")
+}
+
 /// Storage tells what would be right to whoever is wrong, so it is asked with a value that nothing accepts.
-pub(super) fn expected_of_topics(name: &str) -> String {
-    match TopicConfig::default().set_broker_default(name, "\0") {
+pub(super) fn expected_of_topics(setting: &TopicSetting) -> String {
+    match TopicConfig::default().set(setting.name, "\0") {
         Err(ConfigError::Invalid { expected, .. }) => expected,
         _ => String::new(),
     }
@@ -116,7 +125,7 @@ mod tests {
     #[test]
     fn topics_say_what_would_be_right() {
         for setting in TOPIC_SETTINGS {
-            assert!(!expected_of_topics(setting.broker_name).is_empty(), "{}", setting.name);
+            assert!(!expected_of_topics(setting).is_empty(), "{}", setting.name);
         }
     }
 }

@@ -37,11 +37,12 @@ pub use error::ConfigError;
 pub use file::assignments as file;
 pub use listener::{DEFAULT_LISTENER, ListenerAddress, ListenerAddressError};
 pub use listing::{Listed, ListedAlias};
+pub use mainstem_storage::config::Kind;
 pub use manual::markdown;
 pub use sections::{
     FetchSettings, GroupSettings, HttpSettings, NetSettings, ProcessSettings, StorageSettings, TopicSettings,
 };
-pub use setting::{Kind, Origin, Section, Setting, Shape, Unit};
+pub use setting::{Origin, Section, Setting, Shape, Unit};
 pub use value::{HostPort, LogAppend, LogFilter, LogFormat};
 
 /// Every setting of the broker, valid.

@@ -1,5 +1,7 @@
 //! The name that was probably meant, by edit distance.
 
+use mainstem_storage::config::Setting as TopicDefault;
+
 use super::{aliases, setting};
 
 /// The known setting whose name differs least from `name`, unless all differ by more than a third of it.
@@ -15,9 +17,8 @@ pub(crate) fn among<S: AsRef<str>>(name: &str, known: impl Iterator<Item = S>) -
 }
 
 fn names() -> impl Iterator<Item = &'static str> {
-    let topic_defaults = mainstem_storage::config::SETTINGS.iter().map(|setting| setting.broker_name);
     let own = setting::all().map(|setting| setting.name);
-    own.chain(aliases::ALIASES.iter().map(|alias| alias.name)).chain(topic_defaults)
+    own.chain(aliases::ALIASES.iter().map(|alias| alias.name)).chain(TopicDefault::broker_names())
 }
 
 /// As far as a name with so many wrong characters is one in another unit, or with a word more before it.

@@ -1,5 +1,7 @@
 //! How a setting is described, and the macro that makes a section's struct of its descriptions.
 
+use mainstem_storage::config::Kind;
+
 use super::{Config, sections::SECTIONS};
 
 /// Settings of one component.
@@ -86,22 +88,6 @@ pub enum Origin {
     Kafka(&'static str),
     /// Ours.
     Mainstem,
-}
-
-/// A setting's type, with Kafka's code for it (`DescribeConfigsResponse.ConfigType`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(i8)]
-pub enum Kind {
-    /// True or false.
-    Boolean = 1,
-    /// Text.
-    String = 2,
-    /// A whole number of 32 bits.
-    Int = 3,
-    /// A whole number of 64 bits.
-    Long = 5,
-    /// Texts with commas between.
-    List = 7,
 }
 
 impl Shape {
@@ -207,7 +193,7 @@ mod tests {
     #[test]
     fn names_are_unique() {
         let mut names: Vec<_> = all().map(|setting| setting.name).collect();
-        names.extend(mainstem_storage::config::SETTINGS.iter().map(|setting| setting.broker_name));
+        names.extend(mainstem_storage::config::Setting::broker_names());
         let count = names.len();
         names.sort_unstable();
         names.dedup();

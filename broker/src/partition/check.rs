@@ -102,17 +102,21 @@ fn check_outside(records: Bytes, terms: &Terms) -> Result<Batch, Rejected> {
     if header.base_offset != Offset::ZERO {
         return Err(ValidateError::BaseOffset(header.base_offset).into());
     }
-    let bytes = batch.bytes().len() as u64;
-    if bytes > terms.config.max_message_bytes {
-        let message =
-            format!("batch of {bytes} bytes is above max.message.bytes, {}", terms.config.max_message_bytes);
-        return Err(Rejected::new(ErrorCode::MESSAGE_TOO_LARGE, message));
-    }
+    check_size(&batch, terms)?;
     if header.attributes.is_transactional() {
         let message = "the producer has not begun a transaction here";
         return Err(Rejected::new(ErrorCode::INVALID_TXN_STATE, message));
     }
     Ok(batch)
+}
+
+fn check_size(batch: &Batch, terms: &Terms) -> Result<(), Rejected> {
+    let (bytes, most) = (batch.bytes().len() as u64, terms.config.max_message_bytes);
+    if bytes <= most {
+        return Ok(());
+    }
+    let message = format!("batch of {bytes} bytes is above max.message.bytes, {most}");
+    Err(Rejected::new(ErrorCode::MESSAGE_TOO_LARGE, message))
 }
 
 fn check_inside(
@@ -131,10 +135,17 @@ fn kept(batch: Batch, checked: Result<Summary, ValidateError>, terms: &Terms) ->
         return Err(Rejected::record(index, "a compacted topic cannot accept a record without a key"));
     }
     let batch = stamped(batch, &summary);
+    let is_recompressed = terms.target_of(&batch).is_some();
     let batch = match terms.target_of(&batch) {
-        Some(compression) => recompress(&batch, compression)?,
+        Some(compression) => {
+            recompress(&batch, compression, terms.config.compression_levels.of(compression))?
+        }
         None => batch,
     };
+    // What became larger is measured again (Kafka: `UnifiedLog.append`).
+    if is_recompressed {
+        check_size(&batch, terms)?;
+    }
     if batch.bytes().len() as u64 > terms.config.segment_bytes {
         let message = format!("batch is above segment.bytes, {}", terms.config.segment_bytes);
         return Err(Rejected::new(ErrorCode::RECORD_LIST_TOO_LARGE, message));

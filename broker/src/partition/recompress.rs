@@ -15,14 +15,14 @@ use super::check::Rejected;
 /// Those of a batch's attributes that say how it is compressed.
 const COMPRESSION_BITS: i16 = 0b111;
 
-/// The same records in `target`; the batch was checked before. Takes long, so never on the reactor.
+/// The same records in `target`, at its level; the batch was checked before. Takes long, so never on the reactor.
 ///
 /// # Errors
 /// Where a codec fails for want of memory.
-pub(crate) fn recompress(batch: &Batch, target: Compression) -> Result<Batch, Rejected> {
+pub(crate) fn recompress(batch: &Batch, target: Compression, level: Option<i32>) -> Result<Batch, Rejected> {
     let records = decompressed(batch)?;
     let mut bytes = vec![0; HEADER_BYTES];
-    Compressor::new().compress(target, &records, &mut bytes).map_err(failed)?;
+    Compressor::new().compress_at(target, level, &records, &mut bytes).map_err(failed)?;
     write_header(&mut bytes, &header(batch.header(), target));
     Batch::split_from(&mut bytes.into()).map_err(failed)
 }

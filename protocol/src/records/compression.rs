@@ -256,24 +256,39 @@ impl Compressor {
         input: &[u8],
         output: &mut Vec<u8>,
     ) -> Result<(), CompressError> {
+        self.compress_at(compression, None, input, output)
+    }
+
+    /// Compresses `input` to the end of `output`, at a level that the codec knows: gzip from 1 to 9, zstd from -131072
+    /// to 22. The others have none, and none asks for Kafka's default.
+    ///
+    /// # Errors
+    /// Where the codec runs out of memory; what `output` holds then is of no use.
+    pub fn compress_at(
+        &mut self,
+        compression: Compression,
+        level: Option<i32>,
+        input: &[u8],
+        output: &mut Vec<u8>,
+    ) -> Result<(), CompressError> {
         let failed = |error: io::Error| CompressError { compression, reason: error.to_string() };
         match compression {
             Compression::None => output.write_all(input),
-            Compression::Gzip => gzip(input, output),
+            Compression::Gzip => gzip(level, input, output),
             Compression::Snappy => {
                 xerial::write(self.snappy.get_or_insert_with(snap::raw::Encoder::new), input, output)
             }
             Compression::Lz4 => lz4(input, output),
-            Compression::Zstd => self.zstd(input, output),
+            Compression::Zstd => self.zstd(level.unwrap_or(ZSTD_LEVEL), input, output),
         }
         .map_err(failed)
     }
 
-    fn zstd(&mut self, input: &[u8], output: &mut Vec<u8>) -> io::Result<()> {
+    fn zstd(&mut self, level: i32, input: &[u8], output: &mut Vec<u8>) -> io::Result<()> {
         let failed = |code| io::Error::other(zstd_safe::get_error_name(code));
         let context = self.zstd.get_or_insert_with(CCtx::create);
         context.reset(ResetDirective::SessionOnly).map_err(failed)?;
-        context.set_parameter(CParameter::CompressionLevel(ZSTD_LEVEL)).map_err(failed)?;
+        context.set_parameter(CParameter::CompressionLevel(level)).map_err(failed)?;
         context.set_pledged_src_size(Some(input.len() as u64)).map_err(failed)?;
         output.reserve(zstd_safe::compress_bound(input.len()));
         let start = output.len();
@@ -292,8 +307,10 @@ impl fmt::Debug for Compressor {
     }
 }
 
-fn gzip(input: &[u8], output: &mut Vec<u8>) -> io::Result<()> {
-    let mut encoder = GzEncoder::new(output, flate2::Compression::default());
+fn gzip(level: Option<i32>, input: &[u8], output: &mut Vec<u8>) -> io::Result<()> {
+    let level = level.and_then(|level| u32::try_from(level.clamp(1, 9)).ok());
+    let level = level.map_or_else(flate2::Compression::default, flate2::Compression::new);
+    let mut encoder = GzEncoder::new(output, level);
     encoder.write_all(input)?;
     encoder.finish().map(drop)
 }

@@ -11,6 +11,17 @@ pub struct ConfigChange {
     pub operation: ConfigOperation,
 }
 
+impl ConfigChange {
+    /// The name and the value that it sets, where it sets one.
+    #[must_use]
+    pub fn set(&self) -> Option<(&String, &String)> {
+        match &self.operation {
+            ConfigOperation::Set(value) => Some((&self.name, value)),
+            _ => None,
+        }
+    }
+}
+
 /// What happens to a setting (Kafka: `AlterConfigOp.OpType`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConfigOperation {

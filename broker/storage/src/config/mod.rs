@@ -1,15 +1,19 @@
 //! The settings of a topic: Kafka's names, typed values, defaults from the broker's `log.*`.
 
+mod asked;
 mod change;
 mod settings;
+mod text;
 
 use std::collections::BTreeMap;
 
 use mainstem_protocol::records::{Compression, TimestampType};
 
+pub use asked::check_asked;
 pub(crate) use change::apply_changes;
 pub use change::{ConfigChange, ConfigOperation};
-pub use settings::{SETTINGS, Setting};
+pub use settings::{Kind, SETTINGS, Setting};
+pub use text::Ratio;
 
 use crate::caps::SETTING_BYTES_MAX;
 
@@ -65,10 +69,62 @@ pub struct TopicConfig {
     pub timestamp_after_max_ms: u64,
     /// `compression.type`.
     pub compression_type: CompressionType,
-    /// `min.insync.replicas`: 1, since there is one.
+    /// `compression.*.level`.
+    pub compression_levels: CompressionLevels,
+    /// `min.insync.replicas`; there is one, and no more are ever asked for than there are.
     pub min_insync_replicas: u32,
     /// `delete.retention.ms`: how long tombstones stay.
     pub delete_retention_ms: u64,
+    /// `min.cleanable.dirty.ratio`: the share of a compacted log that must be new before it is compacted again.
+    pub min_cleanable_dirty_ratio: Ratio,
+    /// `min.compaction.lag.ms`: how long a record stays out of compaction at least.
+    pub min_compaction_lag_ms: u64,
+    /// `max.compaction.lag.ms`: how long a record may stay out of compaction.
+    pub max_compaction_lag_ms: u64,
+    /// `segment.jitter.ms`: by how much `segment.ms` may be shorter, other for each segment.
+    pub segment_jitter_ms: u64,
+    /// `preallocate`: whether a segment gets all of its space at once.
+    pub preallocate: bool,
+    /// `file.delete.delay.ms`, without effect.
+    pub file_delete_delay_ms: u64,
+    /// `unclean.leader.election.enable`, without effect.
+    pub unclean_leader_election: bool,
+    /// `leader.replication.throttled.replicas`, without effect.
+    pub leader_throttled_replicas: String,
+    /// `follower.replication.throttled.replicas`, without effect.
+    pub follower_throttled_replicas: String,
+    /// `local.retention.bytes`, without effect.
+    pub local_retention_bytes: i64,
+    /// `local.retention.ms`, without effect.
+    pub local_retention_ms: i64,
+    /// `remote.log.copy.disable`, without effect.
+    pub remote_log_copy_disable: bool,
+    /// `remote.log.delete.on.disable`, without effect.
+    pub remote_log_delete_on_disable: bool,
+}
+
+/// How hard the broker compresses where it compresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompressionLevels {
+    /// From 1 to 9, or -1 for the codec's own.
+    pub gzip: i32,
+    /// From 1 to 17.
+    pub lz4: i32,
+    /// From -131072 to 22.
+    pub zstd: i32,
+}
+
+impl CompressionLevels {
+    /// The level of a compression; none where it has no levels or the codec is to choose.
+    #[must_use]
+    pub fn of(self, compression: Compression) -> Option<i32> {
+        match compression {
+            Compression::Gzip => Some(self.gzip).filter(|level| *level != -1),
+            Compression::Zstd => Some(self.zstd),
+            Compression::Lz4 => Some(self.lz4),
+            Compression::None | Compression::Snappy => None,
+        }
+    }
 }
 
 /// A setting that cannot be.
@@ -117,8 +173,22 @@ impl Default for TopicConfig {
             timestamp_before_max_ms: i64::MAX.unsigned_abs(),
             timestamp_after_max_ms: 60 * 60 * 1000,
             compression_type: CompressionType::Producer,
+            compression_levels: CompressionLevels { gzip: -1, lz4: 9, zstd: 3 },
             min_insync_replicas: 1,
             delete_retention_ms: 24 * 60 * 60 * 1000,
+            min_cleanable_dirty_ratio: Ratio::HALF,
+            min_compaction_lag_ms: 0,
+            max_compaction_lag_ms: i64::MAX.unsigned_abs(),
+            segment_jitter_ms: 0,
+            preallocate: false,
+            file_delete_delay_ms: 60_000,
+            unclean_leader_election: false,
+            leader_throttled_replicas: String::new(),
+            follower_throttled_replicas: String::new(),
+            local_retention_bytes: -2,
+            local_retention_ms: -2,
+            remote_log_copy_disable: false,
+            remote_log_delete_on_disable: false,
         }
     }
 }
@@ -133,12 +203,36 @@ impl TopicConfig {
     /// These settings with a topic's own laid over them.
     ///
     /// # Errors
-    /// Where a name is not known or a value does not fit.
+    /// Where a name is not known, a value does not fit, or two values do not go together.
     pub fn with(&self, overrides: &Overrides) -> Result<Self, ConfigError> {
-        overrides.iter().try_fold(self.clone(), |mut config, (name, value)| {
-            config.set(name, value)?;
-            Ok(config)
-        })
+        let mut config = self.clone();
+        overrides.iter().try_for_each(|(name, value)| config.set(name, value))?;
+        config.check_together()?;
+        Ok(config)
+    }
+
+    /// Whether the values go together (Kafka: `LogConfig.validateValues`).
+    ///
+    /// # Errors
+    /// Where they do not.
+    pub fn check_together(&self) -> Result<(), ConfigError> {
+        if self.min_compaction_lag_ms <= self.max_compaction_lag_ms {
+            return Ok(());
+        }
+        let expected = format!("at most max.compaction.lag.ms, {}", self.max_compaction_lag_ms);
+        let value = self.min_compaction_lag_ms.to_string();
+        Err(ConfigError::Invalid { name: "min.compaction.lag.ms".to_owned(), value, expected })
+    }
+
+    /// The age at which a segment is left: a record of a compacted topic cannot be compacted before (Kafka:
+    /// `LogConfig.maxSegmentMs`).
+    #[must_use]
+    pub fn segment_ms_max(&self) -> u64 {
+        if self.cleanup_policy.compact {
+            self.segment_ms.min(self.max_compaction_lag_ms)
+        } else {
+            self.segment_ms
+        }
     }
 
     /// Sets one by its topic name.
@@ -158,6 +252,7 @@ impl TopicConfig {
     /// Where the value does not fit.
     pub fn set_broker_default(&mut self, name: &str, value: &str) -> Result<bool, ConfigError> {
         let Some(setting) = Setting::of_broker(name) else { return Ok(false) };
+        check_asked(name, value)?;
         self.apply(setting, name, value).map(|()| true)
     }
 
@@ -228,6 +323,71 @@ mod tests {
             error.to_string(),
             "topic setting cleanup.policy cannot be 7000 bytes long: a value has at most 1024 bytes"
         );
+    }
+
+    /// The ends of the ranges are Kafka's (`LogConfig` of 4.2); values beyond them are refused.
+    #[test]
+    fn settings_out_of_range_are_refused() {
+        for (name, most, wrong) in [
+            ("cleanup.policy", "compact,delete", &["Compact", "delete,", "none"][..]),
+            ("compression.gzip.level", "9", &["0", "10", "-2"]),
+            ("compression.lz4.level", "17", &["0", "18"]),
+            ("compression.type", "zstd", &["none", "ZSTD", ""]),
+            ("compression.zstd.level", "-131072", &["23", "-131073"]),
+            ("delete.retention.ms", "9223372036854775807", &["-1", "9223372036854775808"]),
+            ("file.delete.delay.ms", "0", &["-1"]),
+            ("flush.messages", "9223372036854775807", &["0"]),
+            ("flush.ms", "0", &["-1"]),
+            ("follower.replication.throttled.replicas", "0:1,1:2", &["none"]),
+            ("index.interval.bytes", "0", &["-1", "2147483648"]),
+            ("leader.replication.throttled.replicas", "*", &["0"]),
+            ("local.retention.bytes", "-2", &["-3"]),
+            ("local.retention.ms", "-2", &["-3"]),
+            ("max.compaction.lag.ms", "1", &["0"]),
+            ("max.message.bytes", "0", &["-1", "2147483648"]),
+            ("message.timestamp.after.max.ms", "0", &["-1"]),
+            ("message.timestamp.before.max.ms", "0", &["-1"]),
+            ("message.timestamp.type", "LogAppendTime", &["createtime"]),
+            ("min.cleanable.dirty.ratio", "1", &["1.1", "-0.1", "NaN"]),
+            ("min.compaction.lag.ms", "0", &["-1"]),
+            ("min.insync.replicas", "2147483647", &["0"]),
+            ("preallocate", "TRUE", &["yes", "1"]),
+            ("remote.log.copy.disable", "true", &["yes"]),
+            ("remote.log.delete.on.disable", "true", &["yes"]),
+            ("remote.storage.enable", "false", &["true"]),
+            ("retention.bytes", "-7", &["9223372036854775808", ""]),
+            ("retention.ms", "-1", &["-2", ""]),
+            ("segment.bytes", "2147483647", &["2147483648", "1e9"]),
+            ("segment.index.bytes", "4", &["3"]),
+            ("segment.jitter.ms", "0", &["-1"]),
+            ("segment.ms", "1", &["0"]),
+            ("unclean.leader.election.enable", "false", &["maybe"]),
+        ] {
+            assert_eq!(TopicConfig::default().set(name, most), Ok(()), "{name}");
+            for value in wrong {
+                let refused = TopicConfig::default().set(name, value);
+                assert!(matches!(refused, Err(ConfigError::Invalid { .. })), "{name} {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn compaction_lags_that_contradict_one_another_are_refused() {
+        let overrides = Overrides::from([
+            ("max.compaction.lag.ms".into(), "5".into()),
+            ("min.compaction.lag.ms".into(), "6".into()),
+        ]);
+        let error = TopicConfig::default().with(&overrides).unwrap_err();
+        let expected = "topic setting min.compaction.lag.ms cannot be 6: at most max.compaction.lag.ms, 5";
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn records_to_be_compacted_soon_leave_their_segment_soon() {
+        let compact = CleanupPolicy { delete: false, compact: true };
+        let config = TopicConfig { max_compaction_lag_ms: 5, ..TopicConfig::default() };
+        assert_eq!(config.segment_ms_max(), config.segment_ms);
+        assert_eq!(TopicConfig { cleanup_policy: compact, ..config }.segment_ms_max(), 5);
     }
 
     #[test]

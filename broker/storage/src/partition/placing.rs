@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mainstem_protocol::{
-    LeaderEpoch, Offset, ProducerId, Timestamp,
+    LeaderEpoch, Offset, PartitionId, ProducerId, Timestamp, TopicId,
     records::{
         BatchHeader, TimestampType,
         header::{HEADER_BYTES, patch_base_offset, patch_leader_epoch, patch_timestamp},
@@ -156,7 +156,7 @@ impl Placing {
             return Ok((Planned::Duplicate(original), None));
         }
         let (encoded, header) = self.patched(header, draft.end, config, now);
-        let starts_segment = self.must_start(draft, config, &header);
+        let starts_segment = self.must_start(draft, config, (topic, partition), &header);
         draft.append(known.as_ref(), &header, starts_segment);
         let need = draft.segment.map(|segment| Need {
             base: segment.base,
@@ -189,14 +189,21 @@ impl Placing {
     }
 
     /// Whether the batch leaves the segment for a new one (Kafka: `LogSegment.shouldRoll`).
-    fn must_start(&self, draft: &Draft, config: &TopicConfig, header: &BatchHeader) -> bool {
+    fn must_start(
+        &self,
+        draft: &Draft,
+        config: &TopicConfig,
+        of: (TopicId, PartitionId),
+        header: &BatchHeader,
+    ) -> bool {
         let Some(segment) = draft.segment.filter(|_| !draft.is_sealed) else { return true };
         let end = segment.end_position + header.size() as u64;
         let age = header.max_timestamp.0.saturating_sub(segment.first_timestamp.0);
+        let age_max = config.segment_ms_max().saturating_sub(jitter(config, of, segment.base));
         let entries = segment.end_position / config.index_interval_bytes.max(HEADER_BYTES as u64);
         let is_prepared = self.prepared.iter().any(|next| next.base_offset() == draft.end);
         end > config.segment_bytes.min(i32::MAX.unsigned_abs().into())
-            || u64::try_from(age).is_ok_and(|age| age > config.segment_ms)
+            || u64::try_from(age).is_ok_and(|age| age > age_max)
             || entries * 8 >= config.segment_index_bytes
             || header.last_offset().0 - segment.base.0 > i32::MAX.into()
             || is_prepared
@@ -239,6 +246,20 @@ impl Placing {
     pub(crate) fn end(&self) -> Offset {
         self.overlay.as_ref().map_or(self.state.end, |overlay| overlay.draft.end)
     }
+}
+
+/// By how much a segment is left before its age is reached: as good as random, and yet the same each time it is asked
+/// (Kafka: `LogConfig.randomSegmentJitter`).
+fn jitter(config: &TopicConfig, (topic, partition): (TopicId, PartitionId), base: Offset) -> u64 {
+    let most = config.segment_jitter_ms.min(config.segment_ms);
+    if most == 0 {
+        return 0;
+    }
+    let mut hash = crc32fast::Hasher::new();
+    hash.update(&topic.0);
+    hash.update(&partition.0.to_le_bytes());
+    hash.update(&base.0.to_le_bytes());
+    u64::from(hash.finalize()) % most
 }
 
 impl Partition {

@@ -87,7 +87,8 @@ impl Store {
         let segment =
             Segment::open(&self.files, &folder, need.base, config.index_interval_bytes, Origin::New)?;
         let segment = Arc::new(segment);
-        segment.reserve(need.end, config.segment_bytes)?;
+        let at_once = if config.preallocate { config.segment_bytes.max(need.end) } else { need.end };
+        segment.reserve(at_once, config.segment_bytes)?;
         partition.placing().prepared.push(Arc::clone(&segment));
         Ok(segment)
     }
