@@ -4,6 +4,7 @@ CLASSIC = "classic group: "
 CONSUMER = "consumer group: "
 LIFE = ["join", "leave", "crash", "restart"]
 STATIC, REGEX, COOPERATIVE = "static member", "regex", "cooperative-sticky"
+MIGRATION = "group of both protocols: migration"
 
 # The tables of docs/clients.md, each with its columns: the heading there and the case's name.
 TABLES = {
@@ -16,7 +17,10 @@ TABLES = {
         **{name: CLASSIC + name for name in (*LIFE, STATIC, COOPERATIVE)},
         "by time": "offsets set by time",
     },
-    "Groups of the new protocol": {name: CONSUMER + name for name in (*LIFE, STATIC, REGEX)},
+    "Groups of the new protocol": {
+        **{name: CONSUMER + name for name in (*LIFE, STATIC, REGEX)},
+        "migration": MIGRATION,
+    },
     "Administration": {
         "topics": "topics created, described, deleted",
         "partitions": "partitions added",
@@ -54,7 +58,8 @@ REQUIRES = {
 }
 
 # Why a client has no such case.
-_NO_CONSUMER_PROTOCOL = {CONSUMER + name: "knows the classic protocol alone" for name in (*LIFE, STATIC, REGEX)}
+_OF_CONSUMER_PROTOCOL = TABLES["Groups of the new protocol"].values()
+_NO_CONSUMER_PROTOCOL = {case: "knows the classic protocol alone" for case in _OF_CONSUMER_PROTOCOL}
 _NO_COOPERATIVE = {CLASSIC + COOPERATIVE: "has no cooperative assignor"}
 _NO_STATIC = {CLASSIC + STATIC: "has no static members"}
 _NO_OFFSET_DELETE = {"offsets deleted": "cannot delete a group's offsets"}
@@ -62,8 +67,8 @@ ABSENT = {
     "java-3": {CONSUMER + REGEX: "has no expressions that the broker evaluates"},
     "java-4": {},
     "confluent-kafka-old": {
-        **{CONSUMER + name: "has the new protocol as an early access, whose members do not share on Kafka 4 either"
-           for name in (*LIFE, STATIC, REGEX)},
+        **{case: "has the new protocol as an early access, whose members do not share on Kafka 4 either"
+           for case in _OF_CONSUMER_PROTOCOL},
         **_NO_OFFSET_DELETE,
     },
     "confluent-kafka": _NO_OFFSET_DELETE,

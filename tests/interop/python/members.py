@@ -10,7 +10,9 @@ what stands for that. Records are fed, and groups looked at, by librdkafka.
 """
 
 import argparse
+import collections
 import concurrent.futures
+import contextlib
 import os
 import re
 import signal
@@ -20,15 +22,16 @@ import threading
 import time
 import traceback
 
-from confluent_kafka import Producer
+from confluent_kafka import ConsumerGroupTopicPartitions, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from catalogue import ABSENT, CLASSIC, CONSUMER, COOPERATIVE, LIFE, REGEX, STATIC
+from catalogue import ABSENT, CLASSIC, CONSUMER, COOPERATIVE, LIFE, MIGRATION, REGEX, STATIC
 from result import Failed, lacking, same, tell, until
 
 PARTITIONS = 4
 ALL = set(range(PARTITIONS))
 ROUND = 200  # records that are fed at a time
+FEW, OFTEN_S = 20, 0.1  # and how many how often while records flow
 SESSION_MS = 6000  # the least that brokers allow
 STATIC_SESSION_MS = 30_000  # a restart fits into it on a machine that has much to do
 AT_A_TIME = 3  # flows of one client: most of a flow is waiting
@@ -132,15 +135,38 @@ class Group:
         self.fed, self.members = {}, []
         run.create(self.name)
 
-    def start(self, **options):
+    def start(self, kind=None, **options):
+        """Starts a member, of the group's kind unless told otherwise; `classic` is what a client is by itself."""
+        kind = kind or self.kind or "classic"
+        if kind != "classic":
+            options["kind"] = kind
         options = {"bootstrap": self.run.bootstrap, "tag": self.run.tag, "member": self.name, "group": self.name,
-                   "session": SESSION_MS, **({"kind": self.kind} if self.kind else {}), **options}
-        self.members.append(self.run.member({f"--{name}": str(value) for name, value in options.items()}))
-        return self.members[-1]
+                   "session": SESSION_MS, **options}
+        member = self.run.member({f"--{name}": str(value) for name, value in options.items()})
+        member.kind = kind
+        self.members.append(member)
+        return member
 
-    def feed(self):
+    def feed(self, count=ROUND):
         """Produces one more round over the partitions."""
-        self.fed |= self.run.produce(self.name, ROUND)
+        self.fed = {**self.fed, **self.run.produce(self.name, count)}
+
+    @contextlib.contextmanager
+    def flowing(self):
+        """Feeds all the while."""
+        over = threading.Event()
+
+        def feed():
+            while not over.wait(OFTEN_S):
+                self.feed(FEW)
+
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            feeder = pool.submit(feed)
+            try:
+                yield
+            finally:
+                over.set()
+        feeder.result()
 
     def taken(self):
         return {row[:2] for member in self.members for row in member.rows}
@@ -152,18 +178,30 @@ class Group:
     def feed_and_take(self, *members):
         """Feeds one more round, of which nothing is lost and nothing is changed."""
         self.feed()
-        self.until("all records", lambda: self.fed.keys() <= self.taken(), *members)
+        self.until_taken(*members)
         for member in self.members:
             for partition, offset, value in member.rows:
                 same(self.fed[partition, offset], value, f"record {offset} of partition {partition}")
 
+    def until_taken(self, *members):
+        """Waits until what has been fed so far is taken."""
+        fed = self.fed.keys()
+        self.until("all records", lambda: fed <= self.taken(), *members)
+
     def until_owns_all(self, member):
         self.until("one member has all partitions", lambda: member.owned == ALL, member)
 
-    def until_shared(self, first, second):
+    def until_shared(self, *members):
         def shared():
-            return first.owned and second.owned and first.owned | second.owned == ALL and not first.owned & second.owned
-        self.until("two members share the partitions", shared, first, second)
+            each = [member.owned for member in members]
+            return all(each) and sum(map(len, each)) == PARTITIONS and set().union(*each) == ALL
+        self.until(f"{len(members)} members share the partitions", shared, *members)
+
+    def committed(self):
+        """The offset of each partition, as the broker tells them."""
+        request = [ConsumerGroupTopicPartitions(self.name)]
+        found = self.run.admin.list_consumer_group_offsets(request)[self.name].result(30)
+        return {place.partition: place.offset for place in found.topic_partitions}
 
     def end(self):
         for member in self.members:
@@ -251,7 +289,7 @@ def life(group):
     second = group.start()
     group.until_shared(first, second)
     group.feed_and_take(first, second)
-    check_protocol(group)
+    check_protocol(group, group.kind)
     yield
     first.leave()
     group.until_owns_all(second)
@@ -272,10 +310,10 @@ def life(group):
     yield
 
 
-def check_protocol(group):
+def check_protocol(group, kind):
     """Whether the group is of the protocol that was asked for."""
     found = group.run.admin.describe_consumer_groups([group.name])[group.name].result(30)
-    same("CONSUMER" if group.kind == "consumer" else "CLASSIC", found.type.name, "type of the group")
+    same("CONSUMER" if kind == "consumer" else "CLASSIC", found.type.name, "type of the group")
 
 
 def static_member(group):
@@ -317,7 +355,32 @@ def regex(group):
     member = group.start(member=f"{re.escape(group.name[:-1])}.", regex="yes")
     group.until_owns_all(member)
     group.feed_and_take(member)
-    check_protocol(group)
+    check_protocol(group, group.kind)
+    yield
+
+
+def migration(group):
+    """Members of one protocol give way to members of the other, one by one, and back, while records flow: each record is
+    taken once, and what is committed in the end is what there is."""
+    members = [group.start(), group.start()]
+    group.until_shared(*members)
+    with group.flowing():
+        for kind in ("consumer", "classic"):
+            while members[0].kind != kind:
+                members.append(group.start(kind=kind))
+                group.until_shared(*members)
+                group.until_taken(*members)
+                members.pop(0).leave()
+                group.until_shared(*members)
+                group.until_taken(*members)
+            check_protocol(group, kind)
+    group.feed_and_take(*members)
+    while members:
+        members.pop().leave()
+    times = collections.Counter(row[:2] for member in group.members for row in member.rows)
+    same({}, {place: count for place, count in times.items() if count > 1}, "places that were taken more than once")
+    ends = collections.Counter(partition for partition, _ in group.fed)
+    same(dict(ends), group.committed(), "what is committed")
     yield
 
 
@@ -328,6 +391,7 @@ FLOWS = [
     ("consumer-static", [CONSUMER + STATIC], static_member),
     ("cooperative", [CLASSIC + COOPERATIVE], cooperative),
     ("consumer-regex", [CONSUMER + REGEX], regex),
+    ("migration", [MIGRATION], migration),
 ]
 
 
