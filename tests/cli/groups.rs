@@ -160,3 +160,21 @@ fn a_group_that_does_not_take_the_reader_says_why() {
     assert!(refused.contains("UNSUPPORTED_ASSIGNOR (") && refused.contains("uniform"), "{refused}");
     assert!(refused.ends_with("choose another --assignor, or leave it to the broker\n"), "{refused}");
 }
+
+#[test]
+fn a_verbose_member_says_which_partitions_it_has() {
+    let folder = Folder::new();
+    let broker = Broker::start(&folder.path("data"), &[]);
+    broker.run(&["topic", "create", "logs", "--partitions", "2"]).well();
+    broker.run_with(&["produce", "logs"], b"0\n").well();
+    for protocol in ["classic", "consumer"] {
+        let reader = ["consume", "logs", "--group-protocol", protocol, "--count", "1", "--group", protocol];
+        let said = broker.run(&[&reader[..], &["--verbose"]].concat());
+        assert_eq!(
+            (said.out.as_str(), said.err.as_str()),
+            ("0\n", "mainstem: this member has partitions 0, 1 now\n")
+        );
+        let quiet = broker.run(&["consume", "logs", "--exit", "--group", protocol]);
+        assert_eq!(quiet.err, "");
+    }
+}

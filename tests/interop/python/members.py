@@ -107,23 +107,23 @@ class Kcat(Member):
 
 
 class Command(Member):
-    """Our own command line does not tell what it has: the broker does. A member that is new there is the one started last."""
+    """Our own command line says which partitions it has."""
 
     leave_signal = signal.SIGINT
+    kinds = {"cooperative": ["--assignor", "cooperative-sticky"], "consumer": ["--group-protocol", "consumer"]}
 
-    def __init__(self, options, describe):
-        settings = ["--bootstrap-server", options["--bootstrap"], "--group", options["--group"]]
+    def __init__(self, options):
+        settings = ["--bootstrap-server", options["--bootstrap"], "--group", options["--group"], "--verbose"]
+        settings += self.kinds.get(options.get("--kind"), [])
+        if "--instance" in options:
+            settings += ["--instance-id", options["--instance"]]
         super().__init__([os.environ["INTEROP_BIN"], "consume", options["--member"], *settings, "--format", "row %p %o %s\\n"])
-        self.describe, self.id, self.others = describe, None, set(describe())
-        threading.Thread(target=self.watch, daemon=True).start()
 
-    def watch(self):
-        while self.process.poll() is None:
-            members = self.describe()
-            self.id = self.id or next(iter(members.keys() - self.others), None)
-            if members.get(self.id, self.owned) != self.owned:
-                self.own(members[self.id])
-            time.sleep(0.1)
+    def note(self, line):
+        super().note(line)
+        found = re.search(rb"this member has (?:no partition|partitions? ([\d, ]+)) now", line)
+        if found:
+            self.own({int(number) for number in (found[1] or b"").split(b",") if number})
 
 
 class Group:
@@ -238,13 +238,8 @@ class Run:
         if self.client == "kcat":
             return Kcat(options)
         if self.client == "mainstem":
-            return Command(options, lambda: self.assignments(options["--group"]))
+            return Command(options)
         return Member([*self.command, *(word for pair in options.items() for word in pair)])
-
-    def assignments(self, group):
-        """The partitions of each member, as the broker tells them."""
-        found = self.admin.describe_consumer_groups([group])[group].result(30)
-        return {member.member_id: {place.partition for place in member.assignment.topic_partitions} for member in found.members}
 
     def wanted(self, case):
         return self.case in case and case not in ABSENT[self.client]

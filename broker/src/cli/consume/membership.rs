@@ -32,6 +32,9 @@ pub(super) struct MembershipArgs {
     /// The name of this member, that of a static one: it comes back to its partitions without a rebalance
     #[arg(long, value_name = "ID", requires = "group", value_parser = instance)]
     instance_id: Option<String>,
+    /// Say on standard error which partitions this member has, whenever that changes
+    #[arg(short, long, requires = "group")]
+    pub(super) verbose: bool,
 }
 
 fn instance(text: &str) -> Result<String, String> {
@@ -46,7 +49,7 @@ impl MembershipArgs {
 
     /// The same, as a consumer takes it.
     pub(super) fn config(&self) -> Result<ConsumerConfig, Error> {
-        let Self { group, group_protocol, assignor, instance_id } = self;
+        let Self { group, group_protocol, assignor, instance_id, verbose: _ } = self;
         let text = |text: &Option<String>| text.as_deref().map(Into::into);
         let config = ConsumerConfig {
             group_id: text(group),
@@ -79,7 +82,8 @@ mod tests {
 
     fn args(group_protocol: Protocol, assignor: &str) -> MembershipArgs {
         let [group, instance_id] = ["g", "i"].map(|name| Some(name.to_owned()));
-        MembershipArgs { group, group_protocol, assignor: Some(assignor.to_owned()), instance_id }
+        let assignor = Some(assignor.to_owned());
+        MembershipArgs { group, group_protocol, assignor, instance_id, verbose: false }
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod membership;
 mod part;
 mod presence;
 mod reader;
+mod share;
 mod sharing;
 mod shown;
 mod sink;

@@ -17,6 +17,7 @@ use super::from::Begin;
 use super::growth::Growth;
 use super::part::{Kind, Part};
 use super::presence::Presence;
+use super::share;
 use super::sharing::Sharing;
 use super::shown::Shown;
 use super::sink::Sink;
@@ -48,6 +49,8 @@ pub(super) struct Reader {
     /// Where the group has begun that has committed nothing; empty without a group.
     starts: Offsets,
     is_member: bool,
+    /// Whether it is told which partitions a member has.
+    is_verbose: bool,
     /// Behind the last record that was printed, for each partition since the last commit.
     printed: Offsets,
     committed_at: Instant,
@@ -80,6 +83,7 @@ impl Reader {
             sharing: group.map(|group| Sharing::new(admin, group)),
             starts: Offsets::new(),
             is_member: args.membership.group.is_some(),
+            is_verbose: args.membership.verbose,
             printed: Offsets::new(),
             committed_at: Instant::now(),
         };
@@ -110,13 +114,18 @@ impl Reader {
                 Polled::Assigned(partitions) => {
                     is_assigned = true;
                     self.begin_uncommitted(&partitions).await?;
+                    self.tell_share(&[]);
                 }
-                Polled::Revoked(_) => {
+                Polled::Revoked(partitions) => {
                     self.commit_on_the_way().await?;
                     // What is not committed by now is for the next reader to print again.
                     self.printed.clear();
+                    self.tell_share(&partitions);
                 }
-                Polled::Lost(_) => self.printed.clear(),
+                Polled::Lost(partitions) => {
+                    self.printed.clear();
+                    self.tell_share(&partitions);
+                }
                 Polled::Nothing => self.presence.silent().await?,
             }
             if let Some(growth) = &mut self.growth {
@@ -127,6 +136,12 @@ impl Reader {
             }
         }
         Ok(())
+    }
+
+    fn tell_share(&self, gone: &[TopicPartition]) {
+        if self.is_verbose {
+            error::note(share::told(&self.consumer.assignment(), gone));
+        }
     }
 
     /// Whether there is nothing left to print, and none of the partitions that are still another's are to come.
