@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use mainstem_protocol::{Offset, PartitionId, ProducerId, TopicId};
+use mainstem_protocol::{PartitionId, ProducerId, TopicId};
 
 use crate::{
     checkpoint::{Checkpoint, PartitionSnapshot, TopicSnapshot},
     journal::{Entry, NewTopicEntry, PlacedBatch},
     partition::Keyed,
+    segment::SegmentId,
+    state::SegmentState,
 };
 
 /// All images, as of one LSN.
@@ -55,6 +57,11 @@ impl Images {
                 self.partition(*topic, *partition)?.state.raise_leader_epoch(*epoch);
             }
             Entry::SegmentSealed { topic, partition } => self.partition(*topic, *partition)?.state.seal(),
+            Entry::SegmentsCleaned(cleaned) => {
+                let state = &mut self.partition(cleaned.topic, cleaned.partition)?.state;
+                state.replace_segments(&cleaned.sources, cleaned.segment);
+                state.clean_to(cleaned.clean_to);
+            }
             Entry::ProducerIdsAllocated { next } => self.next_producer_id = self.next_producer_id.max(*next),
         }
         Ok(())
@@ -73,10 +80,20 @@ impl Images {
         Ok(())
     }
 
-    /// Whether the segment that begins with `base` still holds anything of the log.
-    pub(crate) fn has_segment(&self, topic: TopicId, partition: PartitionId, base: Offset) -> bool {
+    /// Whether the segment still holds anything of the log.
+    pub(crate) fn has_segment(&self, topic: TopicId, partition: PartitionId, id: SegmentId) -> bool {
         let partition = self.topics.get(&topic).and_then(|topic| topic.partitions.get(partition.0 as usize));
-        partition.is_some_and(|partition| partition.state.segments.iter().any(|segment| segment.base == base))
+        partition.is_some_and(|partition| partition.state.segments.iter().any(|segment| segment.id() == id))
+    }
+
+    /// The segments of all partitions.
+    pub(crate) fn segments(&self) -> impl Iterator<Item = (TopicId, PartitionId, SegmentState)> {
+        self.topics.iter().flat_map(|(id, topic)| {
+            let partitions = (0..).map(PartitionId).zip(&topic.partitions);
+            partitions.flat_map(move |(partition, snapshot)| {
+                snapshot.state.segments.iter().map(move |segment| (*id, partition, *segment))
+            })
+        })
     }
 
     fn topic(&mut self, topic: TopicId) -> Result<&mut TopicImage, UnknownTarget> {

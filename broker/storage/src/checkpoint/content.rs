@@ -67,7 +67,8 @@ fn decode_topic(from: &mut Decoder) -> Result<TopicSnapshot, DecodeError> {
 
 fn encode_partition(out: &mut Encoder, partition: &PartitionSnapshot) {
     let PartitionSnapshot { state, keyed } = partition;
-    let PartitionState { log_start, end, leader_epoch, is_sealed, epochs, segments, producers } = state;
+    let PartitionState { log_start, end, leader_epoch, is_sealed, epochs, segments, producers, cleaned_to } =
+        state;
     out.i64(log_start.0);
     out.i64(end.0);
     out.i32(leader_epoch.0);
@@ -78,6 +79,7 @@ fn encode_partition(out: &mut Encoder, partition: &PartitionSnapshot) {
     });
     out.list(segments.iter(), encode_segment);
     out.list(producers.iter(), |out, (id, producer)| encode_producer(out, *id, producer));
+    out.i64(cleaned_to.0);
     out.list(keyed.iter(), |out, (key, value)| {
         out.bytes(key);
         out.bytes(value);
@@ -95,22 +97,25 @@ fn decode_partition(from: &mut Decoder) -> Result<PartitionSnapshot, DecodeError
         ),
         segments: from.list(decode_segment)?,
         producers: from.list(decode_producer)?,
+        cleaned_to: Offset(from.i64()?),
     };
     let keyed = from.list(|from| Ok((from.bytes()?, from.bytes()?)))?;
     Ok(PartitionSnapshot { state, keyed })
 }
 
-fn encode_segment(out: &mut Encoder, segment: &SegmentState) {
-    let SegmentState { base, end_position, largest_timestamp, first_timestamp } = segment;
+pub(crate) fn encode_segment(out: &mut Encoder, segment: &SegmentState) {
+    let SegmentState { base, revision, end_position, largest_timestamp, first_timestamp } = segment;
     out.i64(base.0);
+    out.u32(*revision);
     out.u64(*end_position);
     out.i64(largest_timestamp.0);
     out.i64(first_timestamp.0);
 }
 
-fn decode_segment(from: &mut Decoder) -> Result<SegmentState, DecodeError> {
+pub(crate) fn decode_segment(from: &mut Decoder) -> Result<SegmentState, DecodeError> {
     Ok(SegmentState {
         base: Offset(from.i64()?),
+        revision: from.u32()?,
         end_position: from.u64()?,
         largest_timestamp: Timestamp(from.i64()?),
         first_timestamp: Timestamp(from.i64()?),

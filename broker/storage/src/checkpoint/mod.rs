@@ -1,6 +1,6 @@
 //! Everything that is folded from the journal, as of one LSN: with it and the journal behind it a node starts.
 
-mod content;
+pub(crate) mod content;
 mod files;
 
 use std::collections::BTreeMap;

@@ -7,8 +7,11 @@ use mainstem_protocol::{
 };
 
 use crate::{
+    checkpoint::content::{decode_segment, encode_segment},
     codec::{DecodeError, Decoder, Encoder},
     config::Overrides,
+    segment::SegmentId,
+    state::SegmentState,
 };
 
 /// One thing that a group does.
@@ -23,6 +26,21 @@ pub(crate) enum Entry {
     SegmentSealed { topic: TopicId, partition: PartitionId },
     ProducerIdsAllocated { next: ProducerId },
     PartitionsAdded { topic: TopicId, partitions: u32 },
+    SegmentsCleaned(Cleaned),
+}
+
+/// What a cleaning puts in the place of neighbouring segments. This one entry is of this node alone and names files: how
+/// a log is cut and when it is cleaned says nothing about what it means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Cleaned {
+    pub(crate) topic: TopicId,
+    pub(crate) partition: PartitionId,
+    /// The segments that go, in their order; none where it is only said how far the log is clean.
+    pub(crate) sources: Vec<SegmentId>,
+    /// The one that comes, durable already; none where nothing is left.
+    pub(crate) segment: Option<SegmentState>,
+    /// Up to where the log is clean.
+    pub(crate) clean_to: Offset,
 }
 
 /// A topic as it is born.
@@ -107,7 +125,30 @@ fn encode_entry(out: &mut Encoder, entry: &Entry, ahead: bool) {
             out.topic_id(*topic);
             out.u32(*partitions);
         }
+        Entry::SegmentsCleaned(cleaned) => encode_cleaned(out, cleaned),
     }
+}
+
+fn encode_cleaned(out: &mut Encoder, cleaned: &Cleaned) {
+    let Cleaned { topic, partition, sources, segment, clean_to } = cleaned;
+    encode_partition(out, 10, *topic, *partition);
+    out.list(sources.iter(), |out, SegmentId { base, revision }| {
+        out.i64(base.0);
+        out.u32(*revision);
+    });
+    out.list(segment.iter(), encode_segment);
+    out.i64(clean_to.0);
+}
+
+fn decode_cleaned(from: &mut Decoder) -> Result<Cleaned, DecodeError> {
+    let (topic, partition) = decode_partition(from)?;
+    let sources = from.list(|from| Ok(SegmentId { base: Offset(from.i64()?), revision: from.u32()? }))?;
+    let segment = from.list::<_, Vec<_>>(decode_segment)?;
+    if segment.len() > 1 {
+        return Err(DecodeError("more than one cleaned segment"));
+    }
+    let clean_to = Offset(from.i64()?);
+    Ok(Cleaned { topic, partition, sources, segment: segment.first().copied(), clean_to })
 }
 
 fn encode_partition(out: &mut Encoder, kind: u8, topic: TopicId, partition: PartitionId) {
@@ -173,6 +214,7 @@ fn decode_entry(from: &mut Decoder, ahead: &mut Decoder) -> Result<Entry, Decode
         }
         8 => Entry::ProducerIdsAllocated { next: ProducerId(from.i64()?) },
         9 => Entry::PartitionsAdded { topic: from.topic_id()?, partitions: from.u32()? },
+        10 => Entry::SegmentsCleaned(decode_cleaned(from)?),
         _ => return Err(DecodeError("an entry of an unknown kind")),
     })
 }
@@ -213,6 +255,8 @@ fn decode_topic(from: &mut Decoder) -> Result<NewTopicEntry, DecodeError> {
 
 #[cfg(test)]
 mod tests {
+    use mainstem_protocol::Timestamp;
+
     use super::*;
     use crate::testing::batch;
 
@@ -249,6 +293,17 @@ mod tests {
             Entry::SegmentSealed { topic, partition },
             Entry::ProducerIdsAllocated { next: ProducerId(1000) },
             Entry::PartitionsAdded { topic, partitions: 9 },
+            Entry::SegmentsCleaned(Cleaned {
+                topic,
+                partition,
+                sources: vec![Offset(5).into(), SegmentId { base: Offset(9), revision: 2 }],
+                segment: Some(SegmentState {
+                    revision: 3,
+                    end_position: 77,
+                    ..SegmentState::starting(Offset(5), Timestamp(8))
+                }),
+                clean_to: Offset(12),
+            }),
         ]
     }
 

@@ -11,7 +11,7 @@ pub(crate) mod pool;
 mod reader;
 mod writer;
 
-pub(crate) use entry::{Entry, NewTopicEntry, PlacedBatch};
+pub(crate) use entry::{Cleaned, Entry, NewTopicEntry, PlacedBatch};
 pub(crate) use file::Layout;
 pub(crate) use pool::Pool;
 pub use reader::JournalError;

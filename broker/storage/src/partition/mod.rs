@@ -28,7 +28,7 @@ pub use read::{Read, TimeMatch};
 use shown::Shown;
 pub use shown::Visible;
 
-use crate::segment::Segment;
+use crate::segment::{Segment, SegmentId};
 
 /// The folder of all topics.
 pub(crate) const TOPICS: &str = "topics";
@@ -189,6 +189,21 @@ impl Partition {
     /// The segment that begins with `base`.
     pub(crate) fn segment(&self, base: Offset) -> Option<Arc<Segment>> {
         self.segments.load().iter().rev().find(|segment| segment.base_offset() == base).cloned()
+    }
+
+    /// Puts a segment, or none, in the place of others; returns those. Callers hold the placing lock.
+    pub(crate) fn replace_segments(
+        &self,
+        sources: &[SegmentId],
+        by: Option<Arc<Segment>>,
+    ) -> Vec<Arc<Segment>> {
+        let is_source = |segment: &Arc<Segment>| sources.contains(&segment.id());
+        let segments = self.segments();
+        let at = segments.iter().position(is_source).unwrap_or_default();
+        let (removed, mut kept): (Vec<_>, Vec<_>) = segments.iter().cloned().partition(is_source);
+        kept.splice(at..at, by);
+        self.set_segments(kept);
+        removed
     }
 
     /// Changes the list of segments; callers hold the placing lock, so that one changes it at a time.

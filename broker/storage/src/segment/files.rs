@@ -25,19 +25,44 @@ pub(super) const INDEX: &str = "index";
 /// How a time index is called.
 pub(super) const TIME_INDEX: &str = "timeindex";
 
-/// The name of a segment's file, as Kafka has it.
-#[must_use]
-pub fn file_name(base_offset: Offset, extension: &str) -> String {
-    format!("{:020}.{extension}", base_offset.0)
+/// Which segment of a partition: bytes that were ever served never change, so what a cleaning puts in the place of a
+/// segment is another one, with the same base offset and the next revision (durability 23).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SegmentId {
+    /// The offset of the first batch that it held when it was written to.
+    pub base: Offset,
+    /// How often it was cleaned.
+    pub revision: u32,
 }
 
-/// Base offset and extension of a segment's file; `None` for other files.
+impl From<Offset> for SegmentId {
+    /// As it is written to.
+    fn from(base: Offset) -> Self {
+        Self { base, revision: 0 }
+    }
+}
+
+/// The name of a segment's file, as Kafka has it; behind the base offset of a cleaned one comes its revision.
 #[must_use]
-pub fn parse_file_name(name: &str) -> Option<(Offset, &str)> {
-    let (digits, extension) = name.split_once('.')?;
+pub fn file_name(id: impl Into<SegmentId>, extension: &str) -> String {
+    match id.into() {
+        SegmentId { base, revision: 0 } => format!("{:020}.{extension}", base.0),
+        SegmentId { base, revision } => format!("{:020}-{revision}.{extension}", base.0),
+    }
+}
+
+/// Segment and extension of a segment's file; `None` for other files.
+#[must_use]
+pub fn parse_file_name(name: &str) -> Option<(SegmentId, &str)> {
+    let (stem, extension) = name.split_once('.')?;
+    let (digits, revision) = match stem.split_once('-') {
+        Some((digits, revision)) => (digits, revision.parse().ok().filter(|revision| *revision > 0)?),
+        None => (stem, 0),
+    };
     let known = [LOG, INDEX, TIME_INDEX].contains(&extension);
-    let number = digits.parse().ok().filter(|_| digits.len() == 20 && known)?;
-    Some((Offset(number), extension))
+    let base = digits.parse().ok().filter(|_| digits.len() == 20 && known)?;
+    let id = SegmentId { base: Offset(base), revision };
+    (file_name(id, extension) == name).then_some((id, extension))
 }
 
 /// What all segments of a node share: the disk, the way to append, and a bounded number of open files.
@@ -82,8 +107,8 @@ impl SegmentFiles {
     }
 }
 
-pub(super) fn path(folder: &Path, base_offset: Offset, extension: &str) -> PathBuf {
-    folder.join(file_name(base_offset, extension))
+pub(super) fn path(folder: &Path, id: SegmentId, extension: &str) -> PathBuf {
+    folder.join(file_name(id, extension))
 }
 
 /// The most recently used things by segment, up to a weight of all together. When that is passed the oldest eighth of
@@ -173,10 +198,21 @@ mod tests {
     #[test]
     fn names_are_those_of_kafka() {
         assert_eq!(file_name(Offset(368_769), LOG), "00000000000000368769.log");
-        assert_eq!(parse_file_name("00000000000000368769.timeindex"), Some((Offset(368_769), TIME_INDEX)));
-        for other in
-            ["368769.log", "00000000000000368769.txt", "00000000000000368769.log.tmp", "checkpoint", ""]
-        {
+        let cleaned = SegmentId { base: Offset(368_769), revision: 12 };
+        assert_eq!(file_name(cleaned, LOG), "00000000000000368769-12.log");
+        assert_eq!(parse_file_name("00000000000000368769-12.log"), Some((cleaned, LOG)));
+        let parsed = parse_file_name("00000000000000368769.timeindex");
+        assert_eq!(parsed, Some((Offset(368_769).into(), TIME_INDEX)));
+        for other in [
+            "368769.log",
+            "00000000000000368769.txt",
+            "00000000000000368769.log.tmp",
+            "00000000000000368769-0.log",
+            "00000000000000368769-01.log",
+            "00000000000000368769-.log",
+            "checkpoint",
+            "",
+        ] {
             assert_eq!(parse_file_name(other), None, "{other}");
         }
     }

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use mainstem_protocol::{Offset, Timestamp, records::BatchHeader};
 
 use super::{
-    Damage, SegmentFiles,
+    Damage, SegmentFiles, SegmentId,
     damage::Quarantine,
     files::{INDEX, LOG, TIME_INDEX, path},
     index::{self, Batch, Covered, Live, Sealed, Written},
@@ -44,7 +44,7 @@ pub struct Segment {
     pub(super) files: Arc<SegmentFiles>,
     pub(super) key: u64,
     folder: Arc<Path>,
-    base_offset: Offset,
+    id: SegmentId,
     interval: u64,
     end: AtomicU64,
     /// Up to where write-back was started.
@@ -87,17 +87,18 @@ struct State {
 }
 
 impl Segment {
-    /// The segment of `folder` that begins with `base_offset`. Touches the disk only where it is new.
+    /// A segment of `folder`. Touches the disk only where it is new.
     ///
     /// # Errors
     /// Where a new file cannot be created.
     pub fn open(
         files: &Arc<SegmentFiles>,
         folder: &Arc<Path>,
-        base_offset: Offset,
+        id: impl Into<SegmentId>,
         index_interval_bytes: u64,
         origin: Origin,
     ) -> io::Result<Self> {
+        let id = id.into();
         let (end, largest, is_new) = match origin {
             Origin::New => (0, Timestamp::NONE, true),
             Origin::Known { end, largest } => (end, largest, false),
@@ -106,14 +107,14 @@ impl Segment {
             files: Arc::clone(files),
             key: files.next_key(),
             folder: Arc::clone(folder),
-            base_offset,
+            id,
             interval: index_interval_bytes,
             end: AtomicU64::new(end),
             written_back: AtomicU64::new(end),
             allocated: AtomicU64::new(end),
             space: Mutex::new(Space { is_cut_due: !is_new }),
             state: Mutex::default(),
-            live: RwLock::new(Live::new(base_offset, index_interval_bytes, end, largest)),
+            live: RwLock::new(Live::new(id.base, index_interval_bytes, end, largest)),
             quarantine: Quarantine::default(),
         };
         if is_new {
@@ -135,7 +136,13 @@ impl Segment {
     /// The offset of the first batch, which names the file.
     #[must_use]
     pub const fn base_offset(&self) -> Offset {
-        self.base_offset
+        self.id.base
+    }
+
+    /// Which segment of its partition it is.
+    #[must_use]
+    pub const fn id(&self) -> SegmentId {
+        self.id
     }
 
     /// The position behind the last batch that was written.
@@ -426,7 +433,7 @@ impl Segment {
     }
 
     pub(super) fn path(&self, extension: &str) -> PathBuf {
-        path(&self.folder, self.base_offset, extension)
+        path(&self.folder, self.id, extension)
     }
 
     pub(super) const fn interval(&self) -> u64 {

@@ -28,7 +28,7 @@ mod tests;
 
 pub use append::{Append, MapAppend, WriteAppend};
 pub use damage::{Damage, ReadError};
-pub use files::{SegmentFiles, file_name, parse_file_name};
+pub use files::{SegmentFiles, SegmentId, file_name, parse_file_name};
 pub use log::{Origin, Segment, SegmentSync};
 pub use range::FileRange;
 pub use read::{Limit, Wait};

@@ -3,6 +3,7 @@
 use mainstem_protocol::{LeaderEpoch, Offset, Timestamp, records::BatchHeader};
 
 use super::{Epochs, Producer, Producers};
+use crate::segment::SegmentId;
 
 /// Everything that a partition is, but its bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub(crate) struct PartitionState {
     /// In the order of their offsets; the last one is written to.
     pub(crate) segments: Vec<SegmentState>,
     pub(crate) producers: Producers,
+    /// Up to here every key had its last value alone when the log was cleaned.
+    pub(crate) cleaned_to: Offset,
 }
 
 /// A segment, as far as it is folded.
@@ -25,6 +28,8 @@ pub(crate) struct PartitionState {
 pub(crate) struct SegmentState {
     /// The offset of its first record, which names its files.
     pub(crate) base: Offset,
+    /// How often it was cleaned; the last segment, which is written to, never was.
+    pub(crate) revision: u32,
     /// Bytes in it.
     pub(crate) end_position: u64,
     /// The largest timestamp in it.
@@ -35,7 +40,12 @@ pub(crate) struct SegmentState {
 
 impl SegmentState {
     pub(crate) const fn starting(base: Offset, first_timestamp: Timestamp) -> Self {
-        Self { base, end_position: 0, largest_timestamp: Timestamp::NONE, first_timestamp }
+        Self { base, revision: 0, end_position: 0, largest_timestamp: Timestamp::NONE, first_timestamp }
+    }
+
+    /// Which of a partition's segments it is.
+    pub(crate) const fn id(&self) -> SegmentId {
+        SegmentId { base: self.base, revision: self.revision }
     }
 
     pub(crate) fn append(&mut self, header: &BatchHeader) {
@@ -70,6 +80,29 @@ impl PartitionState {
         let whole = ends.take_while(|end| *end <= self.log_start).count();
         let last_too = self.is_sealed && whole + 1 == self.segments.len() && self.end <= self.log_start;
         self.segments.drain(..whole + usize::from(last_too)).collect()
+    }
+
+    /// Folds a cleaning: one segment, or none, for neighbours. Returns the segments that went; `None`, and nothing
+    /// changed, where not all of them are there any more: a log start moved meanwhile, and what they became goes too.
+    pub(crate) fn replace_segments(
+        &mut self,
+        sources: &[SegmentId],
+        cleaned: Option<SegmentState>,
+    ) -> Option<Vec<SegmentState>> {
+        let first = *sources.first()?;
+        let start = self.segments.iter().position(|segment| segment.id() == first)?;
+        let range = start..start.checked_add(sources.len())?;
+        let found = self.segments.get(range.clone())?;
+        let is_last = range.end == self.segments.len();
+        if is_last || !found.iter().map(SegmentState::id).eq(sources.iter().copied()) {
+            return None;
+        }
+        Some(self.segments.splice(range, cleaned).collect())
+    }
+
+    /// Folds how far the log is clean.
+    pub(crate) fn clean_to(&mut self, offset: Offset) {
+        self.cleaned_to = self.cleaned_to.max(offset).min(self.end);
     }
 
     /// Folds a seal: the next batch starts a segment.

@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, io, sync::Arc};
 use bytes::Bytes;
 use mainstem_protocol::{Offset, PartitionId, TopicId, records::BatchHeader};
 
-use super::{Journal, Pending, Store};
+use super::{Journal, Pending, Store, recovery};
 use crate::{
-    journal::{Entry, PlacedBatch},
+    journal::{Cleaned, Entry, PlacedBatch},
     partition::{Partition, Visible},
     segment::Segment,
 };
@@ -27,7 +27,7 @@ impl Store {
             return Ok(());
         }
         self.write_segments(journal, groups)?;
-        groups.iter().for_each(|group| self.fold_group(journal, group));
+        groups.iter().try_for_each(|group| self.fold_group(journal, group))?;
         let shown = settle(groups);
         {
             let _all_at_once = self.publication.write().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -75,7 +75,7 @@ impl Store {
         Ok(writes)
     }
 
-    fn fold_group(&self, journal: &mut Journal, group: &Pending) {
+    fn fold_group(&self, journal: &mut Journal, group: &Pending) -> io::Result<()> {
         for entry in &group.entries {
             match entry {
                 Entry::Batch(batch) => fold_batch(group, batch),
@@ -94,6 +94,11 @@ impl Store {
                         partition.placing().state_mut().seal();
                     }
                 }
+                Entry::SegmentsCleaned(cleaned) => {
+                    if let Some(partition) = group.partition(cleaned.topic, cleaned.partition) {
+                        self.fold_cleaned(journal, partition, cleaned)?;
+                    }
+                }
                 Entry::ProducerIdsAllocated { next } => self.fold_producer_ids(journal, *next),
                 Entry::TopicCreated(topic) => self.fold_topic_created(topic),
                 Entry::TopicDeleted { topic } => self.fold_topic_deleted(journal, *topic),
@@ -103,6 +108,32 @@ impl Store {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// What a cleaning wrote is there already, and durable: it takes the place of its sources, which go when nobody reads
+    /// them any more.
+    fn fold_cleaned(
+        &self,
+        journal: &mut Journal,
+        partition: &Arc<Partition>,
+        cleaned: &Cleaned,
+    ) -> io::Result<()> {
+        let interval = self.index_interval(partition.topic());
+        let mut placing = partition.placing();
+        let gone = placing.state_mut().replace_segments(&cleaned.sources, cleaned.segment);
+        placing.state_mut().clean_to(cleaned.clean_to);
+        let Some(gone) = gone else { return Ok(()) };
+        let key = (partition.topic(), partition.id());
+        let open = |segment| recovery::open_known(&self.files, key, segment, interval).map(Arc::new);
+        let opened = cleaned.segment.as_ref().map(open).transpose()?;
+        let removed = partition.replace_segments(&cleaned.sources, opened);
+        drop(placing);
+        for segment in gone {
+            journal.dirty.remove(&(partition.topic(), partition.id(), segment.base));
+        }
+        self.upkeep.remove_later(removed);
+        Ok(())
     }
 
     fn fold_log_start(&self, journal: &mut Journal, partition: &Arc<Partition>, offset: Offset) {

@@ -8,7 +8,7 @@ use std::{
 
 use mainstem_protocol::{Offset, PartitionId, TopicId};
 
-use super::{AppendError, Journal, Request, Store, Topic, Topics, alter::Changing};
+use super::{AppendError, Journal, Request, Store, Topic, Topics, alter::Changing, retention::NewStart};
 use crate::{
     caps::PARTITIONS_MAX,
     checkpoint::KeyedValues,
@@ -182,11 +182,14 @@ impl Store {
             return Err(AppendError::OffsetOutOfRange { offset, log_start, high_watermark });
         }
         // Behind a deletion in the journal nobody may name the topic.
-        let placing = found.placing();
+        let mut placing = found.placing();
         if placing.is_deleted {
             return Err(AppendError::UnknownPartition { topic, partition });
         }
-        self.place_own(vec![Entry::LogStartMoved { topic, partition, offset }], vec![Arc::clone(&found)])
+        // Where nothing stays, the segment that is written to goes too.
+        let seals =
+            offset == placing.state().end && !placing.has_in_flight() && !placing.state().segments.is_empty();
+        self.place_log_start(&found, &mut placing, NewStart { offset, seals })
     }
 
     /// Places entries of the store itself. The callers hold what gives them their order.

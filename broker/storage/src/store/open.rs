@@ -38,7 +38,7 @@ use crate::{
     },
     meta::{self, Identity},
     partition::{Partition, TOPICS},
-    segment::{Segment, SegmentFiles},
+    segment::{Segment, SegmentFiles, SegmentId},
 };
 
 /// What a start found.
@@ -309,9 +309,10 @@ impl Store {
     fn remove_orphans(&self) -> Result<u64, OpenError> {
         let topics = self.topics();
         let partitions = |topic| topics.get(topic).map_or(0, |topic| topic.partitions.len());
-        let has_segment = |topic, partition, base| {
+        let has_segment = |topic, partition, id: SegmentId| {
             let found = topics.get(topic).and_then(|topic| topic.partition(partition));
-            found.is_some_and(|partition| partition.segment(base).is_some())
+            let segment = found.and_then(|partition| partition.segment(id.base));
+            segment.is_some_and(|segment| segment.id() == id)
         };
         let removed = recovery::remove_orphans(&*self.disk, &partitions, &has_segment);
         removed.map_err(io_error("files that were left cannot be removed"))

@@ -31,7 +31,7 @@ use crate::{
         frame::FrameKind,
     },
     partition::{TOPICS, partition_folder, topic_folder, topic_of_folder},
-    segment::{Origin, Segment, SegmentFiles, file_name, parse_file_name},
+    segment::{Origin, Segment, SegmentFiles, SegmentId, file_name, parse_file_name},
     state::{PartitionState, SegmentState},
 };
 
@@ -237,12 +237,21 @@ fn check_segments(
     known: &BTreeMap<(TopicId, PartitionId, Offset), SegmentState>,
     images: &Images,
 ) -> Result<(), OpenError> {
-    let needed =
-        known.iter().filter(|((topic, partition, base), _)| images.has_segment(*topic, *partition, *base));
+    let is_needed =
+        |topic, partition, segment: &SegmentState| images.has_segment(topic, partition, segment.id());
+    let known = known.iter().map(|((topic, partition, _), segment)| (*topic, *partition, *segment));
+    let needed = known.filter(|(topic, partition, segment)| is_needed(*topic, *partition, segment));
+    // What a cleaning wrote was durable before the journal spoke of it.
+    let cleaned = images.segments().filter(|(.., segment)| segment.revision > 0);
+    let needed: BTreeSet<_> = needed
+        .chain(cleaned)
+        .map(|(topic, partition, segment)| (topic, partition, segment.id(), segment.end_position))
+        .collect();
     let damages: Vec<_> = needed
-        .filter_map(|((topic, partition, base), segment)| {
-            let path = partition_folder(*topic, *partition).join(file_name(*base, "log"));
-            check_len(disk, &path, segment.end_position).err()
+        .into_iter()
+        .filter_map(|(topic, partition, id, end)| {
+            let path = partition_folder(topic, partition).join(file_name(id, "log"));
+            check_len(disk, &path, end).err()
         })
         .collect();
     if damages.is_empty() { Ok(()) } else { Err(OpenError::Segments(damages)) }
@@ -256,16 +265,15 @@ fn check_len(disk: &dyn Disk, path: &Path, end: u64) -> Result<(), String> {
     Err(format!("{} has {len} bytes of the {end} that were made durable", path.display()))
 }
 
-fn open_known(
+pub(super) fn open_known(
     files: &Arc<SegmentFiles>,
     (topic, partition): Key,
-    base: Offset,
     segment: &SegmentState,
     interval: u64,
 ) -> io::Result<Segment> {
     let folder: Arc<Path> = partition_folder(topic, partition).into();
     let origin = Origin::Known { end: segment.end_position, largest: segment.largest_timestamp };
-    Segment::open(files, &folder, base, interval, origin)
+    Segment::open(files, &folder, segment.id(), interval, origin)
 }
 
 /// The segments of a partition; those that were written to are open already.
@@ -278,7 +286,7 @@ pub(super) fn open_segments(
 ) -> io::Result<Vec<Arc<Segment>>> {
     let open = |segment: &SegmentState| match opened.remove(&(key.0, key.1, segment.base)) {
         Some(opened) => Ok(opened),
-        None => open_known(files, key, segment.base, segment, interval).map(Arc::new),
+        None => open_known(files, key, segment, interval).map(Arc::new),
     };
     state.segments.iter().map(open).collect()
 }
@@ -347,7 +355,7 @@ impl Rewriter<'_> {
         let mut after = before;
         after.append(header);
         self.ends.insert(key, after);
-        if !self.images.has_segment(key.0, key.1, before.base) {
+        if !self.images.has_segment(key.0, key.1, before.id()) {
             return Ok(0);
         }
         let segment = self.segment(key, &before, is_new)?;
@@ -364,7 +372,7 @@ impl Rewriter<'_> {
         let segment = if is_new {
             self.create(key, before.base, interval)?
         } else {
-            open_known(self.files, key, before.base, before, interval)?
+            open_known(self.files, key, before, interval)?
         };
         let segment = Arc::new(segment);
         self.opened.insert(id, Arc::clone(&segment));
@@ -394,13 +402,13 @@ impl Rewriter<'_> {
 pub(super) fn remove_orphans(
     disk: &dyn Disk,
     partitions: &dyn Fn(TopicId) -> usize,
-    has_segment: &dyn Fn(TopicId, PartitionId, Offset) -> bool,
+    has_segment: &dyn Fn(TopicId, PartitionId, SegmentId) -> bool,
 ) -> io::Result<u64> {
     let mut removed = 0;
     for entry in disk.list(Path::new(TOPICS))? {
         let Some(topic) = topic_of_folder(&entry.name) else { continue };
         let partitions = partitions(topic);
-        let has_segment = |id, base| has_segment(topic, id, base);
+        let has_segment = |partition, id| has_segment(topic, partition, id);
         removed += remove_orphans_of(disk, &topic_folder(topic), partitions, &has_segment)?;
         if partitions == 0 {
             disk.remove_dir(&topic_folder(topic))?;
@@ -413,15 +421,15 @@ fn remove_orphans_of(
     disk: &dyn Disk,
     topic: &Path,
     partitions: usize,
-    has_segment: &dyn Fn(PartitionId, Offset) -> bool,
+    has_segment: &dyn Fn(PartitionId, SegmentId) -> bool,
 ) -> io::Result<u64> {
     let mut removed = 0;
     for entry in disk.list(topic)? {
         let Ok(number) = entry.name.parse::<u32>() else { continue };
         let folder = topic.join(&entry.name);
         for file in disk.list(&folder)? {
-            let base = parse_file_name(&file.name).map(|(base, _)| base);
-            if base.is_none_or(|base| !has_segment(PartitionId(number as i32), base)) {
+            let id = parse_file_name(&file.name).map(|(id, _)| id);
+            if id.is_none_or(|id| !has_segment(PartitionId(number as i32), id)) {
                 disk.remove(&folder.join(&file.name))?;
                 removed += 1;
             }

@@ -7,20 +7,21 @@ use std::{
 
 use mainstem_protocol::{Offset, Timestamp};
 
-use super::{Store, Topic};
+use super::{AppendError, Store, Topic};
 use crate::{
     config::TopicConfig,
     journal::Entry,
     partition::{Partition, Placing},
     state::{PartitionState, SegmentState},
+    ticket::Ticket,
 };
 
-/// What retention does to a partition.
+/// Where a log is to begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Expired {
-    log_start: Offset,
-    /// The segment that is written to is old, too: it is left for a new one first.
-    seals: bool,
+pub(super) struct NewStart {
+    pub(super) offset: Offset,
+    /// The segment that is written to goes, too: it is left for a new one first. Then nothing is in flight.
+    pub(super) seals: bool,
 }
 
 impl Store {
@@ -48,28 +49,34 @@ impl Store {
     fn retain(&self, topic: &Topic, partition: &Arc<Partition>, now: Timestamp) -> bool {
         let mut placing = partition.placing();
         self.forget_producers(&mut placing, now);
-        let Some(expired) = expired(placing.state(), &topic.config, now) else { return false };
+        let Some(start) = expired(placing.state(), &topic.config, now) else { return false };
         // What is in flight would be behind a seal that does not know it.
-        if placing.is_deleted || (expired.seals && placing.has_in_flight()) {
+        if placing.is_deleted || (start.seals && placing.has_in_flight()) {
             return false;
         }
-        self.place_expiry(partition, &mut placing, expired)
+        self.place_log_start(partition, &mut placing, start).is_ok()
     }
 
-    fn place_expiry(&self, partition: &Arc<Partition>, placing: &mut Placing, expired: Expired) -> bool {
+    /// Has the log begin later; segments that then hold nothing of it go when that is durable.
+    pub(super) fn place_log_start(
+        &self,
+        partition: &Arc<Partition>,
+        placing: &mut Placing,
+        start: NewStart,
+    ) -> Result<Ticket, AppendError> {
         let (topic, id) = (partition.topic(), partition.id());
-        let seal = expired.seals.then_some(Entry::SegmentSealed { topic, partition: id });
-        let moved = Entry::LogStartMoved { topic, partition: id, offset: expired.log_start };
+        let NewStart { offset, seals } = start;
+        let seal = seals.then_some(Entry::SegmentSealed { topic, partition: id });
+        let moved = Entry::LogStartMoved { topic, partition: id, offset };
         let entries = seal.into_iter().chain([moved]).collect();
-        let Ok((lsn, resolver)) = self.request_own(entries, vec![Arc::clone(partition)]) else {
-            return false;
-        };
-        if expired.seals {
+        let (lsn, resolver) = self.request_own(entries, vec![Arc::clone(partition)])?;
+        let ticket = resolver.ticket(lsn, Vec::new());
+        if seals {
             let mut draft = placing.draft();
             draft.is_sealed = true;
             placing.adopt(draft, lsn, resolver);
         }
-        true
+        Ok(ticket)
     }
 
     fn forget_producers(&self, placing: &mut Placing, now: Timestamp) {
@@ -97,8 +104,8 @@ impl Store {
 
 /// Whether, and up to where, a partition's records are past their time or too many (Kafka:
 /// `UnifiedLog.deleteOldSegments`).
-fn expired(state: &PartitionState, config: &TopicConfig, now: Timestamp) -> Option<Expired> {
-    if !config.cleanup_policy.delete || config.cleanup_policy.compact {
+fn expired(state: &PartitionState, config: &TopicConfig, now: Timestamp) -> Option<NewStart> {
+    if !config.cleanup_policy.delete {
         return None;
     }
     let old = state.segments.iter().take_while(|segment| is_old(segment, config, now)).count();
@@ -109,9 +116,9 @@ fn expired(state: &PartitionState, config: &TopicConfig, now: Timestamp) -> Opti
         return None;
     }
     if gone > closed {
-        return Some(Expired { log_start: state.end, seals: true });
+        return Some(NewStart { offset: state.end, seals: true });
     }
-    Some(Expired { log_start: state.segments[gone].base, seals: false })
+    Some(NewStart { offset: state.segments[gone].base, seals: false })
 }
 
 /// A segment without timestamps never grows old; neither does one with a timestamp in the future.

@@ -101,7 +101,7 @@ impl Store {
         while !self.queue.is_empty() {
             self.round()?;
         }
-        self.cleanup_step();
+        self.clean_up_all();
         self.remove_prepared();
         self.write_checkpoint(true)
     }

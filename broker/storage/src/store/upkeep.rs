@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use mainstem_protocol::Offset;
+use mainstem_protocol::{Offset, TopicId};
 
 use super::{Poisoned, Store, Topic};
 use crate::{
@@ -91,6 +91,13 @@ impl Store {
         !asked.is_empty()
     }
 
+    /// Bytes between two entries of the indexes of a topic's segments.
+    pub(super) fn index_interval(&self, topic: TopicId) -> u64 {
+        let topics = self.topics();
+        let config = topics.get(topic).map_or(&self.options.topic_defaults, |topic| &*topic.config);
+        config.index_interval_bytes
+    }
+
     fn allocate_ahead(&self, partition: &Partition, base: Offset) -> io::Result<()> {
         let topics = self.topics();
         let config = topics.get(partition.topic()).map(|topic| Arc::clone(&topic.config));
@@ -99,17 +106,29 @@ impl Store {
     }
 
     /// Seals what was left, and removes what the journal says is gone: durably, since those entries are synced before
-    /// they are folded (rule 12).
+    /// they are folded (rule 12). What somebody still reads is removed later.
     pub fn cleanup_step(&self) -> bool {
+        self.clean_up(|segment| Arc::strong_count(segment) > 1)
+    }
+
+    /// As [`Store::cleanup_step`], and waits for no reader: whoever has a file open goes on.
+    pub(super) fn clean_up_all(&self) {
+        self.clean_up(|_| false);
+    }
+
+    fn clean_up(&self, is_read: impl Fn(&Arc<Segment>) -> bool) -> bool {
         let (seal, remove, topics) = {
             let mut lists = self.upkeep.lists();
             let Lists { seal, remove, remove_topics, .. } = &mut *lists;
             (std::mem::take(seal), std::mem::take(remove), std::mem::take(remove_topics))
         };
-        seal.iter().for_each(|segment| tell(segment.seal(), "a segment was not sealed"));
+        let is_any_sealed = !seal.is_empty();
+        seal.into_iter().for_each(|segment| tell(segment.seal(), "a segment was not sealed"));
+        let (read, remove): (Vec<_>, Vec<_>) = remove.into_iter().partition(is_read);
+        self.upkeep.remove_later(read);
         remove.iter().for_each(|segment| tell(segment.remove(), "a segment was not removed"));
         topics.iter().for_each(|topic| tell(self.remove_topic(topic), "a topic was not removed"));
-        !(seal.is_empty() && remove.is_empty() && topics.is_empty())
+        is_any_sealed || !(remove.is_empty() && topics.is_empty())
     }
 
     fn remove_topic(&self, topic: &Topic) -> io::Result<()> {

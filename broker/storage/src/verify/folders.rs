@@ -58,8 +58,8 @@ fn verify_topic(
             continue;
         };
         for file in list(disk, &folder.join(&name))? {
-            let base = parse_file_name(&file).map(|(base, _)| base);
-            if base.is_none_or(|base| !images.has_segment(topic, PartitionId(number), base)) {
+            let id = parse_file_name(&file).map(|(id, _)| id);
+            if id.is_none_or(|id| !images.has_segment(topic, PartitionId(number), id)) {
                 report.note(folder.join(&name).join(file), "no log has it; the next start removes it");
             }
         }

@@ -29,9 +29,9 @@ pub(super) fn verify(
     images: &Images,
     report: &mut Report,
 ) -> Result<(), VerifyError> {
-    for ((topic, partition, base), segment) in segments_of(checkpoint) {
-        if images.has_segment(topic, partition, base) {
-            let path = partition_folder(topic, partition).join(file_name(base, "log"));
+    for ((topic, partition, _), segment) in segments_of(checkpoint) {
+        if images.has_segment(topic, partition, segment.id()) {
+            let path = partition_folder(topic, partition).join(file_name(segment.id(), "log"));
             verify_segment(disk, &path, &segment, report)?;
         }
     }

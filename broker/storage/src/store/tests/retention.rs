@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::testing::batch_at;
+use crate::{ConfigChange, ConfigOperation, store::Alteration, testing::batch_at};
 
 fn aged(bench: &Bench, overrides: &[(&str, &str)]) -> TopicId {
     let mut overrides = overrides.to_vec();
@@ -56,15 +56,50 @@ fn the_oldest_segments_go_when_there_are_too_many_bytes() {
 }
 
 #[test]
-fn compacted_topics_are_left_alone() {
+fn compacted_topics_are_left_alone_unless_they_are_to_be_deleted_too() {
     let bench = Bench::new();
-    let topic = aged(
-        &bench,
-        &[("retention.bytes", "0"), ("retention.ms", "1"), ("cleanup.policy", "compact,delete")],
-    );
+    let overrides = [("retention.bytes", "0"), ("retention.ms", "1"), ("cleanup.policy", "compact")];
+    let topic = aged(&bench, &overrides);
     bench.clock.advance(Duration::from_secs(100));
     assert_eq!(retain(&bench), 0);
     assert_eq!(bench.read(topic, 0).len(), 5);
+    let operation = ConfigOperation::Append("delete".to_owned());
+    let change = ConfigChange { name: "cleanup.policy".to_owned(), operation };
+    drop(bench.store.alter_topic(topic, &Alteration::Changes(vec![change])).unwrap());
+    bench.store.round().unwrap();
+    assert_eq!(retain(&bench), 1);
+    assert!(bench.read(topic, 0).is_empty());
+}
+
+#[test]
+fn a_log_of_which_nothing_stays_gives_all_its_space_back() {
+    let bench = Bench::new();
+    let topic = aged(&bench, &[]);
+    let ticket = bench.store.move_log_start(topic, PartitionId(0), Offset(25)).unwrap();
+    bench.store.round().unwrap();
+    ticket.wait().unwrap();
+    bench.store.cleanup_step();
+    assert_eq!(bench.disk.list(&bench.partition(topic, 0).folder()).unwrap(), []);
+    assert_eq!(bench.append(topic, 0, batch(1, None)), Offset(25));
+    let bench = bench.restart();
+    assert_eq!((bench.partition(topic, 0).log_start(), ends(&bench.read(topic, 0))), (Offset(25), vec![26]));
+}
+
+#[test]
+fn files_go_when_nobody_reads_them_any_more() {
+    let bench = Bench::new();
+    let topic = aged(&bench, &[]);
+    let partition = bench.partition(topic, 0);
+    let reader = partition.segments();
+    let ticket = bench.store.move_log_start(topic, PartitionId(0), Offset(12)).unwrap();
+    bench.store.round().unwrap();
+    ticket.wait().unwrap();
+    let removed = reader[0].log_path();
+    bench.store.cleanup_step();
+    assert!(bench.disk.len_of(&removed).is_ok());
+    drop(reader);
+    bench.store.cleanup_step();
+    assert!(bench.disk.len_of(&removed).is_err());
 }
 
 #[test]
