@@ -164,6 +164,7 @@ impl Dispatch {
             RequestBody::DeleteTopics(request) => {
                 api::delete_topics::answer(node, context, request).await.into()
             }
+            RequestBody::DeleteRecords(request) => api::delete_records::answer(node, request).await.into(),
             RequestBody::CreatePartitions(request) => {
                 api::create_partitions::answer(node, request).await.into()
             }

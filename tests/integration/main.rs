@@ -22,6 +22,7 @@
 
 mod altered;
 mod clients;
+mod deleted_records;
 mod demo;
 mod described;
 mod errors;

@@ -10,7 +10,6 @@ use mainstem_protocol::{
 
 /// What the protocol knows and this broker does not serve: a client is told so, and a request for it is refused.
 const NOT_SERVED: &[ApiKey] = &[
-    ApiKey::DeleteRecords,
     ApiKey::AddPartitionsToTxn,
     ApiKey::AddOffsetsToTxn,
     ApiKey::EndTxn,
