@@ -1,0 +1,28 @@
+//! Kinds of sequences. Each is made from a seed.
+
+mod groups;
+mod offsets;
+mod producers;
+mod records;
+mod topics;
+
+use crate::{plan::Plan, step::Step};
+
+/// Makes a sequence.
+type Scene = fn(&mut Plan);
+
+const SCENES: &[(&str, Scene)] = &[
+    ("records", records::scene),
+    ("topics", topics::scene),
+    ("producers", producers::scene),
+    ("groups", groups::scene),
+    ("offsets", offsets::scene),
+];
+
+/// The sequence of a seed.
+pub(crate) fn sequence(seed: u64) -> (&'static str, Vec<Step>) {
+    let (name, scene) = SCENES[(seed % SCENES.len() as u64) as usize];
+    let mut plan = Plan::new(seed);
+    scene(&mut plan);
+    (name, plan.steps)
+}
