@@ -16,7 +16,7 @@ use mainstem_protocol::{
     records::{Batch, BatchBuilder, Compression, NewRecord, ProducerStamp},
 };
 use mainstem_storage::{
-    AppendError, AppendGroup, Overrides, Read, Store, SystemClock, Ticket,
+    AppendError, AppendGroup, Isolation, Overrides, Read, Store, SystemClock, Ticket,
     disk::{Disk as _, RealDisk},
     segment::{Append, MapAppend, Wait, WriteAppend},
     store::{NewTopic, Options},
@@ -156,7 +156,12 @@ fn place(store: &Store, mut group: AppendGroup) -> Ticket {
 fn fetched(store: &Store, topic: TopicId) -> f64 {
     let partition = store.partition(topic, PartitionId(0)).expect("the partition is there");
     let visible = partition.visible(&store.cut());
-    let how = Read { bytes_max: 1024 * 1024, at_least_one: true, wait: Wait::Yes };
+    let how = Read {
+        bytes_max: 1024 * 1024,
+        at_least_one: true,
+        wait: Wait::Yes,
+        isolation: Isolation::Uncommitted,
+    };
     let mut target = vec![0_u8; 1024 * 1024];
     let (elapsed, bytes) = time(|| {
         let (mut bytes, mut offset) = (0, Offset(visible.high_watermark.0 - 300));

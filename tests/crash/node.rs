@@ -11,7 +11,7 @@ use mainstem_protocol::{
     },
 };
 use mainstem_storage::{
-    AppendGroup, ManualClock, Overrides, Read, Ticket,
+    AppendGroup, Isolation, ManualClock, Overrides, Read, Ticket,
     disk::FaultyDisk,
     segment::{Append, MapAppend, Wait},
     store::{AppendError, NewTopic, NextProducerId, Options, Store},
@@ -189,7 +189,12 @@ impl Node {
         };
         let mut next = visible.log_start;
         while next < visible.high_watermark {
-            let how = Read { bytes_max: 16 * 1024, at_least_one: true, wait: Wait::Yes };
+            let how = Read {
+                bytes_max: 16 * 1024,
+                at_least_one: true,
+                wait: Wait::Yes,
+                isolation: Isolation::Uncommitted,
+            };
             let records =
                 partition.read(&visible, next, how).map_err(|error| format!("offset {next}: {error}"))?;
             let behind = take_records(&records, &mut found, next)?;

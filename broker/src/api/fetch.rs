@@ -1,7 +1,9 @@
 //! Fetch, key 1: batches from given offsets on; waits until there are enough of them (Kafka: `ReplicaManager.fetchMessages`).
 //!
 //! What a request leaves out because its session has it (KIP-227) is put in by `fetch_session` first. The cut of what is visible is
-//! taken once for all partitions of a request, and anew when a parked one wakes (durability 5). Of the first
+//! taken once for all partitions of a request, and anew when a parked one wakes (durability 5). A reader of what is
+//! committed sees nothing behind the last stable offset, and is told which of the transactions in what it gets were
+//! aborted: their records come along, and it is the client that passes over them (KIP-98). Of the first
 //! partition that has anything at least one batch is returned, however big (KIP-74). Versions up to 12 name topics, later
 //! ones give ids.
 
@@ -11,17 +13,20 @@ use mainstem_protocol::{
     ErrorCode, LeaderEpoch, Offset, TopicId,
     messages::{
         FetchRequest, FetchResponse,
-        fetch::{EpochEndOffset, FetchPartition, FetchTopic, FetchableTopicResponse, PartitionData},
+        fetch::{
+            AbortedTransaction, EpochEndOffset, FetchPartition, FetchTopic, FetchableTopicResponse,
+            PartitionData,
+        },
     },
     records::{Compression, Records},
 };
-use mainstem_storage::{Partition, Visible, config::CompressionType, store::Topic};
+use mainstem_storage::{Isolation, Partition, Visible, config::CompressionType, store::Topic};
 use tokio::{
     sync::Notify,
     time::{Instant, timeout_at},
 };
 
-use super::check_leader_epoch;
+use super::{check_leader_epoch, isolation};
 use crate::{
     caps::{FETCH_BYTES_MAX, FETCH_WAIT_MAX},
     dispatch::Context,
@@ -34,9 +39,6 @@ const ZSTD_SINCE: i16 = 10;
 
 /// The first version with topic ids instead of names.
 const IDS_SINCE: i16 = 13;
-
-/// The isolation level at which open and aborted transactions are told apart.
-const READ_COMMITTED: i8 = 1;
 
 pub(crate) async fn answer(node: &Node, context: &Context, mut request: FetchRequest) -> FetchResponse {
     let part = match node.fetch_sessions.begin(context.version, &mut request) {
@@ -85,13 +87,13 @@ impl<'a> Fetch<'a> {
 
     async fn read(&self, node: &Node) -> Found {
         let views = self.views(node);
-        let is_committed = self.request.isolation_level == READ_COMMITTED;
+        let isolation = isolation(self.request.isolation_level);
         let mut found = Found { partitions: Vec::with_capacity(views.len()), bytes: 0, has_error: false };
         let bytes_max = usize::try_from(self.request.max_bytes).unwrap_or(0).min(FETCH_BYTES_MAX);
         for ((asked, partition), view) in self.partitions.iter().zip(views) {
             let data = match (partition, view) {
                 (Ok(partition), Some(view)) => {
-                    let reading = Reading { asked, partition, view, is_committed };
+                    let reading = Reading { asked, partition, view, isolation };
                     reading.read(bytes_max.saturating_sub(found.bytes), found.bytes == 0).await
                 }
                 (partition, _) => {
@@ -149,17 +151,18 @@ struct Reading<'a> {
     asked: &'a FetchPartition,
     partition: &'a Arc<Partition>,
     view: Visible,
-    is_committed: bool,
+    isolation: Isolation,
 }
 
 impl Reading<'_> {
     async fn read(&self, bytes_left: usize, at_least_one: bool) -> Result<PartitionData, ErrorCode> {
         if let Some(diverging_epoch) = self.diverging()? {
-            return Ok(PartitionData { diverging_epoch, ..self.data(Records::EMPTY) });
+            return Ok(PartitionData { diverging_epoch, ..self.data(Records::EMPTY)? });
         }
         let bytes_max = usize::try_from(self.asked.partition_max_bytes).unwrap_or(0).min(bytes_left);
-        let reading = read::read(self.partition, self.view, self.asked.fetch_offset, bytes_max, at_least_one);
-        Ok(self.data(reading.await?))
+        let limit = (bytes_max, at_least_one);
+        let reading = read::read(self.partition, self.view, self.asked.fetch_offset, self.isolation, limit);
+        self.data(reading.await?)
     }
 
     /// Where the log parted from what the reader has, by the epoch of its last record (KIP-595).
@@ -176,18 +179,36 @@ impl Reading<'_> {
         Ok(is_diverging.then_some(EpochEndOffset { epoch, end_offset }))
     }
 
-    /// Without transactions every record is stable as soon as it is visible, and none is aborted.
-    fn data(&self, records: Records) -> PartitionData {
-        PartitionData {
+    fn data(&self, records: Records) -> Result<PartitionData, ErrorCode> {
+        Ok(PartitionData {
             partition_index: self.asked.partition,
             high_watermark: self.view.high_watermark,
-            last_stable_offset: self.view.high_watermark,
+            last_stable_offset: self.view.last_stable,
             log_start_offset: self.view.log_start,
-            aborted_transactions: self.is_committed.then(Vec::new),
+            aborted_transactions: self.aborted(&records)?,
             records: Some(records),
             ..Default::default()
+        })
+    }
+
+    /// Those with records in what was read, for a reader who asks for what is committed. The log may have lost its first
+    /// records since the cut, and with them what is known of their transactions.
+    fn aborted(&self, records: &Records) -> Result<Option<Vec<AbortedTransaction>>, ErrorCode> {
+        match (self.isolation, read::end(records)) {
+            (Isolation::Uncommitted, _) => Ok(None),
+            (Isolation::Committed, None) => Ok(Some(Vec::new())),
+            (Isolation::Committed, Some(end)) => {
+                let found = self.partition.aborted_transactions(self.asked.fetch_offset, end);
+                let found = found.ok_or(ErrorCode::OFFSET_OUT_OF_RANGE)?;
+                Ok(Some(found.into_iter().map(told).collect()))
+            }
         }
     }
+}
+
+fn told(aborted: mainstem_storage::AbortedTransaction) -> AbortedTransaction {
+    let mainstem_storage::AbortedTransaction { producer_id, first_offset, .. } = aborted;
+    AbortedTransaction { producer_id, first_offset }
 }
 
 fn failed(asked: &FetchPartition, error_code: ErrorCode) -> PartitionData {

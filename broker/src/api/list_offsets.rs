@@ -1,6 +1,7 @@
 //! ListOffsets, key 2: the offset of a time, or one by name (Kafka: `ReplicaManager.fetchOffset`).
 //!
-//! A time that nothing matches has offset -1 and no error. Names came one by one: the largest timestamp (-3) with
+//! A reader of what is committed knows of nothing behind the last stable offset, which is its latest one. A time that
+//! nothing matches has offset -1 and no error. Names came one by one: the largest timestamp (-3) with
 //! version 7, the local log's start (-4) with 8, the tiered log's end (-5) with 9.
 
 use std::collections::BTreeSet;
@@ -14,9 +15,9 @@ use mainstem_protocol::{
         },
     },
 };
-use mainstem_storage::{Partition, TimeMatch, store::Topic};
+use mainstem_storage::{Isolation, Partition, TimeMatch, store::Topic};
 
-use super::check_leader_epoch;
+use super::{check_leader_epoch, isolation};
 use crate::{dispatch::Context, node::Node, partition::read};
 
 const LATEST: i64 = -1;
@@ -42,6 +43,7 @@ pub(crate) async fn answer(
     request: ListOffsetsRequest,
 ) -> ListOffsetsResponse {
     let duplicates = duplicates(&request.topics);
+    let isolation = isolation(request.isolation_level);
     let mut topics = Vec::with_capacity(request.topics.len());
     for ListOffsetsTopic { name, partitions: asked } in request.topics {
         let topic = node.topic(&name, TopicId::ZERO);
@@ -51,7 +53,7 @@ pub(crate) async fn answer(
             let found = match () {
                 () if is_duplicate => Err(ErrorCode::INVALID_REQUEST),
                 () if context.version < since(partition.timestamp.0) => Err(ErrorCode::UNSUPPORTED_VERSION),
-                () => find(node, topic.as_deref(), &partition).await,
+                () => find(node, topic.as_deref(), &partition, isolation).await,
             };
             partitions.push(respond(&partition, found));
         }
@@ -79,27 +81,36 @@ struct Found {
 const NOTHING: Found =
     Found { offset: Offset::NONE, timestamp: Timestamp::NONE, leader_epoch: LeaderEpoch::NONE };
 
-async fn find(node: &Node, topic: Option<&Topic>, asked: &ListOffsetsPartition) -> Result<Found, ErrorCode> {
+async fn find(
+    node: &Node,
+    topic: Option<&Topic>,
+    asked: &ListOffsetsPartition,
+    isolation: Isolation,
+) -> Result<Found, ErrorCode> {
     let partition = topic.and_then(|topic| topic.partition(asked.partition_index));
     let partition = partition.ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
     check_leader_epoch(partition, asked.current_leader_epoch)?;
     let visible = node.visible(partition);
     let at = |offset| Found { offset, timestamp: Timestamp::NONE, leader_epoch: partition.leader_epoch() };
+    let end = visible.end(isolation);
     match asked.timestamp.0 {
-        LATEST => Ok(at(visible.high_watermark)),
+        LATEST => Ok(at(end)),
         EARLIEST | EARLIEST_LOCAL => Ok(at(visible.log_start)),
         LATEST_TIERED => Ok(NOTHING),
         MAX_TIMESTAMP => {
-            read::offset_of_largest_timestamp(partition, visible).await.map(|found| by_time(partition, found))
+            let found = read::offset_of_largest_timestamp(partition, visible).await?;
+            Ok(by_time(partition, found, end))
         }
-        _ => read::offset_of_timestamp(partition, visible, asked.timestamp)
-            .await
-            .map(|found| by_time(partition, found)),
+        _ => {
+            let found = read::offset_of_timestamp(partition, visible, asked.timestamp).await?;
+            Ok(by_time(partition, found, end))
+        }
     }
 }
 
-fn by_time(partition: &Partition, found: Option<TimeMatch>) -> Found {
-    found.map_or(NOTHING, |TimeMatch { offset, timestamp }| Found {
+/// What is found is nothing for a reader who does not see it.
+fn by_time(partition: &Partition, found: Option<TimeMatch>, end: Offset) -> Found {
+    found.filter(|found| found.offset < end).map_or(NOTHING, |TimeMatch { offset, timestamp }| Found {
         offset,
         timestamp,
         leader_epoch: partition.leader_epoch(),

@@ -25,7 +25,7 @@ pub(crate) mod produce;
 pub(crate) mod topic_name;
 
 use mainstem_protocol::{ErrorCode, LeaderEpoch, Text};
-use mainstem_storage::Partition;
+use mainstem_storage::{Isolation, Partition};
 
 use crate::caps::REFUSAL_BYTES_MAX;
 
@@ -73,6 +73,15 @@ const fn bits(operations: &[u8]) -> i32 {
         index += 1;
     }
     bits
+}
+
+/// The isolation level that a request names (Kafka: `IsolationLevel`). A reader of a level that there is not gets what is
+/// committed, which is never too much.
+pub(crate) const fn isolation(level: i8) -> Isolation {
+    match level {
+        0 => Isolation::Uncommitted,
+        _ => Isolation::Committed,
+    }
 }
 
 /// Whether a client's idea of the partition's leadership is ours (KIP-320); clients that have none are believed.

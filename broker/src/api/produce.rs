@@ -186,6 +186,8 @@ fn rejected(error: &AppendError) -> Rejected {
         AppendError::TooLarge { .. } => ErrorCode::MESSAGE_TOO_LARGE,
         AppendError::OutOfOrderSequence { .. } => ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER,
         AppendError::InvalidProducerEpoch { .. } => ErrorCode::INVALID_PRODUCER_EPOCH,
+        AppendError::InvalidTransactionState { .. } => ErrorCode::INVALID_TXN_STATE,
+        AppendError::CoordinatorFenced { .. } => ErrorCode::TRANSACTION_COORDINATOR_FENCED,
         AppendError::TooManyProducers { .. } => ErrorCode::POLICY_VIOLATION,
         AppendError::Empty => ErrorCode::INVALID_RECORD,
         AppendError::OffsetOutOfRange { .. } => ErrorCode::OFFSET_OUT_OF_RANGE,

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use mainstem_protocol::{ErrorCode, Offset, Timestamp, records::Records};
 use mainstem_storage::{
-    Partition, Read, TimeMatch, Visible,
+    Isolation, Partition, Read, TimeMatch, Visible,
     segment::{FileRange, ReadError, Wait},
 };
 
-/// Whole batches from `offset` on, of at most `bytes_max` bytes, unless the first alone is bigger and `at_least_one`
-/// is set.
+/// Whole batches from `offset` on, as such a reader sees them, of at most `bytes_max` bytes, unless the first alone is
+/// bigger and `at_least_one` is set.
 ///
 /// # Errors
 /// The code for the wire.
@@ -17,13 +17,13 @@ pub(crate) async fn read(
     partition: &Arc<Partition>,
     visible: Visible,
     offset: Offset,
-    bytes_max: usize,
-    at_least_one: bool,
+    isolation: Isolation,
+    (bytes_max, at_least_one): (usize, bool),
 ) -> Result<Records, ErrorCode> {
     if !(visible.log_start..=visible.high_watermark).contains(&offset) {
         return Err(ErrorCode::OFFSET_OUT_OF_RANGE);
     }
-    let read = Read { bytes_max, at_least_one, wait: Wait::No };
+    let read = Read { bytes_max, at_least_one, wait: Wait::No, isolation };
     match partition.read(&visible, offset, read) {
         Err(ReadError::Cold) => {
             let read = Read { wait: Wait::Yes, ..read };
@@ -60,6 +60,12 @@ pub(crate) async fn offset_of_largest_timestamp(
 pub(crate) fn count(records: &Records) -> u64 {
     let Records::Range(range) = records else { return 0 };
     range.as_any().downcast_ref().map_or(0, FileRange::offsets)
+}
+
+/// The offset behind the records, or one behind that; `None` where there are none.
+pub(crate) fn end(records: &Records) -> Option<Offset> {
+    let Records::Range(range) = records else { return None };
+    range.as_any().downcast_ref().and_then(FileRange::next_offset)
 }
 
 async fn blocking<T, F>(partition: &Arc<Partition>, read: F) -> Result<T, ErrorCode>

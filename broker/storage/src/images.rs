@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mainstem_protocol::{PartitionId, ProducerId, TopicId};
+use mainstem_protocol::{Offset, PartitionId, ProducerId, TopicId};
 
 use crate::{
     checkpoint::{Checkpoint, PartitionSnapshot, TopicSnapshot},
@@ -51,7 +51,7 @@ impl Images {
             }
             Entry::PartitionsAdded { topic, partitions } => self.topic(*topic)?.grow(*partitions),
             Entry::LogStartMoved { topic, partition, offset } => {
-                self.partition(*topic, *partition)?.state.move_log_start(*offset);
+                self.partition(*topic, *partition)?.move_log_start(*offset);
             }
             Entry::LeaderEpochRaised { topic, partition, epoch } => {
                 self.partition(*topic, *partition)?.state.raise_leader_epoch(*epoch);
@@ -71,7 +71,7 @@ impl Images {
         let topic = self.topic(batch.topic)?;
         let keyed = topic.new.keyed;
         let partition = topic.partition(batch.topic, batch.partition)?;
-        partition.state.append(&batch.header, batch.starts_segment);
+        partition.append(batch);
         if keyed {
             let values = Keyed::new(std::mem::take(&mut partition.keyed));
             values.fold(batch);
@@ -106,6 +106,18 @@ impl Images {
         partition: PartitionId,
     ) -> Result<&mut PartitionSnapshot, UnknownTarget> {
         self.topic(topic)?.partition(topic, partition)
+    }
+}
+
+impl PartitionSnapshot {
+    fn append(&mut self, batch: &PlacedBatch) {
+        let aborted = self.state.append(&batch.header, batch.marker(), batch.starts_segment);
+        aborted.into_iter().for_each(|aborted| self.aborted.push(aborted));
+    }
+
+    fn move_log_start(&mut self, offset: Offset) {
+        self.state.move_log_start(offset);
+        self.aborted.start_at(self.state.log_start);
     }
 }
 

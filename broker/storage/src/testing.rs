@@ -30,12 +30,29 @@ pub(crate) fn sized_batch(
 ) -> Batch {
     let records: Vec<u8> = (0..bytes).map(|at| (at % 251) as u8).collect();
     let (id, epoch, sequence) = producer.unwrap_or((-1, -1, -1));
+    sealed(Attributes(0), count, &records, (id, epoch, sequence), timestamp)
+}
+
+/// As [`batch`], in a transaction.
+pub(crate) fn transactional(count: usize, producer: (i64, i16, i32)) -> Batch {
+    let records = vec![7; count * 10];
+    let attributes = Attributes(0).with_transactional(true);
+    sealed(attributes, count, &records, producer, Timestamp(1_700_000_000_000))
+}
+
+fn sealed(
+    attributes: Attributes,
+    count: usize,
+    records: &[u8],
+    (id, epoch, sequence): (i64, i16, i32),
+    timestamp: Timestamp,
+) -> Batch {
     let mut header = BatchHeader {
         base_offset: Offset(0),
         length: (HEADER_BYTES - 12 + records.len()) as i32,
         leader_epoch: LeaderEpoch(-1),
         crc: 0,
-        attributes: Attributes(0),
+        attributes,
         last_offset_delta: count as i32 - 1,
         base_timestamp: timestamp,
         max_timestamp: timestamp,
@@ -45,9 +62,9 @@ pub(crate) fn sized_batch(
         record_count: count as i32,
     };
     let mut bytes = BytesMut::new();
-    header.crc = crc32c(&[&header.encode()[21..], &records].concat());
+    header.crc = crc32c(&[&header.encode()[21..], records].concat());
     bytes.extend_from_slice(&header.encode());
-    bytes.extend_from_slice(&records);
+    bytes.extend_from_slice(records);
     let mut bytes: Bytes = bytes.freeze();
     Batch::split_from(&mut bytes).unwrap()
 }

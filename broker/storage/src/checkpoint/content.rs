@@ -10,7 +10,10 @@ use crate::{
         Point,
         entry::{decode_overrides, encode_overrides},
     },
-    state::{EpochStart, Epochs, PartitionState, Producer, ProducerBatch, SegmentState},
+    state::{
+        Aborted, AbortedTransaction, EpochStart, Epochs, OpenTransactions, PartitionState, Producer,
+        ProducerBatch, SegmentState,
+    },
 };
 
 const KEYED: u8 = 1;
@@ -66,9 +69,18 @@ fn decode_topic(from: &mut Decoder) -> Result<TopicSnapshot, DecodeError> {
 }
 
 fn encode_partition(out: &mut Encoder, partition: &PartitionSnapshot) {
-    let PartitionSnapshot { state, keyed } = partition;
-    let PartitionState { log_start, end, leader_epoch, is_sealed, epochs, segments, producers, cleaned_to } =
-        state;
+    let PartitionSnapshot { state, keyed, aborted } = partition;
+    let PartitionState {
+        log_start,
+        end,
+        leader_epoch,
+        is_sealed,
+        epochs,
+        segments,
+        producers,
+        cleaned_to,
+        open: _,
+    } = state;
     out.i64(log_start.0);
     out.i64(end.0);
     out.i32(leader_epoch.0);
@@ -84,10 +96,11 @@ fn encode_partition(out: &mut Encoder, partition: &PartitionSnapshot) {
         out.bytes(key);
         out.bytes(value);
     });
+    out.list(aborted.iter(), encode_aborted);
 }
 
 fn decode_partition(from: &mut Decoder) -> Result<PartitionSnapshot, DecodeError> {
-    let state = PartitionState {
+    let mut state = PartitionState {
         log_start: Offset(from.i64()?),
         end: Offset(from.i64()?),
         leader_epoch: LeaderEpoch(from.i32()?),
@@ -98,9 +111,13 @@ fn decode_partition(from: &mut Decoder) -> Result<PartitionSnapshot, DecodeError
         segments: from.list(decode_segment)?,
         producers: from.list(decode_producer)?,
         cleaned_to: Offset(from.i64()?),
+        open: OpenTransactions::default(),
     };
+    state.open = OpenTransactions::of(&state.producers);
     let keyed = from.list(|from| Ok((from.bytes()?, from.bytes()?)))?;
-    Ok(PartitionSnapshot { state, keyed })
+    let aborted: Vec<_> = from.list(decode_aborted)?;
+    let aborted = Aborted::new(state.log_start, aborted);
+    Ok(PartitionSnapshot { state, keyed, aborted })
 }
 
 pub(crate) fn encode_segment(out: &mut Encoder, segment: &SegmentState) {
@@ -123,7 +140,7 @@ pub(crate) fn decode_segment(from: &mut Decoder) -> Result<SegmentState, DecodeE
 }
 
 fn encode_producer(out: &mut Encoder, id: ProducerId, producer: &Producer) {
-    let Producer { epoch, last_timestamp, batches } = producer;
+    let Producer { epoch, last_timestamp, batches, coordinator_epoch, transaction } = producer;
     out.i64(id.0);
     out.i16(epoch.0);
     out.i64(last_timestamp.0);
@@ -134,6 +151,25 @@ fn encode_producer(out: &mut Encoder, id: ProducerId, producer: &Producer) {
         out.i32(*offset_delta);
         out.i64(timestamp.0);
     });
+    out.i32(*coordinator_epoch);
+    out.i64(transaction.unwrap_or(Offset::NONE).0);
+}
+
+fn encode_aborted(out: &mut Encoder, aborted: &AbortedTransaction) {
+    let AbortedTransaction { producer_id, first_offset, last_offset, last_stable_offset } = aborted;
+    out.i64(producer_id.0);
+    out.i64(first_offset.0);
+    out.i64(last_offset.0);
+    out.i64(last_stable_offset.0);
+}
+
+fn decode_aborted(from: &mut Decoder) -> Result<AbortedTransaction, DecodeError> {
+    Ok(AbortedTransaction {
+        producer_id: ProducerId(from.i64()?),
+        first_offset: Offset(from.i64()?),
+        last_offset: Offset(from.i64()?),
+        last_stable_offset: Offset(from.i64()?),
+    })
 }
 
 fn decode_producer(from: &mut Decoder) -> Result<(ProducerId, Producer), DecodeError> {
@@ -149,6 +185,8 @@ fn decode_producer(from: &mut Decoder) -> Result<(ProducerId, Producer), DecodeE
                 timestamp: Timestamp(from.i64()?),
             })
         })?,
+        coordinator_epoch: from.i32()?,
+        transaction: Some(Offset(from.i64()?)).filter(|first| first.0 >= 0),
     };
     Ok((id, producer))
 }

@@ -16,7 +16,7 @@ use crate::{
     config::Overrides,
     ids::{Incarnation, Lsn},
     journal::Point,
-    state::PartitionState,
+    state::{Aborted, PartitionState},
 };
 
 /// Last values by key.
@@ -51,6 +51,7 @@ pub(crate) struct TopicSnapshot {
 pub(crate) struct PartitionSnapshot {
     pub(crate) state: PartitionState,
     pub(crate) keyed: KeyedValues,
+    pub(crate) aborted: Aborted,
 }
 
 impl Checkpoint {

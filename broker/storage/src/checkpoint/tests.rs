@@ -6,7 +6,8 @@ use super::*;
 use crate::{
     codec::Decoder,
     disk::{Disk, MemoryDisk, Open},
-    testing::batch,
+    state::AbortedTransaction,
+    testing::{batch, transactional},
 };
 
 fn checkpoint(lsn: u64) -> Checkpoint {
@@ -14,15 +15,24 @@ fn checkpoint(lsn: u64) -> Checkpoint {
     for at in 0..7 {
         let header =
             BatchHeader { base_offset: Offset(at * 5), ..*batch(5, Some((1, 0, at as i32 * 5))).header() };
-        state.append(&header, at % 3 == 0);
+        state.append(&header, None, at % 3 == 0);
     }
+    let open = BatchHeader { base_offset: Offset(35), ..*transactional(2, (2, 0, 0)).header() };
+    state.append(&open, None, false);
+    let aborted = AbortedTransaction {
+        producer_id: ProducerId(9),
+        first_offset: Offset(1),
+        last_offset: Offset(7),
+        last_stable_offset: Offset(8),
+    };
+    let aborted = Aborted::new(Offset::ZERO, [aborted]);
     let keyed = KeyedValues::from([("key".into(), "value".into())]);
     let topic = TopicSnapshot {
         id: TopicId([3; 16]),
         name: "orders".into(),
         keyed: true,
         overrides: Overrides::from([("retention.ms".into(), "1".into())]),
-        partitions: vec![PartitionSnapshot { state, keyed }, PartitionSnapshot::default()],
+        partitions: vec![PartitionSnapshot { state, keyed, aborted }, PartitionSnapshot::default()],
     };
     let journal = Point { number: 4, position: 8192, lsn: Lsn(lsn + 1) };
     Checkpoint {

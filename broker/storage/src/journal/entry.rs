@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use mainstem_protocol::{
     LeaderEpoch, Offset, PartitionId, ProducerId, TopicId,
-    records::{BatchHeader, header::HEADER_BYTES},
+    records::{BatchHeader, EndTxnMarker, header::HEADER_BYTES},
 };
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     codec::{DecodeError, Decoder, Encoder},
     config::Overrides,
     segment::SegmentId,
-    state::SegmentState,
+    state::{SegmentState, marker_of},
 };
 
 /// One thing that a group does.
@@ -66,6 +66,11 @@ pub(crate) struct PlacedBatch {
 }
 
 impl PlacedBatch {
+    /// What it says where it ends a transaction.
+    pub(crate) fn marker(&self) -> Option<EndTxnMarker> {
+        marker_of(&self.header, &self.records)
+    }
+
     /// Bytes in the segment.
     pub(crate) fn bytes(&self) -> u64 {
         (HEADER_BYTES + self.records.len()) as u64

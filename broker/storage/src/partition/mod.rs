@@ -4,11 +4,13 @@
 //! - [`placing`]: what appends ask.
 //! - [`shown`]: the ends that readers see, all of one cut.
 //! - [`read`]: from an offset or a time to batches.
+//! - [`transactions`]: which are open, and which were taken back.
 
 mod keyed;
 mod placing;
 mod read;
 mod shown;
+mod transactions;
 
 use std::{
     path::{Path, PathBuf},
@@ -27,8 +29,13 @@ pub(crate) use placing::{Need, Placing, Planned};
 pub use read::{Read, TimeMatch};
 use shown::Shown;
 pub use shown::Visible;
+pub(crate) use transactions::AbortedIndex;
+pub use transactions::{Isolation, ProducerView};
 
-use crate::segment::{Segment, SegmentId};
+use crate::{
+    segment::{Segment, SegmentId},
+    state::Aborted,
+};
 
 /// The folder of all topics.
 pub(crate) const TOPICS: &str = "topics";
@@ -46,6 +53,7 @@ pub struct Partition {
     shown: Shown,
     waiting: Mutex<Vec<Weak<Notify>>>,
     pub(crate) keyed: Option<Keyed>,
+    pub(crate) aborted: AbortedIndex,
 }
 
 /// The folder of a topic.
@@ -73,6 +81,7 @@ impl Partition {
         placing: Placing,
         segments: Vec<Arc<Segment>>,
         keyed: Option<Keyed>,
+        aborted: Aborted,
     ) -> Self {
         let shown = Shown::new(Visible::of(placing.state()));
         let leader_epoch = AtomicI32::new(placing.state().leader_epoch.0);
@@ -85,6 +94,7 @@ impl Partition {
             shown,
             waiting: Mutex::default(),
             keyed,
+            aborted: AbortedIndex::new(aborted),
         }
     }
 

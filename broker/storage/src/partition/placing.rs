@@ -130,7 +130,7 @@ impl Placing {
         let oldest = Timestamp(now.0.saturating_sub(millis));
         let silent =
             self.state.producers.iter().filter(|(id, producer)| {
-                producer.last_timestamp <= oldest && !self.is_producer_in_flight(**id)
+                producer.is_silent_since(oldest) && !self.is_producer_in_flight(**id)
             });
         let mut silent: Vec<_> = silent.map(|(id, producer)| (producer.last_timestamp, *id)).collect();
         silent.sort_unstable();
@@ -147,17 +147,18 @@ impl Placing {
         config: &TopicConfig,
         now: Timestamp,
     ) -> Result<(Planned, Option<Need>), AppendError> {
-        let GroupBatch { topic, partition, ref header, ref records } = *batch;
+        let GroupBatch { topic, partition, ref header, ref records, version: _ } = *batch;
         if self.is_deleted {
             return Err(AppendError::UnknownPartition { topic, partition });
         }
         let known = self.known_producer(draft, header.producer_id);
-        if let Check::Duplicate(original) = Producer::check(known.as_ref(), header)? {
+        let claim = batch.claim();
+        if let Check::Duplicate(original) = Producer::check(known.as_ref(), &claim)? {
             return Ok((Planned::Duplicate(original), None));
         }
         let (encoded, header) = self.patched(header, draft.end, config, now);
         let starts_segment = self.must_start(draft, config, (topic, partition), &header);
-        draft.append(known.as_ref(), &header, starts_segment);
+        draft.append(known.as_ref(), &header, claim.marker, starts_segment);
         let need = draft.segment.map(|segment| Need {
             base: segment.base,
             is_new: starts_segment,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mainstem_protocol::{Offset, Timestamp, records::Records};
 
-use super::{Partition, Visible};
+use super::{Isolation, Partition, Visible};
 use crate::segment::{Limit, ReadError, Segment, Wait};
 
 /// How much to read.
@@ -16,6 +16,8 @@ pub struct Read {
     pub at_least_one: bool,
     /// Whether the read may wait for the disk.
     pub wait: Wait,
+    /// Where it ends at the latest.
+    pub isolation: Isolation,
 }
 
 /// The first record at or after some time.
@@ -28,30 +30,30 @@ pub struct TimeMatch {
 }
 
 impl Partition {
-    /// Whole batches from the one that holds `offset` on, of one segment. Nothing at the high watermark.
+    /// Whole batches from the one that holds `offset` on, of one segment. Nothing at the end of what such a reader sees.
     ///
     /// # Errors
     /// [`ReadError::Cold`] only where it may not wait: again on a thread that may block; damage; what the disk says.
     pub fn read(&self, visible: &Visible, offset: Offset, how: Read) -> Result<Records, ReadError> {
-        if offset >= visible.high_watermark {
+        let end = visible.end(how.isolation);
+        if offset >= end {
             return Ok(Records::EMPTY);
         }
         let segments = self.segments();
         let behind = segments.partition_point(|segment| segment.base_offset() <= offset);
         // A compacted segment may end before the next one begins: what is asked for is then in a later one.
         for (at, segment) in segments.iter().enumerate().skip(behind.saturating_sub(1)) {
-            if segment.base_offset() > visible.segment {
+            if segment.base_offset() > visible.segment || segment.base_offset() >= end {
                 break;
             }
+            let next = segments.get(at + 1).map_or(end, |next| next.base_offset().min(end));
             let limit = Limit {
-                end: limit_of(visible, segment),
+                end: position_of(end, next, visible, segment, how.wait)?,
                 bytes_max: how.bytes_max,
                 at_least_one: how.at_least_one,
             };
             if let Some(range) = segment.read(offset, limit, how.wait)? {
-                let next = segments.get(at + 1).map_or(visible.high_watermark, |next| next.base_offset());
-                let range = range.shown_up_to(next.min(visible.high_watermark));
-                return Ok(Records::Range(Arc::new(range)));
+                return Ok(Records::Range(Arc::new(range.shown_up_to(next))));
             }
             if segment.position_of(offset, limit.end, how.wait)?.is_some() {
                 break;
@@ -97,6 +99,23 @@ impl Partition {
         }
         Ok(best)
     }
+}
+
+/// The position in a segment at which a read ends that sees nothing from `end` on; `next` is the offset at which the segment
+/// ends, or `end` where that comes first. Only an open transaction ends within a segment, and before the last batch that
+/// is shown.
+fn position_of(
+    end: Offset,
+    next: Offset,
+    visible: &Visible,
+    segment: &Segment,
+    wait: Wait,
+) -> Result<u64, ReadError> {
+    let limit = limit_of(visible, segment);
+    if end >= visible.high_watermark || next < end {
+        return Ok(limit);
+    }
+    Ok(segment.position_of(end, limit, wait)?.unwrap_or(limit))
 }
 
 /// All of a segment is shown, but for the last one.

@@ -40,10 +40,16 @@ impl FileRange {
         self
     }
 
-    /// How many offsets the batches have: as many as records, unless some were compacted away.
+    /// How many offsets the batches have at most: as many as records, unless some were compacted away or are damaged.
     #[must_use]
     pub fn offsets(&self) -> u64 {
         self.next.map_or(0, |next| u64::try_from(next.0 - self.first.0).unwrap_or(0))
+    }
+
+    /// The offset behind the last batch, or one behind that.
+    #[must_use]
+    pub const fn next_offset(&self) -> Option<Offset> {
+        self.next
     }
 
     /// The file; its descriptor is for `sendfile`.

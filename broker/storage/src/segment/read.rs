@@ -274,10 +274,8 @@ impl Segment {
     fn outside_quarantine(&self, found: Batches) -> Result<Batches, ReadError> {
         match self.quarantine.within(&found.range) {
             Some(damage) if damage.range.start <= found.range.start => Err(damage.into()),
-            // How many records these are is not worth another walk.
-            Some(damage) => {
-                Ok(Batches { range: found.range.start..damage.range.start, next: Some(found.first), ..found })
-            }
+            // Where the last of them ends is not worth another walk: not behind where it would have.
+            Some(damage) => Ok(Batches { range: found.range.start..damage.range.start, ..found }),
             None => Ok(found),
         }
     }

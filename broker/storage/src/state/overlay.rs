@@ -3,7 +3,10 @@
 
 use std::collections::{VecDeque, btree_map};
 
-use mainstem_protocol::{Offset, ProducerId, records::BatchHeader};
+use mainstem_protocol::{
+    Offset, ProducerId,
+    records::{BatchHeader, EndTxnMarker},
+};
 
 use super::{PartitionState, Producer, Producers, SegmentState};
 use crate::{ids::Lsn, ticket::Resolver};
@@ -60,7 +63,13 @@ impl Draft {
     }
 
     /// Gives a batch its place; `known` is what is known of its producer so far.
-    pub(crate) fn append(&mut self, known: Option<&Producer>, header: &BatchHeader, starts_segment: bool) {
+    pub(crate) fn append(
+        &mut self,
+        known: Option<&Producer>,
+        header: &BatchHeader,
+        marker: Option<EndTxnMarker>,
+        starts_segment: bool,
+    ) {
         if starts_segment {
             self.segment = Some(SegmentState::starting(header.base_offset, header.max_timestamp));
             self.is_sealed = false;
@@ -71,7 +80,7 @@ impl Draft {
         if header.producer_id.is_some() {
             let known = known.filter(|_| !self.producers.contains_key(&header.producer_id)).cloned();
             self.producers.extend(known.map(|known| (header.producer_id, known)));
-            Producer::remember(&mut self.producers, header);
+            Producer::remember(&mut self.producers, header, marker);
         }
         self.end = header.next_offset();
     }

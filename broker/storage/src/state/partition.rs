@@ -1,8 +1,11 @@
 //! The state of a partition, folded from the journal.
 
-use mainstem_protocol::{LeaderEpoch, Offset, Timestamp, records::BatchHeader};
+use mainstem_protocol::{
+    LeaderEpoch, Offset, Timestamp,
+    records::{BatchHeader, EndTxnMarker},
+};
 
-use super::{Epochs, Producer, Producers};
+use super::{AbortedTransaction, Epochs, OpenTransactions, Producer, Producers, Turn};
 use crate::segment::SegmentId;
 
 /// Everything that a partition is, but its bytes.
@@ -21,6 +24,7 @@ pub(crate) struct PartitionState {
     pub(crate) producers: Producers,
     /// Up to here every key had its last value alone when the log was cleaned.
     pub(crate) cleaned_to: Offset,
+    pub(crate) open: OpenTransactions,
 }
 
 /// A segment, as far as it is folded.
@@ -55,8 +59,14 @@ impl SegmentState {
 }
 
 impl PartitionState {
-    /// Folds a batch; its base offset is not below the end.
-    pub(crate) fn append(&mut self, header: &BatchHeader, starts_segment: bool) {
+    /// Folds a batch, of which `marker` is what it says where it ends a transaction; its base offset is not below the end.
+    /// Returns the transaction that it takes back.
+    pub(crate) fn append(
+        &mut self,
+        header: &BatchHeader,
+        marker: Option<EndTxnMarker>,
+        starts_segment: bool,
+    ) -> Option<AbortedTransaction> {
         assert!(header.base_offset >= self.end, "offsets rise");
         if starts_segment || self.segments.is_empty() {
             self.segments.push(SegmentState::starting(header.base_offset, header.max_timestamp));
@@ -66,10 +76,28 @@ impl PartitionState {
             segment.append(header);
         }
         self.epochs.note(header.leader_epoch, header.base_offset);
-        if header.producer_id.is_some() {
-            Producer::remember(&mut self.producers, header);
-        }
         self.end = header.next_offset();
+        let turn = Producer::remember(&mut self.producers, header, marker)?;
+        self.open.turn(header.producer_id, turn);
+        self.aborted(header, marker?, turn)
+    }
+
+    fn aborted(&self, header: &BatchHeader, marker: EndTxnMarker, turn: Turn) -> Option<AbortedTransaction> {
+        let first_offset = match turn {
+            Turn::Ended { first } if !marker.committed => first,
+            Turn::Ended { .. } | Turn::Begun { .. } => return None,
+        };
+        Some(AbortedTransaction {
+            producer_id: header.producer_id,
+            first_offset,
+            last_offset: header.base_offset,
+            last_stable_offset: self.open.first().unwrap_or(self.end),
+        })
+    }
+
+    /// The offset behind the last record that no open transaction holds back (Kafka: `UnifiedLog.lastStableOffset`).
+    pub(crate) fn last_stable(&self) -> Offset {
+        self.open.first().map_or(self.end, |first| first.max(self.log_start))
     }
 
     /// Folds a move of the log start. Returns the segments that hold nothing of the log any more.
@@ -132,7 +160,7 @@ mod tests {
                 base_offset: Offset(at * 5),
                 ..*batch(5, Some((1, 0, at as i32 * 5))).header()
             };
-            state.append(&header, at % 2 == 0);
+            state.append(&header, None, at % 2 == 0);
         }
         state
     }

@@ -14,6 +14,7 @@ use crate::{
     config::{ConfigChange, Overrides, apply_changes},
     journal::Entry,
     partition::{Keyed, Partition, Placing},
+    state::Aborted,
     ticket::Ticket,
 };
 
@@ -144,7 +145,14 @@ impl Store {
                 let mut placing = Placing::default();
                 placing.is_deleted = is_deleted;
                 let keyed = keyed.then(Keyed::default);
-                Arc::new(Partition::new(id, PartitionId(number as i32), placing, Vec::new(), keyed))
+                Arc::new(Partition::new(
+                    id,
+                    PartitionId(number as i32),
+                    placing,
+                    Vec::new(),
+                    keyed,
+                    Aborted::default(),
+                ))
             };
             topic.partitions.extend((topic.partitions.len() as u32..partitions).map(new));
         });

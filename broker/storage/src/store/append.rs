@@ -62,7 +62,10 @@ impl Store {
     ) -> Result<(), AppendError> {
         let most = self.options.producers_max;
         for (batch, &at) in group.batches.iter().zip(&targets.of_batch) {
-            let forgotten = guards[at].admit_producer(batch.header.producer_id, most, self.clock.now())?;
+            let admitted = guards[at].admit_producer(batch.header.producer_id, most, self.clock.now());
+            // A marker is never refused: a transaction would stay open in the other partitions, too.
+            let forgotten =
+                if batch.header.attributes.is_control() { admitted.unwrap_or(0) } else { admitted? };
             if forgotten > 0 {
                 let partition = targets.partition(at).1.folder();
                 warn!(partition = %partition.display(), forgotten, most, "too many producers: some were forgotten early");

@@ -159,5 +159,6 @@ fn topic_snapshot(topic: &Topic) -> TopicSnapshot {
 
 fn partition_snapshot(partition: &Arc<Partition>) -> PartitionSnapshot {
     let keyed = partition.keyed.as_ref().map(|keyed| keyed.values()).unwrap_or_default();
-    PartitionSnapshot { state: partition.placing().state().clone(), keyed }
+    let aborted = partition.aborted.lock().clone();
+    PartitionSnapshot { state: partition.placing().state().clone(), keyed, aborted }
 }

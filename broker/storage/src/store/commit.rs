@@ -139,6 +139,7 @@ impl Store {
     fn fold_log_start(&self, journal: &mut Journal, partition: &Arc<Partition>, offset: Offset) {
         let mut placing = partition.placing();
         let gone = placing.state_mut().move_log_start(offset);
+        partition.aborted.lock().start_at(placing.state().log_start);
         if gone.is_empty() {
             return;
         }
@@ -161,7 +162,10 @@ fn start_write(partition: &Partition, base: Offset) -> io::Result<SegmentWrite> 
 
 fn fold_batch(group: &Pending, batch: &PlacedBatch) {
     let Some(partition) = group.partition(batch.topic, batch.partition) else { return };
-    partition.placing().state_mut().append(&batch.header, batch.starts_segment);
+    let aborted = partition.placing().state_mut().append(&batch.header, batch.marker(), batch.starts_segment);
+    if let Some(aborted) = aborted {
+        partition.aborted.lock().push(aborted);
+    }
     if let Some(keyed) = &partition.keyed {
         keyed.fold(batch);
     }

@@ -11,12 +11,11 @@ use mainstem_protocol::{Offset, PartitionId, TopicId};
 use super::{AppendError, Journal, Request, Store, Topic, Topics, alter::Changing, retention::NewStart};
 use crate::{
     caps::PARTITIONS_MAX,
-    checkpoint::KeyedValues,
+    checkpoint::PartitionSnapshot,
     config::{ConfigError, Overrides, Setting, TopicConfig},
     ids::Lsn,
     journal::{Entry, NewTopicEntry},
     partition::{Keyed, Partition, Placing},
-    state::PartitionState,
     ticket::{Resolver, Ticket},
 };
 
@@ -232,7 +231,7 @@ impl Store {
     }
 
     pub(super) fn fold_topic_created(&self, new: &NewTopicEntry) {
-        let topic = self.new_topic(new, |_| (PartitionState::default(), Vec::new(), KeyedValues::new()));
+        let topic = self.new_topic(new, |_| Default::default());
         let mut control = self.control();
         self.change_topics(|topics| topics.insert(topic.clone()));
         control.topics.remove(&new.name);
@@ -242,13 +241,14 @@ impl Store {
     pub(super) fn new_topic(
         &self,
         new: &NewTopicEntry,
-        partition: impl FnMut(u32) -> (PartitionState, Vec<Arc<crate::segment::Segment>>, KeyedValues),
+        partition: impl FnMut(u32) -> (PartitionSnapshot, Vec<Arc<crate::segment::Segment>>),
     ) -> Topic {
         let mut partition = partition;
         let mut build = |number: u32| {
-            let (state, segments, values) = partition(number);
-            let keyed = new.keyed.then(|| Keyed::new(values));
-            Arc::new(Partition::new(new.id, PartitionId(number as i32), Placing::new(state), segments, keyed))
+            let (PartitionSnapshot { state, keyed, aborted }, segments) = partition(number);
+            let keyed = new.keyed.then(|| Keyed::new(keyed));
+            let (id, placing) = (PartitionId(number as i32), Placing::new(state));
+            Arc::new(Partition::new(new.id, id, placing, segments, keyed, aborted))
         };
         Topic {
             id: new.id,

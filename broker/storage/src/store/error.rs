@@ -47,6 +47,24 @@ pub enum AppendError {
         /// That of the batch.
         found: ProducerEpoch,
     },
+    /// A batch outside of any transaction, of a producer that has one open here.
+    #[error("producer {producer_id} has a transaction open from offset {first} on: this batch is in none")]
+    InvalidTransactionState {
+        /// The producer.
+        producer_id: ProducerId,
+        /// The first offset of its transaction.
+        first: Offset,
+    },
+    /// A newer coordinator has ended transactions of the producer already.
+    #[error("producer {producer_id}: coordinator epoch {found} is older than {current}")]
+    CoordinatorFenced {
+        /// The producer.
+        producer_id: ProducerId,
+        /// The epoch that is known.
+        current: i32,
+        /// That of the marker.
+        found: i32,
+    },
     /// The partition remembers as many producers as it may, and all of them may still repeat what they sent.
     #[error(
         "the partition remembers {most} producers, and none has been silent for long (max.producers.per.partition)"

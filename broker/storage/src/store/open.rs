@@ -300,7 +300,7 @@ impl Store {
             let files =
                 recovery::open_segments(&self.files, (new.id, id), &partition.state, interval, segments)
                     .map_err(io_error("a segment cannot be opened"))?;
-            opened.push(Some((partition.state, files, partition.keyed)));
+            opened.push(Some((partition, files)));
         }
         Ok(self.new_topic(&new, |number| opened[number as usize].take().unwrap_or_default()))
     }

@@ -84,8 +84,8 @@ impl Store {
             return;
         }
         let millis = i64::try_from(self.options.producer_expiration.as_millis()).unwrap_or(i64::MAX);
-        let oldest = now.0.saturating_sub(millis);
-        placing.state_mut().producers.retain(|_, producer| producer.last_timestamp.0 > oldest);
+        let oldest = Timestamp(now.0.saturating_sub(millis));
+        placing.state_mut().producers.retain(|_, producer| !producer.is_silent_since(oldest));
     }
 
     /// Segments that were prepared and hold nothing.

@@ -61,7 +61,7 @@ fn place_again(partition: &Partition, placing: &mut Placing, group: &Pending) {
         match entry {
             Entry::Batch(batch) if (batch.topic, batch.partition) == (partition.topic(), partition.id()) => {
                 let known = placing.known_producer(&draft, batch.header.producer_id);
-                draft.append(known.as_ref(), &batch.header, batch.starts_segment);
+                draft.append(known.as_ref(), &batch.header, batch.marker(), batch.starts_segment);
                 if batch.starts_segment {
                     partition.start_segment(placing, batch.header.base_offset);
                 }

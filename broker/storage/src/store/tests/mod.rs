@@ -7,6 +7,7 @@ mod journal;
 mod reading;
 mod recovery;
 mod retention;
+mod transactions;
 mod truncate;
 
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use mainstem_protocol::{
 
 use super::{AppendError, NewTopic, OpenError, Options, Recovery, Store};
 use crate::{
-    AppendGroup, Overrides, Partition, Read, Ticket,
+    AppendGroup, Isolation, Overrides, Partition, Read, Ticket,
     clock::ManualClock,
     disk::{Disk, MemoryDisk, RealDisk, tests::Folder},
     segment::{Append, MapAppend, Wait},
@@ -154,7 +155,8 @@ pub(super) fn read_all(partition: &Partition) -> Vec<BatchHeader> {
     let visible = partition.shown();
     let (mut offset, mut found) = (visible.log_start, Vec::new());
     while offset < visible.high_watermark {
-        let how = Read { bytes_max: 1000, at_least_one: true, wait: Wait::Yes };
+        let how =
+            Read { bytes_max: 1000, at_least_one: true, wait: Wait::Yes, isolation: Isolation::Uncommitted };
         let records = partition.read(&visible, offset, how).unwrap().bytes().unwrap();
         assert!(!records.is_empty(), "nothing at {offset}");
         for batch in batches(records, Tail::Report) {

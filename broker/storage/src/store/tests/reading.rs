@@ -16,7 +16,7 @@ fn a_read_gives_whole_batches_within_its_limit_and_at_least_one() {
     let partition = bench.partition(topic, 0);
     let visible = partition.visible(&bench.store.cut());
     let read = |offset: i64, bytes_max: usize, at_least_one: bool| {
-        let how = Read { bytes_max, at_least_one, wait: Wait::Yes };
+        let how = Read { bytes_max, at_least_one, wait: Wait::Yes, isolation: Isolation::Uncommitted };
         partition.read(&visible, Offset(offset), how).unwrap().len()
     };
     assert_eq!(read(0, 1000, false), 4 * 111);
@@ -38,7 +38,7 @@ fn a_read_knows_how_many_records_it_has() {
     for (offset, bytes_max) in
         (first.0..visible.high_watermark.0).flat_map(|at| [(at, 1), (at, 350), (at, 5000)])
     {
-        let how = Read { bytes_max, at_least_one: true, wait: Wait::Yes };
+        let how = Read { bytes_max, at_least_one: true, wait: Wait::Yes, isolation: Isolation::Uncommitted };
         let records = partition.read(&visible, Offset(offset), how).unwrap();
         let Records::Range(range) = &records else { panic!("a range") };
         let counted = range.as_any().downcast_ref::<FileRange>().unwrap().offsets();
@@ -65,7 +65,8 @@ fn durability_05_a_read_stays_within_its_cut() {
     let partition = bench.partition(topic, 0);
     let before: Visible = partition.visible(&bench.store.cut());
     bench.fill(topic, 0, 5);
-    let how = Read { bytes_max: 10_000, at_least_one: true, wait: Wait::Yes };
+    let how =
+        Read { bytes_max: 10_000, at_least_one: true, wait: Wait::Yes, isolation: Isolation::Uncommitted };
     assert_eq!(partition.read(&before, Offset(0), how).unwrap().len(), 222);
     assert!(partition.read(&before, Offset(10), how).unwrap().is_empty());
 }
@@ -134,7 +135,8 @@ fn a_range_outlives_its_segment() {
     bench.append(topic, 0, batch_at(1, None, NOW));
     let partition = bench.partition(topic, 0);
     let visible = partition.visible(&bench.store.cut());
-    let how = Read { bytes_max: 10_000, at_least_one: true, wait: Wait::Yes };
+    let how =
+        Read { bytes_max: 10_000, at_least_one: true, wait: Wait::Yes, isolation: Isolation::Uncommitted };
     let records = partition.read(&visible, Offset(0), how).unwrap();
     bench.store.delete_topic(topic).unwrap();
     bench.store.round().unwrap();

@@ -1,0 +1,131 @@
+//! Which transactions of a partition were taken back (Kafka: `TransactionIndex`).
+
+use std::collections::VecDeque;
+
+use mainstem_protocol::Offset;
+
+use super::AbortedTransaction;
+
+/// In the order of their markers, those whose marker is still in the log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Aborted {
+    /// Markers below were forgotten with the records there.
+    start: Offset,
+    transactions: VecDeque<AbortedTransaction>,
+}
+
+impl Aborted {
+    pub(crate) fn new(start: Offset, transactions: impl IntoIterator<Item = AbortedTransaction>) -> Self {
+        Self { start, transactions: transactions.into_iter().collect() }
+    }
+
+    /// One whose marker is behind all others.
+    pub(crate) fn push(&mut self, transaction: AbortedTransaction) {
+        self.transactions.push_back(transaction);
+    }
+
+    /// Forgets those that nobody can read any more.
+    pub(crate) fn start_at(&mut self, log_start: Offset) {
+        self.start = self.start.max(log_start);
+        let gone = self.transactions.partition_point(|transaction| transaction.last_offset < log_start);
+        self.transactions.drain(..gone);
+    }
+
+    /// Those with records in the range, by their markers; `None` where the log does not reach back to `from` any more.
+    pub(crate) fn within(&self, from: Offset, upto: Offset) -> Option<Vec<AbortedTransaction>> {
+        if from < self.start {
+            return None;
+        }
+        let mut found = Vec::new();
+        let first = self.transactions.partition_point(|transaction| transaction.last_offset < from);
+        for transaction in self.transactions.range(first..) {
+            if transaction.first_offset < upto {
+                found.push(*transaction);
+            }
+            // Those that come later began behind it.
+            if transaction.last_stable_offset >= upto {
+                break;
+            }
+        }
+        Some(found)
+    }
+
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &AbortedTransaction> {
+        self.transactions.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mainstem_protocol::ProducerId;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn aborted(id: i64, first: i64, last: i64, last_stable: i64) -> AbortedTransaction {
+        AbortedTransaction {
+            producer_id: ProducerId(id),
+            first_offset: Offset(first),
+            last_offset: Offset(last),
+            last_stable_offset: Offset(last_stable),
+        }
+    }
+
+    /// 1 from 0 to 9; 2 from 5 to 20 with 3 open since 8; 3 from 8 to 30.
+    fn three() -> Aborted {
+        let all = [aborted(1, 0, 9, 5), aborted(2, 5, 20, 8), aborted(3, 8, 30, 31)];
+        Aborted::new(Offset::ZERO, all)
+    }
+
+    fn check(aborted: &Aborted, from: i64, upto: i64, expected: Option<&[i64]>) {
+        let found = aborted.within(Offset(from), Offset(upto));
+        let ids = found.map(|found| found.iter().map(|found| found.producer_id.0).collect::<Vec<_>>());
+        assert_eq!(ids.as_deref(), expected, "{from}..{upto}");
+    }
+
+    #[test]
+    fn transactions_that_touch_the_range_are_found_and_no_others() {
+        check(&three(), 0, 1, Some(&[1]));
+        check(&three(), 0, 6, Some(&[1, 2]));
+        check(&three(), 9, 9, Some(&[1, 2, 3]));
+        check(&three(), 10, 31, Some(&[2, 3]));
+        check(&three(), 21, 31, Some(&[3]));
+        check(&three(), 31, 40, Some(&[]));
+    }
+
+    #[test]
+    fn what_is_below_the_log_start_is_forgotten_and_cannot_be_asked_for() {
+        let mut index = three();
+        index.start_at(Offset(9));
+        assert_eq!(index.iter().len(), 3, "a marker at the log start is still read");
+        index.start_at(Offset(10));
+        check(&index, 9, 31, None);
+        check(&index, 10, 31, Some(&[2, 3]));
+    }
+
+    /// Transactions as a log has them: each offset goes to one of few producers, or is its marker.
+    fn log() -> impl Strategy<Value = Vec<(i64, bool)>> {
+        prop::collection::vec((0..4_i64, prop::bool::weighted(0.3)), 0..60)
+    }
+
+    proptest! {
+        #[test]
+        fn a_lookup_finds_what_looking_at_all_finds(log in log(), from in 0..60_i64, bytes in 0..60_i64) {
+            let mut open = std::collections::BTreeMap::new();
+            let mut index = Aborted::default();
+            for (offset, (id, ends)) in (0_i64..).zip(log) {
+                match (ends, open.remove(&id)) {
+                    (true, Some(first)) => {
+                        let stable = open.values().copied().min().unwrap_or(offset + 1);
+                        index.push(aborted(id, first, offset, stable));
+                    }
+                    (true, None) => {}
+                    (false, begun) => drop(open.insert(id, begun.unwrap_or(offset))),
+                }
+            }
+            let upto = from + bytes;
+            let all = index.iter().filter(|one| one.last_offset.0 >= from && one.first_offset.0 < upto);
+            prop_assert_eq!(index.within(Offset(from), Offset(upto)), Some(all.copied().collect()));
+        }
+    }
+}
