@@ -18,20 +18,19 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use mainstem_client::{
     Compression, Consumer, ConsumerConfig, Producer, ProducerConfig, ProducerRecord, TcpConfig, TcpTransport,
     Text, TopicPartition,
     consumer::{OffsetReset, Polled},
     producer::Ticket,
 };
-use tokio::{
-    sync::mpsc,
-    time::{MissedTickBehavior, interval},
-};
+use tokio::time::{MissedTickBehavior, interval};
 
 /// Tickets that are kept before the oldest is looked at: more records than the producer's buffer has room for.
 const TICKETS_MAX: usize = 400_000;
 
+#[expect(clippy::disallowed_methods, reason = "the load is a task of its own")]
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let [way, bootstrap, topic, records, rest @ ..] = words.as_slice() else {
@@ -49,7 +48,12 @@ fn main() {
     runtime.block_on(async {
         match way.as_str() {
             "produce" => produce(Load::new(&transport, topic, records, rest)).await,
-            "latency" => latency(Load::new(&transport, topic, records, rest), number(&rest[3])).await,
+            "latency" => {
+                // As applications have it: what `block_on` waits for itself is woken by a system call each time.
+                let load = Load::new(&transport, topic, records, rest);
+                let measured = tokio::spawn(latency(load, number(&rest[3])));
+                measured.await.expect("every record is stored");
+            }
             _ => consume(&transport, &topic, records, number(&rest[0])).await,
         }
     });
@@ -137,37 +141,41 @@ async fn stored(ticket: Option<Ticket>) {
 /// Sends so many records each millisecond, and says how long each took from then until it was stored.
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
 async fn latency(load: Load, per_millisecond: usize) {
-    let (sent, mut waiting) = mpsc::channel(load.records);
-    let sending = async {
-        let mut ticks = interval(Duration::from_millis(1));
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-        let mut cost = Cost::begin();
-        for at in 0..load.records {
-            if at == load.warm_up() {
-                cost = Cost::begin();
+    let mut ticks = interval(Duration::from_millis(1));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let mut waiting = VecDeque::with_capacity(TICKETS_MAX);
+    let mut micros = Vec::with_capacity(load.records);
+    let (mut sent, mut cost) = (0, Cost::begin());
+    while micros.len() < load.records {
+        tokio::select! {
+            biased;
+            () = all_stored(&mut waiting, &mut micros), if !waiting.is_empty() => {}
+            _ = ticks.tick(), if sent < load.records => {
+                for at in sent..sent + per_millisecond {
+                    if at == load.warm_up() {
+                        cost = Cost::begin();
+                    }
+                    let started = Instant::now();
+                    waiting.push_back((started, load.send(at).await));
+                }
+                sent += per_millisecond;
             }
-            if at % per_millisecond == 0 {
-                ticks.tick().await;
-            }
-            let started = Instant::now();
-            sent.send((started, load.send(at).await)).await.expect("somebody waits");
         }
-        cost
-    };
-    let waiting = async {
-        let mut micros = Vec::with_capacity(load.records);
-        while micros.len() < load.records {
-            let (started, ticket) = waiting.recv().await.expect("more is sent");
-            stored(Some(ticket)).await;
-            micros.push(started.elapsed().as_micros());
-        }
-        micros
-    };
-    let (cost, mut micros) = tokio::join!(sending, waiting);
+    }
     cost.report(load.records - load.warm_up());
     let counted = &mut micros[load.warm_up()..];
     counted.sort_unstable();
     println!("p50_us {} p99_us {}", counted[counted.len() / 2], counted[counted.len() * 99 / 100]);
+}
+
+/// Takes out the records that are stored, once the oldest is; those of one batch are all at once.
+async fn all_stored(waiting: &mut VecDeque<(Instant, Ticket)>, micros: &mut Vec<u128>) {
+    let Some((_, oldest)) = waiting.front_mut() else { return };
+    oldest.await.expect("the record is stored");
+    while let Some(stored) = waiting.front_mut().and_then(|(_, ticket)| ticket.now_or_never()) {
+        stored.expect("the record is stored");
+        micros.extend(waiting.pop_front().map(|(started, _)| started.elapsed().as_micros()));
+    }
 }
 
 async fn consume(transport: &TcpTransport, topic: &Text, records: usize, partitions: usize) {

@@ -19,15 +19,8 @@ pub(crate) fn time<T>(work: impl FnOnce() -> T) -> (Duration, T) {
 
 /// What this process has cost so far, user and system time of all its threads.
 pub(crate) fn cpu_seconds() -> f64 {
-    let stat = fs::read_to_string("/proc/self/stat").expect("this is Linux");
-    // The name of the program may hold blanks; it ends with a parenthesis.
-    let fields = stat.rsplit_once(')').expect("the name is in parentheses").1;
-    let ticks = |index: usize| -> f64 {
-        let field = fields.split_whitespace().nth(index).expect("the field is there");
-        field.parse().expect("ticks are a number")
-    };
-    // User and system time, in the kernel's hundredths of a second (`man 5 proc`, fields 14 and 15).
-    (ticks(11) + ticks(12)) / 100.0
+    let spent = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    spent.tv_sec as f64 + spent.tv_nsec as f64 / 1e9
 }
 
 /// Smallest, middle and largest of several figures.

@@ -54,9 +54,6 @@ pub(crate) const COMMITS_MAX: usize = 256;
 /// Answers that wait for each partition of a consumer; while they do, nothing more is asked for it.
 pub(crate) const READY_PER_PARTITION_MAX: usize = 2;
 
-/// How late timers may be.
-pub(crate) const TIMER_TICK: Duration = Duration::from_millis(1);
-
 /// How long a consumer that closes waits for brokers to hear that its fetch sessions are over.
 pub(crate) const FETCH_SESSION_CLOSE_MAX: Duration = Duration::from_secs(1);
 

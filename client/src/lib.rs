@@ -15,6 +15,7 @@
 //! **Architecture invariant:** only `protocol` is known here, and no broker in particular.
 
 pub mod admin;
+mod alarm;
 mod backoff;
 pub mod caps;
 pub mod clock;

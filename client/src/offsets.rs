@@ -12,7 +12,7 @@ use mainstem_protocol::{
 
 use crate::{
     TopicPartition,
-    cluster::{Cluster, MetadataError, feature::Feature, retry::Retry},
+    cluster::{Cluster, MetadataError, feature::Feature},
     consumer::IsolationLevel,
     topic_partition::by_topic,
     transport::{Lane, Node, TransportError},
@@ -172,7 +172,7 @@ impl Cluster {
         isolation: IsolationLevel,
         limit: Duration,
     ) -> Result<HashMap<TopicPartition, FoundOffset>, ListOffsetsError> {
-        let mut retry = Retry::within(limit);
+        let mut retry = self.retry(limit);
         loop {
             match self.list_offsets_once(wanted, isolation, limit).await {
                 Err(error) if error.is_retriable() && retry.pause().await => {

@@ -29,6 +29,15 @@ fn what_is_produced_is_what_is_consumed() {
     let consumed = json(&broker.run(&["bench", "consume", "load", "--output", "json"]).well());
     assert_eq!((&consumed["records"], &consumed["bytes"]), (&5000.into(), &1_000_000.into()));
     assert_latencies(&consumed["poll_ms"]);
+    let (producer, consumer) = (&produced["client"], &consumed["client"]);
+    let number = |of: &serde_json::Value, name: &str| of[name].as_f64().unwrap();
+    let records = number(producer, "batches") * number(producer, "records_per_batch");
+    assert_eq!(records.round(), 5000.0);
+    assert!(number(producer, "request_ms") > 0.0 && number(producer, "requests") >= 1.0);
+    assert_eq!((&producer["retries"], &consumer["retries"]), (&0.into(), &0.into()));
+    // Names of a log compress, and what comes back is what was sent.
+    assert!(number(consumer, "bytes_received") >= number(producer, "bytes_sent") * 0.9);
+    assert_eq!((&consumer["api"], &consumer["batches"]), (&"Fetch".into(), &serde_json::Value::Null));
 }
 
 #[test]
@@ -62,6 +71,8 @@ fn people_get_tables() {
     let title = "produced to bench, 1 partition: records of 100 bytes, acks all, compression none, as fast as it goes";
     assert_eq!(shown.lines().next(), Some(title));
     assert!(shown.contains("RECORDS  SECONDS") && shown.contains("MILLISECONDS  P50"), "{shown}");
+    let client = shown.lines().rev().nth(1).unwrap();
+    assert!(client.starts_with("CLIENT") && client.contains("RECORDS/BATCH"), "{shown}");
 }
 
 #[test]

@@ -232,6 +232,18 @@ fn a_record_that_is_refused_is_told_why() {
 }
 
 #[test]
+fn the_line_is_named_that_the_broker_refuses() {
+    let folder = Folder::new();
+    let broker = broker(&folder);
+    broker.run(&["topic", "create", "latest", "--config", "cleanup.policy=compact"]).well();
+    let lines = b"a:1\nb:2\nwithout a key\nc:3\n";
+    let err =
+        broker.run_with(&["produce", "latest", "--key-separator", ":", "--partition", "0"], lines).failed(1);
+    assert!(err.contains("line 3: latest-0 refused the batch: INVALID_RECORD"), "{err}");
+    assert!(err.contains("its batch, which begins with line 1;"), "{err}");
+}
+
+#[test]
 fn an_offset_behind_the_end_is_told() {
     let folder = Folder::new();
     let broker = broker(&folder);

@@ -27,7 +27,7 @@ use mainstem_protocol::{
 
 use crate::{
     TopicPartition,
-    cluster::{Cluster, TopicMetadata, retry::Retry},
+    cluster::{Cluster, TopicMetadata},
     metrics::Metrics,
     offsets::{FoundOffset, ListOffsetsError, OffsetSpec},
     transport::{BrokerAddress, Node, Transport, TransportError},
@@ -264,7 +264,7 @@ impl Admin {
     where
         F: Future<Output = Result<T, AdminError>>,
     {
-        let mut retry = Retry::within(self.config.timeout);
+        let mut retry = self.cluster.retry(self.config.timeout);
         loop {
             match attempt().await {
                 Err(error) if error.is_retriable() && retry.pause().await => {}

@@ -54,8 +54,12 @@ async fn refusals_say_what_they_are_about() {
 async fn lost_connection_is_no_reason_to_give_up() {
     let broker = FakeBroker::new();
     broker.trouble(ApiKey::CreateTopics, Trouble::LostBefore);
-    admin(&broker).create_topic(NewTopic::new("a", 1)).await.unwrap();
+    let admin = admin(&broker);
+    admin.create_topic(NewTopic::new("a", 1)).await.unwrap();
     assert_eq!(broker.asked(ApiKey::CreateTopics), 2);
+    assert_eq!(admin.metrics().retries, 1);
+    admin.create_topic(NewTopic::new("b", 1)).await.unwrap();
+    assert_eq!(admin.metrics().retries, 1, "what succeeds at once is no retry");
 }
 
 #[tokio::test(start_paused = true)]

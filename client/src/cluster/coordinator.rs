@@ -7,7 +7,7 @@ use mainstem_protocol::{
     messages::{FindCoordinatorRequest, FindCoordinatorResponse},
 };
 
-use super::{Cluster, MetadataError, retry::Retry};
+use super::{Cluster, MetadataError};
 use crate::transport::{Lane, Node, TransportError};
 
 /// Key type of groups in FindCoordinator.
@@ -80,7 +80,7 @@ impl Cluster {
     /// # });
     /// ```
     pub async fn coordinator(&self, group: &Text, limit: Duration) -> Result<BrokerId, CoordinatorError> {
-        let mut retry = Retry::within(limit);
+        let mut retry = self.retry(limit);
         loop {
             match self.find_coordinator(group).await {
                 Err(error) if error.is_retriable() && retry.pause().await => {}

@@ -53,7 +53,7 @@ pub struct Cluster {
     metadata: Mutex<Arc<Metadata>>,
     /// How often the metadata has changed.
     changes: AtomicU64,
-    meter: Meter,
+    meter: Arc<Meter>,
 }
 
 impl Cluster {
@@ -76,7 +76,7 @@ impl Cluster {
             request_timeout,
             metadata: Mutex::default(),
             changes: AtomicU64::new(0),
-            meter: Meter::default(),
+            meter: Arc::default(),
         }
     }
 
@@ -216,8 +216,13 @@ impl Cluster {
     }
 
     /// Where this client counts what it does.
-    pub(crate) const fn meter(&self) -> &Meter {
+    pub(crate) fn meter(&self) -> &Meter {
         &self.meter
+    }
+
+    /// Attempts at one thing within a time; those after the first are counted.
+    pub(crate) fn retry(&self, limit: Duration) -> Retry {
+        Retry::within(limit, Arc::clone(&self.meter))
     }
 
     /// What was done so far.
@@ -299,7 +304,7 @@ impl Cluster {
         create: bool,
         limit: Duration,
     ) -> Result<Arc<TopicMetadata>, MetadataError> {
-        let mut retry = Retry::within(limit);
+        let mut retry = self.retry(limit);
         loop {
             if let Some(topic) = self.metadata().topic(name) {
                 return Ok(topic);

@@ -1,22 +1,23 @@
 //! How long to go on trying.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
-use crate::{backoff::Backoff, caps};
+use crate::{backoff::Backoff, caps, metrics::Meter};
 
 /// Attempts at one thing, until its time is up.
 #[derive(Debug)]
 pub(crate) struct Retry {
     backoff: Backoff,
     deadline: Instant,
+    meter: Arc<Meter>,
 }
 
 impl Retry {
-    pub(crate) fn within(limit: Duration) -> Self {
+    pub(super) fn within(limit: Duration, meter: Arc<Meter>) -> Self {
         let backoff = Backoff::new(caps::RETRY_BACKOFF, caps::RETRY_BACKOFF_MAX);
-        Self { backoff, deadline: Instant::now() + limit }
+        Self { backoff, deadline: Instant::now() + limit, meter }
     }
 
     /// Waits before the next attempt; `false` where there is no time for one.
@@ -26,6 +27,7 @@ impl Retry {
             return false;
         }
         sleep(wait).await;
+        self.meter.tried_again();
         true
     }
 }

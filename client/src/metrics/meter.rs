@@ -27,6 +27,7 @@ pub(crate) struct Meter {
     timed_out: AtomicU64,
     disconnected: AtomicU64,
     failed: AtomicU64,
+    retries: AtomicU64,
     records_sent: AtomicU64,
     records_failed: AtomicU64,
     batches_sent: AtomicU64,
@@ -47,6 +48,7 @@ impl Default for Meter {
             timed_out: AtomicU64::new(0),
             disconnected: AtomicU64::new(0),
             failed: AtomicU64::new(0),
+            retries: AtomicU64::new(0),
             records_sent: AtomicU64::new(0),
             records_failed: AtomicU64::new(0),
             batches_sent: AtomicU64::new(0),
@@ -97,6 +99,11 @@ impl Meter {
         }
     }
 
+    /// Something is attempted again.
+    pub(crate) fn tried_again(&self) {
+        add(&self.retries, 1);
+    }
+
     /// A batch was made of what has waited for so long.
     pub(crate) fn sealed(&self, waited: Duration, uncompressed: usize, bytes: usize) {
         self.queue_time.observe(waited);
@@ -138,6 +145,7 @@ impl Meter {
             traffic,
             requests: requests.filter(|(_, latency)| latency.count > 0).collect(),
             errors: self.errors(),
+            retries: self.retries.load(Relaxed),
             produced: Produced {
                 records: self.records_sent.load(Relaxed),
                 records_failed: self.records_failed.load(Relaxed),

@@ -41,6 +41,9 @@ pub struct Metrics {
     /// Error codes in answers by Kafka's names, one for each partition, topic or group that has it; and requests without
     /// an answer, as `TIMED_OUT`, `DISCONNECTED` or `FAILED`.
     pub errors: BTreeMap<String, u64>,
+    /// Attempts after the first one: of admin calls, look-ups, joins, heartbeats and commits that failed in a way that may
+    /// pass. Batches that were sent again are [`Produced::batches_retried`].
+    pub retries: u64,
     /// What a producer has written.
     pub produced: Produced,
     /// What a consumer has read.

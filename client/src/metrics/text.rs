@@ -39,13 +39,14 @@ struct Page {
 
 impl Page {
     fn write_all(&mut self, metrics: &Metrics) -> fmt::Result {
-        let Metrics { traffic, requests, errors, produced, consumed } = metrics;
+        let Metrics { traffic, requests, errors, retries, produced, consumed } = metrics;
         for (name, kind, value) in [
             ("connection_count", "gauge", traffic.connections),
             ("connection_creation_total", "counter", traffic.connections_created),
             ("connection_failure_total", "counter", traffic.connections_failed),
             ("outgoing_byte_total", "counter", traffic.outgoing_bytes),
             ("incoming_byte_total", "counter", traffic.incoming_bytes),
+            ("retry_total", "counter", *retries),
             ("record_send_total", "counter", produced.records),
             ("record_error_total", "counter", produced.records_failed),
             ("batch_send_total", "counter", produced.batches),

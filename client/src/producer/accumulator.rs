@@ -34,7 +34,7 @@ pub(super) struct OpenBatch {
 pub(super) struct Accumulator {
     compression: Compression,
     batch_bytes: usize,
-    /// How long batches wait for more records; shorter than what is set by as much as timers may be late.
+    /// How long batches wait for more records.
     linger: Duration,
     room: Room,
     state: Mutex<State>,
@@ -97,8 +97,7 @@ impl Accumulator {
         Self {
             compression: config.compression,
             batch_bytes: config.batch_bytes,
-            // Timers wake at full milliseconds, never before their time: what is set is how long a record waits at most.
-            linger: config.linger.saturating_sub(caps::TIMER_TICK.min(config.linger / 4)),
+            linger: config.linger,
             room: Room::new(config.buffer_bytes),
             state: Mutex::default(),
             changed: Notify::new(),

@@ -92,6 +92,9 @@ pub enum ProduceError {
         code: ErrorCode,
         /// What it says in words.
         message: Option<Text>,
+        /// The record that is at fault, by its place in the batch ([`super::Ticket::place`]), where the broker names one
+        /// (KIP-467).
+        record: Option<u32>,
     },
     /// The request did not go through.
     #[error("batch for {partition} was not acknowledged: {source}")]

@@ -11,7 +11,7 @@ use mainstem_protocol::{
     },
     records::Records,
 };
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::{
@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     TopicPartition,
+    alarm::Alarm,
     backoff::Backoff,
     caps,
     cluster::{Cluster, MetadataError, is_stale_metadata},
@@ -96,6 +97,7 @@ pub(super) async fn start(config: Arc<ProducerConfig>, cluster: Arc<Cluster>, ac
 
 impl Sender {
     async fn run(mut self) {
+        let mut alarm = Alarm::new();
         loop {
             let now = Instant::now();
             self.expire(now);
@@ -106,7 +108,7 @@ impl Sender {
             tokio::select! {
                 Some(landed) = self.flights.next() => self.on_landed(landed),
                 () = self.accumulator.changed.notified() => {}
-                () = sleep_until(wake) => {}
+                () = alarm.wait(now, wake) => {}
             }
         }
     }
@@ -333,7 +335,7 @@ impl Sender {
         };
         match answer.error_code {
             ErrorCode::NONE => self.on_stored(&batch, answer.base_offset, answer.log_append_time_ms),
-            code => self.on_refused(batch, code, said(answer)),
+            code => self.on_refused(batch, code, answer),
         }
     }
 
@@ -352,14 +354,15 @@ impl Sender {
         self.on_failed(batch, verdict, ProduceError::Transport { partition, source: error.clone() });
     }
 
-    fn on_refused(&mut self, batch: SealedBatch, code: ErrorCode, message: Option<Text>) {
+    fn on_refused(&mut self, batch: SealedBatch, code: ErrorCode, answer: PartitionProduceResponse) {
         let partition = batch.outcome.partition.clone();
         if is_stale_metadata(code) {
             self.stale.insert(partition.topic.clone());
         }
         let state = self.partitions.get(&partition);
         let verdict = state.map_or(Verdict::GiveUp, |state| state.judge(code, batch.alone));
-        self.on_failed(batch, verdict, ProduceError::Refused { partition, code, message });
+        let (record, message) = said(answer);
+        self.on_failed(batch, verdict, ProduceError::Refused { partition, code, message, record });
     }
 
     fn on_failed(&mut self, mut batch: SealedBatch, verdict: Verdict, error: ProduceError) {
@@ -468,10 +471,11 @@ fn request(config: &ProducerConfig, batches: &[SealedBatch]) -> ProduceRequest {
     }
 }
 
-/// What a broker says of a batch: of the first record that it names, where it names any, for that says more (KIP-467).
-fn said(answer: PartitionProduceResponse) -> Option<Text> {
-    let of_record = answer.record_errors.into_iter().find_map(|record| record.batch_index_error_message);
-    of_record.or(answer.error_message)
+/// Which record a broker names, and what it says: of that record, for that says more than of the batch (KIP-467).
+fn said(answer: PartitionProduceResponse) -> (Option<u32>, Option<Text>) {
+    let PartitionProduceResponse { record_errors, error_message, .. } = answer;
+    let Some(first) = record_errors.into_iter().next() else { return (None, error_message) };
+    (u32::try_from(first.batch_index).ok(), first.batch_index_error_message.or(error_message))
 }
 
 fn by_partition(answer: ProduceResponse) -> HashMap<TopicPartition, PartitionProduceResponse> {

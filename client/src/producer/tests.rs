@@ -9,7 +9,7 @@ use mainstem_protocol::{
     ApiKey, ErrorCode, Offset, Text,
     messages::{
         ProduceResponse,
-        produce::{PartitionProduceResponse, TopicProduceResponse},
+        produce::{BatchIndexAndErrorMessage, PartitionProduceResponse, TopicProduceResponse},
     },
     records::{Compression, Decompressor, Record},
 };
@@ -49,7 +49,10 @@ fn values(broker: &FakeBroker) -> Vec<String> {
 }
 
 fn refusal(code: ErrorCode) -> Trouble {
-    let partition = PartitionProduceResponse { error_code: code, ..Default::default() };
+    refused(PartitionProduceResponse { error_code: code, ..Default::default() })
+}
+
+fn refused(partition: PartitionProduceResponse) -> Trouble {
     let topic = TopicProduceResponse {
         name: Text::from_static("t"),
         partition_responses: vec![partition],
@@ -185,6 +188,36 @@ async fn after_a_refused_batch_the_producer_goes_on_under_the_next_epoch() {
     assert_eq!(values(&broker), ["a", "c", "d"]);
     let last = *broker.batches("t", 0).last().unwrap().header();
     assert_eq!((last.producer_epoch.0, last.base_sequence.0), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_batch_names_the_record_that_is_at_fault() {
+    let broker = broker(1);
+    let named = |batch_index, message: &'static str| BatchIndexAndErrorMessage {
+        batch_index,
+        batch_index_error_message: Some(Text::from_static(message)),
+    };
+    broker.trouble(
+        ApiKey::Produce,
+        refused(PartitionProduceResponse {
+            error_code: ErrorCode::INVALID_RECORD,
+            record_errors: vec![named(2, "no key"), named(3, "no key either")],
+            error_message: Some(Text::from_static("some records are invalid")),
+            ..Default::default()
+        }),
+    );
+    let producer = producer(&broker, ProducerConfig::default());
+    let mut tickets = Vec::new();
+    for value in ["a", "b", "c", "d"] {
+        tickets.push(producer.send(record(value)).await.unwrap());
+    }
+    let places: Vec<_> = tickets.iter().map(super::Ticket::place).collect();
+    assert_eq!(places, [0, 1, 2, 3]);
+    for ticket in tickets {
+        let error = ticket.await.unwrap_err();
+        assert!(matches!(error, ProduceError::Refused { record: Some(2), .. }), "{error:?}");
+        assert_eq!(error.to_string(), "t-0 refused the batch: INVALID_RECORD (no key)");
+    }
 }
 
 #[tokio::test(start_paused = true)]

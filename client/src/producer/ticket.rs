@@ -88,6 +88,25 @@ impl Ticket {
         &self.outcome.partition
     }
 
+    /// The place of the record in its batch, from 0: [`ProduceError::Refused`] may name it.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Producer, ProducerConfig, ProducerRecord};
+    ///
+    /// let linger = std::time::Duration::from_secs(60);
+    /// let producer = Producer::new(&transport, ProducerConfig { linger, ..ProducerConfig::default() });
+    /// let record = ProducerRecord::new("greetings").partition(1).value("hello");
+    /// let (first, second) = (producer.send(record.clone()).await?, producer.send(record).await?);
+    /// assert_eq!((first.place(), second.place()), (0, 1));
+    /// # Ok(())
+    /// # });
+    /// ```
+    #[must_use]
+    pub const fn place(&self) -> u32 {
+        self.index
+    }
+
     /// Waits until the record is stored. Awaiting the ticket itself does the same; this leaves the ticket where it is.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::TOPIC;
+use super::client::Client;
 use super::load::{self, Amount};
 use super::progress::Progress;
 use super::report::Report;
@@ -144,8 +145,9 @@ async fn read(args: &Args, transport: &TcpTransport, ends: &Ends) -> Result<Outc
         read = reading => read,
         _ = tokio::signal::ctrl_c() => Ok(()),
     };
+    let client = Client::consumer(&consumer.metrics());
     consumer.close().await;
-    read.map(|()| Outcome { took: tally.ended.map_or(Duration::ZERO, |ended| ended - start), tally })
+    read.map(|()| Outcome { took: tally.ended.map_or(Duration::ZERO, |ended| ended - start), tally, client })
 }
 
 async fn poll(consumer: &mut Consumer, tally: &mut Tally) -> Result<(), Error> {

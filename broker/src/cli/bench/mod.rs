@@ -6,9 +6,10 @@
 //!
 //! - `load`: what is sent, how much of it, and how; `pace`: when; `payload`: the bytes.
 //! - `sender`: the loop; `acknowledgements`: what becomes of each record.
-//! - `tally`, `report`: what was measured, for people and for programs; `progress`: how far it is.
+//! - `tally`, `report`: what was measured, for people and for programs; `client`: what the client says of itself; `progress`: how far it is.
 
 mod acknowledgements;
+mod client;
 mod consume;
 mod latency;
 mod load;

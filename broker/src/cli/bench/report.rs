@@ -6,6 +6,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde_json::{Map, Value, json};
 
+use super::client;
 use super::sender::Outcome;
 use crate::cli::Error;
 use crate::cli::error::note;
@@ -49,10 +50,10 @@ impl Report {
         output::table(&["records", "seconds", "records/s", "MB/s"], [row])?;
         output::text("")?;
         let headings: Vec<_> = ["milliseconds"].into_iter().chain(QUANTILES.map(|(name, _)| name)).collect();
-        Ok(output::table(
-            &headings,
-            self.latencies.iter().map(|(what, latencies)| quantiles(what, latencies)),
-        )?)
+        let quantiles = self.latencies.iter().map(|(what, latencies)| quantiles(what, latencies));
+        output::table(&headings, quantiles)?;
+        output::text("")?;
+        Ok(output::table(&client::HEADINGS, [self.outcome.client.row()])?)
     }
 
     fn json(&self) -> Value {
@@ -62,6 +63,7 @@ impl Report {
         object["bytes"] = tally.bytes.into();
         object["seconds"] = took.as_secs_f64().into();
         object["records_per_second"] = per_second(tally.records, took).into();
+        object["client"] = self.outcome.client.json();
         object["bytes_per_second"] = per_second(tally.bytes, took).into();
         for (what, latencies) in &self.latencies {
             object[format!("{what}_ms")] = Value::Object(described(latencies));

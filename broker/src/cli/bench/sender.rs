@@ -9,6 +9,7 @@ use mainstem_client::{Producer, ProducerRecord, Text};
 use tokio::time::Instant;
 
 use super::acknowledgements::{Acknowledgements, Sent};
+use super::client::Client;
 use super::load::{Amount, LoadArgs};
 use super::pace::Pace;
 use super::payload::{Payloads, Stamp};
@@ -34,6 +35,7 @@ pub(super) struct Outcome {
     pub(super) tally: Tally,
     /// From the end of the warm-up to the last acknowledgement.
     pub(super) took: Duration,
+    pub(super) client: Client,
 }
 
 impl Run<'_> {
@@ -59,7 +61,7 @@ impl Run<'_> {
         let tally = acknowledgements.all().await?;
         sent.map_err(Error::new)?;
         let took = tally.ended.map_or(Duration::ZERO, |ended| ended.saturating_duration_since(measured_from));
-        Ok(Outcome { tally, took })
+        Ok(Outcome { tally, took, client: Client::producer(&producer.metrics()) })
     }
 
     async fn send_all(

@@ -216,14 +216,30 @@ impl Tickets {
 
     async fn first(&mut self) -> Result<(), Error> {
         if let Some(ticket) = self.waiting.pop_front() {
-            ticket.await.map_err(|error| self.refused(&error))?;
+            let stored = ticket.receipt().await;
+            stored.map_err(|error| self.refused(&ticket, &error))?;
             self.stored += 1;
         }
         Ok(())
     }
 
-    fn refused(&self, error: &ProduceError) -> Error {
+    /// How far behind the first record of a refused batch the one is that the broker names.
+    fn fault(&self, first: &Ticket, record: u32) -> Option<u64> {
+        let same = |ticket: &Ticket| ticket.partition() == first.partition() && ticket.place() == record;
+        (0..).zip([first].into_iter().chain(&self.waiting)).find(|(_, ticket)| same(ticket)).map(|(at, _)| at)
+    }
+
+    fn refused(&self, first: &Ticket, error: &ProduceError) -> Error {
         match error {
+            ProduceError::Refused { record: Some(record), .. } => {
+                let line = self.stored + 1 + self.fault(first, *record).unwrap_or(0);
+                let batch = self.stored + 1;
+                let advice = format!(
+                    "the broker took no line of its batch, which begins with line {batch}; those before are stored, and \
+                     those behind may be"
+                );
+                Error::new(format_args!("line {line}: {error}")).advise(advice)
+            }
             ProduceError::Refused { code: ErrorCode::MESSAGE_TOO_LARGE, .. } => {
                 let stored = self.stored;
                 self.failed(error).advise(format!(

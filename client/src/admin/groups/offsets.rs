@@ -16,7 +16,6 @@ use super::{
 };
 use crate::{
     TopicPartition,
-    cluster::retry::Retry,
     consumer::{OffsetAndMetadata, commit_topics, committed_in, committed_request},
     topic_partition::by_topic,
     transport::{Lane, Node},
@@ -89,7 +88,7 @@ impl Admin {
     ) -> Result<(), AlterGroupOffsetsError> {
         let id = Text::from(group);
         let request = commit_request(&id, offsets);
-        let mut retry = Retry::within(self.config.timeout);
+        let mut retry = self.cluster.retry(self.config.timeout);
         loop {
             match self.commit_from_outside(&id, &request).await {
                 Err(error) if error.is_passing() && retry.pause().await => {}

@@ -8,7 +8,7 @@ use std::{
 use mainstem_protocol::{BrokerId, ErrorCode, Text, messages::Request};
 
 use crate::{
-    cluster::{Cluster, CoordinatorError},
+    cluster::{Cluster, CoordinatorError, retry::Retry},
     transport::{Lane, Node, TransportError},
 };
 
@@ -22,6 +22,11 @@ pub(in crate::consumer) struct Coordinator {
 impl Coordinator {
     pub(in crate::consumer) fn new(cluster: Arc<Cluster>) -> Self {
         Self { cluster, known: Mutex::default() }
+    }
+
+    /// Attempts at one thing within a time.
+    pub(super) fn retry(&self, limit: Duration) -> Retry {
+        self.cluster.retry(limit)
     }
 
     /// Asks it; `limit` is how long it may be looked for.

@@ -26,7 +26,7 @@ use super::{
     MemberIdentity,
     coordinator::Coordinator,
 };
-use crate::{TopicPartition, caps, cluster::retry::Retry, task, topic_partition::by_topic};
+use crate::{TopicPartition, caps, task, topic_partition::by_topic};
 
 /// An offset to go on at, with what is said beside it.
 ///
@@ -76,7 +76,7 @@ impl Commit {
         if self.offsets.is_empty() {
             return Ok(());
         }
-        let mut retry = Retry::within(self.time_left());
+        let mut retry = self.coordinator.retry(self.time_left());
         loop {
             let member = self.member()?;
             match self.once(&member).await {
@@ -290,7 +290,7 @@ pub(in crate::consumer) async fn committed(
     partitions: &[TopicPartition],
     limit: Duration,
 ) -> Result<HashMap<TopicPartition, OffsetAndMetadata>, CommittedError> {
-    let mut retry = Retry::within(limit);
+    let mut retry = coordinator.retry(limit);
     loop {
         match committed_once(coordinator, group, partitions, limit).await {
             Err(error) if error.is_retriable() && retry.pause().await => {}

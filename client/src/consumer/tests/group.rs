@@ -296,9 +296,11 @@ async fn commit_is_tried_again_where_that_helps_and_told_where_it_does_not() {
     let mut consumer = join(&broker, member()).await;
     assigned(&mut consumer).await;
     let said = OffsetAndMetadata { metadata: "by hand".into(), ..Offset(7).into() };
+    let retries = consumer.metrics().retries;
     broker.trouble(ApiKey::OffsetCommit, Trouble::LostBefore);
     broker.trouble(ApiKey::OffsetCommit, commit_answer(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS));
     consumer.commit(&[(t(0), said.clone())]).await.unwrap();
+    assert_eq!(consumer.metrics().retries, retries + 2);
     assert_eq!(consumer.committed_with_metadata(&[t(0)]).await.unwrap()[&t(0)], said);
     for code in [ErrorCode::FENCED_INSTANCE_ID, ErrorCode::ILLEGAL_GENERATION, ErrorCode::UNKNOWN_MEMBER_ID] {
         broker.trouble(ApiKey::OffsetCommit, commit_answer(code));

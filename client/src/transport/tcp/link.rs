@@ -17,7 +17,7 @@ use mainstem_protocol::{
     wire::{Chunk, EncodeError},
 };
 use tokio::{
-    io::{AsyncRead, AsyncReadExt},
+    io::{AsyncRead, AsyncReadExt, BufReader},
     net::{
         TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
@@ -35,6 +35,9 @@ use crate::{
 
 /// Bytes that are reserved for a response before any of it has come.
 const READ_AHEAD_BYTES: usize = 64 * 1024;
+
+/// Responses up to so many bytes take one system call; of larger ones, these come with the size of the frame.
+const SMALL_RESPONSE_BYTES: usize = 4 * 1024;
 
 /// Bytes of the shortest response: its correlation id.
 const RESPONSE_BYTES_MIN: usize = 4;
@@ -157,7 +160,8 @@ impl Link {
         })
     }
 
-    async fn receive(self: Arc<Self>, mut reader: OwnedReadHalf, limit: usize) {
+    async fn receive(self: Arc<Self>, reader: OwnedReadHalf, limit: usize) {
+        let mut reader = BufReader::with_capacity(SMALL_RESPONSE_BYTES, reader);
         let mut closed = self.closed.subscribe();
         let reason = tokio::select! {
             error = self.receive_all(&mut reader, limit) => error.to_string(),
@@ -167,7 +171,7 @@ impl Link {
         self.close(&reason);
     }
 
-    async fn receive_all(&self, reader: &mut OwnedReadHalf, limit: usize) -> TransportError {
+    async fn receive_all(&self, reader: &mut BufReader<OwnedReadHalf>, limit: usize) -> TransportError {
         loop {
             match self.receive_one(reader, limit).await {
                 Ok(()) => {}
@@ -176,7 +180,11 @@ impl Link {
         }
     }
 
-    async fn receive_one(&self, reader: &mut OwnedReadHalf, limit: usize) -> Result<(), TransportError> {
+    async fn receive_one(
+        &self,
+        reader: &mut BufReader<OwnedReadHalf>,
+        limit: usize,
+    ) -> Result<(), TransportError> {
         let frame = read_frame(reader, limit, &self.address).await?;
         self.traffic.received(frame::SIZE_BYTES + frame.len());
         let (correlation_id, rest) = peek_response(frame)?;

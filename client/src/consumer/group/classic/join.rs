@@ -22,11 +22,7 @@ use super::{
     GroupError, Interest, Member, Way,
     ask::has_lost_the_coordinator,
 };
-use crate::{
-    TopicPartition,
-    cluster::{feature::Feature, retry::Retry},
-    consumer::config::millis,
-};
+use crate::{TopicPartition, cluster::feature::Feature, consumer::config::millis};
 
 /// Whoever wants to join goes on trying until the consumer is closed.
 const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
@@ -38,7 +34,7 @@ pub(super) const FORMAT_VERSION: i16 = 3;
 impl Member {
     /// Joins, as often as it takes.
     pub(super) async fn join(&mut self) -> Result<Way, GroupError> {
-        let mut retry = Retry::within(FOR_EVER);
+        let mut retry = self.cluster.retry(FOR_EVER);
         loop {
             match self.join_once().await {
                 Ok(way) => return Ok(way),

@@ -205,7 +205,7 @@ impl Member {
                 debug!(group = %self.group, %error, "heartbeat failed");
                 self.coordinator = None;
                 self.machine.on_silence();
-                self.due = Instant::now() + self.backoff.next();
+                self.try_again();
                 if error.is_retriable() { Ok(()) } else { Err(error) }
             }
         }
@@ -220,7 +220,7 @@ impl Member {
             self.interval = interval(answer.heartbeat_interval_ms).unwrap_or(self.interval);
             self.due = Instant::now() + self.interval;
         } else {
-            self.due = Instant::now() + self.backoff.next();
+            self.try_again();
         }
         let said = answer.error_message.clone();
         match self.machine.on_answer(answer) {
@@ -232,6 +232,11 @@ impl Member {
             }
             Err(code) => Err(self.refused(code, said)),
         }
+    }
+
+    fn try_again(&mut self) {
+        self.due = Instant::now() + self.backoff.next();
+        self.cluster.meter().tried_again();
     }
 
     /// Goes on towards the assignment, once the consumer has heard of everything that was before.
