@@ -17,7 +17,7 @@ use tracing::{info, warn};
 
 use crate::{
     caps::DRAIN_MAX,
-    config::{Config, LogAppend},
+    config::{Config, Live, LogAppend},
     dispatch::Dispatch,
     fetch_session::FetchSessions,
     group::Coordinator,
@@ -90,8 +90,9 @@ impl Broker {
         let store = open(&config, &metrics, tasks.failures().clone(), Arc::clone(&clock)).await?;
         let groups = open_groups(&store, &clock, &config, &tasks).await?;
         let fetch_sessions = fetch_sessions(&config, &clock, &metrics);
-        let config = Arc::new(config);
+        let config = Arc::new(Live::new(config));
         let node = Arc::new(Node { store, clock, config, groups, fetch_sessions, metrics });
+        node.follow_settings();
         node.groups.start();
         ask_at_scrapes(&node);
         let dispatch = Dispatch::new(Arc::clone(&node));
@@ -99,7 +100,7 @@ impl Broker {
         let advertised = bound.first().map(Listener::advertised).ok_or(StartError::NoListener)?;
         let listeners = bound.iter().map(|bound| (bound.name().to_owned(), bound.address())).collect();
         let net_tasks = tasks.child("net");
-        let net = Net::new(dispatch.clone(), node.config.net.clone(), &node.metrics, net_tasks.clone());
+        let net = Net::new(dispatch.clone(), &node.config, &node.metrics, net_tasks.clone());
         bound.into_iter().for_each(|listener| net.serve(listener));
         http.readiness().ready();
         Ok(Self { tasks, net_tasks, http, net, node, dispatch, listeners, advertised })

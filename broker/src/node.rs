@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use mainstem_protocol::{BrokerId, Text, TopicId};
 use mainstem_storage::{Clock, Partition, Store, Visible, store::Topic};
 
-use crate::{config::Config, fetch_session::FetchSessions, group::Coordinator, metrics::Metrics};
+use crate::{config::Live, fetch_session::FetchSessions, group::Coordinator, metrics::Metrics};
 
 /// The node: its log, its groups, its clock, its settings.
 pub struct Node {
@@ -14,7 +14,7 @@ pub struct Node {
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Every setting.
-    pub config: Arc<Config>,
+    pub config: Arc<Live>,
     /// Consumer groups.
     pub groups: Coordinator,
     /// Fetch sessions.
@@ -39,6 +39,12 @@ impl Node {
     /// What readers may see of a partition now.
     pub(crate) fn visible(&self, partition: &Partition) -> Visible {
         partition.visible(&self.store.cut())
+    }
+
+    /// Brings everything up to date with settings that were altered.
+    pub(crate) fn follow_settings(&self) {
+        let now = self.config.follow(self.id(), || self.store.resources());
+        self.store.set_producer_expiration(now.storage.producer_id_expiration);
     }
 
     /// The topic of an id; none for the id that names no topic.

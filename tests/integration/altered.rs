@@ -1,8 +1,8 @@
 //! Topics that get more partitions and other settings.
 //!
 //! The codes of what is refused are those of Kafka 4.2.1, with these exceptions: Kafka answers UNKNOWN_SERVER_ERROR to more
-//! than 10,000 partitions in one request and to an operation that it does not know; it takes some settings of brokers, takes
-//! `min.insync.replicas` above the number of replicas, and lets `__consumer_offsets` grow.
+//! than 10,000 partitions in one request and to an operation that it does not know; it takes settings of brokers that it does
+//! not know, and lets `__consumer_offsets` grow.
 
 use mainstem_protocol::{
     BrokerId, ErrorCode, Text,
@@ -307,10 +307,13 @@ async fn settings_that_cannot_be_altered_so_are_refused_and_nothing_changes() {
         ),
         (of(TOPIC, ""), invalid, "all topics together"),
         (of(0, "kept"), invalid, "unknown resource type 0"),
-        (of(8, &here), invalid, "unknown resource type 8"),
+        (of(8, &here), invalid, "log levels are those of logging.filter"),
+        (of(16, "kept"), invalid, "metrics of clients are not collected"),
+        (of(32, ""), invalid, "all groups together"),
+        (of(32, "kept"), config, "group setting retention.ms is not known"),
         (of(99, "kept"), invalid, "unknown resource type 99"),
-        (of(BROKER, &here), invalid, "cannot update these settings while the broker runs: retention.ms"),
-        (of(BROKER, ""), invalid, "cannot update these settings while the broker runs"),
+        (of(BROKER, &here), invalid, "there is no setting retention.ms: did you mean log.retention.ms?"),
+        (of(BROKER, ""), invalid, "there is no setting retention.ms"),
         (of(BROKER, "77"), invalid, "broker 77 is not this one"),
     ];
     for (request, expected, words) in cases {

@@ -34,6 +34,7 @@ mod listeners;
 mod log;
 mod order;
 mod processors;
+mod resource_settings;
 mod strangers;
 mod topics;
 mod transports;

@@ -4,14 +4,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mainstem_protocol::{ErrorCode, Text, TopicId};
-use mainstem_storage::{ConfigChange, Ticket, config, store::Alteration};
+use mainstem_storage::{
+    ConfigChange, ConfigError, Ticket,
+    config::{self, Resource, Rules},
+    store::{Alteration, TopicError},
+};
 
 use super::{
     Refusal, creation,
-    describe_configs::{BROKER, TOPIC},
+    describe_configs::{BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP, TOPIC, brokers},
     topic_name,
 };
-use crate::{caps::TOPICS_PER_REQUEST_MAX, node::Node};
+use crate::{
+    caps::TOPICS_PER_REQUEST_MAX,
+    config::{BrokerRules, GroupRules},
+    node::Node,
+};
 
 /// A resource, and what shall become of it.
 pub(crate) struct Asked {
@@ -38,7 +46,7 @@ pub(crate) async fn alter(node: &Node, asked: Vec<Asked>, validate_only: bool) -
         let Asked { resource_type, name, settings, alteration } = asked;
         let times = counts.get(&(resource_type, name.clone())).copied().unwrap_or(1);
         let ticket = match check(node, index, times, resource_type, &name, &settings) {
-            Ok(()) => begin(node, &name, alteration, validate_only).await,
+            Ok(()) => begin(node, resource_type, &name, alteration, validate_only).await,
             Err(refusal) => Err(refusal),
         };
         begun.push((resource_type, name, ticket));
@@ -47,6 +55,8 @@ pub(crate) async fn alter(node: &Node, asked: Vec<Asked>, validate_only: bool) -
     for (resource_type, name, begun) in begun {
         altered.push(respond(resource_type, name, creation::finish(begun).await));
     }
+    // Those that are answered hold.
+    node.follow_settings();
     altered
 }
 
@@ -80,42 +90,86 @@ fn check(
             Err(Refusal::new(ErrorCode::INVALID_REQUEST, "there are no settings for all topics together"))
         }
         TOPIC => topic_name::check(name),
-        BROKER => Err(broker_refusal(node, name, settings)),
+        BROKER if name.is_empty() => Ok(()),
+        BROKER => brokers::check_name(node, name),
+        GROUP if name.is_empty() => {
+            Err(Refusal::new(ErrorCode::INVALID_REQUEST, "there are no settings for all groups together"))
+        }
+        GROUP => Ok(()),
+        BROKER_LOGGER => {
+            let message = "log levels are those of logging.filter: start the broker with another";
+            Err(Refusal::new(ErrorCode::INVALID_REQUEST, message))
+        }
+        CLIENT_METRICS => {
+            Err(Refusal::new(ErrorCode::INVALID_REQUEST, "metrics of clients are not collected here"))
+        }
         other => Err(Refusal::new(ErrorCode::INVALID_REQUEST, format!("unknown resource type {other}"))),
     }
-}
-
-/// Settings of the broker are those that it was started with (Kafka, of those that cannot be changed while it runs:
-/// INVALID_REQUEST, "Cannot update these configs dynamically").
-fn broker_refusal(node: &Node, name: &str, settings: &[Text]) -> Refusal {
-    let message = match name.is_empty() || name.parse() == Ok(node.id().0) {
-        true => {
-            let names: Vec<_> = settings.iter().map(|name| &**name).collect();
-            let names = names.join(", ");
-            format!("cannot update these settings while the broker runs: {names}; start it with others")
-        }
-        false => format!("broker {name} is not this one, {}", node.id()),
-    };
-    Refusal::new(ErrorCode::INVALID_REQUEST, message)
 }
 
 /// All resources of a request are begun before one is waited for, so that one sync serves them. No ticket where nothing
 /// is to be done.
 async fn begin(
     node: &Node,
+    resource_type: i8,
     name: &str,
     alteration: Result<Alteration, Refusal>,
     validate_only: bool,
 ) -> Result<Option<Ticket>, Refusal> {
     let alteration = alteration?;
-    check_alteration(&alteration)?;
+    match resource_type {
+        BROKER => {
+            let resource = if name.is_empty() { Resource::Brokers } else { Resource::Broker(node.id()) };
+            let rules = BrokerRules(node.config.fixed());
+            let begun = begin_of_resource(node, &resource, &alteration, &rules, validate_only).await;
+            begun.map_err(|error| broker_refusal(&error))
+        }
+        GROUP => {
+            let resource = Resource::Group(name.to_owned());
+            let rules = GroupRules(&node.config.fixed().groups);
+            let begun = begin_of_resource(node, &resource, &alteration, &rules, validate_only).await;
+            begun.map_err(|error| creation::refusal(&error))
+        }
+        _ => begin_of_topic(node, name, &alteration, validate_only).await,
+    }
+}
+
+async fn begin_of_topic(
+    node: &Node,
+    name: &str,
+    alteration: &Alteration,
+    validate_only: bool,
+) -> Result<Option<Ticket>, Refusal> {
+    check_alteration(alteration)?;
     // No topic has the id zero.
     let id = node.topic(name, TopicId::ZERO).map_or(TopicId::ZERO, |topic| topic.id);
     if validate_only {
-        let checked = node.store.check_alteration(id, &alteration);
+        let checked = node.store.check_alteration(id, alteration);
         return checked.map(|()| None).map_err(|error| creation::refusal(&error));
     }
-    creation::begin_alteration(node, id, &alteration).await.map(Some)
+    creation::begin_alteration(node, id, alteration).await.map(Some)
+}
+
+async fn begin_of_resource(
+    node: &Node,
+    resource: &Resource,
+    alteration: &Alteration,
+    rules: &(dyn Rules + Sync),
+    validate_only: bool,
+) -> Result<Option<Ticket>, TopicError> {
+    if validate_only {
+        return node.store.check_resource(resource, alteration, rules).map(|()| None);
+    }
+    creation::with_room(node, || node.store.alter_resource(resource, alteration, rules)).await.map(Some)
+}
+
+/// What a broker may not have is INVALID_REQUEST in Kafka (`ConfigAdminManager.validateBrokerConfigChange`), other than
+/// for topics and groups.
+fn broker_refusal(error: &TopicError) -> Refusal {
+    match error {
+        TopicError::Config(ConfigError::Refused(reason)) => Refusal::new(ErrorCode::INVALID_REQUEST, reason),
+        error => creation::refusal(error),
+    }
 }
 
 fn respond(resource_type: i8, name: Text, result: Result<(), Refusal>) -> Altered {

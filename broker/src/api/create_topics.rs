@@ -16,7 +16,9 @@ use mainstem_protocol::{
 };
 use mainstem_storage::{Overrides, Ticket, TopicConfig, caps::PARTITIONS_MAX, store::NewTopic};
 
-use super::{Refusal, alteration, creation, describe_configs, topic_name};
+use super::{
+    Refusal, alteration, creation, describe_configs, describe_configs::brokers::Sources, topic_name,
+};
 use crate::{
     caps::{PARTITIONS_PER_REQUEST_MAX, TOPICS_PER_REQUEST_MAX},
     dispatch::Context,
@@ -29,8 +31,12 @@ pub(crate) async fn answer(
     request: CreateTopicsRequest,
 ) -> CreateTopicsResponse {
     let duplicates = duplicates(&request.topics);
-    let mut creation =
-        Creation { node, validate_only: request.validate_only, left: PARTITIONS_PER_REQUEST_MAX };
+    let mut creation = Creation {
+        node,
+        validate_only: request.validate_only,
+        left: PARTITIONS_PER_REQUEST_MAX,
+        sources: Sources::of(node),
+    };
     let mut begun = Vec::new();
     for (index, topic) in request.topics.iter().enumerate() {
         begun.push(match () {
@@ -81,6 +87,7 @@ struct Creation<'a> {
     validate_only: bool,
     /// Partitions that this request may still create.
     left: usize,
+    sources: Sources<'a>,
 }
 
 impl Creation<'_> {
@@ -88,10 +95,10 @@ impl Creation<'_> {
         topic_name::check_new(&asked.name, &self.node.store.topics())?;
         let overrides = overrides(asked)?;
         alteration::check_asked(&overrides)?;
-        let config = self.node.config.topic_defaults.with(&overrides);
+        let config = self.node.store.topic_defaults().with(&overrides);
         let config = config.map_err(|error| creation::config_refusal(&error))?;
         let partitions = self.partitions(asked)?;
-        let result = |id| created(asked, id, partitions, &overrides, &config);
+        let result = |id| created(&self.sources, asked, id, partitions, (&overrides, &config));
         if self.validate_only {
             self.node.store.check_room_for(partitions).map_err(|error| creation::refusal(&error))?;
             return Ok(Begun { result: result(TopicId::ZERO), ticket: None });
@@ -130,7 +137,7 @@ impl Creation<'_> {
             return Err(Refusal::new(ErrorCode::INVALID_REPLICATION_FACTOR, message));
         }
         match asked.num_partitions {
-            -1 => Ok(self.node.config.topics.partitions),
+            -1 => Ok(self.node.config.now().topics.partitions),
             count => u32::try_from(count).ok().filter(|count| *count > 0).ok_or_else(|| {
                 let message = "number of partitions must be larger than 0, or -1 for the default";
                 Refusal::new(ErrorCode::INVALID_PARTITIONS, message)
@@ -171,13 +178,13 @@ fn assigned(asked: &CreatableTopic, here: BrokerId) -> Result<u32, Refusal> {
 }
 
 fn created(
+    sources: &Sources<'_>,
     asked: &CreatableTopic,
     topic_id: TopicId,
     partitions: u32,
-    overrides: &Overrides,
-    config: &TopicConfig,
+    (overrides, config): (&Overrides, &TopicConfig),
 ) -> CreatableTopicResult {
-    let settings = describe_configs::topic_settings(config, overrides);
+    let settings = describe_configs::topic_settings(sources, config, overrides);
     CreatableTopicResult {
         name: asked.name.clone(),
         topic_id,
@@ -186,10 +193,11 @@ fn created(
         replication_factor: 1,
         configs: Some(
             settings
+                .into_iter()
                 .map(|setting| CreatableTopicConfigs {
+                    config_source: setting.source(),
                     name: setting.name.into(),
                     value: Some(setting.value.into()),
-                    config_source: setting.source,
                     ..Default::default()
                 })
                 .collect(),

@@ -27,7 +27,7 @@ pub(crate) async fn create(node: &Node, topic: NewTopic) -> Result<Arc<Topic>, R
 /// # Errors
 /// Where it exists already, its settings cannot be, or the log takes nothing.
 pub(crate) async fn begin_creation(node: &Node, topic: NewTopic) -> Result<(TopicId, Ticket), Refusal> {
-    with_room(node, || node.store.create_topic(topic.clone())).await
+    with_room(node, || node.store.create_topic(topic.clone())).await.map_err(|error| refusal(&error))
 }
 
 /// Begins to delete the topic; it is gone when the ticket resolves.
@@ -35,7 +35,7 @@ pub(crate) async fn begin_creation(node: &Node, topic: NewTopic) -> Result<(Topi
 /// # Errors
 /// Where it is gone already, or the log takes nothing.
 pub(crate) async fn begin_deletion(node: &Node, id: TopicId) -> Result<Ticket, Refusal> {
-    with_room(node, || node.store.delete_topic(id)).await
+    with_room(node, || node.store.delete_topic(id)).await.map_err(|error| refusal(&error))
 }
 
 /// Begins to give the topic more partitions, so many altogether; they are there when the ticket resolves.
@@ -43,7 +43,7 @@ pub(crate) async fn begin_deletion(node: &Node, id: TopicId) -> Result<Ticket, R
 /// # Errors
 /// Where it is gone or has as many, the node has too many, or the log takes nothing.
 pub(crate) async fn begin_growth(node: &Node, id: TopicId, partitions: u32) -> Result<Ticket, Refusal> {
-    with_room(node, || node.store.add_partitions(id, partitions)).await
+    with_room(node, || node.store.add_partitions(id, partitions)).await.map_err(|error| refusal(&error))
 }
 
 /// Begins to alter the topic's settings; they hold when the ticket resolves.
@@ -55,7 +55,7 @@ pub(crate) async fn begin_alteration(
     id: TopicId,
     alteration: &Alteration,
 ) -> Result<Ticket, Refusal> {
-    with_room(node, || node.store.alter_topic(id, alteration)).await
+    with_room(node, || node.store.alter_topic(id, alteration)).await.map_err(|error| refusal(&error))
 }
 
 /// Waits until what was begun is durable.
@@ -80,13 +80,16 @@ pub(crate) async fn finish(begun: Result<Option<Ticket>, Refusal>) -> Result<(),
 }
 
 /// Changes something about topics, with room made for it in the journal where there is none.
-async fn with_room<T>(node: &Node, change: impl Fn() -> Result<T, TopicError>) -> Result<T, Refusal> {
+pub(crate) async fn with_room<T>(
+    node: &Node,
+    change: impl Fn() -> Result<T, TopicError>,
+) -> Result<T, TopicError> {
     loop {
         match change() {
             Err(TopicError::Append(AppendError::NoRoom)) => {
-                append::wait_for_room(&node.store).await.map_err(|error| refusal(&error.into()))?;
+                append::wait_for_room(&node.store).await?;
             }
-            changed => return changed.map_err(|error| refusal(&error)),
+            changed => return changed,
         }
     }
 }

@@ -73,7 +73,7 @@ async fn begin(
     state: &DeleteTopicState,
     counts: &BTreeMap<TopicId, usize>,
 ) -> Result<Begun, Refusal> {
-    if !node.config.topics.delete {
+    if !node.config.now().topics.delete {
         let message = "the broker was started with delete.topic.enable=false";
         return Err(Refusal::new(ErrorCode::TOPIC_DELETION_DISABLED, message));
     }

@@ -1,7 +1,13 @@
-//! DescribeConfigs, key 32: the settings of topics and of this broker, where each comes from, and what it means.
+//! DescribeConfigs, key 32: the settings of topics, brokers and groups, where each comes from, and what it means (Kafka:
+//! `ConfigHelper`).
+
+pub(crate) mod brokers;
+mod groups;
+mod loggers;
+mod topics;
 
 use mainstem_protocol::{
-    ErrorCode, Text, TopicId,
+    ErrorCode, Text,
     messages::{
         DescribeConfigsRequest, DescribeConfigsResponse,
         describe_configs::{
@@ -10,22 +16,28 @@ use mainstem_protocol::{
         },
     },
 };
-use mainstem_storage::{
-    Overrides, TopicConfig,
-    config::{Kind, SETTINGS},
-};
+use mainstem_storage::config::Kind;
 
-use super::{Refusal, topic_name};
-use crate::{config::Listed, node::Node};
+use super::Refusal;
+use crate::node::Node;
+
+pub(crate) use topics::topic_settings;
 
 /// Kinds of resources (Kafka: `ConfigResource.Type`).
 pub(crate) const TOPIC: i8 = 2;
 pub(crate) const BROKER: i8 = 4;
+pub(crate) const BROKER_LOGGER: i8 = 8;
+pub(crate) const CLIENT_METRICS: i8 = 16;
+pub(crate) const GROUP: i8 = 32;
 
 /// Where a value comes from (Kafka: `DescribeConfigsResponse.ConfigSource`).
 const SOURCE_TOPIC: i8 = 1;
+const SOURCE_BROKER: i8 = 2;
+const SOURCE_BROKERS: i8 = 3;
 const SOURCE_STATIC_BROKER: i8 = 4;
 const SOURCE_DEFAULT: i8 = 5;
+const SOURCE_LOGGER: i8 = 6;
+const SOURCE_GROUP: i8 = 8;
 
 pub(crate) fn answer(node: &Node, request: DescribeConfigsRequest) -> DescribeConfigsResponse {
     let wanted = Wanted { synonyms: request.include_synonyms, docs: request.include_documentation };
@@ -41,9 +53,12 @@ struct Wanted {
 }
 
 fn respond(node: &Node, wanted: &Wanted, resource: DescribeConfigsResource) -> DescribeConfigsResult {
+    let name = &*resource.resource_name;
     let result = match resource.resource_type {
-        TOPIC => topic(node, wanted, &resource.resource_name),
-        BROKER => broker(node, wanted, &resource.resource_name),
+        TOPIC => topics::describe(node, name),
+        BROKER => brokers::describe(node, name),
+        BROKER_LOGGER => loggers::describe(node, name),
+        GROUP => groups::describe(node, name),
         other => {
             let message = format!("settings of resource type {other} are not known");
             Err(Refusal::new(ErrorCode::INVALID_REQUEST, message))
@@ -52,8 +67,8 @@ fn respond(node: &Node, wanted: &Wanted, resource: DescribeConfigsResource) -> D
     let DescribeConfigsResource { resource_type, resource_name, configuration_keys } = resource;
     let described = DescribeConfigsResult { resource_type, resource_name, ..Default::default() };
     match result {
-        Ok(configs) => DescribeConfigsResult {
-            configs: only(configs, configuration_keys),
+        Ok(settings) => DescribeConfigsResult {
+            configs: only(settings, configuration_keys).map(|setting| setting.told(wanted)).collect(),
             error_message: None,
             ..described
         },
@@ -64,107 +79,61 @@ fn respond(node: &Node, wanted: &Wanted, resource: DescribeConfigsResource) -> D
 }
 
 /// Null asks for all; so does an empty list (Kafka: `ConfigHelper.describeConfigs`, for version 0's sake).
-fn only(
-    configs: Vec<DescribeConfigsResourceResult>,
-    keys: Option<Vec<Text>>,
-) -> Vec<DescribeConfigsResourceResult> {
-    match keys.filter(|keys| !keys.is_empty()) {
-        None => configs,
-        Some(keys) => configs.into_iter().filter(|config| keys.contains(&config.name)).collect(),
-    }
+fn only(settings: Vec<Described>, keys: Option<Vec<Text>>) -> impl Iterator<Item = Described> {
+    let keys = keys.unwrap_or_default();
+    let is_asked_for =
+        move |setting: &Described| keys.is_empty() || keys.iter().any(|key| **key == *setting.name);
+    settings.into_iter().filter(is_asked_for)
 }
 
-fn topic(node: &Node, wanted: &Wanted, name: &str) -> Result<Vec<DescribeConfigsResourceResult>, Refusal> {
-    topic_name::check(name)?;
-    let unknown =
-        || Refusal::new(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, "this server does not host this topic");
-    let topic = node.topic(name, TopicId::ZERO).ok_or_else(unknown)?;
-    let settings = topic_settings(&topic.config, &topic.overrides);
-    Ok(settings.map(|setting| setting.describe(wanted, &node.config.topic_defaults)).collect())
-}
-
-/// A setting of a topic with its value.
-pub(crate) struct TopicSetting {
-    pub(crate) name: &'static str,
+/// A setting of a resource.
+pub(crate) struct Described {
+    pub(crate) name: String,
     pub(crate) value: String,
-    pub(crate) source: i8,
-    broker_name: Option<&'static str>,
-    kind: Kind,
+    kind: Option<Kind>,
     doc: &'static str,
-    read: fn(&TopicConfig) -> String,
+    is_read_only: bool,
+    /// Where the value would come from, the nearest first.
+    synonyms: Vec<Synonym>,
 }
 
-/// Every setting of a topic.
-pub(crate) fn topic_settings(
-    config: &TopicConfig,
-    overrides: &Overrides,
-) -> impl Iterator<Item = TopicSetting> {
-    SETTINGS.iter().map(|setting| TopicSetting {
-        name: setting.name,
-        value: (setting.read)(config),
-        source: if overrides.contains_key(setting.name) { SOURCE_TOPIC } else { SOURCE_DEFAULT },
-        broker_name: setting.broker_name,
-        kind: setting.kind,
-        doc: setting.doc,
-        read: setting.read,
-    })
+/// One of the places that a value could come from.
+struct Synonym {
+    name: String,
+    value: String,
+    source: i8,
 }
 
-impl TopicSetting {
-    fn describe(self, wanted: &Wanted, defaults: &TopicConfig) -> DescribeConfigsResourceResult {
-        let synonyms = if wanted.synonyms { self.synonyms(defaults) } else { Vec::new() };
+impl Described {
+    /// Where the value comes from.
+    pub(crate) fn source(&self) -> i8 {
+        self.synonyms.first().map_or(SOURCE_DEFAULT, |synonym| synonym.source)
+    }
+
+    fn told(self, wanted: &Wanted) -> DescribeConfigsResourceResult {
+        let config_source = self.source();
+        let Self { name, value, kind, doc, is_read_only, synonyms } = self;
         DescribeConfigsResourceResult {
-            name: self.name.into(),
-            value: Some(self.value.into()),
-            config_source: self.source,
-            synonyms,
-            config_type: self.kind as i8,
-            documentation: wanted.docs.then(|| self.doc.into()),
-            ..Default::default()
+            name: name.into(),
+            value: Some(value.into()),
+            read_only: is_read_only,
+            config_source,
+            // No setting is a secret.
+            is_sensitive: false,
+            synonyms: synonyms.into_iter().filter(|_| wanted.synonyms).map(Synonym::told).collect(),
+            config_type: kind.map_or(0, |kind| kind as i8),
+            documentation: wanted.docs.then(|| doc.into()),
         }
     }
-
-    /// Where the value would come from, the nearest first.
-    fn synonyms(&self, defaults: &TopicConfig) -> Vec<DescribeConfigsSynonym> {
-        let own = DescribeConfigsSynonym {
-            name: self.name.into(),
-            value: Some(self.value.as_str().into()),
-            source: SOURCE_TOPIC,
-        };
-        let default = self.broker_name.map(|name| DescribeConfigsSynonym {
-            name: name.into(),
-            value: Some((self.read)(defaults).into()),
-            source: SOURCE_DEFAULT,
-        });
-        let is_own = self.source == SOURCE_TOPIC;
-        is_own.then_some(own).into_iter().chain(default).collect()
-    }
 }
 
-fn broker(node: &Node, wanted: &Wanted, name: &str) -> Result<Vec<DescribeConfigsResourceResult>, Refusal> {
-    // The empty name asks for what all brokers share and nobody sets here.
-    if name.is_empty() {
-        return Ok(Vec::new());
+impl Synonym {
+    fn new(name: impl Into<String>, value: impl Into<String>, source: i8) -> Self {
+        Self { name: name.into(), value: value.into(), source }
     }
-    if name.parse() != Ok(node.id().0) {
-        let message = format!("broker {name} is not this one, {}", node.id());
-        return Err(Refusal::new(ErrorCode::INVALID_REQUEST, message));
-    }
-    Ok(node.config.list().into_iter().map(|setting| describe_broker(setting, wanted)).collect())
-}
 
-fn describe_broker(setting: Listed, wanted: &Wanted) -> DescribeConfigsResourceResult {
-    let config_source = if setting.is_default { SOURCE_DEFAULT } else { SOURCE_STATIC_BROKER };
-    let (name, value) = (Text::from(setting.name), Some(Text::from(setting.value)));
-    let synonym = DescribeConfigsSynonym { name: name.clone(), value: value.clone(), source: config_source };
-    DescribeConfigsResourceResult {
-        name,
-        value,
-        read_only: true,
-        config_source,
-        is_sensitive: false,
-        synonyms: if wanted.synonyms { vec![synonym] } else { Vec::new() },
-        config_type: setting.kind as i8,
-        documentation: wanted.docs.then(|| setting.doc.into()),
+    fn told(self) -> DescribeConfigsSynonym {
+        let Self { name, value, source } = self;
+        DescribeConfigsSynonym { name: name.into(), value: Some(value.into()), source }
     }
 }

@@ -83,7 +83,7 @@ fn describe_partition(partition: &Partition) -> DescribeLogDirsPartition {
 }
 
 fn log_dir(node: &Node) -> Text {
-    let dir = &node.config.storage.dir;
+    let dir = &node.config.fixed().storage.dir;
     std::path::absolute(dir).as_ref().unwrap_or(dir).to_string_lossy().as_ref().into()
 }
 

@@ -135,7 +135,7 @@ struct Creator<'a> {
 
 impl<'a> Creator<'a> {
     fn new(node: &'a Node, is_allowed: bool) -> Self {
-        let is_allowed = is_allowed && node.config.topics.auto_create;
+        let is_allowed = is_allowed && node.config.now().topics.auto_create;
         Self { node, left: if is_allowed { AUTO_CREATED_PER_REQUEST_MAX } else { 0 } }
     }
 
@@ -158,7 +158,7 @@ impl<'a> Creator<'a> {
     }
 
     fn new_topic(&self, name: &str) -> NewTopic {
-        let partitions = self.node.config.topics.partitions;
+        let partitions = self.node.config.now().topics.partitions;
         NewTopic { name: name.to_owned(), partitions, overrides: Overrides::new(), keyed: false }
     }
 }

@@ -30,7 +30,7 @@ const TOPIC_HEAD: &str = "
 ## Defaults for topics
 
 What a topic has that sets nothing of its own. The first name sets the default, the second one is the topic's own
-(`mainstem topic create --config NAME=VALUE`). All of them are Kafka's (`ServerTopicConfigSynonyms`); other than in Kafka,
+(`mainstem topic create --config NAME=VALUE`). All of the defaults may change while the broker runs. All of them are Kafka's (`ServerTopicConfigSynonyms`); other than in Kafka,
 `log.flush.interval.messages` is 1: an acknowledged record is on the disk.
 A topic's `segment.bytes` is at least 1 MiB (KIP-1030).
 ";
@@ -63,6 +63,9 @@ fn write_setting(text: &mut String, setting: &Setting) -> fmt::Result {
         Unit::Bytes => writeln!(text, "- Unit: bytes")?,
         Unit::Milliseconds => writeln!(text, "- Unit: milliseconds")?,
         Unit::Minutes => writeln!(text, "- Unit: minutes")?,
+    }
+    if setting.shape.is_dynamic {
+        writeln!(text, "- May change while the broker runs")?;
     }
     match setting.shape.origin {
         Origin::Kafka(class) => writeln!(text, "- Kafka: `{class}`"),

@@ -10,17 +10,21 @@
 //! - [`flags`], [`environment`], `file`: the three places.
 //! - `sections`: the settings themselves; `setting`, `value`: how they are described, read and shown.
 //! - `aliases`: Kafka's second names for times.
+//! - [`Live`]: the settings in force; `dynamic`: those that change while the broker runs.
 //! - `manual`: the reference manual; `listing`: what DescribeConfigs says.
 //! - `nearest`: the name that was meant.
 
 mod aliases;
 mod assignment;
+mod dynamic;
 mod environment;
 mod error;
 mod file;
 pub mod flags;
+mod group;
 mod listener;
 mod listing;
+mod live;
 mod manual;
 pub(crate) mod nearest;
 mod sections;
@@ -32,11 +36,15 @@ use std::collections::BTreeMap;
 use mainstem_storage::TopicConfig;
 
 pub use assignment::{Assignment, Place};
+pub(crate) use dynamic::BrokerRules;
+pub use dynamic::is_dynamic;
 pub use environment::{CONFIG_VARIABLE, assignments as environment, check as check_environment, variables};
 pub use error::ConfigError;
 pub use file::assignments as file;
+pub(crate) use group::{GROUP_SETTINGS, GroupRules, GroupSetting, GroupTimes};
 pub use listener::{DEFAULT_LISTENER, ListenerAddress, ListenerAddressError};
 pub use listing::{Listed, ListedAlias};
+pub use live::Live;
 pub use mainstem_storage::config::Kind;
 pub use manual::markdown;
 pub use sections::{

@@ -66,6 +66,8 @@ pub struct Shape {
     pub unit: Unit,
     /// Whose name and meaning it is.
     pub origin: Origin,
+    /// Whether it may change while the broker runs.
+    pub is_dynamic: bool,
 }
 
 /// What a number counts.
@@ -91,7 +93,7 @@ pub enum Origin {
 }
 
 impl Shape {
-    const WORD: Self = Self { range: (0, 0), unit: Unit::None, origin: Origin::Mainstem };
+    const WORD: Self = Self { range: (0, 0), unit: Unit::None, origin: Origin::Mainstem, is_dynamic: false };
 
     /// No number.
     pub(super) const fn word() -> Self {
@@ -121,6 +123,11 @@ impl Shape {
     /// Kafka has it, in this class.
     pub(super) const fn kafka(self, class: &'static str) -> Self {
         Self { origin: Origin::Kafka(class), ..self }
+    }
+
+    /// It may change while the broker runs.
+    pub(super) const fn dynamic(self) -> Self {
+        Self { is_dynamic: true, ..self }
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) fn write_topic_default(
 ) -> Result<bool, String> {
     defaults.set_broker_default(name, value).map_err(|error| match error {
         ConfigError::Invalid { expected, .. } => expected,
-        error @ (ConfigError::Unknown { .. } | ConfigError::NotAList { .. }) => error.to_string(),
+        error => error.to_string(),
     })
 }
 

@@ -6,11 +6,12 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use crate::config::Live;
+
 /// Counts connections and refuses those above the limits.
 #[derive(Debug)]
 pub(super) struct ConnectionLimits {
-    connections_max: usize,
-    connections_max_per_ip: usize,
+    config: Arc<Live>,
     counts: Mutex<Counts>,
 }
 
@@ -39,8 +40,8 @@ pub(super) struct Admission {
 }
 
 impl ConnectionLimits {
-    pub(super) fn new(connections_max: usize, connections_max_per_ip: usize) -> Self {
-        Self { connections_max, connections_max_per_ip, counts: Mutex::default() }
+    pub(super) fn new(config: Arc<Live>) -> Self {
+        Self { config, counts: Mutex::default() }
     }
 
     /// Lets a connection in.
@@ -48,12 +49,14 @@ impl ConnectionLimits {
     /// # Errors
     /// Where a limit is reached.
     pub(super) fn admit(self: &Arc<Self>, ip: IpAddr) -> Result<Admission, TooMany> {
+        let now = self.config.now();
+        let (most, most_per_ip) = (now.net.connections_max, now.net.connections_max_per_ip);
         let mut counts = self.counts();
-        if counts.total >= self.connections_max {
+        if counts.total >= most {
             return Err(TooMany::Total(counts.total));
         }
         let from_ip = counts.by_ip.get(&ip).copied().unwrap_or(0);
-        if from_ip >= self.connections_max_per_ip {
+        if from_ip >= most_per_ip {
             return Err(TooMany::PerIp(from_ip));
         }
         counts.total += 1;
@@ -85,13 +88,20 @@ impl Drop for Admission {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
 
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
     const THERE: IpAddr = IpAddr::V6(std::net::Ipv6Addr::LOCALHOST);
 
+    fn limits() -> ConnectionLimits {
+        let mut config = Config::default();
+        (config.net.connections_max, config.net.connections_max_per_ip) = (3, 2);
+        ConnectionLimits::new(Arc::new(Live::new(config)))
+    }
+
     #[test]
     fn limits_hold_in_all_and_by_address() {
-        let limits = Arc::new(ConnectionLimits::new(3, 2));
+        let limits = Arc::new(limits());
         let first = limits.admit(HERE).unwrap();
         let _second = limits.admit(HERE).unwrap();
         assert_eq!(limits.admit(HERE).unwrap_err(), TooMany::PerIp(2));

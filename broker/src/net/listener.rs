@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     caps::{ACCEPT_REST, IN_FLIGHT_BYTES_TOTAL_MAX, LISTEN_BACKLOG, RECEIVING_BYTES_TOTAL_MAX},
-    config::{ListenerAddress, NetSettings},
+    config::{ListenerAddress, Live},
     dispatch::{Context, Dispatch},
     metrics::{Connections, Metrics},
     task::{OnFailure, Tasks},
@@ -130,11 +130,11 @@ pub struct Net {
 impl Net {
     /// Ready to serve, with `tasks` as the owner of listeners and connections.
     #[must_use]
-    pub fn new(dispatch: Dispatch, settings: NetSettings, metrics: &Metrics, tasks: Tasks) -> Self {
-        let limits = ConnectionLimits::new(settings.connections_max, settings.connections_max_per_ip);
+    pub fn new(dispatch: Dispatch, config: &Arc<Live>, metrics: &Metrics, tasks: Tasks) -> Self {
+        let limits = ConnectionLimits::new(Arc::clone(config));
         let shared = Shared {
             dispatch,
-            settings: Arc::new(settings),
+            settings: Arc::new(config.fixed().net.clone()),
             metrics: Arc::clone(&metrics.requests),
             refusals: Arc::new(Refusals::default()),
             receiving: Receiving::new(RECEIVING_BYTES_TOTAL_MAX),

@@ -57,3 +57,6 @@ pub const DAMAGES_MAX: usize = 1024;
 /// How long after a start retention looks at segments for the first time (Kafka: `log.initial.task.delay.ms`): whoever
 /// starts a broker with old data has time to change a setting.
 pub const INITIAL_TASK_DELAY: Duration = Duration::from_secs(30);
+
+/// Brokers and groups that have settings of their own: each checkpoint says them all.
+pub const RESOURCES_MAX: usize = 10_000;

@@ -6,6 +6,7 @@ use mainstem_protocol::{Offset, PartitionId, ProducerId, TopicId};
 
 use crate::{
     checkpoint::{Checkpoint, PartitionSnapshot, TopicSnapshot},
+    config::{Resources, store_resource},
     journal::{Entry, NewTopicEntry, PlacedBatch},
     partition::Keyed,
     segment::SegmentId,
@@ -17,6 +18,7 @@ use crate::{
 pub(crate) struct Images {
     pub(crate) topics: BTreeMap<TopicId, TopicImage>,
     pub(crate) next_producer_id: ProducerId,
+    pub(crate) resources: Resources,
 }
 
 /// A topic with its partitions.
@@ -36,8 +38,9 @@ pub(crate) struct UnknownTarget {
 
 impl Images {
     pub(crate) fn of(checkpoint: Checkpoint) -> Self {
-        let topics = checkpoint.topics.into_iter().map(|topic| (topic.id, TopicImage::of(topic)));
-        Self { topics: topics.collect(), next_producer_id: checkpoint.next_producer_id }
+        let Checkpoint { next_producer_id, resources, topics, .. } = checkpoint;
+        let topics = topics.into_iter().map(|topic| (topic.id, TopicImage::of(topic)));
+        Self { topics: topics.collect(), next_producer_id, resources }
     }
 
     /// Folds one entry.
@@ -61,6 +64,9 @@ impl Images {
                 let state = &mut self.partition(cleaned.topic, cleaned.partition)?.state;
                 state.replace_segments(&cleaned.sources, cleaned.segment);
                 state.clean_to(cleaned.clean_to);
+            }
+            Entry::SettingsChanged { resource, overrides } => {
+                store_resource(&mut self.resources, resource, overrides);
             }
             Entry::ProducerIdsAllocated { next } => self.next_producer_id = self.next_producer_id.max(*next),
         }

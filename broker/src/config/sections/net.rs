@@ -34,11 +34,11 @@ settings! {
 
         /// Connections in all; those above are closed at once. Kafka has no limit by default.
         connections_max: usize = 10_000, "max.connections",
-            Shape::count(1, INT_MAX).kafka("SocketServerConfigs");
+            Shape::count(0, INT_MAX).kafka("SocketServerConfigs").dynamic();
 
         /// Connections from one address; those above are closed at once.
         connections_max_per_ip: usize = 10_000, "max.connections.per.ip",
-            Shape::count(1, INT_MAX).kafka("SocketServerConfigs");
+            Shape::count(0, INT_MAX).kafka("SocketServerConfigs").dynamic();
     }
 }
 

@@ -33,7 +33,7 @@ settings! {
         /// How long an idle producer's last batches are remembered, so that a repeat is known. A producer that was idle for
         /// longer starts anew without losing anything.
         producer_id_expiration: Duration = Duration::from_secs(24 * 60 * 60), "producer.id.expiration.ms",
-            Shape::milliseconds(1, INT_MAX).kafka("TransactionLogConfig");
+            Shape::milliseconds(1, INT_MAX).kafka("TransactionLogConfig").dynamic();
 
         /// Idempotent producers that a partition remembers; each takes up to 300 bytes of memory. Where there are more, those
         /// that were silent for longest, as the timestamps of their records say, are forgotten before their time, though none

@@ -20,8 +20,9 @@ impl Coordinator {
         version: i16,
         request: ConsumerGroupHeartbeatRequest,
     ) -> ConsumerGroupHeartbeatResponse {
+        let group = request.group_id.clone();
         match self.beat_modern(caller, version, request).await {
-            Ok(beat) => self.beaten(beat),
+            Ok(beat) => self.beaten(&group, beat),
             Err(Refusal { error, message }) => ConsumerGroupHeartbeatResponse {
                 error_code: error,
                 error_message: message.map(Text::from),
@@ -57,9 +58,9 @@ impl Coordinator {
         beaten
     }
 
-    fn beaten(&self, beat: Beat) -> ConsumerGroupHeartbeatResponse {
+    fn beaten(&self, group: &str, beat: Beat) -> ConsumerGroupHeartbeatResponse {
         let Beat { member_id, epoch, assignment } = beat;
-        let interval = self.0.settings.consumer_heartbeat_interval.as_millis();
+        let interval = self.times(group).heartbeat.as_millis();
         ConsumerGroupHeartbeatResponse {
             member_id: Some(member_id),
             member_epoch: epoch,

@@ -7,11 +7,12 @@ use mainstem_protocol::{
     ErrorCode, Text,
     formats::offsets::{GroupMetadataKey, Key},
 };
-use mainstem_storage::{AppendError, Ticket};
+use mainstem_storage::{AppendError, Ticket, config::Resource};
 use tracing::{debug, warn};
 
 use super::{Coordinator, Group, Slot, topics::TopicView};
 use crate::{
+    config::GroupTimes,
     group::{
         classic,
         log::{Records, error_code},
@@ -94,6 +95,7 @@ impl Coordinator {
                 *group = Group::Modern(converted);
             }
             let Group::Modern(machine) = group else { return Err(Hindered::Refused(gone())) };
+            machine.set_session_timeout(self.times(&machine.id).session);
             let answer = machine.apply(change, now);
             if let Some(successor) = successor {
                 *group = Group::Classic(successor);
@@ -113,7 +115,7 @@ impl Coordinator {
         if group.state == classic::State::Empty {
             return Ok((self.new_modern(&group.id), Vec::new()));
         }
-        modern::Group::upgraded_from(group, self.modern_limits(), topics, now)
+        modern::Group::upgraded_from(group, self.modern_limits(&group.id), topics, now)
     }
 
     /// The classic group that takes the place of one of the newer protocol.
@@ -245,14 +247,23 @@ impl Coordinator {
     }
 
     pub(super) fn new_modern(&self, id: &Text) -> modern::Group {
-        modern::Group::new(id.clone(), self.modern_limits())
+        modern::Group::new(id.clone(), self.modern_limits(id))
     }
 
-    pub(super) fn modern_limits(&self) -> modern::Limits {
+    /// The times of a group: its own (KIP-848's settings of groups), or the broker's.
+    pub(super) fn times(&self, group: &str) -> GroupTimes {
+        let resources = self.0.log.store().resources();
+        // There are none most of the time: then no name is copied for the look-up.
+        let own =
+            (!resources.is_empty()).then(|| resources.get(&Resource::Group(group.to_owned()))).flatten();
+        GroupTimes::of(&self.0.settings, own)
+    }
+
+    pub(super) fn modern_limits(&self, group: &str) -> modern::Limits {
         let settings = &self.0.settings;
         let may_downgrade = settings.consumer_migration_policy.may_downgrade();
         modern::Limits {
-            session_timeout: settings.consumer_session_timeout,
+            session_timeout: self.times(group).session,
             members_max: settings.consumer_size_max,
             assignors: settings.consumer_assignors.0.clone(),
             may_upgrade: settings.consumer_migration_policy.may_upgrade(),
@@ -270,7 +281,7 @@ impl Coordinator {
             records.extend(record.ok().flatten());
         }
         let exists = records.iter().any(|record| matches!(record, Record::Epoch(_)));
-        exists.then(|| modern::Group::restored(id.clone(), self.modern_limits(), records, self.now()))
+        exists.then(|| modern::Group::restored(id.clone(), self.modern_limits(id), records, self.now()))
     }
 }
 

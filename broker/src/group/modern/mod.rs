@@ -227,6 +227,11 @@ impl Group {
         self.sessions = sessions.collect();
     }
 
+    /// How long members may be silent from their next heartbeat on.
+    pub(crate) const fn set_session_timeout(&mut self, session_timeout: Duration) {
+        self.limits.session_timeout = session_timeout;
+    }
+
     /// How long a member may be silent; one of the classic protocol says so itself.
     fn session_of(&self, member: &Member) -> Duration {
         member.profile.classic.as_ref().map_or(self.limits.session_timeout, |classic| classic.session_timeout)

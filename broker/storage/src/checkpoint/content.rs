@@ -5,10 +5,11 @@ use mainstem_protocol::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence
 use super::{Checkpoint, PartitionSnapshot, TopicSnapshot};
 use crate::{
     codec::{DecodeError, Decoder, Encoder},
+    config::Resources,
     ids::{Incarnation, Lsn},
     journal::{
         Point,
-        entry::{decode_overrides, encode_overrides},
+        entry::{decode_overrides, decode_settings, encode_overrides, encode_settings},
     },
     state::{
         Aborted, AbortedTransaction, EpochStart, Epochs, OpenTransactions, PartitionState, Producer,
@@ -20,7 +21,8 @@ const KEYED: u8 = 1;
 
 impl Checkpoint {
     pub(crate) fn encode(&self) -> Encoder {
-        let Self { lsn, incarnation, journal, next_group, is_clean, next_producer_id, topics } = self;
+        let Self { lsn, incarnation, journal, next_group, is_clean, next_producer_id, topics, resources } =
+            self;
         let mut out = Encoder::default();
         out.u64(lsn.0);
         out.u64(incarnation.0);
@@ -31,6 +33,7 @@ impl Checkpoint {
         out.u8(u8::from(*is_clean));
         out.i64(next_producer_id.0);
         out.list(topics.iter(), encode_topic);
+        out.list(resources.iter(), |out, (resource, overrides)| encode_settings(out, resource, overrides));
         out
     }
 
@@ -43,6 +46,8 @@ impl Checkpoint {
             is_clean: from.u8()? != 0,
             next_producer_id: ProducerId(from.i64()?),
             topics: from.list(decode_topic)?,
+            // The first versions knew of no resources and ended here.
+            resources: if from.end().is_ok() { Resources::new() } else { from.list(decode_settings)? },
         };
         from.end()?;
         Ok(checkpoint)

@@ -13,7 +13,7 @@ pub(crate) use files::path;
 pub(crate) use files::{FOLDER, Found, Reserve, find, lsn_of, read, write};
 
 use crate::{
-    config::Overrides,
+    config::{Overrides, Resources},
     ids::{Incarnation, Lsn},
     journal::Point,
     state::{Aborted, PartitionState},
@@ -34,6 +34,7 @@ pub(crate) struct Checkpoint {
     pub(crate) is_clean: bool,
     pub(crate) next_producer_id: ProducerId,
     pub(crate) topics: Vec<TopicSnapshot>,
+    pub(crate) resources: Resources,
 }
 
 /// A topic in a checkpoint.
@@ -65,6 +66,7 @@ impl Checkpoint {
             is_clean: true,
             next_producer_id: ProducerId(0),
             topics: Vec::new(),
+            resources: Resources::new(),
         }
     }
 }

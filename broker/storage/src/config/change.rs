@@ -1,6 +1,6 @@
 //! What a request does to the settings of a topic (KIP-339).
 
-use super::{ConfigError, Overrides, Setting, TopicConfig};
+use super::{ConfigError, Overrides, Rules};
 
 /// A change of one setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +37,8 @@ pub enum ConfigOperation {
 
 impl ConfigOperation {
     /// As Kafka calls it.
-    const fn name(&self) -> &'static str {
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
         match self {
             Self::Set(_) => "SET",
             Self::Delete => "DELETE",
@@ -47,11 +48,11 @@ impl ConfigOperation {
     }
 }
 
-/// A topic's own settings after changes, one after the other; whether the values can be is another question. A list that
-/// the topic has not set begins as the default (Kafka: `ConfigurationControlManager.incrementalAlterConfigResource`).
+/// What a resource sets after changes, one after the other; whether the values can be is another question. A list that
+/// it has not set begins as the default (Kafka: `ConfigurationControlManager.incrementalAlterConfigResource`).
 pub(crate) fn apply_changes(
     mut overrides: Overrides,
-    defaults: &TopicConfig,
+    rules: &dyn Rules,
     changes: &[ConfigChange],
 ) -> Result<Overrides, ConfigError> {
     for change in changes {
@@ -59,8 +60,8 @@ pub(crate) fn apply_changes(
         let value = match operation {
             ConfigOperation::Set(value) => Some(value.clone()),
             ConfigOperation::Delete => None,
-            ConfigOperation::Append(words) => Some(append(present(&overrides, defaults, change)?, words)),
-            ConfigOperation::Subtract(words) => Some(subtract(present(&overrides, defaults, change)?, words)),
+            ConfigOperation::Append(words) => Some(append(present(&overrides, rules, change)?, words)),
+            ConfigOperation::Subtract(words) => Some(subtract(present(&overrides, rules, change)?, words)),
         };
         match value {
             Some(value) => overrides.insert(name.clone(), value),
@@ -73,16 +74,12 @@ pub(crate) fn apply_changes(
 /// The words of a list.
 fn present(
     overrides: &Overrides,
-    defaults: &TopicConfig,
+    rules: &dyn Rules,
     change: &ConfigChange,
 ) -> Result<Vec<String>, ConfigError> {
-    let ConfigChange { name, operation } = change;
-    let setting = Setting::of_topic(name).ok_or_else(|| ConfigError::Unknown { name: name.clone() })?;
-    if !setting.is_list() {
-        return Err(ConfigError::NotAList { name: name.clone(), operation: operation.name() });
-    }
-    let value = overrides.get(name).cloned().unwrap_or_else(|| (setting.read)(defaults));
-    Ok(words(&value).map(str::to_owned).collect())
+    let default = rules.list(change)?;
+    let value = overrides.get(&change.name).unwrap_or(&default);
+    Ok(words(value).map(str::to_owned).collect())
 }
 
 fn words(value: &str) -> impl Iterator<Item = &str> {
@@ -106,13 +103,15 @@ fn subtract(mut list: Vec<String>, less: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{TopicConfig, TopicRules};
 
     fn check(before: &[(&str, &str)], name: &str, operation: ConfigOperation, after: &[(&str, &str)]) {
         let overrides = |pairs: &[(&str, &str)]| -> Overrides {
             pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
         };
         let change = ConfigChange { name: name.to_owned(), operation };
-        let found = apply_changes(overrides(before), &TopicConfig::default(), &[change]).unwrap();
+        let found =
+            apply_changes(overrides(before), &TopicRules(&TopicConfig::default()), &[change]).unwrap();
         assert_eq!(found, overrides(after));
     }
 
@@ -137,7 +136,9 @@ mod tests {
     fn what_is_not_a_list_gains_no_words() {
         let append = |name: &str| {
             let change = ConfigChange { name: name.into(), operation: ConfigOperation::Append("1".into()) };
-            apply_changes(Overrides::new(), &TopicConfig::default(), &[change]).unwrap_err().to_string()
+            apply_changes(Overrides::new(), &TopicRules(&TopicConfig::default()), &[change])
+                .unwrap_err()
+                .to_string()
         };
         assert_eq!(
             append("retention.ms"),

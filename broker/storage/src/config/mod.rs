@@ -2,6 +2,7 @@
 
 mod asked;
 mod change;
+mod resource;
 mod settings;
 mod text;
 
@@ -12,6 +13,8 @@ use mainstem_protocol::records::{Compression, TimestampType};
 pub use asked::check_asked;
 pub(crate) use change::apply_changes;
 pub use change::{ConfigChange, ConfigOperation};
+pub use resource::{Resource, Resources, Rules};
+pub(crate) use resource::{TopicRules, store_resource};
 pub use settings::{Kind, SETTINGS, Setting};
 pub use text::Ratio;
 
@@ -144,6 +147,15 @@ pub enum ConfigError {
         /// What was asked for.
         operation: &'static str,
     },
+    /// So many resources have settings.
+    #[error("more than {most} groups and brokers have settings of their own")]
+    TooManyResources {
+        /// As many as may have.
+        most: usize,
+    },
+    /// A resource may not have it.
+    #[error("{0}")]
+    Refused(String),
     /// The value does not fit.
     #[error("topic setting {name} cannot be {value}: {expected}")]
     Invalid {

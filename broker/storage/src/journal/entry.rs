@@ -2,14 +2,14 @@
 
 use bytes::Bytes;
 use mainstem_protocol::{
-    LeaderEpoch, Offset, PartitionId, ProducerId, TopicId,
+    BrokerId, LeaderEpoch, Offset, PartitionId, ProducerId, TopicId,
     records::{BatchHeader, EndTxnMarker, header::HEADER_BYTES},
 };
 
 use crate::{
     checkpoint::content::{decode_segment, encode_segment},
     codec::{DecodeError, Decoder, Encoder},
-    config::Overrides,
+    config::{Overrides, Resource},
     segment::SegmentId,
     state::{SegmentState, marker_of},
 };
@@ -26,6 +26,7 @@ pub(crate) enum Entry {
     SegmentSealed { topic: TopicId, partition: PartitionId },
     ProducerIdsAllocated { next: ProducerId },
     PartitionsAdded { topic: TopicId, partitions: u32 },
+    SettingsChanged { resource: Resource, overrides: Overrides },
     SegmentsCleaned(Cleaned),
 }
 
@@ -131,6 +132,10 @@ fn encode_entry(out: &mut Encoder, entry: &Entry, ahead: bool) {
             out.u32(*partitions);
         }
         Entry::SegmentsCleaned(cleaned) => encode_cleaned(out, cleaned),
+        Entry::SettingsChanged { resource, overrides } => {
+            out.u8(11);
+            encode_settings(out, resource, overrides);
+        }
     }
 }
 
@@ -190,6 +195,33 @@ pub(crate) fn decode_overrides(from: &mut Decoder) -> Result<Overrides, DecodeEr
     from.list(|from| Ok((from.string()?, from.string()?)))
 }
 
+/// Kafka's numbers of these resources (`ConfigResource.Type`).
+const BROKER: u8 = 4;
+const GROUP: u8 = 32;
+
+pub(crate) fn encode_settings(out: &mut Encoder, resource: &Resource, overrides: &Overrides) {
+    let (kind, name) = match resource {
+        Resource::Brokers => (BROKER, String::new()),
+        Resource::Broker(id) => (BROKER, id.to_string()),
+        Resource::Group(name) => (GROUP, name.clone()),
+    };
+    out.u8(kind);
+    out.string(&name);
+    encode_overrides(out, overrides);
+}
+
+pub(crate) fn decode_settings(from: &mut Decoder) -> Result<(Resource, Overrides), DecodeError> {
+    let resource = match (from.u8()?, from.string()?) {
+        (BROKER, name) if name.is_empty() => Resource::Brokers,
+        (BROKER, name) => {
+            Resource::Broker(BrokerId(name.parse().map_err(|_| DecodeError("a broker's number"))?))
+        }
+        (GROUP, name) => Resource::Group(name),
+        _ => return Err(DecodeError("settings of an unknown resource")),
+    };
+    Ok((resource, decode_overrides(from)?))
+}
+
 /// The entries of a commit frame; `ahead` is the stream of bytes that the group's data frames made.
 pub(crate) fn decode(payload: Bytes, ahead: Bytes) -> Result<Vec<Entry>, DecodeError> {
     let mut from = Decoder(payload);
@@ -220,6 +252,10 @@ fn decode_entry(from: &mut Decoder, ahead: &mut Decoder) -> Result<Entry, Decode
         8 => Entry::ProducerIdsAllocated { next: ProducerId(from.i64()?) },
         9 => Entry::PartitionsAdded { topic: from.topic_id()?, partitions: from.u32()? },
         10 => Entry::SegmentsCleaned(decode_cleaned(from)?),
+        11 => {
+            let (resource, overrides) = decode_settings(from)?;
+            Entry::SettingsChanged { resource, overrides }
+        }
         _ => return Err(DecodeError("an entry of an unknown kind")),
     })
 }
@@ -292,7 +328,7 @@ mod tests {
             }),
             Entry::Batch(placed(1)),
             Entry::TopicDeleted { topic },
-            Entry::ConfigChanged { topic, overrides },
+            Entry::ConfigChanged { topic, overrides: overrides.clone() },
             Entry::LogStartMoved { topic, partition, offset: Offset(77) },
             Entry::LeaderEpochRaised { topic, partition, epoch: LeaderEpoch(5) },
             Entry::SegmentSealed { topic, partition },
@@ -309,6 +345,9 @@ mod tests {
                 }),
                 clean_to: Offset(12),
             }),
+            Entry::SettingsChanged { resource: Resource::Brokers, overrides: overrides.clone() },
+            Entry::SettingsChanged { resource: Resource::Broker(BrokerId(3)), overrides: Overrides::new() },
+            Entry::SettingsChanged { resource: Resource::Group("g".to_owned()), overrides },
         ]
     }
 

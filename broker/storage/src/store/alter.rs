@@ -11,7 +11,7 @@ use mainstem_protocol::{PartitionId, TopicId};
 use super::{Store, Topic, TopicError, control::Control};
 use crate::{
     caps::PARTITIONS_MAX,
-    config::{ConfigChange, Overrides, apply_changes},
+    config::{ConfigChange, Overrides, TopicRules, apply_changes},
     journal::Entry,
     partition::{Keyed, Partition, Placing},
     state::Aborted,
@@ -72,7 +72,7 @@ impl Store {
             Alteration::Replace(overrides) => overrides.clone(),
             Alteration::Changes(changes) => {
                 let present = topic.as_ref().map(|topic| control.changing.overrides(topic).clone());
-                apply_changes(present.unwrap_or_default(), &self.options.topic_defaults, changes)?
+                apply_changes(present.unwrap_or_default(), &TopicRules(&self.topic_defaults()), changes)?
             }
         };
         // A value that cannot be is told first, as in Kafka (`ConfigurationControlManager.validateAlterConfig`).

@@ -87,6 +87,7 @@ impl Store {
             next_group: self.queue.next_group(),
             is_clean,
             next_producer_id: journal.next_producer_id,
+            resources: crate::config::Resources::clone(&self.resources()),
             topics: self.topics().sorted().iter().map(|topic| topic_snapshot(topic)).collect(),
         }
     }

@@ -103,6 +103,7 @@ impl Store {
                 Entry::TopicCreated(topic) => self.fold_topic_created(topic),
                 Entry::TopicDeleted { topic } => self.fold_topic_deleted(journal, *topic),
                 Entry::ConfigChanged { topic, overrides } => self.fold_config(*topic, overrides),
+                Entry::SettingsChanged { resource, overrides } => self.fold_settings(resource, overrides),
                 Entry::PartitionsAdded { topic, partitions } => {
                     self.fold_partitions_added(*topic, *partitions)
                 }

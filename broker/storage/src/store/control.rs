@@ -8,7 +8,10 @@ use std::{
 
 use mainstem_protocol::{Offset, PartitionId, TopicId};
 
-use super::{AppendError, Journal, Request, Store, Topic, Topics, alter::Changing, retention::NewStart};
+use super::{
+    AppendError, Journal, Request, Store, Topic, Topics, alter::Changing, resources::ChangingResources,
+    retention::NewStart,
+};
 use crate::{
     caps::PARTITIONS_MAX,
     checkpoint::PartitionSnapshot,
@@ -82,6 +85,8 @@ pub(super) struct Control {
     topics: HashMap<String, u32>,
     /// Topics that become others.
     pub(super) changing: Changing,
+    /// Brokers and groups whose settings become others.
+    pub(super) changing_resources: ChangingResources,
 }
 
 impl Store {
@@ -135,7 +140,7 @@ impl Store {
     /// its default (durability rule 3).
     pub(super) fn with_durability(&self, mut overrides: Overrides) -> Overrides {
         for name in ["flush.messages", "flush.ms"] {
-            let default = Setting::of_topic(name).map(|setting| (setting.read)(&self.options.topic_defaults));
+            let default = Setting::of_topic(name).map(|setting| (setting.read)(&self.topic_defaults()));
             if let (false, Some(value)) = (overrides.contains_key(name), default) {
                 overrides.insert(name.to_owned(), value);
             }
@@ -211,7 +216,7 @@ impl Store {
 
     /// A largest batch that the full journal could not take is refused, with both figures (rule 11).
     pub(super) fn check_config(&self, overrides: &Overrides) -> Result<TopicConfig, ConfigError> {
-        let config = self.options.topic_defaults.with(overrides)?;
+        let config = self.topic_defaults().with(overrides)?;
         let most = self.batch_bytes_max();
         if config.max_message_bytes > most && overrides.contains_key("max.message.bytes") {
             let value = config.max_message_bytes.to_string();
@@ -262,7 +267,7 @@ impl Store {
 
     /// What was checked once holds; a setting that a later version refuses is passed over and said.
     pub(super) fn effective_config(&self, overrides: &Overrides) -> TopicConfig {
-        let mut config = self.options.topic_defaults.clone();
+        let mut config = TopicConfig::clone(&self.topic_defaults());
         for (name, value) in overrides {
             if let Err(error) = config.set(name, value) {
                 tracing::warn!(%error, "a topic's setting is passed over");
@@ -298,6 +303,7 @@ impl Store {
                 Entry::TopicCreated(topic) => drop(self.control().topics.remove(&topic.name)),
                 Entry::PartitionsAdded { topic, .. } => self.control().changing.take_back_partitions(*topic),
                 Entry::ConfigChanged { topic, .. } => self.control().changing.take_back_overrides(*topic),
+                Entry::SettingsChanged { resource, .. } => self.take_back_settings(resource),
                 Entry::TopicDeleted { topic } => self.undelete(*topic),
                 Entry::ProducerIdsAllocated { .. } => self.producer_ids().take_back(),
                 _ => {}

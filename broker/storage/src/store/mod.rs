@@ -2,7 +2,8 @@
 //!
 //! The way of a group: [`Store::append`] gives it its place (`append`), it waits (`queue`), a round writes and syncs
 //! it (`round`), and only then it goes into segments and images and is shown (`commit`). Beside that: `room` makes
-//! space where an append finds none, `control` is for topics that come and go, `alter` for those that become others, `checkpoints` frees the journal,
+//! space where an append finds none, `control` is for topics that come and go, `alter` for those that become others,
+//! `resources` for settings of what is no topic, `checkpoints` frees the journal,
 //! `upkeep` does the rest, `recovery` is how a start finds everything again.
 //!
 //! Locks, in the order in which they are taken: checkpoints, allocation, journal, control, partitions by topic id and
@@ -20,6 +21,7 @@ mod options;
 mod producer_ids;
 mod queue;
 mod recovery;
+mod resources;
 mod retention;
 mod room;
 mod round;
@@ -69,6 +71,7 @@ pub(crate) use self::{
 use crate::{
     checkpoint::KeyedValues,
     clock::Clock,
+    config::{Resources, TopicConfig},
     disk::{Disk, DiskLock, Space},
     ids::Lsn,
     journal::Pool,
@@ -89,6 +92,8 @@ pub struct Store {
     queue: Arc<Queue>,
     journal: Mutex<Journal>,
     topics: ArcSwap<Topics>,
+    resources: ArcSwap<Resources>,
+    topic_defaults: ArcSwap<TopicConfig>,
     control: Mutex<Control>,
     producer_ids: Mutex<ProducerIds>,
     /// Taken for writing just to raise the shown ends of all partitions of a round together (rule 5).
@@ -102,6 +107,8 @@ pub struct Store {
     is_stuck: AtomicBool,
     /// Milliseconds of the monotonic clock.
     retention_due: AtomicU64,
+    /// Milliseconds.
+    producer_expiration: AtomicU64,
     upkeep: Upkeep,
     threads: Threads,
     poisoned: OnceLock<Poisoned>,

@@ -20,6 +20,7 @@ use super::{
     producer_ids::ProducerIds,
     queue::Queue,
     recovery::{self, Recovered},
+    retention::millis,
     round::{Journal, Unsynced},
     threads::Threads,
     upkeep::Upkeep,
@@ -245,6 +246,7 @@ fn assemble(
         next_producer_id: images.next_producer_id,
     };
     let producer_ids = ProducerIds::behind(images.next_producer_id);
+    let topic_defaults = options.topic_defaults.of_broker(&images.resources, identity.node_id);
     let rest = INITIAL_TASK_DELAY.min(options.retention_check_interval);
     let first_retention = clock.monotonic().saturating_add(rest).as_millis() as u64;
     let store = Store {
@@ -255,6 +257,8 @@ fn assemble(
         queue: Arc::new(queue),
         journal: Mutex::new(journal),
         topics: ArcSwap::default(),
+        resources: ArcSwap::from_pointee(images.resources),
+        topic_defaults: ArcSwap::from_pointee(topic_defaults),
         control: Mutex::new(Control::default()),
         producer_ids: Mutex::new(producer_ids),
         publication: RwLock::new(()),
@@ -264,6 +268,7 @@ fn assemble(
         is_checkpoint_asked: AtomicBool::new(false),
         is_stuck: AtomicBool::new(false),
         retention_due: AtomicU64::new(first_retention),
+        producer_expiration: AtomicU64::new(millis(options.producer_expiration)),
         upkeep: Upkeep::default(),
         threads: Threads::default(),
         poisoned: OnceLock::new(),
@@ -292,11 +297,8 @@ impl Store {
         let mut opened = Vec::with_capacity(partitions.len());
         for (number, partition) in partitions.into_iter().enumerate() {
             let id = PartitionId(number as i32);
-            let interval = self
-                .options
-                .topic_defaults
-                .with(&new.overrides)
-                .map_or(4096, |config| config.index_interval_bytes);
+            let interval =
+                self.topic_defaults().with(&new.overrides).map_or(4096, |config| config.index_interval_bytes);
             let files =
                 recovery::open_segments(&self.files, (new.id, id), &partition.state, interval, segments)
                     .map_err(io_error("a segment cannot be opened"))?;

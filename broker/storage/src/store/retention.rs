@@ -36,6 +36,11 @@ impl Store {
         partitions.filter(|(topic, partition)| self.retain(topic, partition, now)).count()
     }
 
+    /// How long a producer is remembered after its last batch, from now on (Kafka: `producer.id.expiration.ms`).
+    pub fn set_producer_expiration(&self, expiration: Duration) {
+        self.producer_expiration.store(millis(expiration), Ordering::Relaxed);
+    }
+
     pub(super) fn retention_when_due(&self) {
         let now = self.clock.monotonic();
         let due = Duration::from_millis(self.retention_due.load(Ordering::Relaxed));
@@ -83,7 +88,7 @@ impl Store {
         if placing.has_in_flight() || placing.state().producers.is_empty() {
             return;
         }
-        let millis = i64::try_from(self.options.producer_expiration.as_millis()).unwrap_or(i64::MAX);
+        let millis = i64::try_from(self.producer_expiration.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
         let oldest = Timestamp(now.0.saturating_sub(millis));
         placing.state_mut().producers.retain(|_, producer| !producer.is_silent_since(oldest));
     }
@@ -100,6 +105,10 @@ impl Store {
             }
         }
     }
+}
+
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Whether, and up to where, a partition's records are past their time or too many (Kafka:

@@ -6,6 +6,7 @@ mod control;
 mod journal;
 mod reading;
 mod recovery;
+mod resources;
 mod retention;
 mod transactions;
 mod truncate;

@@ -1,0 +1,139 @@
+//! Which settings change while the broker runs, and to what (Kafka: `DynamicBrokerConfig`).
+
+use mainstem_storage::{
+    ConfigChange, ConfigError, Overrides,
+    config::{Kind, Rules, Setting as TopicDefault},
+};
+
+use super::{Config, nearest, setting, value};
+
+/// Whether a setting may change while the broker runs: all defaults for topics may, and those that say so.
+#[must_use]
+pub fn is_dynamic(name: &str) -> bool {
+    TopicDefault::of_broker(name).is_some()
+        || setting::of(name).is_some_and(|setting| setting.shape.is_dynamic)
+}
+
+/// What settings brokers may be given while they run; those of the start are below them.
+pub(crate) struct BrokerRules<'a>(pub(crate) &'a Config);
+
+impl Rules for BrokerRules<'_> {
+    fn list(&self, change: &ConfigChange) -> Result<String, ConfigError> {
+        let ConfigChange { name, operation } = change;
+        match TopicDefault::of_broker(name) {
+            Some(setting) if setting.kind == Kind::List => {
+                Ok((setting.read)(&Config::default().topic_defaults))
+            }
+            _ => Err(ConfigError::Refused(format!(
+                "{} does not fit {name}: it is not a list",
+                operation.name()
+            ))),
+        }
+    }
+
+    fn check(&self, overrides: &Overrides) -> Result<(), ConfigError> {
+        check_names(overrides)?;
+        let mut config = self.0.clone();
+        for (name, value) in overrides {
+            let refused =
+                |expected| refused(format!("setting {name} cannot be {value}: expected {expected}"));
+            config.alter(name, value).map_err(refused)?;
+        }
+        config.check_together().map_err(|error| refused(error.to_string()))?;
+        config.topic_defaults.check_together().map_err(|error| refused(error.to_string()))
+    }
+}
+
+fn check_names(overrides: &Overrides) -> Result<(), ConfigError> {
+    if let Some(unknown) = overrides.keys().find(|name| !is_known(name)) {
+        let advice =
+            nearest::name(unknown).map(|meant| format!(": did you mean {meant}?")).unwrap_or_default();
+        return Err(refused(format!("there is no setting {unknown}{advice}")));
+    }
+    let fixed: Vec<_> = overrides.keys().filter(|name| !is_dynamic(name)).map(String::as_str).collect();
+    if fixed.is_empty() {
+        return Ok(());
+    }
+    let names = fixed.join(", ");
+    Err(refused(format!("cannot update these settings while the broker runs: {names}; start it with others")))
+}
+
+fn is_known(name: &str) -> bool {
+    TopicDefault::of_broker(name).is_some()
+        || super::aliases::of(name).is_some()
+        || setting::of(name).is_some()
+}
+
+const fn refused(reason: String) -> ConfigError {
+    ConfigError::Refused(reason)
+}
+
+impl Config {
+    /// Gives a setting another value while the broker runs.
+    pub(super) fn alter(&mut self, name: &str, text: &str) -> Result<(), String> {
+        if let Some(setting) = setting::of(name) {
+            return setting.write(self, text.trim());
+        }
+        match value::write_topic_default(&mut self.topic_defaults, name, text.trim())? {
+            true => Ok(()),
+            false => Err("the name of a setting".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mainstem_storage::ConfigOperation;
+
+    use super::*;
+
+    fn check(name: &str, value: &str) -> Result<(), String> {
+        let overrides = Overrides::from([(name.to_owned(), value.to_owned())]);
+        BrokerRules(&Config::default()).check(&overrides).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn settings_of_the_start_alone_are_refused_by_name() {
+        let refused = "cannot update these settings while the broker runs: node.id; start it with others";
+        assert_eq!(check("node.id", "1"), Err(refused.to_owned()));
+        let refused =
+            "cannot update these settings while the broker runs: log.retention.hours; start it with others";
+        assert_eq!(check("log.retention.hours", "1"), Err(refused.to_owned()));
+    }
+
+    #[test]
+    fn unknown_settings_are_refused_with_the_nearest_name() {
+        let refused = "there is no setting log.retentoin.ms: did you mean log.retention.ms?";
+        assert_eq!(check("log.retentoin.ms", "1"), Err(refused.to_owned()));
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused_with_what_is_right() {
+        assert_eq!(check("max.connections", "5"), Ok(()));
+        let refused = "setting max.connections cannot be -1: expected a whole number from 0 to 2147483647";
+        assert_eq!(check("max.connections", "-1"), Err(refused.to_owned()));
+        let refused =
+            "setting log.segment.bytes cannot be 5: expected a whole number from 1048576 to 2147483647";
+        assert_eq!(check("log.segment.bytes", "5"), Err(refused.to_owned()));
+    }
+
+    #[test]
+    fn settings_that_do_not_go_together_are_refused() {
+        let overrides = Overrides::from([
+            ("log.cleaner.max.compaction.lag.ms".to_owned(), "5".to_owned()),
+            ("log.cleaner.min.compaction.lag.ms".to_owned(), "6".to_owned()),
+        ]);
+        assert!(BrokerRules(&Config::default()).check(&overrides).is_err());
+    }
+
+    #[test]
+    fn lists_alone_gain_words() {
+        let rules = Config::default();
+        let list = |name: &str| {
+            let operation = ConfigOperation::Append("compact".to_owned());
+            BrokerRules(&rules).list(&ConfigChange { name: name.to_owned(), operation })
+        };
+        assert_eq!(list("log.cleanup.policy"), Ok("delete".to_owned()));
+        assert!(list("log.retention.ms").is_err());
+    }
+}
