@@ -35,6 +35,7 @@ MEANINGS = """## What the columns mean
 | static member | a member with an instance id ends and comes back within its session: it has the same partitions, the other member hears nothing |
 | cooperative-sticky | members join and leave; who stays never hands in what stays with it |
 | regex | an expression that the broker evaluates finds its topic, and not the one with a longer name |
+| migration | two members of the classic protocol give way to two of the new one, one by one, and back, while records flow: each record is taken once (Java's 3.9 repeats some, on Kafka as well), the committed offsets are the ends |
 | by time | a group's offset is set to the first record at or after a time; a member begins there |
 | topics | a topic is created with settings, described, deleted |
 | partitions | one partition becomes three, and the third takes a record |
