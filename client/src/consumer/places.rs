@@ -6,10 +6,10 @@ use mainstem_protocol::{Offset, Text};
 use tokio::time::Instant;
 
 use super::{
-    CommitError, CommittedError, Committing, Consumer, OffsetAndMetadata,
+    CommitError, CommittedError, Committing, Consumer, GroupProtocol, OffsetAndMetadata,
     group::{
         Membership, is_cooperative,
-        offsets::{self, Commit},
+        offsets::{Commit, Lookup},
     },
 };
 use crate::{
@@ -206,7 +206,15 @@ impl Consumer {
         partitions: &[TopicPartition],
     ) -> Result<HashMap<TopicPartition, OffsetAndMetadata>, CommittedError> {
         let group = self.config.group_id.as_ref().ok_or(CommittedError::NoGroup)?;
-        offsets::committed(&self.coordinator, group, partitions, self.config.timeout).await
+        let has_own_epoch = self.config.group_protocol == GroupProtocol::Consumer;
+        let lookup = Lookup {
+            coordinator: &self.coordinator,
+            group,
+            member: self.membership.as_ref().filter(|_| has_own_epoch).map(Membership::identity),
+            partitions,
+            limit: self.config.timeout,
+        };
+        lookup.run().await
     }
 
     /// The offsets behind the last records.

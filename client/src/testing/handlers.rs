@@ -14,8 +14,8 @@ use mainstem_protocol::{
         list_offsets::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse},
         offset_commit::{OffsetCommitResponsePartition, OffsetCommitResponseTopic},
         offset_fetch::{
-            OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
-            OffsetFetchResponseTopic, OffsetFetchResponseTopics,
+            OffsetFetchRequestGroup, OffsetFetchResponseGroup, OffsetFetchResponsePartition,
+            OffsetFetchResponsePartitions, OffsetFetchResponseTopic, OffsetFetchResponseTopics,
         },
         produce::{PartitionProduceResponse, TopicProduceResponse},
         *,
@@ -355,7 +355,7 @@ impl State {
             OffsetFetchResponseGroup {
                 group_id: wanted.group_id.clone(),
                 topics: self.committed_offsets(&wanted.group_id, wanted.topics.as_ref().map(|_| named)),
-                error_code: ErrorCode::NONE,
+                error_code: self.check_fetch(wanted).err().unwrap_or_default(),
             }
         });
         let topics = request.topics.iter().flatten();
@@ -369,6 +369,15 @@ impl State {
             groups: groups.collect(),
             topics: topics.into_iter().map(old).collect(),
             ..Default::default()
+        }
+    }
+
+    /// Whether the member that asks, if it says that it is one, is in its epoch.
+    fn check_fetch(&self, wanted: &OffsetFetchRequestGroup) -> Result<(), ErrorCode> {
+        let group = self.modern_groups.get(&wanted.group_id);
+        match (&wanted.member_id, group) {
+            (Some(member), Some(group)) => group.check_commit(member, wanted.member_epoch),
+            _ => Ok(()),
         }
     }
 

@@ -50,7 +50,7 @@ impl ModernGroup {
         self.members.keys().cloned().collect()
     }
 
-    /// Whether a member may commit in an epoch.
+    /// Whether a member may commit and look up in an epoch.
     pub(super) fn check_commit(&self, id: &Text, epoch: i32) -> Result<(), ErrorCode> {
         let member = self.members.get(id).ok_or(ErrorCode::UNKNOWN_MEMBER_ID)?;
         if member.epoch == epoch { Ok(()) } else { Err(ErrorCode::STALE_MEMBER_EPOCH) }

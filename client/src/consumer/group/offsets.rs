@@ -283,39 +283,70 @@ impl Future for Committing {
     }
 }
 
-/// What a group has committed; partitions for which it has nothing are left out. Tried again until `limit` is over.
-pub(in crate::consumer) async fn committed(
-    coordinator: &Coordinator,
-    group: &Text,
-    partitions: &[TopicPartition],
-    limit: Duration,
-) -> Result<HashMap<TopicPartition, OffsetAndMetadata>, CommittedError> {
-    let mut retry = coordinator.retry(limit);
-    loop {
-        match committed_once(coordinator, group, partitions, limit).await {
-            Err(error) if error.is_retriable() && retry.pause().await => {}
-            result => return result,
+/// From this version on a look-up says who asks (KIP-848).
+const ASKED_BY_MEMBER_SINCE: i16 = 9;
+
+/// A look-up of what a group has committed.
+pub(in crate::consumer) struct Lookup<'a> {
+    pub(in crate::consumer) coordinator: &'a Coordinator,
+    pub(in crate::consumer) group: &'a Text,
+    /// The member, as it is at the time, of a group in which each has an epoch of its own; none for anybody else.
+    pub(in crate::consumer) member: Option<watch::Receiver<MemberIdentity>>,
+    pub(in crate::consumer) partitions: &'a [TopicPartition],
+    /// How long it may take.
+    pub(in crate::consumer) limit: Duration,
+}
+
+impl Lookup<'_> {
+    /// What the group has committed; partitions for which it has nothing are left out. Tried again until the time is over;
+    /// in each try as the member that it is by then.
+    pub(in crate::consumer) async fn run(
+        self,
+    ) -> Result<HashMap<TopicPartition, OffsetAndMetadata>, CommittedError> {
+        let mut retry = self.coordinator.retry(self.limit);
+        loop {
+            match self.once().await {
+                Err(error) if (error.is_retriable() || is_out_of_date(&error)) && retry.pause().await => {}
+                result => return result,
+            }
         }
+    }
+
+    async fn once(&self) -> Result<HashMap<TopicPartition, OffsetAndMetadata>, CommittedError> {
+        let Self { coordinator, group, partitions, limit, member: _ } = *self;
+        let asked = |version| self.asked_by_member(request(group, Some(partitions), version), version);
+        let answer = coordinator.ask(group, asked, limit).await?;
+        let found = answer.map_err(|source| CommittedError::Transport { group: group.clone(), source })?;
+        let (code, offsets) = found_in(found);
+        let failed = offsets.iter().map(|(_, _, code)| *code).chain([code]).find(|code| !code.is_none());
+        if let Some(code) = failed {
+            coordinator.heed(code);
+            return Err(CommittedError::Refused { group: group.clone(), code });
+        }
+        let found = offsets.into_iter().filter(|(_, committed, _)| committed.offset.0 >= 0);
+        Ok(found.map(|(partition, committed, _)| (partition, committed)).collect())
+    }
+
+    /// The same request by the member, so that the broker can refuse one that is in an older epoch than it believes.
+    fn asked_by_member(&self, mut request: OffsetFetchRequest, version: i16) -> OffsetFetchRequest {
+        let member = self.member.as_ref().map(|member| member.borrow().clone());
+        let Some(member) = member.filter(|member| *member != MemberIdentity::OUTSIDER) else {
+            return request;
+        };
+        if version >= ASKED_BY_MEMBER_SINCE {
+            for group in &mut request.groups {
+                group.member_id = Some(member.id.clone());
+                group.member_epoch = member.generation;
+            }
+        }
+        request
     }
 }
 
-async fn committed_once(
-    coordinator: &Coordinator,
-    group: &Text,
-    partitions: &[TopicPartition],
-    limit: Duration,
-) -> Result<HashMap<TopicPartition, OffsetAndMetadata>, CommittedError> {
-    let asked = |version| request(group, Some(partitions), version);
-    let answer = coordinator.ask(group, asked, limit).await?;
-    let found = answer.map_err(|source| CommittedError::Transport { group: group.clone(), source })?;
-    let (code, offsets) = found_in(found);
-    let failed = offsets.iter().map(|(_, _, code)| *code).chain([code]).find(|code| !code.is_none());
-    if let Some(code) = failed {
-        coordinator.heed(code);
-        return Err(CommittedError::Refused { group: group.clone(), code });
-    }
-    let found = offsets.into_iter().filter(|(_, committed, _)| committed.offset.0 >= 0);
-    Ok(found.map(|(partition, committed, _)| (partition, committed)).collect())
+/// Whether the member has another epoch by now, or is none any more: it will know with its next heartbeat.
+const fn is_out_of_date(error: &CommittedError) -> bool {
+    let CommittedError::Refused { code, .. } = error else { return false };
+    matches!(*code, ErrorCode::STALE_MEMBER_EPOCH | ErrorCode::UNKNOWN_MEMBER_ID)
 }
 
 /// What asks how far a group has read; with no partitions given, everywhere. From version 8 on, several groups may be

@@ -67,6 +67,24 @@ async fn member_of_a_modern_group_that_is_lost_joins_again_and_commits_in_its_ne
 }
 
 #[tokio::test(start_paused = true)]
+async fn member_of_a_modern_group_looks_offsets_up_as_the_one_that_it_is_by_then() {
+    let broker = broker(1);
+    let mut consumer = join(&broker, modern()).await;
+    settle(&mut consumer, &[t(0)]).await;
+    consumer.commit(&[(t(0), Offset(3))]).await.unwrap();
+    broker.expire("g", &broker.member_ids("g")[0]);
+    let asked = broker.asked(ApiKey::OffsetFetch);
+    assert_eq!(consumer.committed(&[t(0)]).await.unwrap()[&t(0)], Offset(3));
+    assert!(broker.asked(ApiKey::OffsetFetch) > asked + 1, "the group has no such member at first");
+    broker.offer(ApiKey::OffsetFetch, 0..=8);
+    let asked = broker.asked(ApiKey::OffsetFetch);
+    settle(&mut consumer, &[t(0)]).await;
+    broker.expire("g", &broker.member_ids("g")[0]);
+    assert_eq!(consumer.committed(&[t(0)]).await.unwrap()[&t(0)], Offset(3));
+    assert_eq!(broker.asked(ApiKey::OffsetFetch), asked + 2, "an older broker is not told who asks");
+}
+
+#[tokio::test(start_paused = true)]
 async fn member_of_a_modern_group_that_nobody_polls_leaves() {
     let broker = broker(1);
     let config = ConsumerConfig { poll_interval_max: Duration::from_secs(10), ..modern() };
