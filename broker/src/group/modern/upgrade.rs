@@ -20,6 +20,10 @@ use super::{
 };
 use crate::group::classic;
 
+/// Partitions may have been given by rules that no assignor of the broker has. In Kafka's words.
+const CUSTOM_ASSIGNOR: &str = "an unsupported custom assignor is in use. Please refer to the documentation or switch to \
+                               a default assignor before re-attempting the upgrade";
+
 /// A member with what it said when it joined, and what it was given.
 struct Told<'a> {
     member: &'a classic::Member,
@@ -83,7 +87,7 @@ fn told(group: &classic::Group) -> Result<Vec<Told<'_>>, Refusal> {
             false => consumer::Assignment::from_bytes(member.assignment.clone()).map_err(|_| malformed())?,
         };
         if given.user_data.is_some_and(|data| !data.is_empty()) {
-            return Err(refusal(&group.id, "an unsupported custom assignor is in use"));
+            return Err(refusal(&group.id, CUSTOM_ASSIGNOR));
         }
         let given = given.assigned_partitions;
         all.push(Told { member, subscription, given });

@@ -376,7 +376,9 @@ fn upgrade_is_refused_with_the_reason() {
     let malformed = classic_group("consumer", Bytes::from_static(b"all"));
     check(&malformed, limits(), "the embedded consumer protocol is malformed");
     let custom = classic_group("consumer", given(Some(Bytes::from_static(b"x"))));
-    check(&custom, limits(), "an unsupported custom assignor is in use");
+    let advice =
+        "Please refer to the documentation or switch to a default assignor before re-attempting the upgrade";
+    check(&custom, limits(), &format!("an unsupported custom assignor is in use. {advice}"));
     let connect = classic_group("connect", Bytes::new());
     check(&connect, limits(), "the group does not use the consumer embedded protocol");
 }
