@@ -34,7 +34,7 @@ pub use admin::{Admin, AdminConfig, NewTopic};
 pub use cluster::Cluster;
 pub use consumer::{Consumer, ConsumerConfig};
 pub use offsets::OffsetSpec;
-pub use producer::{Producer, ProducerConfig, ProducerRecord};
+pub use producer::{Producer, ProducerConfig, ProducerRecord, TransactionalProducer};
 pub use topic_partition::TopicPartition;
 pub use transport::{Node, TcpConfig, TcpTransport, Transport, TransportError};
 

@@ -42,6 +42,13 @@ impl Feature {
     pub(crate) const LARGEST_TIMESTAMP: Self =
         Self::new("the offset of the largest timestamp", ApiKey::ListOffsets, 7, "3.0");
 
+    /// KIP-447. Older brokers would take offsets from a member that is none any more.
+    pub(crate) const MEMBERS_IN_TRANSACTIONS: Self =
+        Self::new("committing a member's offsets in a transaction", ApiKey::TxnOffsetCommit, 3, "2.5");
+    /// KIP-360.
+    pub(crate) const NEXT_EPOCH: Self =
+        Self::new("going on after a failed transaction", ApiKey::InitProducerId, 3, "2.5");
+
     const fn new(name: &'static str, key: ApiKey, version: i16, release: &'static str) -> Self {
         Self { name, key, version, release }
     }

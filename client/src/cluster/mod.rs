@@ -28,7 +28,7 @@ use crate::{
     metrics::{Meter, Metrics},
     transport::{Call, Lane, Node, Transport, TransportError},
 };
-pub use coordinator::CoordinatorError;
+pub use coordinator::{Coordinated, CoordinatorError};
 pub use error::MetadataError;
 pub use metadata::{Metadata, PartitionMetadata, TopicMetadata};
 use retry::Retry;
@@ -196,10 +196,22 @@ impl Cluster {
         request: impl FnOnce(i16) -> Result<R, TransportError>,
         timeout: Duration,
     ) -> Result<R::Response, TransportError> {
+        self.call_up_to(i16::MAX, node, lane, request, timeout).await
+    }
+
+    /// The same, in no version above `newest`: where a newer one says more than is meant.
+    pub(crate) async fn call_up_to<R: Request>(
+        &self,
+        newest: i16,
+        node: Node,
+        lane: Lane,
+        request: impl FnOnce(i16) -> Result<R, TransportError>,
+        timeout: Duration,
+    ) -> Result<R::Response, TransportError> {
         let started = Instant::now();
         let timed_out = || TransportError::TimedOut { key: R::KEY, timeout_ms: timeout.as_millis() };
         // A connection may have to be opened first; that is a part of the time.
-        let version = tokio::time::timeout(timeout, self.version::<R>(node)).await;
+        let version = tokio::time::timeout(timeout, self.version::<R>(node, newest)).await;
         let version = version.unwrap_or_else(|_| Err(timed_out()))?;
         let request = request(version)?.into();
         let left = timeout.saturating_sub(started.elapsed());
@@ -244,9 +256,9 @@ impl Cluster {
     }
 
     /// The version in which a broker is asked: the newest that both ends speak and this client makes use of.
-    async fn version<R: Request>(&self, node: Node) -> Result<i16, TransportError> {
+    async fn version<R: Request>(&self, node: Node, newest: i16) -> Result<i16, TransportError> {
         let versions = self.transport.versions(node, R::KEY).await?;
-        let version = usable(R::KEY).min(*versions.end());
+        let version = usable(R::KEY).min(newest).min(*versions.end());
         if version < *versions.start() {
             return Err(TransportError::Unsupported { key: R::KEY });
         }
@@ -458,9 +470,10 @@ impl Cluster {
 }
 
 /// The newest version of an API that this client makes use of: from the next one on, these carry the ids of topics
-/// instead of their names.
+/// instead of their names, or are for brokers among themselves.
 fn usable(key: ApiKey) -> i16 {
     match key {
+        ApiKey::AddPartitionsToTxn => 3,
         ApiKey::Produce | ApiKey::Fetch => 12,
         ApiKey::OffsetCommit | ApiKey::OffsetFetch => 9,
         _ => *key.versions().end(),

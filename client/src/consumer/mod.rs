@@ -45,6 +45,7 @@ pub use group::{
     assignor::Assignor,
     offsets::{Committing, OffsetAndMetadata},
 };
+pub use member::GroupMetadata;
 use poll::News;
 use position::{Place, Positions};
 pub use rebalance::{Rebalance, RebalanceListener};

@@ -52,6 +52,8 @@ struct State {
     random: Random,
     batches: Batches,
     flushing: usize,
+    /// Whether no transaction is open that records could belong to.
+    paused: bool,
     closed: bool,
 }
 
@@ -121,7 +123,11 @@ impl Accumulator {
         let mut state = self.state();
         let place = state.place(&record.topic)?;
         let Known { topic, changes: known } = &state.topics[place].known;
-        if *known != changes || state.closed || record.partition.is_some_and(|id| !topic.has(id)) {
+        if *known != changes
+            || state.closed
+            || state.paused
+            || record.partition.is_some_and(|id| !topic.has(id))
+        {
             return None;
         }
         let room = self.room.try_take(bytes)?;
@@ -139,6 +145,9 @@ impl Accumulator {
         let mut state = self.state();
         if state.closed {
             return Err(SendError::Closed);
+        }
+        if state.paused {
+            return Err(SendError::NoTransaction);
         }
         let place = state.learn(known);
         self.put(state, place, record, room.into_bytes(), record.timestamp.unwrap_or(now))
@@ -292,6 +301,16 @@ impl Accumulator {
     pub(super) fn close(&self) {
         self.state().closed = true;
         self.changed.notify_one();
+    }
+
+    /// Refuses records until a transaction is open: whoever flushes then knows that none comes behind.
+    pub(super) fn pause(&self) {
+        self.state().paused = true;
+    }
+
+    /// Takes records again.
+    pub(super) fn resume(&self) {
+        self.state().paused = false;
     }
 
     /// Gives up whatever is left.

@@ -46,6 +46,9 @@ pub enum SendError {
         /// The setting `max_block`.
         waited: Duration,
     },
+    /// No transaction is open; of a [`TransactionalProducer`](super::TransactionalProducer) alone.
+    #[error("no transaction is open")]
+    NoTransaction,
     /// The producer was closed.
     #[error("the producer is closed")]
     Closed,
@@ -62,7 +65,9 @@ impl SendError {
         match self {
             Self::Metadata(error) => error.is_retriable(),
             Self::NoRoom { .. } => true,
-            Self::NoSuchPartition { .. } | Self::TooLarge { .. } | Self::Closed => false,
+            Self::NoSuchPartition { .. } | Self::TooLarge { .. } | Self::NoTransaction | Self::Closed => {
+                false
+            }
         }
     }
 }
@@ -125,6 +130,9 @@ pub enum ProduceError {
     /// The broker gives this producer no identity.
     #[error("the broker gives the producer no id: {0}")]
     NoProducerId(String),
+    /// The record was not sent, since its transaction will not be committed.
+    #[error("the record was not sent: {0}")]
+    Aborted(String),
     /// The producer ended before the record was sent.
     #[error("the producer ended before the record was stored")]
     Closed,
@@ -156,7 +164,7 @@ impl ProduceError {
             Self::Refused { code, .. } => code.is_retriable(),
             Self::Transport { source, .. } => source.is_retriable(),
             Self::TimedOut { .. } => true,
-            Self::Compress { .. } | Self::NoProducerId(_) | Self::Closed => false,
+            Self::Compress { .. } | Self::NoProducerId(_) | Self::Aborted(_) | Self::Closed => false,
         }
     }
 }

@@ -6,6 +6,7 @@
 //! - `accumulator`: records that wait for their batch to fill; `room`: how many of them there may be.
 //! - `outcome`: what becomes of a batch, for all its tickets.
 //! - `sender`: the task that takes the batches to the brokers; `partition`: what it knows of one partition.
+//! - [`TransactionalProducer`]: records that count all together or not at all.
 //!
 //! A producer is idempotent unless told otherwise: each batch carries producer id, epoch and sequence, so that a
 //! batch that is sent twice is stored once, and batches are stored in the order in which they were made (KIP-98).
@@ -23,6 +24,7 @@ mod sender;
 #[cfg(test)]
 mod tests;
 mod ticket;
+mod transaction;
 
 use std::sync::Arc;
 
@@ -42,6 +44,10 @@ pub use murmur2::murmur2;
 pub use partitioner::partition_of_key;
 pub use record::ProducerRecord;
 pub use ticket::{Receipt, Ticket};
+use transaction::Transactions;
+pub use transaction::{
+    Operation, Remedy, TransactionCause, TransactionConfig, TransactionError, TransactionalProducer,
+};
 
 /// Writes records to any topic of a cluster.
 ///
@@ -83,10 +89,32 @@ impl Producer {
     /// ```
     #[must_use]
     pub fn new(transport: &dyn Transport, config: ProducerConfig) -> Self {
-        let config = Arc::new(config);
         let cluster = Arc::new(Cluster::new(transport.split(), config.request_timeout));
+        Self::start(Arc::new(config), cluster, None)
+    }
+
+    /// The same, for a producer whose records all belong to transactions.
+    fn transactional(
+        transport: &dyn Transport,
+        config: ProducerConfig,
+        transactions: TransactionConfig,
+    ) -> (Self, Arc<Transactions>) {
+        let cluster = Arc::new(Cluster::new(transport.split(), config.request_timeout));
+        let transactions = Transactions::new(Arc::clone(&cluster), transactions, config.max_block);
+        let transactions = Arc::new(transactions);
+        let producer = Self::start(Arc::new(config), cluster, Some(Arc::clone(&transactions)));
+        producer.accumulator.pause();
+        (producer, transactions)
+    }
+
+    fn start(
+        config: Arc<ProducerConfig>,
+        cluster: Arc<Cluster>,
+        transactions: Option<Arc<Transactions>>,
+    ) -> Self {
         let accumulator = Arc::new(Accumulator::new(&config));
-        let sender = sender::start(Arc::clone(&config), Arc::clone(&cluster), Arc::clone(&accumulator));
+        let (ours, theirs) = (Arc::clone(&cluster), Arc::clone(&accumulator));
+        let sender = sender::start(Arc::clone(&config), ours, theirs, transactions);
         Self { config, cluster, accumulator, sender: task::spawn("producer", sender) }
     }
 

@@ -36,6 +36,15 @@ pub(super) struct SealedBatch {
     pub(super) _room: Taken,
 }
 
+/// As whom batches are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Author {
+    pub(super) id: ProducerId,
+    pub(super) epoch: ProducerEpoch,
+    /// Whether it is written in transactions. Their coordinator alone says then which epoch comes next.
+    pub(super) transactional: bool,
+}
+
 /// What to do about a batch that was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -64,7 +73,7 @@ pub(super) type Late = (Arc<Outcome>, Option<String>);
 /// A partition, as the sender sees it.
 #[derive(Debug)]
 pub(super) struct PartitionState {
-    identity: Option<(ProducerId, ProducerEpoch)>,
+    author: Option<Author>,
     next_sequence: Sequence,
     next_order: u64,
     under_way: Vec<UnderWay>,
@@ -78,14 +87,14 @@ pub(super) struct PartitionState {
 }
 
 impl PartitionState {
-    /// A partition to which nothing was sent; without identity, batches carry no sequences.
-    pub(super) fn new(identity: Option<(ProducerId, ProducerEpoch)>) -> Self {
+    /// A partition to which nothing was sent; without author, batches carry no sequences.
+    pub(super) fn new(author: Option<Author>) -> Self {
         Self {
-            identity,
+            author,
             next_sequence: Sequence(0),
             next_order: 0,
             under_way: Vec::new(),
-            established: identity.is_none(),
+            established: author.is_none(),
             recovering: false,
             again: VecDeque::new(),
             not_before: None,
@@ -114,10 +123,10 @@ impl PartitionState {
 
     /// The numbers of the next batch.
     pub(super) const fn stamp(&mut self, count: i32) -> ProducerStamp {
-        let Some((producer_id, producer_epoch)) = self.identity else { return ProducerStamp::NONE };
+        let Some(Author { id, epoch, transactional }) = self.author else { return ProducerStamp::NONE };
         let base_sequence = self.next_sequence;
         self.next_sequence = base_sequence.plus(count);
-        ProducerStamp { producer_id, producer_epoch, base_sequence, transactional: false }
+        ProducerStamp { producer_id: id, producer_epoch: epoch, base_sequence, transactional }
     }
 
     /// The place of the next batch.
@@ -203,16 +212,23 @@ impl PartitionState {
         );
         match code {
             ErrorCode::DUPLICATE_SEQUENCE_NUMBER => Verdict::Stored,
-            _ if about_sequence && self.identity.is_none() => Verdict::GiveUp,
+            _ if about_sequence && self.author.is_none() => Verdict::GiveUp,
+            // A transaction that has lost a batch must not be committed: its next epoch comes when it is aborted.
+            _ if about_sequence && alone && self.is_transactional() => Verdict::GiveUp,
+            ErrorCode::INVALID_PRODUCER_EPOCH if self.is_transactional() => Verdict::GiveUp,
             _ if about_sequence && alone => Verdict::Renumber,
             _ if about_sequence || code.is_retriable() => Verdict::Again,
             _ => Verdict::GiveUp,
         }
     }
 
+    fn is_transactional(&self) -> bool {
+        self.author.is_some_and(|author| author.transactional)
+    }
+
     /// Goes on under the next epoch. Only called when nothing is under way.
     fn renumber(&mut self) {
-        let Some((_, epoch)) = &mut self.identity else { return };
+        let Some(Author { epoch, .. }) = &mut self.author else { return };
         // After 32,767 recoveries of one partition the epochs begin anew; brokers then refuse them, and the records
         // fail: there is no producer whose sequences broke so often for another reason than a fault.
         epoch.0 = epoch.0.saturating_add(1);

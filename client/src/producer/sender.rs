@@ -4,7 +4,7 @@ use std::{collections::HashMap, collections::HashSet, sync::Arc, time::Duration}
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use mainstem_protocol::{
-    BrokerId, ErrorCode, Offset, ProducerEpoch, ProducerId, Text, Timestamp,
+    ApiKey, BrokerId, ErrorCode, Offset, ProducerEpoch, ProducerId, Text, Timestamp,
     messages::{
         InitProducerIdRequest, InitProducerIdResponse, ProduceRequest, ProduceResponse,
         produce::{PartitionProduceData, PartitionProduceResponse, TopicProduceData},
@@ -18,7 +18,8 @@ use super::{
     Acks, ProduceError, ProducerConfig,
     accumulator::{Accumulator, OpenBatch},
     outcome::Outcome,
-    partition::{PartitionState, SealedBatch, Verdict},
+    partition::{Author, PartitionState, SealedBatch, Verdict},
+    transaction::{Enlisted, Transactions},
 };
 use crate::{
     TopicPartition,
@@ -39,22 +40,28 @@ enum Landed {
     Produced { node: BrokerId, batches: Vec<SealedBatch>, answer: Result<ProduceResponse, TransportError> },
     Refreshed(Result<(), MetadataError>),
     Identified(Result<InitProducerIdResponse, TransportError>),
+    Enlisted(Enlisted),
 }
 
 /// Who the producer is.
 #[derive(Debug)]
 enum Identity {
     NotNeeded,
-    Wanted { not_before: Instant },
+    Wanted {
+        not_before: Instant,
+    },
     Asked,
     Known(ProducerId, ProducerEpoch),
     Denied(String),
+    /// Transactions have their own; the number that their sequences last began anew with.
+    OfTransactions(u64),
 }
 
 struct Sender {
     config: Arc<ProducerConfig>,
     cluster: Arc<Cluster>,
     accumulator: Arc<Accumulator>,
+    transactions: Option<Arc<Transactions>>,
     identity: Identity,
     partitions: HashMap<TopicPartition, PartitionState>,
     in_flight: HashMap<BrokerId, usize>,
@@ -71,17 +78,24 @@ struct Sender {
 }
 
 /// The sender's life; it ends when it is dropped.
-pub(super) async fn start(config: Arc<ProducerConfig>, cluster: Arc<Cluster>, accumulator: Arc<Accumulator>) {
+pub(super) async fn start(
+    config: Arc<ProducerConfig>,
+    cluster: Arc<Cluster>,
+    accumulator: Arc<Accumulator>,
+    transactions: Option<Arc<Transactions>>,
+) {
     let now = Instant::now();
-    let identity = match config.is_idempotent() {
-        true => Identity::Wanted { not_before: now },
-        false => Identity::NotNeeded,
+    let identity = match (&transactions, config.is_idempotent()) {
+        (Some(_), _) => Identity::OfTransactions(0),
+        (None, true) => Identity::Wanted { not_before: now },
+        (None, false) => Identity::NotNeeded,
     };
     let sender = Sender {
         aged_at: now + config.metadata_age_max,
         config,
         cluster,
         accumulator,
+        transactions,
         identity,
         partitions: HashMap::new(),
         in_flight: HashMap::new(),
@@ -103,6 +117,7 @@ impl Sender {
             self.expire(now);
             self.identify(now);
             self.dispatch(now);
+            self.enlist(now);
             self.refresh(now);
             let wake = self.next_event(now);
             tokio::select! {
@@ -122,7 +137,8 @@ impl Sender {
             Identity::Wanted { not_before } => Some(not_before),
             _ => None,
         };
-        let events = partitions.chain(batches).chain(refresh).chain(aged).chain(identity);
+        let enlisting = self.transactions.as_ref().and_then(|transactions| transactions.next_enlisting());
+        let events = partitions.chain(batches).chain(refresh).chain(aged).chain(identity).chain(enlisting);
         events.filter(|event| *event > now).min().unwrap_or(now + IDLE)
     }
 
@@ -131,14 +147,23 @@ impl Sender {
         let late = now.checked_sub(self.config.delivery_timeout);
         for batch in late.map(|late| self.accumulator.take_older(late)).into_iter().flatten() {
             let error = self.timed_out(&batch.outcome.partition, self.never_sent());
-            self.accumulator.resolve(&batch.outcome, Err(error));
+            self.lose(&batch.outcome, error);
         }
         let late: Vec<_> = self.partitions.values_mut().flat_map(|partition| partition.expire(now)).collect();
         for (outcome, last) in late {
             let last = last.as_deref().unwrap_or("it was never answered");
             let error = self.timed_out(&outcome.partition, last);
-            self.accumulator.resolve(&outcome, Err(error));
+            self.lose(&outcome, error);
         }
+    }
+
+    /// Tells whoever waits that a batch is not stored, and its transaction, unless that was told before: the transaction may be
+    /// another one by now.
+    fn lose(&self, outcome: &Outcome, error: ProduceError) {
+        if let Some(transactions) = self.transactions.as_ref().filter(|_| !outcome.is_resolved()) {
+            transactions.record_failed(error.clone());
+        }
+        self.accumulator.resolve(outcome, Err(error));
     }
 
     fn never_sent(&self) -> String {
@@ -153,6 +178,7 @@ impl Sender {
 
     /// Asks for a producer id, once there is something to send.
     fn identify(&mut self, now: Instant) {
+        self.follow_transactions(now);
         match &self.identity {
             Identity::Wanted { not_before } if *not_before <= now && self.accumulator.has_waiting() => {
                 self.identity = Identity::Asked;
@@ -172,6 +198,50 @@ impl Sender {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Gives up what waits where its transaction will not be committed, and begins the sequences anew where a transaction does.
+    fn follow_transactions(&mut self, now: Instant) {
+        let (Some(transactions), Identity::OfTransactions(known)) = (&self.transactions, &mut self.identity)
+        else {
+            return;
+        };
+        if let Some((_, numbering)) = transactions.author().filter(|(_, numbering)| numbering != known) {
+            *known = numbering;
+            self.partitions.clear();
+        }
+        if let Some(reason) = transactions.gives_up() {
+            for batch in self.accumulator.take_older(now) {
+                self.accumulator.resolve(&batch.outcome, Err(ProduceError::Aborted(reason.clone())));
+            }
+        }
+    }
+
+    /// Adds partitions to the transaction that records wait for.
+    fn enlist(&mut self, now: Instant) {
+        let enlisting = self.transactions.as_ref().and_then(|transactions| transactions.enlist(now));
+        if let Some(enlisting) = enlisting {
+            self.flights.push(Box::pin(async move { Landed::Enlisted(enlisting.await) }));
+        }
+    }
+
+    fn on_enlisted(&self, enlisted: Enlisted) {
+        if let Some(transactions) = &self.transactions {
+            transactions.on_enlisted(enlisted);
+        }
+    }
+
+    /// As whom batches are written now; the inner one is none where they carry no sequences.
+    fn author(&self) -> Option<Option<Author>> {
+        match self.identity {
+            Identity::Known(id, epoch) => Some(Some(Author { id, epoch, transactional: false })),
+            Identity::NotNeeded => Some(None),
+            Identity::OfTransactions(_) => {
+                let (author, _) = self.transactions.as_ref()?.author()?;
+                Some(Some(author))
+            }
+            Identity::Wanted { .. } | Identity::Asked | Identity::Denied(_) => None,
         }
     }
 
@@ -209,11 +279,7 @@ impl Sender {
     /// At most one batch of each partition, by leader: first those that are sent again.
     fn collect(&mut self, now: Instant) -> HashMap<BrokerId, Vec<SealedBatch>> {
         let mut collected: HashMap<BrokerId, Vec<SealedBatch>> = HashMap::new();
-        let identity = match self.identity {
-            Identity::Known(id, epoch) => Some((id, epoch)),
-            Identity::NotNeeded => None,
-            Identity::Wanted { .. } | Identity::Asked | Identity::Denied(_) => return collected,
-        };
+        let Some(author) = self.author() else { return collected };
         for (partition, node) in self.due_again(now) {
             let batch = self.partitions.get_mut(&partition).and_then(PartitionState::take_again);
             batch.iter().for_each(|_| self.cluster.meter().retried());
@@ -221,10 +287,10 @@ impl Sender {
         }
         for (batch, node) in self.take_new(now) {
             let state = self.partitions.entry(batch.outcome.partition.clone());
-            let state = state.or_insert_with(|| PartitionState::new(identity));
+            let state = state.or_insert_with(|| PartitionState::new(author));
             match seal(batch, state, &self.config, &self.accumulator, self.cluster.meter()) {
                 Ok(sealed) => collected.entry(node).or_default().push(sealed),
-                Err((outcome, error)) => self.accumulator.resolve(&outcome, Err(error)),
+                Err((outcome, error)) => self.lose(&outcome, error),
             }
         }
         collected
@@ -240,7 +306,12 @@ impl Sender {
     fn take_new(&mut self, now: Instant) -> Vec<(OpenBatch, BrokerId)> {
         let accumulator = Arc::clone(&self.accumulator);
         let mut leaders = HashMap::new();
+        let transactions = self.transactions.clone();
+        let admits = |partition: &_| transactions.as_ref().is_none_or(|known| known.admits(partition));
         let batches = accumulator.take(now, |partition| {
+            if !admits(partition) {
+                return false;
+            }
             let takes_new = self.partitions.get(partition).is_none_or(PartitionState::takes_new);
             let leader = takes_new.then(|| self.free_leader(partition)).flatten();
             leader.map(|leader| leaders.insert(partition.clone(), leader)).is_some()
@@ -285,10 +356,17 @@ impl Sender {
     fn send(&mut self, node: BrokerId, batches: Vec<SealedBatch>) {
         *self.in_flight.entry(node).or_default() += 1;
         let timeout = self.config.request_timeout;
-        let request = request(&self.config, &batches);
+        let mut request = request(&self.config, &batches);
+        let mut newest = i16::MAX;
+        if let Some(transactions) = &self.transactions {
+            transactions.sending();
+            request.transactional_id = Some(transactions.id().clone());
+            newest = transactions.newest(ApiKey::Produce);
+        }
         let cluster = Arc::clone(&self.cluster);
         self.flights.push(Box::pin(async move {
-            let answer = cluster.call(Node::Id(node), Lane::General, request, timeout).await;
+            let call = cluster.call_up_to(newest, Node::Id(node), Lane::General, |_| Ok(request), timeout);
+            let answer = call.await;
             Landed::Produced { node, batches, answer }
         }));
     }
@@ -298,6 +376,7 @@ impl Sender {
             Landed::Produced { node, batches, answer } => self.on_produced(node, batches, answer),
             Landed::Refreshed(result) => self.on_refreshed(result),
             Landed::Identified(answer) => self.on_identified(answer),
+            Landed::Enlisted(enlisted) => self.on_enlisted(enlisted),
         }
     }
 
@@ -381,7 +460,7 @@ impl Sender {
                     _ => self.timed_out(&batch.outcome.partition, error.cause()),
                 };
                 self.cluster.meter().lost(batch.count);
-                self.accumulator.resolve(&batch.outcome, Err(error));
+                self.lose(&batch.outcome, error);
             }
         }
     }

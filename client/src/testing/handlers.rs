@@ -29,7 +29,17 @@ use super::{FakeBroker, State, described::no_modern_groups, log::Log, modern::to
 const REBALANCE: Duration = Duration::from_secs(60);
 
 /// The APIs that the fake broker has no answer to.
-const NOT_ANSWERED: &[ApiKey] = &[ApiKey::AlterConfigs];
+const NOT_ANSWERED: &[ApiKey] = &[
+    ApiKey::AlterConfigs,
+    ApiKey::WriteTxnMarkers,
+    ApiKey::DeleteRecords,
+    ApiKey::ElectLeaders,
+    ApiKey::DescribeProducers,
+    ApiKey::DescribeTransactions,
+    ApiKey::ListTransactions,
+    ApiKey::ListConfigResources,
+    ApiKey::DescribeTopicPartitions,
+];
 
 /// The versions of an API that the fake broker answers; an empty range for none.
 #[expect(clippy::reversed_empty_ranges, reason = "there is no version")]
@@ -43,6 +53,11 @@ impl FakeBroker {
             RequestBody::Fetch(request) => self.fetch(version, &request).await.into(),
             RequestBody::JoinGroup(request) => self.join(version, request).await.into(),
             RequestBody::SyncGroup(request) => self.sync(request).await.into(),
+            RequestBody::Produce(request) => self.change(|state| state.produce(version, request)).into(),
+            RequestBody::EndTxn(request) => self.change(|state| state.end_txn(version, &request)).into(),
+            RequestBody::TxnOffsetCommit(request) => {
+                self.change(|state| state.txn_offset_commit(version, request)).into()
+            }
             other => self.change(|state| state.answer(other)),
         }
     }
@@ -129,7 +144,6 @@ fn protocols(request: &JoinGroupRequest) -> Vec<(Text, Bytes)> {
 impl State {
     fn answer(&mut self, request: RequestBody) -> ResponseBody {
         match request {
-            RequestBody::Produce(request) => self.produce(request).into(),
             RequestBody::Metadata(request) => self.metadata(&request).into(),
             RequestBody::ListOffsets(request) => self.list_offsets(&request).into(),
             RequestBody::CreateTopics(request) => self.create_topics(request).into(),
@@ -144,7 +158,12 @@ impl State {
             RequestBody::OffsetFetch(request) => self.offset_fetch(&request).into(),
             RequestBody::DescribeCluster(_) => self.describe_cluster().into(),
             RequestBody::DescribeConfigs(request) => self.describe_configs(request).into(),
-            RequestBody::ApiVersions(_) => ApiVersionsResponse::default().into(),
+            RequestBody::AddPartitionsToTxn(request) => self.add_partitions_to_txn(&request).into(),
+            RequestBody::AddOffsetsToTxn(request) => self.add_offsets_to_txn(&request).into(),
+            RequestBody::ApiVersions(_) => {
+                let finalized_features = self.finalized_features();
+                ApiVersionsResponse { finalized_features, ..Default::default() }.into()
+            }
             RequestBody::OffsetForLeaderEpoch(_) => OffsetForLeaderEpochResponse::default().into(),
             RequestBody::ListGroups(request) => self.list_groups(&request).into(),
             RequestBody::DeleteGroups(request) => self.delete_groups(request).into(),
@@ -156,6 +175,9 @@ impl State {
             RequestBody::Fetch(_) | RequestBody::JoinGroup(_) | RequestBody::SyncGroup(_) => {
                 unreachable!("these wait, and are answered elsewhere")
             }
+            RequestBody::Produce(_) | RequestBody::EndTxn(_) | RequestBody::TxnOffsetCommit(_) => {
+                unreachable!("these depend on the version, and are answered elsewhere")
+            }
             other => unreachable!("{} is among those that are not offered", other.key()),
         }
     }
@@ -166,13 +188,17 @@ impl State {
         self.modern_groups.entry(request.group_id.clone()).or_default().heartbeat(request, &topics)
     }
 
-    fn produce(&mut self, request: ProduceRequest) -> ProduceResponse {
+    fn produce(&mut self, version: i16, request: ProduceRequest) -> ProduceResponse {
         let acks = request.acks;
+        let id = request.transactional_id;
         let mut responses = Vec::new();
         for topic in request.topic_data {
             let partitions = topic.partition_data.into_iter();
             let partition_responses = partitions
-                .map(|data| self.append(&topic.name, data.index, data.records.unwrap_or_default()))
+                .map(|data| {
+                    let checked = self.check_transaction(version, id.as_ref(), &topic.name, &data);
+                    self.append(&topic.name, data.index, data.records.unwrap_or_default(), checked)
+                })
                 .collect();
             let response =
                 TopicProduceResponse { name: topic.name, partition_responses, ..Default::default() };
@@ -185,10 +211,16 @@ impl State {
         }
     }
 
-    fn append(&mut self, topic: &str, index: i32, records: Records) -> PartitionProduceResponse {
+    fn append(
+        &mut self,
+        topic: &str,
+        index: i32,
+        records: Records,
+        checked: Result<(), ErrorCode>,
+    ) -> PartitionProduceResponse {
         let log = self.log_mut(topic, PartitionId(index)).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
         let bytes = records.bytes().map_err(|_| ErrorCode::UNKNOWN_SERVER_ERROR);
-        let appended = log.and_then(|log| log.append(bytes?));
+        let appended = checked.and(log).and_then(|log| log.append(bytes?));
         let (error_code, base_offset) = match appended {
             Ok(offset) => (ErrorCode::NONE, offset),
             Err(code) => (code, Offset::NONE),
@@ -256,6 +288,9 @@ impl State {
     }
 
     fn init_producer_id(&mut self, request: &InitProducerIdRequest) -> InitProducerIdResponse {
+        if let Some(id) = &request.transactional_id {
+            return self.init_transactional(id, request);
+        }
         if request.producer_id.is_some() {
             return InitProducerIdResponse {
                 producer_id: request.producer_id,

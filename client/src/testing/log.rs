@@ -4,9 +4,9 @@ use std::collections::{HashMap, VecDeque};
 
 use bytes::{Bytes, BytesMut};
 use mainstem_protocol::{
-    ErrorCode, Offset, ProducerEpoch, ProducerId, Sequence,
+    ErrorCode, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp,
     records::{
-        Batch, BatchHeader,
+        Batch, BatchHeader, EndTxnMarker,
         header::{HEADER_BYTES, patch_base_offset},
     },
 };
@@ -92,6 +92,20 @@ impl Log {
         producer.recent.push_back((header.base_sequence, header.last_sequence(), offset));
         if producer.recent.len() > REMEMBERED {
             producer.recent.pop_front();
+        }
+    }
+
+    /// Puts the marker of a transaction behind everything.
+    pub(super) fn mark(&mut self, marker: EndTxnMarker, id: ProducerId, epoch: ProducerEpoch) {
+        if let Ok(batch) = Batch::split_from(&mut marker.to_batch(id, epoch, Timestamp(0))) {
+            let placed = placed_at(&batch, Offset(self.end));
+            self.end = placed.header().next_offset().0;
+            self.batches.push(placed);
+        }
+        // Whatever comes from an earlier epoch from here on is late.
+        let known = self.producers.entry(id).or_insert_with(|| Producer { epoch, recent: VecDeque::new() });
+        if known.epoch < epoch {
+            *known = Producer { epoch, recent: VecDeque::new() };
         }
     }
 

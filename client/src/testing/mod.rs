@@ -29,6 +29,7 @@ mod refusal;
 mod releases;
 mod server;
 pub mod suite;
+mod transactions;
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -96,6 +97,9 @@ struct State {
     groups: HashMap<Text, group::Group>,
     modern_groups: HashMap<Text, modern::ModernGroup>,
     next_producer_id: i64,
+    transactions: HashMap<Text, transactions::Transaction>,
+    /// Which generation of transactions the cluster has finalised (`transaction.version`).
+    transaction_version: i16,
     next_member: u64,
     troubles: HashMap<ApiKey, VecDeque<Trouble>>,
     mishaps: HashMap<ApiKey, VecDeque<Mishap>>,
@@ -161,6 +165,11 @@ impl FakeBroker {
     /// Names a node no more.
     pub fn forget_node(&self, node: BrokerId) {
         self.change(|state| state.nodes.remove(node));
+    }
+
+    /// Finalises a level of the feature `transaction.version`: from 2 on, clients make use of KIP-890.
+    pub fn finalize_transaction_version(&self, level: i16) {
+        self.state().transaction_version = level;
     }
 
     /// Speaks what a release of Kafka does, of all that it can answer.

@@ -107,7 +107,7 @@ impl Nodes {
     }
 }
 
-/// The group that a request is about, where its coordinator alone may answer.
+/// The group or the transactional id that a request is about, where its coordinator alone may answer.
 fn group(request: &RequestBody) -> Option<&Text> {
     match request {
         RequestBody::JoinGroup(request) => Some(&request.group_id),
@@ -119,6 +119,11 @@ fn group(request: &RequestBody) -> Option<&Text> {
             Some(request.groups.first().map_or(&request.group_id, |group| &group.group_id))
         }
         RequestBody::OffsetDelete(request) => Some(&request.group_id),
+        RequestBody::TxnOffsetCommit(request) => Some(&request.group_id),
+        RequestBody::InitProducerId(request) => request.transactional_id.as_ref(),
+        RequestBody::AddPartitionsToTxn(request) => Some(&request.v3_and_below_transactional_id),
+        RequestBody::AddOffsetsToTxn(request) => Some(&request.transactional_id),
+        RequestBody::EndTxn(request) => Some(&request.transactional_id),
         RequestBody::ConsumerGroupHeartbeat(request) => Some(&request.group_id),
         RequestBody::DeleteGroups(request) => request.groups_names.first(),
         RequestBody::DescribeGroups(request) => request.groups.first(),

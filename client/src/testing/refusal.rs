@@ -3,6 +3,7 @@
 use mainstem_protocol::{
     ErrorCode, PartitionId, Text,
     messages::{
+        add_partitions_to_txn::{AddPartitionsToTxnPartitionResult, AddPartitionsToTxnTopicResult},
         create_topics::CreatableTopicResult,
         delete_groups::DeletableGroupResult,
         delete_topics::DeletableTopicResult,
@@ -13,6 +14,7 @@ use mainstem_protocol::{
         offset_commit::{OffsetCommitResponsePartition, OffsetCommitResponseTopic},
         offset_fetch::OffsetFetchResponseGroup,
         produce::{PartitionProduceResponse, TopicProduceResponse},
+        txn_offset_commit::{TxnOffsetCommitResponsePartition, TxnOffsetCommitResponseTopic},
         *,
     },
 };
@@ -59,6 +61,12 @@ pub fn refusal(request: &RequestBody, code: ErrorCode) -> Option<ResponseBody> {
             DeleteGroupsResponse { results: results.collect(), ..Default::default() }.into()
         }
         RequestBody::OffsetDelete(_) => OffsetDeleteResponse { error_code, ..Default::default() }.into(),
+        RequestBody::AddPartitionsToTxn(request) => add_partitions(request, code).into(),
+        RequestBody::AddOffsetsToTxn(_) => {
+            AddOffsetsToTxnResponse { error_code, ..Default::default() }.into()
+        }
+        RequestBody::TxnOffsetCommit(request) => txn_offset_commit(request, code).into(),
+        RequestBody::EndTxn(_) => EndTxnResponse { error_code, ..Default::default() }.into(),
         RequestBody::CreateTopics(request) => {
             let each = request.topics.iter().map(|topic| topic.name.clone());
             let topics = each.map(|name| CreatableTopicResult { name, error_code, ..Default::default() });
@@ -131,6 +139,31 @@ fn offset_commit(request: &OffsetCommitRequest, error_code: ErrorCode) -> Offset
         ..Default::default()
     });
     OffsetCommitResponse { topics: topics.collect(), ..Default::default() }
+}
+
+fn add_partitions(
+    request: &AddPartitionsToTxnRequest,
+    partition_error_code: ErrorCode,
+) -> AddPartitionsToTxnResponse {
+    let refused = |partition_index: PartitionId| AddPartitionsToTxnPartitionResult {
+        partition_index,
+        partition_error_code,
+    };
+    let topics = request.v3_and_below_topics.iter().map(|topic| AddPartitionsToTxnTopicResult {
+        name: topic.name.clone(),
+        results_by_partition: topic.partitions.iter().copied().map(refused).collect(),
+    });
+    AddPartitionsToTxnResponse { results_by_topic_v3_and_below: topics.collect(), ..Default::default() }
+}
+
+fn txn_offset_commit(request: &TxnOffsetCommitRequest, error_code: ErrorCode) -> TxnOffsetCommitResponse {
+    let refused =
+        |partition_index: PartitionId| TxnOffsetCommitResponsePartition { partition_index, error_code };
+    let topics = request.topics.iter().map(|topic| TxnOffsetCommitResponseTopic {
+        name: topic.name.clone(),
+        partitions: topic.partitions.iter().map(|wanted| refused(wanted.partition_index)).collect(),
+    });
+    TxnOffsetCommitResponse { topics: topics.collect(), ..Default::default() }
 }
 
 fn offset_fetch(request: &OffsetFetchRequest, error_code: ErrorCode) -> OffsetFetchResponse {

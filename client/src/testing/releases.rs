@@ -210,6 +210,34 @@ const STEPS: &[(ApiKey, &[Step])] = &[
         ],
     ),
     (
+        ApiKey::AddPartitionsToTxn,
+        &[
+            (Release(2, 1), 0, 1),
+            (Release(2, 7), 0, 2),
+            (Release(2, 8), 0, 3),
+            (Release(3, 5), 0, 4),
+            (Release(3, 8), 0, 5),
+        ],
+    ),
+    (
+        ApiKey::AddOffsetsToTxn,
+        &[(Release(2, 1), 0, 1), (Release(2, 7), 0, 2), (Release(2, 8), 0, 3), (Release(3, 8), 0, 4)],
+    ),
+    (
+        ApiKey::EndTxn,
+        &[
+            (Release(2, 1), 0, 1),
+            (Release(2, 7), 0, 2),
+            (Release(2, 8), 0, 3),
+            (Release(3, 8), 0, 4),
+            (Release(4, 0), 0, 5),
+        ],
+    ),
+    (
+        ApiKey::TxnOffsetCommit,
+        &[(Release(2, 1), 0, 2), (Release(2, 5), 0, 3), (Release(3, 8), 0, 4), (Release(4, 0), 0, 5)],
+    ),
+    (
         ApiKey::OffsetForLeaderEpoch,
         &[(Release(2, 1), 0, 2), (Release(2, 3), 0, 3), (Release(2, 8), 0, 4), (Release(4, 0), 2, 4)],
     ),

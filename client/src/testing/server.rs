@@ -136,7 +136,8 @@ fn api_versions(broker: &FakeBroker, asked: i16, newest: i16) -> (i16, ApiVersio
         Some(range(*key, broker.offered(*key))).filter(|range| range.min_version <= range.max_version)
     };
     let api_keys = ApiKey::ALL.iter().filter_map(offered).collect();
-    (asked, ApiVersionsResponse { api_keys, ..ApiVersionsResponse::default() })
+    let finalized_features = broker.finalized_features();
+    (asked, ApiVersionsResponse { api_keys, finalized_features, ..ApiVersionsResponse::default() })
 }
 
 async fn write(

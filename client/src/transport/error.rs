@@ -167,7 +167,11 @@ const fn first_release(key: ApiKey) -> &'static str {
     match key {
         ApiKey::IncrementalAlterConfigs => "2.3",
         ApiKey::OffsetDelete => "2.4",
-        ApiKey::DescribeCluster => "2.8",
+        ApiKey::DescribeCluster | ApiKey::DescribeProducers => "2.8",
+        ApiKey::DescribeTransactions | ApiKey::ListTransactions => "3.0",
+        ApiKey::DescribeTopicPartitions => "3.7",
+        ApiKey::ListConfigResources => "3.7",
+        ApiKey::WriteTxnMarkers => "2.8",
         ApiKey::ConsumerGroupHeartbeat | ApiKey::ConsumerGroupDescribe => "4.0",
         _ => "2.1",
     }

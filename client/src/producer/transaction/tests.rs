@@ -1,0 +1,522 @@
+//! The transactional producer against the fake broker, in both generations of the protocol.
+
+use std::{collections::HashMap, time::Duration};
+
+use mainstem_protocol::{
+    ApiKey, ErrorCode, Offset, ProducerId,
+    records::{Decompressor, EndTxnMarker},
+};
+
+use super::*;
+use crate::{
+    producer::ProduceError,
+    testing::{FakeBroker, FakeCluster, Hesitant, RELEASES, Trouble, interrupted},
+    transport::TransportError,
+};
+
+/// Levels of `transaction.version`, with one for a cluster that has never heard of it.
+const FIRST: i16 = 0;
+const SECOND: i16 = 2;
+
+fn broker(level: i16) -> FakeBroker {
+    let broker = FakeBroker::new();
+    broker.create_topic("t", 3);
+    broker.finalize_transaction_version(level);
+    broker
+}
+
+fn impatient() -> ProducerConfig {
+    ProducerConfig { max_block: Duration::from_secs(3), ..ProducerConfig::default() }
+}
+
+async fn producer(transport: &dyn Transport) -> TransactionalProducer {
+    let producer = TransactionalProducer::new(transport, impatient(), TransactionConfig::new("x"));
+    producer.init_transactions().await.unwrap();
+    producer
+}
+
+fn record(partition: i32, value: &str) -> ProducerRecord {
+    ProducerRecord::new("t").partition(partition).value(value.to_owned())
+}
+
+async fn send(producer: &TransactionalProducer, partition: i32, value: &str) {
+    drop(producer.send(record(partition, value)).await.unwrap());
+}
+
+/// A transaction of one record that is committed.
+async fn commit(producer: &TransactionalProducer, partition: i32, value: &str) {
+    producer.begin().unwrap();
+    send(producer, partition, value).await;
+    producer.commit().await.unwrap();
+}
+
+fn offset(partition: i32, offset: i64) -> [(TopicPartition, OffsetAndMetadata); 1] {
+    [(TopicPartition::new("t", partition), Offset(offset).into())]
+}
+
+/// What those see who read committed records, and how many markers there are.
+fn committed(broker: &FakeBroker, partition: i32) -> (Vec<String>, usize) {
+    let (mut open, mut seen, mut markers) = (HashMap::<ProducerId, Vec<String>>::new(), Vec::new(), 0);
+    for batch in broker.batches("t", partition) {
+        let header = *batch.header();
+        assert!(header.attributes.is_transactional(), "every record here is sent in a transaction");
+        let opened = batch.open(&mut Decompressor::new(), 1 << 20).unwrap();
+        let ours = open.entry(header.producer_id).or_default();
+        for record in opened.refs().map(Result::unwrap) {
+            if header.attributes.is_control() {
+                let done = std::mem::take(ours);
+                let marker = EndTxnMarker::parse(record.key, record.value).unwrap();
+                seen.extend(done.into_iter().filter(|_| marker.committed));
+                markers += 1;
+            } else {
+                ours.push(String::from_utf8(record.value.unwrap().to_vec()).unwrap());
+            }
+        }
+    }
+    (seen, markers)
+}
+
+fn remedy(result: Result<(), TransactionError>) -> Remedy {
+    result.unwrap_err().remedy()
+}
+
+#[tokio::test(start_paused = true)]
+async fn committed_records_count_and_aborted_ones_do_not() {
+    for level in [FIRST, SECOND] {
+        let broker = broker(level);
+        let producer = producer(&broker).await;
+        commit(&producer, 0, "a").await;
+        producer.begin().unwrap();
+        send(&producer, 0, "b").await;
+        producer.flush().await;
+        producer.abort().await.unwrap();
+        commit(&producer, 0, "c").await;
+        assert_eq!(committed(&broker, 0), (vec!["a".to_owned(), "c".to_owned()], 3), "level {level}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn transaction_ends_in_all_its_partitions_and_in_no_other() {
+    for level in [FIRST, SECOND] {
+        let broker = broker(level);
+        let producer = producer(&broker).await;
+        producer.begin().unwrap();
+        for number in 0..50 {
+            send(&producer, number % 2, "x").await;
+        }
+        producer.commit().await.unwrap();
+        let counts = [0, 1, 2]
+            .map(|partition| (committed(&broker, partition).0.len(), committed(&broker, partition).1));
+        assert_eq!(counts, [(25, 1), (25, 1), (0, 0)]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn partitions_are_added_by_requests_in_the_first_generation_alone() {
+    let asked = async |level| {
+        let broker = broker(level);
+        let producer = producer(&broker).await;
+        for _ in 0..2 {
+            producer.begin().unwrap();
+            for partition in [0, 1, 0, 1] {
+                send(&producer, partition, "x").await;
+            }
+            producer.commit().await.unwrap();
+        }
+        let newest = |key| {
+            broker.requests().iter().filter(|(asked, _)| *asked == key).map(|(_, version)| *version).max()
+        };
+        let versions = (newest(ApiKey::Produce), newest(ApiKey::EndTxn));
+        (broker.asked(ApiKey::AddPartitionsToTxn), versions, broker.transactional_epoch("x"))
+    };
+    // Both partitions at once, and once in each transaction.
+    assert_eq!(asked(FIRST).await, (2, (Some(11), Some(4)), Some(0)));
+    assert_eq!(asked(SECOND).await, (0, (Some(12), Some(5)), Some(2)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_broker_hears_of_a_transaction_without_records() {
+    for level in [FIRST, SECOND] {
+        let broker = broker(level);
+        let producer = producer(&broker).await;
+        producer.begin().unwrap();
+        producer.commit().await.unwrap();
+        producer.begin().unwrap();
+        producer.abort().await.unwrap();
+        assert_eq!(broker.asked(ApiKey::EndTxn), 0);
+        commit(&producer, 0, "a").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn offsets_are_committed_with_the_transaction_and_not_before() {
+    for level in [FIRST, SECOND] {
+        let broker = broker(level);
+        let producer = producer(&broker).await;
+        let group = GroupMetadata::of_group("g");
+        producer.begin().unwrap();
+        producer.send_offsets_to_transaction(&offset(0, 7), &group).await.unwrap();
+        producer.abort().await.unwrap();
+        assert_eq!(broker.committed("g", "t", 0), None);
+        producer.begin().unwrap();
+        producer.send_offsets_to_transaction(&offset(0, 8), &group).await.unwrap();
+        assert_eq!(broker.committed("g", "t", 0), None);
+        producer.commit().await.unwrap();
+        assert_eq!(broker.committed("g", "t", 0), Some(8));
+        assert_eq!(broker.asked(ApiKey::AddOffsetsToTxn), if level == FIRST { 2 } else { 0 });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn producer_whose_place_was_taken_is_fenced_and_told_to_close() {
+    for level in [FIRST, SECOND] {
+        let broker = broker(level);
+        let old = producer(&broker).await;
+        old.begin().unwrap();
+        send(&old, 0, "late").await;
+        old.flush().await;
+        let new = producer(&broker).await;
+        let error = old.commit().await.unwrap_err();
+        assert!(matches!(error, TransactionError::Fenced { .. }), "{error}");
+        assert_eq!(error.remedy(), Remedy::Close);
+        // It stays so, whatever is wanted.
+        assert!(matches!(old.abort().await, Err(TransactionError::Fenced { .. })));
+        assert!(matches!(old.begin(), Err(TransactionError::Fenced { .. })));
+        commit(&new, 0, "new").await;
+        assert_eq!(committed(&broker, 0).0, ["new"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn record_of_a_fenced_producer_fails_and_the_abort_finds_out_why() {
+    let broker = broker(SECOND);
+    let old = producer(&broker).await;
+    let _new = producer(&broker).await;
+    old.begin().unwrap();
+    let ticket = old.send(record(0, "late")).await.unwrap();
+    assert_eq!(remedy(old.commit().await), Remedy::Abort);
+    assert!(matches!(
+        ticket.await,
+        Err(ProduceError::Refused { code: ErrorCode::INVALID_PRODUCER_EPOCH, .. })
+    ));
+    assert!(matches!(old.abort().await, Err(TransactionError::Fenced { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn transaction_that_was_open_for_too_long_fences_its_producer() {
+    for level in [FIRST, SECOND] {
+        let broker = broker(level);
+        let producer = producer(&broker).await;
+        producer.begin().unwrap();
+        send(&producer, 0, "a").await;
+        producer.flush().await;
+        broker.time_out("x");
+        assert!(matches!(producer.commit().await, Err(TransactionError::Fenced { .. })));
+        assert_eq!(committed(&broker, 0), (vec![], 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn transaction_that_has_lost_a_record_can_only_be_aborted_and_the_next_one_is_whole() {
+    for level in [FIRST, SECOND] {
+        for code in [
+            ErrorCode::MESSAGE_TOO_LARGE,
+            ErrorCode::TRANSACTION_ABORTABLE,
+            ErrorCode::INVALID_PRODUCER_EPOCH,
+            ErrorCode::INVALID_TXN_STATE,
+        ] {
+            let broker = broker(level);
+            let producer = producer(&broker).await;
+            commit(&producer, 0, "a").await;
+            producer.begin().unwrap();
+            broker.trouble(ApiKey::Produce, Trouble::Code(code));
+            let lost = producer.send(record(0, "lost")).await.unwrap();
+            producer.flush().await;
+            // From here on records are refused, with the reason.
+            let refused = producer.send(record(0, "behind")).await.unwrap_err();
+            assert!(matches!(&refused, TransactionError::Abortable { .. }), "{code}: {refused}");
+            assert_eq!(remedy(producer.commit().await), Remedy::Abort, "{code}");
+            lost.await.unwrap_err();
+            producer.abort().await.unwrap();
+            commit(&producer, 0, "b").await;
+            assert_eq!(committed(&broker, 0).0, ["a", "b"], "level {level}, {code}");
+            // Sequences have begun anew, under another epoch.
+            let last =
+                broker.batches("t", 0).into_iter().rfind(|batch| !batch.header().attributes.is_control());
+            let header = *last.unwrap().header();
+            assert_eq!(header.base_sequence.0, 0);
+            assert!(header.producer_epoch.0 > 0);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_that_wait_are_given_up_when_their_transaction_is_aborted() {
+    let broker = broker(SECOND);
+    let config = ProducerConfig { linger: Duration::from_secs(60), ..impatient() };
+    let producer = TransactionalProducer::new(&broker, config, TransactionConfig::new("x"));
+    producer.init_transactions().await.unwrap();
+    producer.begin().unwrap();
+    let ticket = producer.send(record(0, "never")).await.unwrap();
+    producer.abort().await.unwrap();
+    assert!(matches!(ticket.await, Err(ProduceError::Aborted(_))));
+    assert_eq!(broker.asked(ApiKey::Produce), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_passes_is_tried_again_at_every_step() {
+    let passing = [
+        ErrorCode::NOT_COORDINATOR,
+        ErrorCode::COORDINATOR_NOT_AVAILABLE,
+        ErrorCode::COORDINATOR_LOAD_IN_PROGRESS,
+        ErrorCode::CONCURRENT_TRANSACTIONS,
+    ];
+    let steps = [
+        ApiKey::InitProducerId,
+        ApiKey::AddPartitionsToTxn,
+        ApiKey::AddOffsetsToTxn,
+        ApiKey::TxnOffsetCommit,
+        ApiKey::EndTxn,
+    ];
+    for level in [FIRST, SECOND] {
+        let broker = broker(level);
+        for key in steps {
+            passing.into_iter().for_each(|code| broker.trouble(key, Trouble::Code(code)));
+            broker.trouble(key, Trouble::LostBefore);
+        }
+        let producer = producer(&broker).await;
+        producer.begin().unwrap();
+        send(&producer, 0, "a").await;
+        producer.send_offsets_to_transaction(&offset(0, 1), &GroupMetadata::of_group("g")).await.unwrap();
+        producer.commit().await.unwrap();
+        assert_eq!(committed(&broker, 0), (vec!["a".to_owned()], 1));
+        assert_eq!(broker.committed("g", "t", 0), Some(1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn end_whose_answer_was_lost_happens_once() {
+    for level in [FIRST, SECOND] {
+        for commits in [true, false] {
+            let broker = broker(level);
+            let producer = producer(&broker).await;
+            broker.trouble(ApiKey::EndTxn, Trouble::LostAfter);
+            producer.begin().unwrap();
+            send(&producer, 0, "a").await;
+            producer.flush().await;
+            if commits { producer.commit().await } else { producer.abort().await }.unwrap();
+            commit(&producer, 0, "b").await;
+            let expected: &[&str] = if commits { &["a", "b"] } else { &["b"] };
+            assert_eq!(committed(&broker, 0).0, expected);
+            assert_eq!(committed(&broker, 0).1, 2);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn commit_that_nobody_answers_is_called_again_until_its_fate_is_known() {
+    for level in [FIRST, SECOND] {
+        let broker = broker(level);
+        let producer = producer(&broker).await;
+        broker.trouble(ApiKey::EndTxn, Trouble::LostAfter);
+        for _ in 0..20 {
+            broker.trouble(ApiKey::EndTxn, Trouble::LostBefore);
+        }
+        producer.begin().unwrap();
+        send(&producer, 0, "a").await;
+        let error = producer.commit().await.unwrap_err();
+        assert!(matches!(error, TransactionError::TimedOut { operation: Operation::Commit, .. }), "{error}");
+        assert_eq!(error.remedy(), Remedy::CallAgain);
+        // It may be committed by now, and cannot be aborted.
+        assert_eq!(remedy(producer.abort().await), Remedy::Mend);
+        assert_eq!(remedy(producer.begin()), Remedy::Mend);
+        while let Err(error) = producer.commit().await {
+            assert_eq!(error.remedy(), Remedy::CallAgain);
+        }
+        commit(&producer, 0, "b").await;
+        assert_eq!(committed(&broker, 0), (vec!["a".to_owned(), "b".to_owned()], 2));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn offsets_that_nobody_has_acknowledged_stand_in_the_way_of_a_commit() {
+    let broker = broker(SECOND);
+    let producer = producer(&broker).await;
+    for _ in 0..20 {
+        broker.trouble(ApiKey::TxnOffsetCommit, Trouble::Code(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS));
+    }
+    producer.begin().unwrap();
+    let group = GroupMetadata::of_group("g");
+    let error = producer.send_offsets_to_transaction(&offset(0, 1), &group).await.unwrap_err();
+    assert_eq!(error.remedy(), Remedy::CallAgain);
+    assert_eq!(remedy(producer.commit().await), Remedy::Mend);
+    while producer.send_offsets_to_transaction(&offset(0, 1), &group).await.is_err() {}
+    producer.commit().await.unwrap();
+    assert_eq!(broker.committed("g", "t", 0), Some(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn member_that_its_group_has_gone_on_without_commits_nothing() {
+    for level in [FIRST, SECOND] {
+        let broker = broker(level);
+        let producer = producer(&broker).await;
+        for code in
+            [ErrorCode::ILLEGAL_GENERATION, ErrorCode::UNKNOWN_MEMBER_ID, ErrorCode::FENCED_INSTANCE_ID]
+        {
+            broker.trouble(ApiKey::TxnOffsetCommit, Trouble::Code(code));
+            producer.begin().unwrap();
+            send(&producer, 0, "a").await;
+            let group =
+                GroupMetadata { generation: 4, member_id: "m".into(), ..GroupMetadata::of_group("g") };
+            let error = producer.send_offsets_to_transaction(&offset(0, 1), &group).await.unwrap_err();
+            assert!(error.to_string().contains(code.name().unwrap()), "{error}");
+            assert_eq!(error.remedy(), Remedy::Abort);
+            assert_eq!(remedy(producer.commit().await), Remedy::Abort);
+            producer.abort().await.unwrap();
+        }
+        assert!(committed(&broker, 0).0.is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn producer_whose_id_was_forgotten_aborts_and_gets_another() {
+    let broker = broker(FIRST);
+    let producer = producer(&broker).await;
+    producer.begin().unwrap();
+    broker.trouble(ApiKey::AddPartitionsToTxn, Trouble::Code(ErrorCode::INVALID_PRODUCER_ID_MAPPING));
+    send(&producer, 0, "a").await;
+    assert_eq!(remedy(producer.commit().await), Remedy::Abort);
+    producer.abort().await.unwrap();
+    // There was nothing that the coordinator could have ended.
+    assert_eq!(broker.asked(ApiKey::EndTxn), 0);
+    commit(&producer, 0, "b").await;
+    assert_eq!(committed(&broker, 0).0, ["b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn codes_that_do_not_pass_end_the_producer() {
+    for code in [ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED, ErrorCode::INVALID_TXN_STATE] {
+        let broker = broker(SECOND);
+        let producer = producer(&broker).await;
+        producer.begin().unwrap();
+        send(&producer, 0, "a").await;
+        broker.trouble(ApiKey::EndTxn, Trouble::Code(code));
+        let error = producer.commit().await.unwrap_err();
+        assert!(matches!(error, TransactionError::Fatal { .. }), "{error}");
+        assert_eq!(remedy(producer.abort().await), Remedy::Close);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_out_of_turn_say_what_is_to_be_done_first() {
+    let broker = broker(SECOND);
+    let producer = TransactionalProducer::new(&broker, impatient(), TransactionConfig::new("x"));
+    let error = producer.begin().unwrap_err();
+    assert_eq!(error.to_string(), "begin is out of turn: call init_transactions first");
+    producer.init_transactions().await.unwrap();
+    assert_eq!(remedy(producer.init_transactions().await), Remedy::Mend);
+    assert_eq!(producer.send(record(0, "a")).await.unwrap_err().remedy(), Remedy::Mend);
+    assert_eq!(remedy(producer.commit().await), Remedy::Mend);
+    assert_eq!(remedy(producer.abort().await), Remedy::Mend);
+    commit(&producer, 0, "a").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn record_that_is_not_taken_leaves_the_transaction_as_it_was() {
+    let broker = broker(SECOND);
+    let producer = producer(&broker).await;
+    producer.begin().unwrap();
+    let huge = ProducerRecord::new("t").partition(0).value(vec![0; 2 << 20]);
+    let error = producer.send(huge).await.unwrap_err();
+    assert!(matches!(error, TransactionError::Send(SendError::TooLarge { .. })), "{error}");
+    send(&producer, 0, "a").await;
+    producer.commit().await.unwrap();
+    assert_eq!(committed(&broker, 0).0, ["a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_aborts_what_is_open() {
+    for level in [FIRST, SECOND] {
+        let broker = broker(level);
+        let producer = producer(&broker).await;
+        producer.begin().unwrap();
+        send(&producer, 0, "a").await;
+        producer.flush().await;
+        assert!(broker.is_ongoing("x"));
+        producer.close().await;
+        assert!(!broker.is_ongoing("x"));
+        assert_eq!(committed(&broker, 0), (vec![], 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn commit_that_was_given_up_can_be_called_again() {
+    for level in [FIRST, SECOND] {
+        for polls in 1..15 {
+            let broker = broker(level);
+            let producer = producer(&Hesitant(broker.transport())).await;
+            producer.begin().unwrap();
+            send(&producer, 0, "a").await;
+            let result = interrupted(polls, producer.commit()).await;
+            match result {
+                Some(result) => result.unwrap(),
+                None => producer.commit().await.unwrap(),
+            }
+            assert_eq!(committed(&broker, 0), (vec!["a".to_owned()], 1));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn brokers_of_every_release_take_transactions() {
+    for release in RELEASES {
+        let broker = broker(FIRST);
+        broker.speak_as(release);
+        let producer = producer(&broker).await;
+        commit(&producer, 0, "a").await;
+        producer.begin().unwrap();
+        send(&producer, 0, "b").await;
+        producer.flush().await;
+        producer.send_offsets_to_transaction(&offset(0, 1), &GroupMetadata::of_group("g")).await.unwrap();
+        producer.abort().await.unwrap();
+        commit(&producer, 0, "c").await;
+        assert_eq!(committed(&broker, 0).0, ["a", "c"], "{release}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn brokers_that_are_too_old_say_so() {
+    let broker = broker(FIRST);
+    broker.speak_as(RELEASES[0]);
+    let producer = producer(&broker).await;
+    producer.begin().unwrap();
+    let member = GroupMetadata { generation: 1, member_id: "m".into(), ..GroupMetadata::of_group("g") };
+    let error = producer.send_offsets_to_transaction(&offset(0, 1), &member).await.unwrap_err();
+    let TransactionError::Fatal { cause } = &error else { panic!("{error}") };
+    assert!(matches!(**cause, TransactionCause::Transport(TransportError::TooOld { needed: 3, .. })));
+}
+
+#[tokio::test]
+async fn transactions_go_on_where_the_coordinator_has_gone() {
+    for level in [FIRST, SECOND] {
+        let cluster = FakeCluster::start(3).await.unwrap();
+        let broker = cluster.broker();
+        broker.create_topic("t", 3);
+        broker.finalize_transaction_version(level);
+        let producer = producer(&cluster.transport()).await;
+        for (round, node) in [1, 2, 0, 1].into_iter().enumerate() {
+            producer.begin().unwrap();
+            for partition in 0..3 {
+                send(&producer, partition, &round.to_string()).await;
+            }
+            broker.move_coordinator("x", cluster.node(node));
+            broker.move_leader("t", 0, cluster.node(node));
+            producer.send_offsets_to_transaction(&offset(0, 1), &GroupMetadata::of_group("g")).await.unwrap();
+            broker.move_coordinator("g", cluster.node(node));
+            producer.commit().await.unwrap();
+        }
+        for partition in 0..3 {
+            assert_eq!(committed(broker, partition).0, ["0", "1", "2", "3"]);
+        }
+    }
+}
