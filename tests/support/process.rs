@@ -23,10 +23,19 @@ impl Broker {
         Self::start_telling(data, settings, Stdio::inherit())
     }
 
+    /// Starts a broker where one was before, so that clients find it again.
+    pub(crate) fn start_at(data: &Path, address: SocketAddr) -> Self {
+        Self::start_listening(data, &address.to_string(), &[], Stdio::inherit())
+    }
+
     /// Starts a broker whose log lines go there.
     pub(crate) fn start_telling(data: &Path, settings: &[&str], log: Stdio) -> Self {
+        Self::start_listening(data, "127.0.0.1:0", settings, log)
+    }
+
+    fn start_listening(data: &Path, listen: &str, settings: &[&str], log: Stdio) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_mainstem"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--output", "json", "--data"])
+            .args(["serve", "--listen", listen, "--http", "127.0.0.1:0", "--output", "json", "--data"])
             .arg(data)
             .args(settings.iter().flat_map(|setting| ["--set", setting]))
             .stdout(Stdio::piped())
@@ -56,9 +65,14 @@ impl Broker {
         self.ended();
     }
 
-    /// Nothing moves any more, until it is killed.
+    /// Nothing moves any more, until it is killed or goes on.
     pub(crate) fn freeze(&self) {
         self.signal("STOP");
+    }
+
+    /// It goes on.
+    pub(crate) fn thaw(&self) {
+        self.signal("CONT");
     }
 
     /// An orderly stop.

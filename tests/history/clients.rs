@@ -1,0 +1,221 @@
+//! Those who use the topic, each until it is told to stop.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use mainstem_client::{
+    Admin, AdminConfig, Consumer, ConsumerConfig, Offset, OffsetSpec, Producer, ProducerConfig,
+    ProducerRecord, TopicPartition, Transport,
+    consumer::{GroupProtocol, IsolationLevel, OffsetReset, PartitionRecords, Polled},
+    producer::Ticket,
+};
+use tokio::sync::watch;
+
+use crate::{
+    chance::Chance,
+    history::{Fate, Partition, Process, Step, Value},
+    recorder::{Open, Recorder},
+};
+
+pub(crate) const TOPIC: &str = "history";
+pub(crate) const PARTITIONS: i32 = 3;
+const GROUP: &str = "readers";
+
+/// Records of one producer that wait for their acknowledgement.
+const WAITING_MAX: usize = 50;
+
+/// How long a poll waits.
+const POLL: Duration = Duration::from_millis(50);
+
+/// What every client of a scene needs.
+#[derive(Clone)]
+pub(crate) struct Client {
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) recorder: Recorder,
+    /// True once it is to stop.
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+pub(crate) fn partitions() -> Vec<TopicPartition> {
+    (0..PARTITIONS).map(|id| TopicPartition::new(TOPIC, id)).collect()
+}
+
+fn partition(of: &TopicPartition) -> Partition {
+    Partition(of.partition.0)
+}
+
+pub(crate) fn record(partition: Partition, value: Value) -> ProducerRecord {
+    ProducerRecord::new(TOPIC).partition(partition.0).value(value.0.to_string())
+}
+
+impl Client {
+    fn is_over(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    /// Sends one record after another, each an operation of its own, and several at a time.
+    pub(crate) async fn produce(self, mut chance: Chance, config: ProducerConfig) {
+        let producer = Producer::new(self.transport.as_ref(), config);
+        let process = self.recorder.process();
+        let mut waiting = VecDeque::new();
+        while !self.is_over() {
+            let to = Partition(chance.below(PARTITIONS as u64) as i32);
+            let (open, value) = (self.recorder.begin(process), self.recorder.value());
+            match producer.send(record(to, value)).await {
+                Ok(ticket) => waiting.push_back((open, to, value, ticket)),
+                Err(_) => self.sent(open, to, value, Fate::Failed, None),
+            }
+            if waiting.len() >= WAITING_MAX {
+                self.settle(waiting.pop_front()).await;
+            }
+        }
+        while !waiting.is_empty() {
+            self.settle(waiting.pop_front()).await;
+        }
+    }
+
+    async fn settle(&self, sent: Option<(Open, Partition, Value, Ticket)>) {
+        let Some((open, to, value, ticket)) = sent else { return };
+        match ticket.await {
+            Ok(receipt) => {
+                let offset = (receipt.offset != Offset::NONE).then_some(receipt.offset.0);
+                self.sent(open, to, value, Fate::Done, offset);
+            }
+            // An earlier attempt may have been stored, whatever the last one came to.
+            Err(_) => self.sent(open, to, value, Fate::Unknown, None),
+        }
+    }
+
+    fn sent(&self, mut open: Open, partition: Partition, value: Value, fate: Fate, offset: Option<i64>) {
+        open.steps.push(Step::Send { partition, value, offset });
+        self.recorder.end(open, fate);
+    }
+
+    /// Reads all partitions from their first records on.
+    pub(crate) async fn read(self) {
+        let (process, mut consumer) = (self.recorder.process(), self.assigned());
+        while !self.is_over() {
+            self.poll(process, &mut consumer).await;
+        }
+    }
+
+    fn assigned(&self) -> Consumer {
+        let mut consumer = Consumer::new(self.transport.as_ref(), reading());
+        consumer.assign(partitions());
+        consumer
+    }
+
+    /// Reads everything that there is, from the first records to the ends as they are now.
+    pub(crate) async fn read_all(self) -> Process {
+        let admin = Admin::new(self.transport.as_ref(), AdminConfig::default());
+        let wanted: Vec<_> = partitions().into_iter().map(|id| (id, OffsetSpec::Latest)).collect();
+        let ends = admin.list_offsets(&wanted).await.unwrap();
+        let (process, mut consumer) = (self.recorder.process(), self.assigned());
+        let is_behind = |consumer: &Consumer| {
+            let mut ends = ends.iter();
+            ends.any(|(id, end)| consumer.position(id).unwrap_or(Offset::ZERO) < end.offset)
+        };
+        while is_behind(&consumer) {
+            self.poll(process, &mut consumer).await;
+        }
+        process
+    }
+
+    /// Whatever goes wrong is tried again by the next poll.
+    async fn poll(&self, process: Process, consumer: &mut Consumer) -> Vec<(TopicPartition, Offset)> {
+        let mut open = self.recorder.begin(process);
+        let polled = consumer.poll(POLL).await;
+        let positions = match polled {
+            Ok(Polled::Records(records)) => {
+                open.steps = records.iter().map(polled_from).collect();
+                records.into_iter().map(|records| (records.partition, records.next_offset)).collect()
+            }
+            Ok(Polled::Assigned(given)) => {
+                open.steps = given.iter().map(|id| Step::Seek { partition: partition(id) }).collect();
+                Vec::new()
+            }
+            Ok(_) | Err(_) => Vec::new(),
+        };
+        if !open.steps.is_empty() {
+            self.recorder.end(open, Fate::Done);
+        }
+        positions
+    }
+
+    /// A member of the group: commits what each poll brings, and goes and comes back as somebody else now and then.
+    pub(crate) async fn belong(self, mut chance: Chance, protocol: GroupProtocol) {
+        while !self.is_over() {
+            let process = self.recorder.process();
+            let mut consumer = Consumer::new(self.transport.as_ref(), member(protocol));
+            consumer.subscribe([TOPIC]).unwrap();
+            let mut polls = 20 + chance.below(200);
+            while !self.is_over() && polls > 0 {
+                polls -= 1;
+                let positions = self.poll(process, &mut consumer).await;
+                if !positions.is_empty() {
+                    self.commit(process, &mut consumer, &positions).await;
+                }
+            }
+            consumer.close().await;
+        }
+    }
+
+    async fn commit(
+        &self,
+        process: Process,
+        consumer: &mut Consumer,
+        positions: &[(TopicPartition, Offset)],
+    ) {
+        let mut open = self.recorder.begin(process);
+        let step = |(id, offset): &(_, Offset)| Step::Commit { partition: partition(id), offset: offset.0 };
+        open.steps = positions.iter().map(step).collect();
+        let fate = consumer.commit(positions).await.map_or(Fate::Unknown, |()| Fate::Done);
+        self.recorder.end(open, fate);
+    }
+
+    /// Asks again and again how far the group has read.
+    pub(crate) async fn watch(self) {
+        let (process, partitions) = (self.recorder.process(), partitions());
+        let consumer = Consumer::new(self.transport.as_ref(), member(GroupProtocol::Classic));
+        while !self.is_over() {
+            let mut open = self.recorder.begin(process);
+            let Ok(found) = consumer.committed(&partitions).await else { continue };
+            let step = |id: &TopicPartition| Step::Committed {
+                partition: partition(id),
+                offset: found.get(id).map(|offset| offset.0),
+            };
+            open.steps = partitions.iter().map(step).collect();
+            self.recorder.end(open, Fate::Done);
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+fn polled_from(records: &PartitionRecords) -> Step {
+    // What does not say a number was sent by nobody.
+    let value = |bytes: &[u8]| std::str::from_utf8(bytes).ok().and_then(|text| text.parse().ok());
+    let each = records.records.iter().map(|record| {
+        let value = record.value.as_deref().and_then(value).unwrap_or(u64::MAX);
+        (record.offset.0, Value(value))
+    });
+    Step::Poll { partition: partition(&records.partition), records: each.collect() }
+}
+
+/// What is read is what is committed.
+fn reading() -> ConsumerConfig {
+    ConsumerConfig {
+        isolation: IsolationLevel::ReadCommitted,
+        offset_reset: OffsetReset::Earliest,
+        ..ConsumerConfig::default()
+    }
+}
+
+fn member(protocol: GroupProtocol) -> ConsumerConfig {
+    ConsumerConfig {
+        group_id: Some(GROUP.into()),
+        group_protocol: protocol,
+        session_timeout: Duration::from_secs(6),
+        heartbeat_interval: Duration::from_millis(300),
+        timeout: Duration::from_secs(20),
+        ..reading()
+    }
+}
