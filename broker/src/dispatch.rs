@@ -179,6 +179,13 @@ impl Dispatch {
                 api::offset_for_leader_epoch::answer(node, request).into()
             }
             RequestBody::DescribeConfigs(request) => api::describe_configs::answer(node, request).into(),
+            RequestBody::DescribeTopicPartitions(request) => {
+                api::describe_topic_partitions::answer(node, request).into()
+            }
+            RequestBody::ElectLeaders(request) => api::elect_leaders::answer(node, request).into(),
+            RequestBody::ListConfigResources(request) => {
+                api::list_config_resources::answer(node, context, &request).into()
+            }
             RequestBody::DescribeCluster(request) => {
                 api::describe_cluster::answer(node, context, &request).into()
             }

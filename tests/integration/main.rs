@@ -20,6 +20,7 @@
 
 #![allow(clippy::unwrap_used, reason = "these are tests, and a panic is their report")]
 
+mod administration;
 mod altered;
 mod clients;
 mod deleted_records;

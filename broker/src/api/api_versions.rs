@@ -15,12 +15,9 @@ const NOT_SERVED: &[ApiKey] = &[
     ApiKey::EndTxn,
     ApiKey::WriteTxnMarkers,
     ApiKey::TxnOffsetCommit,
-    ApiKey::ElectLeaders,
     ApiKey::DescribeProducers,
     ApiKey::DescribeTransactions,
     ApiKey::ListTransactions,
-    ApiKey::ListConfigResources,
-    ApiKey::DescribeTopicPartitions,
 ];
 
 /// The API of a key, if it is served.
