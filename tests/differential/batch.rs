@@ -54,7 +54,6 @@ pub(crate) struct Producer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flaw {
     None,
-    Null,
     Empty,
     Garbage(usize),
     Checksum,
@@ -81,7 +80,6 @@ pub(crate) enum Flaw {
 }
 
 const FLAWS: &[Flaw] = &[
-    Flaw::Null,
     Flaw::Empty,
     Flaw::Garbage(1),
     Flaw::Garbage(12),
@@ -151,12 +149,11 @@ impl Spec {
         Self { compression, records, producer: None, flaw }
     }
 
-    pub(crate) fn bytes(&self, side: &Side) -> Option<Bytes> {
+    pub(crate) fn bytes(&self, side: &Side) -> Bytes {
         match self.flaw {
-            Flaw::Null => None,
-            Flaw::Empty => Some(Bytes::new()),
-            Flaw::Garbage(bytes) => Some(vec![0xab; bytes].into()),
-            flaw => Some(spoil(&self.batch(side), flaw)),
+            Flaw::Empty => Bytes::new(),
+            Flaw::Garbage(bytes) => vec![0xab; bytes].into(),
+            flaw => spoil(&self.batch(side), flaw),
         }
     }
 
@@ -206,7 +203,7 @@ fn spoil(batch: &Bytes, flaw: Flaw) -> Bytes {
     let mut bytes = BytesMut::from(&batch[..]);
     let header = BatchHeader::parse(batch).expect("a batch was made");
     match flaw {
-        Flaw::None | Flaw::Null | Flaw::Empty | Flaw::Garbage(_) => {}
+        Flaw::None | Flaw::Empty | Flaw::Garbage(_) => {}
         Flaw::Checksum => bytes[17] ^= 1,
         Flaw::Magic(magic) => bytes[16] = magic,
         Flaw::Length(length) => bytes[8..12].copy_from_slice(&length.to_be_bytes()),

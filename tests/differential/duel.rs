@@ -15,7 +15,7 @@ use crate::{
     differences::Known,
     normal::normal,
     side::Side,
-    socket::Outcome,
+    socket::{Outcome, Spoilt},
     step::{Step, Wait},
     tree::Tree,
 };
@@ -131,7 +131,8 @@ impl Round<'_> {
     fn step(&mut self, step: &Step) -> Vec<Difference> {
         let Step { version, client, slot, spoilt, wait, .. } = *step;
         let (kafka, mainstem) = (step.request(&self.duel.kafka), step.request(&self.duel.mainstem));
-        self.duel.covered.insert((kafka.key(), version));
+        let sent = if let Some(Spoilt::Version(version)) = spoilt { version } else { version };
+        self.duel.covered.insert((kafka.key(), sent));
         let spoilt_as = spoilt.map_or_else(String::new, |spoilt| format!(", spoilt: {spoilt:?}"));
         let _ = writeln!(self.transcript, "[{client}] v{version} {kafka:?}{spoilt_as} {}", step.note);
         self.duel.kafka.send(client, version, &kafka, spoilt);

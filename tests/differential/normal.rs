@@ -76,14 +76,11 @@ fn of_response(response: &ResponseBody, side: &Side) -> Tree {
     }
     tree.each_field(&mut |_, value| merge(value));
     tree.each_field(&mut |_, value| sort(value));
-    if let ResponseBody::Fetch(_) = response {
-        tree.each_field(&mut |_, value| once(value));
-    }
     tree
 }
 
 /// A topic that a request names twice is answered once by Kafka, with the partitions of both. A partition that is named
-/// twice may be answered once or twice.
+/// twice may be answered once or twice alike.
 fn merge(value: &mut Tree) {
     let Tree::List(items) = value else { return };
     let mut merged: Vec<Tree> = Vec::new();
@@ -154,12 +151,7 @@ fn sort(value: &mut Tree) {
     let Tree::List(items) = value else { return };
     if items.iter().all(|item| matches!(item, Tree::Structure(_))) {
         items.sort_by(|left, right| by_name(left, right).then_with(|| left.cmp(right)));
-    }
-}
-
-/// A partition that a Fetch names twice is answered once by Kafka, twice by Mainstem.
-fn once(value: &mut Tree) {
-    if let Tree::List(items) = value {
+        // What a request names twice is answered once, or twice alike.
         items.dedup();
     }
 }

@@ -16,6 +16,8 @@ pub(crate) struct Step {
     pub(crate) slot: usize,
     pub(crate) spoilt: Option<Spoilt>,
     pub(crate) wait: Wait,
+    /// Whether its bytes may be spoilt: whatever they come to mean, nothing is changed.
+    pub(crate) is_harmless: bool,
     /// What the request does not show: how its batches came to be.
     pub(crate) note: String,
 }
@@ -32,7 +34,16 @@ pub(crate) enum Wait {
 impl Step {
     pub(crate) fn new<R: Into<RequestBody>>(version: i16, build: impl Fn(&Side) -> R + 'static) -> Self {
         let build = Rc::new(move |side: &Side| build(side).into());
-        Self { version, client: 0, build, slot: 0, spoilt: None, wait: Wait::Now, note: String::new() }
+        Self {
+            version,
+            client: 0,
+            build,
+            slot: 0,
+            spoilt: None,
+            wait: Wait::Now,
+            is_harmless: false,
+            note: String::new(),
+        }
     }
 
     pub(crate) fn request(&self, side: &Side) -> RequestBody {

@@ -1,7 +1,7 @@
 //! Topics made, described and deleted.
 
 use mainstem_protocol::{
-    BrokerId, ErrorCode, PartitionId, ProducerEpoch, Text,
+    BrokerId, ErrorCode, PartitionId, ProducerEpoch, Text, TopicId,
     messages::{
         CreateTopicsRequest, DeleteTopicsRequest, DescribeClusterRequest, DescribeConfigsRequest,
         FindCoordinatorRequest, InitProducerIdRequest, MetadataRequest,
@@ -144,6 +144,38 @@ async fn deletions_that_cannot_be_are_refused() {
     let codes: Vec<_> = response.responses.iter().map(|result| result.error_code).collect();
     let (invalid, unknown) = (ErrorCode::INVALID_REQUEST, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
     assert_eq!(codes, [invalid, unknown, invalid, invalid]);
+}
+
+#[tokio::test]
+async fn a_topic_to_delete_that_is_named_twice_is_answered_once_and_stays() {
+    let broker = TestBroker::start().await;
+    let mut client = broker.connect().await;
+    client.create_topic("twice", 1, &[]).await;
+    let state = |name| DeleteTopicState { name: Some(Text::from_static(name)), ..Default::default() };
+    let topics = ["twice", "absent", "twice", "absent"].map(state).to_vec();
+    let response = client.ask(6, DeleteTopicsRequest { topics, ..Default::default() }).await;
+    let codes: Vec<_> = response.responses.iter().map(|result| result.error_code).collect();
+    assert_eq!(codes, [ErrorCode::INVALID_REQUEST; 2]);
+    let asked = MetadataRequestTopic { name: Some("twice".into()), ..Default::default() };
+    let request = MetadataRequest { topics: Some(vec![asked]), ..Default::default() };
+    assert_eq!(client.ask(9, request).await.topics[0].error_code, ErrorCode::NONE);
+}
+
+#[tokio::test]
+async fn nothing_is_said_of_what_may_be_done_to_an_id_that_no_topic_has() {
+    let broker = TestBroker::start().await;
+    let mut client = broker.connect().await;
+    let asked = MetadataRequestTopic { topic_id: TopicId([7; 16]), name: None };
+    let request = MetadataRequest {
+        topics: Some(vec![asked]),
+        include_topic_authorized_operations: true,
+        ..Default::default()
+    };
+    let topic = &client.ask(12, request).await.topics[0];
+    assert_eq!(
+        (topic.error_code, topic.topic_authorized_operations),
+        (ErrorCode::UNKNOWN_TOPIC_ID, i32::MIN)
+    );
 }
 
 #[tokio::test]

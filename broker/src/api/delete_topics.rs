@@ -24,9 +24,11 @@ pub(crate) async fn answer(
 ) -> DeleteTopicsResponse {
     let asked = asked(request);
     let counts = counts(node, &asked);
+    let (asked, repeated) = once_each(asked);
     let mut begun = Vec::with_capacity(asked.len());
     for (index, state) in asked.iter().enumerate() {
         begun.push(match index < TOPICS_PER_REQUEST_MAX {
+            true if repeated.contains(&key(state)) => Err(named_again()),
             true => begin(node, state, &counts).await,
             false => Err(Refusal::new(ErrorCode::POLICY_VIOLATION, "too many topics in one request")),
         });
@@ -47,6 +49,32 @@ pub(crate) async fn answer(
 fn asked(request: DeleteTopicsRequest) -> Vec<DeleteTopicState> {
     let by_name = |name| DeleteTopicState { name: Some(name), ..Default::default() };
     request.topics.into_iter().chain(request.topic_names.into_iter().map(by_name)).collect()
+}
+
+/// Each name and each id once, and those that came more than once: they are answered once, and not deleted.
+fn once_each(asked: Vec<DeleteTopicState>) -> (Vec<DeleteTopicState>, BTreeSet<Key>) {
+    let (mut seen, mut repeated) = (BTreeSet::new(), BTreeSet::new());
+    let mut once = Vec::with_capacity(asked.len());
+    for state in asked {
+        let key = key(&state);
+        if seen.insert(key.clone()) {
+            once.push(state);
+        } else {
+            repeated.insert(key);
+        }
+    }
+    (once, repeated)
+}
+
+/// What names a topic.
+type Key = (Option<Text>, TopicId);
+
+fn key(state: &DeleteTopicState) -> Key {
+    (state.name.clone(), state.topic_id)
+}
+
+fn named_again() -> Refusal {
+    Refusal::new(ErrorCode::INVALID_REQUEST, "the topic is named more than once")
 }
 
 /// How often each topic is named, be it by name or by id.
@@ -83,7 +111,7 @@ async fn begin(
         return Err(Refusal::new(ErrorCode::INVALID_TOPIC_EXCEPTION, message));
     }
     if counts.get(&topic.id).is_some_and(|count| *count > 1) {
-        return Err(Refusal::new(ErrorCode::INVALID_REQUEST, "the topic is named more than once"));
+        return Err(named_again());
     }
     let ticket = creation::begin_deletion(node, topic.id).await?;
     Ok((topic, ticket))

@@ -142,7 +142,8 @@ fn find_topic(node: &Node, version: i16, asked: &FetchTopic) -> Result<Arc<Topic
 fn find(topic: &Result<Arc<Topic>, ErrorCode>, asked: &FetchPartition) -> Result<Arc<Partition>, ErrorCode> {
     let topic = topic.as_ref().map_err(|code| *code)?;
     let partition = topic.partition(asked.partition).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
-    check_leader_epoch(partition, asked.current_leader_epoch)?;
+    // Any epoch below zero is none (Kafka: `FetchRequest.optionalEpoch`).
+    check_leader_epoch(partition, asked.current_leader_epoch.max(LeaderEpoch::NONE))?;
     Ok(Arc::clone(partition))
 }
 
@@ -168,7 +169,7 @@ impl Reading<'_> {
     /// Where the log parted from what the reader has, by the epoch of its last record (KIP-595).
     fn diverging(&self) -> Result<Option<EpochEndOffset>, ErrorCode> {
         let theirs = self.asked.last_fetched_epoch;
-        if theirs == LeaderEpoch::NONE {
+        if theirs <= LeaderEpoch::NONE {
             return Ok(None);
         }
         let (epoch, end_offset) = self.partition.end_offset_for_epoch(theirs);

@@ -29,7 +29,9 @@ const IDS_SINCE: i16 = 12;
 pub(crate) async fn answer(node: &Node, context: &Context, request: MetadataRequest) -> MetadataResponse {
     let mut topics = describe_topics(node, context, &request).await;
     if request.include_topic_authorized_operations {
-        topics.iter_mut().for_each(|topic| topic.topic_authorized_operations = TOPIC_OPERATIONS);
+        // Of an id that no topic has, nobody knows what may be done to it.
+        let known = topics.iter_mut().filter(|topic| topic.error_code != ErrorCode::UNKNOWN_TOPIC_ID);
+        known.for_each(|topic| topic.topic_authorized_operations = TOPIC_OPERATIONS);
     }
     let mut response = MetadataResponse {
         brokers: vec![broker(node, context)],

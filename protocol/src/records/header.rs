@@ -29,9 +29,9 @@ pub const LENGTH_END: usize = 12;
 /// The batch format that is spoken; 0 and 1 went away with Kafka 4.0 (KIP-724).
 pub const MAGIC: u8 = 2;
 
-const LENGTH: usize = 8;
+pub(super) const LENGTH: usize = 8;
 const LEADER_EPOCH: usize = 12;
-const MAGIC_AT: usize = 16;
+pub(super) const MAGIC_AT: usize = 16;
 const CRC: usize = 17;
 /// Where the attributes stand, and what the checksum covers begins.
 pub(super) const ATTRIBUTES: usize = 21;

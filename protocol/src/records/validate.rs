@@ -15,7 +15,7 @@ use super::{
     attributes::{Compression, TimestampType, UnknownCompressionError},
     batch::Batch,
     compression::{DecompressError, Decompressor, KEPT_BYTES_MAX, malformed},
-    header::{BatchHeader, HeaderError},
+    header::{BatchHeader, HeaderError, LENGTH, MAGIC_AT},
     record::{RecordError, RecordRef},
     varint::{VARINT_BYTES_MAX, take_varint},
 };
@@ -102,9 +102,10 @@ impl ValidateError {
     #[must_use]
     pub const fn error_code(&self) -> ErrorCode {
         match self {
-            Self::Checksum { .. } | Self::Header(HeaderError::LengthTooSmall(_)) => {
-                ErrorCode::CORRUPT_MESSAGE
-            }
+            // Of formats that there never were nothing else can be said.
+            Self::Checksum { .. }
+            | Self::Header(HeaderError::LengthTooSmall(_))
+            | Self::Header(HeaderError::UnsupportedMagic(3..)) => ErrorCode::CORRUPT_MESSAGE,
             Self::LogAppendTime | Self::Timestamp { .. } => ErrorCode::INVALID_TIMESTAMP,
             Self::Compression(_) => ErrorCode::UNSUPPORTED_COMPRESSION_TYPE,
             // Java's producer splits the batch and sends the parts.
@@ -166,9 +167,22 @@ pub fn only_batch(mut records: Bytes) -> Result<Batch, ValidateError> {
     if records.is_empty() {
         return Err(ValidateError::NoBatch);
     }
+    check_front(&records)?;
     let batch = Batch::split_from(&mut records)?;
     if records.is_empty() { Ok(batch) } else { Err(ValidateError::MoreThanOneBatch(records.len())) }
 }
+
+/// A length that no batch of any format has is told before the format, of which it may say nothing
+/// (Kafka: `ByteBufferLogInputStream.nextBatchSize`).
+fn check_front(records: &[u8]) -> Result<(), HeaderError> {
+    let Some(length) = records.get(LENGTH..).and_then(<[u8]>::first_chunk) else { return Ok(()) };
+    let length = i32::from_be_bytes(*length);
+    let is_told = records.len() > MAGIC_AT;
+    if is_told && length < OLDEST_LENGTH_MIN { Err(HeaderError::LengthTooSmall(length)) } else { Ok(()) }
+}
+
+/// Bytes behind the length field of the smallest message that there ever was, of format 0.
+const OLDEST_LENGTH_MIN: i32 = 14;
 
 /// Checks batch after batch with the same buffers.
 #[derive(Debug, Default)]

@@ -1,6 +1,9 @@
 //! Kinds of sequences. Each is made from a seed.
 
+mod cluster;
+mod configs;
 mod groups;
+mod members;
 mod offsets;
 mod producers;
 mod records;
@@ -17,6 +20,9 @@ const SCENES: &[(&str, Scene)] = &[
     ("producers", producers::scene),
     ("groups", groups::scene),
     ("offsets", offsets::scene),
+    ("configs", configs::scene),
+    ("members", members::scene),
+    ("cluster", cluster::scene),
 ];
 
 /// The sequence of a seed.

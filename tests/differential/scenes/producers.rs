@@ -79,7 +79,7 @@ fn produce(plan: &mut Plan) {
     let count = spec.records.len() as i32;
     let step = plan.chance.mostly(&[0], 3, &[-1, -2, -4, -7, -12, 1, 2, 1000]);
     let sequence = if step == 0 { next } else { next.wrapping_add(step).max(-1) };
-    let epoch = plan.chance.mostly(&[0], 10, &[1, -1, 2, i16::MAX]);
+    let epoch = plan.chance.mostly(&[0], 10, &[1, 2, i16::MAX]);
     let transactional = false;
     spec.producer = Some(Producer { slot, sequence, epoch, transactional });
     if step == 0 && epoch == 0 && spec.flaw == Flaw::None && !transactional {

@@ -51,7 +51,7 @@ pub(crate) fn request(side: &Side, acks: i16, wanted: &[(Name, i32, Spec)]) -> P
         topic_id: side.topic_id(*name),
         partition_data: vec![PartitionProduceData {
             index: *partition,
-            records: spec.bytes(side).map(Into::into),
+            records: Some(spec.bytes(side).into()),
         }],
     };
     ProduceRequest {
@@ -80,7 +80,7 @@ impl Place {
             epoch: plan.chance.mostly(&[-1, -1, 0], 12, &[1, 7, -2]),
             last_epoch: plan.chance.mostly(&[-1], 10, &[0, 1, -2]),
             offset: plan.chance.mostly(&[0, 0, 1, 3, 6], 8, &[-1, -2, 50, i64::MAX, i64::MIN]),
-            bytes: plan.chance.mostly(&[1_000_000], 4, &[0, 1, 100, 300, -1]),
+            bytes: plan.chance.mostly(&[1_000_000], 4, &[0, 1, 100, 300]),
         }
     }
 

@@ -215,5 +215,6 @@ pub(crate) fn metadata(plan: &mut Plan) {
             include_cluster_authorized_operations: ours,
             include_topic_authorized_operations: theirs,
         }
-    });
+    })
+    .is_harmless = version >= 4;
 }

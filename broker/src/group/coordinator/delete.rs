@@ -25,7 +25,8 @@ impl Coordinator {
     /// Deletes groups without members, each with all its offsets in one append. Answers when that is stored.
     pub async fn delete_groups(&self, request: DeleteGroupsRequest) -> DeleteGroupsResponse {
         let mut begun = Vec::with_capacity(request.groups_names.len());
-        for id in request.groups_names {
+        let mut seen = BTreeSet::new();
+        for id in request.groups_names.into_iter().filter(|id| seen.insert(id.clone())) {
             let deletion = self.begin_delete(&id).await;
             begun.push((id, deletion));
         }

@@ -81,9 +81,17 @@ fn wrong_envelopes_are_refused() {
     let mut old = batch.clone();
     old[16] = 1;
     refused(old, HeaderError::UnsupportedMagic(1).into(), invalid);
+    let corrupt = ErrorCode::CORRUPT_MESSAGE;
+    let mut unknown = batch.clone();
+    unknown[16] = 3;
+    refused(unknown, HeaderError::UnsupportedMagic(3).into(), corrupt);
     let mut short = batch;
     short[11] = 48;
-    refused(short, HeaderError::LengthTooSmall(48).into(), ErrorCode::CORRUPT_MESSAGE);
+    refused(short, HeaderError::LengthTooSmall(48).into(), corrupt);
+    // A length that no format has counts more than the format.
+    let garbage = i32::from_be_bytes([0xab; 4]);
+    refused(vec![0xab; 17], HeaderError::LengthTooSmall(garbage).into(), corrupt);
+    refused(vec![0xab; 16], HeaderError::Truncated { wanted: 61, left: 16 }.into(), invalid);
 }
 
 #[test]

@@ -1,0 +1,76 @@
+//! What there is: APIs, brokers, directories of logs, coordinators; and requests whose bytes are spoilt.
+
+use mainstem_protocol::{
+    ApiKey, PartitionId, Text,
+    messages::{
+        ApiVersionsRequest, DescribeClusterRequest, DescribeLogDirsRequest,
+        describe_log_dirs::DescribableLogDirTopic,
+    },
+};
+
+use super::{records, topics};
+use crate::{plan::Plan, side::Name, socket::Spoilt};
+
+pub(crate) fn scene(plan: &mut Plan) {
+    topics::make(plan, Name::Own("a"), 2, &[]);
+    for _ in 0..plan.chance.between(8, 14) {
+        match plan.chance.below(8) {
+            0 => versions(plan),
+            1 => cluster(plan),
+            2 | 3 => log_dirs(plan),
+            4 => too_old_to_produce(plan),
+            5 => records::list_offsets(plan),
+            _ => topics::metadata(plan),
+        }
+        // Only requests that change nothing: where bytes are spoilt, nobody knows what they come to mean.
+        if plan.chance.once_in(3) {
+            let spoilt = plan.spoil(1);
+            if let Some(step) = plan.steps.last_mut().filter(|step| step.is_harmless) {
+                step.spoilt = spoilt;
+            }
+        }
+    }
+}
+
+fn versions(plan: &mut Plan) {
+    let version = plan.version(ApiKey::ApiVersions);
+    let name = plan.chance.mostly(&["differential"], 6, &["", "odd name", "-"]);
+    plan.add(version, move |_| ApiVersionsRequest {
+        client_software_name: Text::from_static(name),
+        client_software_version: Text::from_static("1.0"),
+    })
+    .is_harmless = true;
+}
+
+fn cluster(plan: &mut Plan) {
+    let version = plan.version(ApiKey::DescribeCluster);
+    let endpoint_type = plan.chance.mostly(&[1], 4, &[2, 0, 3]);
+    let (operations, fenced) = (plan.chance.once_in(2), plan.chance.once_in(2));
+    plan.add(version, move |_| DescribeClusterRequest {
+        include_cluster_authorized_operations: operations,
+        endpoint_type,
+        include_fenced_brokers: fenced,
+    })
+    .is_harmless = true;
+}
+
+fn log_dirs(plan: &mut Plan) {
+    let version = plan.version(ApiKey::DescribeLogDirs);
+    let is_all = plan.chance.once_in(4);
+    let count = plan.chance.mostly(&[1, 2], 8, &[0]);
+    let asked: Vec<_> = (0..count).map(|_| (plan.topic(), plan.partition())).collect();
+    plan.add(version, move |side| {
+        let topic = |(name, partition): &(Name, i32)| DescribableLogDirTopic {
+            topic: side.name(*name),
+            partitions: vec![PartitionId(*partition)],
+        };
+        DescribeLogDirsRequest { topics: if is_all { None } else { Some(asked.iter().map(topic).collect()) } }
+    })
+    .is_harmless = true;
+}
+
+/// Versions that are offered for old clients' sake and refused when they come (KAFKA-18659).
+fn too_old_to_produce(plan: &mut Plan) {
+    let old = plan.chance.one_of(&[0, 1, 2]);
+    plan.add(3, |side| records::request(side, -1, &[])).spoilt = Some(Spoilt::Version(old));
+}
