@@ -16,7 +16,7 @@ use mainstem_storage::{
 use tracing::{info, warn};
 
 use crate::{
-    caps::DRAIN_MAX,
+    caps::{DRAIN_MAX, HANGING_TRANSACTION_AGE},
     config::{Config, Live, LogAppend},
     dispatch::Dispatch,
     fetch_session::FetchSessions,
@@ -271,9 +271,12 @@ fn ask_at_scrapes(node: &Arc<Node>) {
 fn snapshot(node: &Node) -> Snapshot {
     let stats = node.store.stats();
     let (fetch_sessions, fetch_session_partitions) = node.fetch_sessions.count();
+    let (open_transactions, hanging_transactions) = count_transactions(node);
     Snapshot {
         topics: stats.topics as u64,
         partitions: stats.partitions as u64,
+        open_transactions,
+        hanging_transactions,
         topic_sizes: node.store.topics().iter().map(|topic| topic_size(topic)).collect(),
         journal_bytes_used: stats.journal_used_bytes,
         journal_bytes_max: stats.journal_bytes_max,
@@ -283,6 +286,17 @@ fn snapshot(node: &Node) -> Snapshot {
         groups: node.groups.sizes(GROUPS_MAX),
         group_lags: node.groups.lags(GROUP_LAGS_MAX),
     }
+}
+
+/// Transactions that are open in partitions, and those of them that hang.
+fn count_transactions(node: &Node) -> (u64, u64) {
+    let oldest = node.clock.now().0.saturating_sub_unsigned(HANGING_TRANSACTION_AGE.as_millis() as u64);
+    let topics = node.store.topics();
+    let partitions = topics.iter().flat_map(|topic| &topic.partitions);
+    let open = partitions.flat_map(|partition| partition.open_transactions());
+    open.fold((0, 0), |(open, hanging), producer| {
+        (open + 1, hanging + u64::from(producer.last_timestamp.0 < oldest))
+    })
 }
 
 fn topic_size(topic: &Topic) -> TopicSize {

@@ -189,6 +189,7 @@ impl Dispatch {
             RequestBody::DescribeCluster(request) => {
                 api::describe_cluster::answer(node, context, &request).into()
             }
+            RequestBody::DescribeProducers(request) => api::describe_producers::answer(node, request).into(),
             RequestBody::DescribeLogDirs(request) => {
                 api::describe_log_dirs::answer(node, request).await.into()
             }

@@ -43,11 +43,31 @@ pub(crate) struct Partition {
     pub(crate) producers: BTreeMap<i64, VecDeque<Repeat>>,
     /// The last value of each key, where the topic keeps them.
     pub(crate) keyed: BTreeMap<u8, Value>,
+    pub(crate) transactions: Transactions,
+}
+
+/// Those of one partition, as readers of what is committed see them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Transactions {
+    /// The first offset of each producer's open one.
+    pub(crate) open: BTreeMap<i64, i64>,
+    /// Producer, first offset and marker of each that was taken back.
+    pub(crate) aborted: Vec<(i64, i64, i64)>,
+    pub(crate) last_stable: i64,
 }
 
 /// What is in a record. Each value is written once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Value(pub(crate) u64);
+
+/// What a batch is to its producer's transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transaction {
+    /// It opens one, or goes on with it.
+    Within { producer: i64 },
+    /// It is the marker.
+    End { producer: i64, committed: bool },
+}
 
 /// A batch of an idempotent producer, and where it went.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +81,27 @@ impl Partition {
     pub(crate) fn append(&mut self, base_offset: i64, values: &[Value]) {
         self.records.extend((base_offset..).zip(values.iter().copied()));
         self.end = base_offset + values.len() as i64;
+    }
+
+    /// Folds what a batch is to a transaction; it is appended already.
+    pub(crate) fn turn(&mut self, base_offset: i64, transaction: Option<Transaction>) {
+        let Transactions { open, aborted, .. } = &mut self.transactions;
+        match transaction {
+            None => {}
+            Some(Transaction::Within { producer }) => drop(open.entry(producer).or_insert(base_offset)),
+            Some(Transaction::End { producer, committed }) => {
+                let first = open.remove(&producer).filter(|_| !committed);
+                aborted.extend(first.map(|first| (producer, first, base_offset)));
+            }
+        }
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        let first = self.transactions.open.values().copied().min();
+        self.transactions.last_stable = first.map_or(self.end, |first| first.max(self.log_start));
+        let log_start = self.log_start;
+        self.transactions.aborted.retain(|(_, _, marker)| *marker >= log_start);
     }
 
     /// Folds values of a keyed topic.
@@ -86,6 +127,7 @@ impl Partition {
         while self.records.front().is_some_and(|(record, _)| *record < self.log_start) {
             self.records.pop_front();
         }
+        self.settle();
     }
 }
 
@@ -110,6 +152,11 @@ impl Value {
     /// Whether it removes its key from a keyed topic.
     pub(crate) const fn is_tombstone(self) -> bool {
         self.0.is_multiple_of(11)
+    }
+
+    /// What stands for the marker of a transaction.
+    pub(crate) const fn marker(producer: i64, committed: bool) -> Self {
+        Self(1 << 63 | (producer as u64) << 1 | committed as u64)
     }
 
     /// The bytes of a record: the number, and padding that follows from it, so that a wrong byte shows.
@@ -189,6 +236,11 @@ fn compare_partitions(
     }
     if found.keyed != expected.keyed {
         all.push(format!("{name} keeps {:?}, not {:?}", found.keyed, expected.keyed));
+    }
+    let mut wanted = expected.clone();
+    wanted.start_at(found.log_start);
+    if found.transactions != wanted.transactions {
+        all.push(format!("{name} has {:?}, not {:?}", found.transactions, wanted.transactions));
     }
     let wanted = expected.records.iter().filter(|(offset, _)| *offset >= found.log_start);
     let mut found = found.records.iter();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use mainstem_protocol::TopicId;
 use mainstem_storage::Overrides;
 
-use crate::image::{Image, Partition, Repeat, Topic, Value, differences};
+use crate::image::{Image, Partition, Repeat, Topic, Transaction, Value, differences};
 
 /// Everything that was asked: what must be there, and behind it what may be.
 #[derive(Clone, Debug, Default)]
@@ -79,12 +79,14 @@ pub(crate) struct Placed {
     pub(crate) values: Vec<Value>,
     /// Producer id and first sequence.
     pub(crate) producer: Option<(i64, i32)>,
+    pub(crate) transaction: Option<Transaction>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Shown {
     pub(crate) log_start: i64,
     pub(crate) high_watermark: i64,
+    pub(crate) last_stable: i64,
     pub(crate) leader_epoch: i32,
     /// Whether the topic is one of which nothing visible may be lost.
     pub(crate) is_synced: bool,
@@ -268,10 +270,11 @@ fn has_retention(overrides: &Overrides) -> bool {
 }
 
 fn append(image: &mut Image, batch: &Placed) {
-    let Placed { topic, partition, base_offset, values, producer } = batch;
+    let Placed { topic, partition, base_offset, values, producer, transaction } = batch;
     let keyed = image.topics.get(topic).is_some_and(|topic| topic.keyed);
     let Some(partition) = partition_mut(image, *topic, *partition) else { return };
     partition.append(*base_offset, values);
+    partition.turn(*base_offset, *transaction);
     if keyed {
         partition.fold(values);
     }
@@ -294,7 +297,8 @@ mod tests {
 
     fn batch(topic: TopicId, partition: i32, base_offset: i64, values: &[u64]) -> Placed {
         let values = values.iter().copied().map(Value).collect();
-        Placed { topic, partition, base_offset, values, producer: Some((1, base_offset as i32)) }
+        let producer = Some((1, base_offset as i32));
+        Placed { topic, partition, base_offset, values, producer, transaction: None }
     }
 
     /// Two topics; a synced group, then an `os` group over two partitions, then one more.
@@ -315,6 +319,61 @@ mod tests {
         ledger.promise(4, Promise::Written);
         ledger.add(5, Promise::None, What::Appended(vec![batch(TOPIC, 0, 3, &[14, 15])]));
         ledger
+    }
+
+    /// A transaction over two partitions that is taken back, and one that is open.
+    fn with_transactions() -> Ledger {
+        let mut ledger = ledger();
+        let within =
+            |batch: Placed, producer| Placed { transaction: Some(Transaction::Within { producer }), ..batch };
+        let end = |topic, partition, at| Placed {
+            values: vec![Value::marker(3, false)],
+            producer: None,
+            transaction: Some(Transaction::End { producer: 3, committed: false }),
+            ..batch(topic, partition, at, &[])
+        };
+        let both = vec![within(batch(TOPIC, 0, 5, &[20, 21]), 3), within(batch(OTHER, 1, 1, &[22]), 3)];
+        ledger.add(6, Promise::None, What::Appended(both));
+        ledger.add(7, Promise::None, What::Appended(vec![within(batch(TOPIC, 0, 7, &[23]), 5)]));
+        ledger.add(8, Promise::None, What::Appended(vec![end(TOPIC, 0, 8), end(OTHER, 1, 2)]));
+        ledger.promise(8, Promise::Synced);
+        ledger
+    }
+
+    #[test]
+    fn every_planted_fault_of_transactions_is_found() {
+        let ledger = with_transactions();
+        let transactions = &ledger.all().topics[&TOPIC].partitions[0].transactions.clone();
+        assert_eq!((transactions.last_stable, &transactions.aborted[..]), (7, &[(3, 5, 8)][..]));
+        type Fault = fn(&mut Image);
+        let faults: &[(&str, Fault)] = &[
+            ("an aborted transaction counts as committed", |image| {
+                partition(image).transactions.aborted.clear();
+            }),
+            ("an aborted transaction begins elsewhere", |image| {
+                partition(image).transactions.aborted[0].1 = 6;
+            }),
+            ("an open transaction is forgotten", |image| partition(image).transactions.open.clear()),
+            ("records of an open transaction are stable", |image| {
+                partition(image).transactions.last_stable = 9;
+            }),
+            ("a transaction is ended in one of its partitions alone", |image| {
+                let other = partition_mut(image, OTHER, 1).unwrap();
+                other.records.pop_back();
+                other.end -= 1;
+                other.transactions = super::super::image::Transactions {
+                    open: [(3, 1)].into(),
+                    aborted: Vec::new(),
+                    last_stable: 1,
+                };
+            }),
+        ];
+        assert_eq!(ledger.check(&ledger.all(), Accident::PowerCut), Ok(0));
+        for (name, fault) in faults {
+            let mut image = ledger.all();
+            fault(&mut image);
+            assert!(ledger.check(&image, Accident::PowerCut).is_err(), "{name} was not found");
+        }
     }
 
     fn partition(image: &mut Image) -> &mut Partition {

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use mainstem_protocol::{
     Offset, PartitionId, ProducerEpoch, ProducerId, Sequence, Timestamp, TopicId,
     records::{
-        Batch, BatchBuilder, Compression, Headers, NewRecord, ProducerStamp, RecordRef, Records, Tail,
-        batches,
+        Batch, BatchBuilder, Compression, EndTxnMarker, Headers, NewRecord, ProducerStamp, RecordRef,
+        Records, Tail, batches,
     },
 };
 use mainstem_storage::{
@@ -18,7 +18,7 @@ use mainstem_storage::{
 };
 
 use crate::{
-    image::{Image, Partition, Topic, Value},
+    image::{Image, Partition, Topic, Transactions, Value},
     ledger::Shown,
 };
 
@@ -185,6 +185,7 @@ impl Node {
             log_start: visible.log_start.0,
             end: visible.high_watermark.0,
             keyed: self.keyed(topic, index)?,
+            transactions: transactions(&partition)?,
             ..Partition::default()
         };
         let mut next = visible.log_start;
@@ -229,6 +230,21 @@ fn next_topic_id() -> TopicId {
     TopicId((0x1000 + TOPICS.get()).to_be_bytes())
 }
 
+fn transactions(partition: &mainstem_storage::Partition) -> Result<Transactions, String> {
+    let aborted = partition.aborted_transactions(partition.log_start(), Offset(i64::MAX));
+    let aborted = aborted.ok_or("the log start moved while nobody works")?;
+    let producers = partition.producers();
+    let open = producers.iter().filter_map(|known| Some((known.id.0, known.transaction?.0)));
+    Ok(Transactions {
+        open: open.collect(),
+        aborted: aborted
+            .iter()
+            .map(|one| (one.producer_id.0, one.first_offset.0, one.last_offset.0))
+            .collect(),
+        last_stable: partition.last_stable().0,
+    })
+}
+
 /// What every partition shows now.
 pub(crate) fn shown(store: &Store) -> Vec<(TopicId, i32, Shown)> {
     let mut all = Vec::new();
@@ -237,6 +253,7 @@ pub(crate) fn shown(store: &Store) -> Vec<(TopicId, i32, Shown)> {
             let shown = Shown {
                 log_start: partition.log_start().0,
                 high_watermark: partition.high_watermark().0,
+                last_stable: partition.last_stable().0,
                 leader_epoch: partition.leader_epoch().0,
                 is_synced: topic.config.is_synced(),
             };
@@ -265,7 +282,7 @@ fn take_batch(batch: &Batch, partition: &mut Partition, from: Offset) -> Result<
     for record in open.refs() {
         let record = record.map_err(|error| error.to_string())?;
         let offset = open.offset(&record);
-        let value = value_of(&record);
+        let value = value_of(batch, &record);
         let value = value.ok_or_else(|| format!("the record at offset {offset} is nobody's"))?;
         if offset >= from {
             partition.records.push_back((offset.0, value));
@@ -274,8 +291,12 @@ fn take_batch(batch: &Batch, partition: &mut Partition, from: Offset) -> Result<
     Ok(batch.header().next_offset())
 }
 
-/// A tombstone says in a header whose it is.
-fn value_of(record: &RecordRef<'_>) -> Option<Value> {
+/// A tombstone says in a header whose it is, a marker in its batch.
+fn value_of(batch: &Batch, record: &RecordRef<'_>) -> Option<Value> {
+    if batch.header().attributes.is_control() {
+        let marker = EndTxnMarker::parse(record.key, record.value).ok()?;
+        return Some(Value::marker(batch.header().producer_id.0, marker.committed));
+    }
     match record.value {
         Some(bytes) => Value::parse(bytes),
         None => record.headers.iter().find_map(|(_, value)| Value::parse(value?)),
@@ -290,6 +311,16 @@ pub(crate) fn batch(values: &[Value], value_bytes: usize, producer: Option<(i64,
         push(&mut builder, NewRecord { value: Some(&bytes), ..NewRecord::default() });
     }
     seal(builder, producer)
+}
+
+/// The same, in the producer's transaction.
+pub(crate) fn transactional_batch(values: &[Value], value_bytes: usize, producer: (i64, i32)) -> Batch {
+    let mut builder = BatchBuilder::new(Compression::None);
+    for value in values {
+        let bytes = value.bytes(value_bytes);
+        push(&mut builder, NewRecord { value: Some(&bytes), ..NewRecord::default() });
+    }
+    stamped(builder, &ProducerStamp { transactional: true, ..stamp(producer) })
 }
 
 /// The same for a topic that keeps the last value of each key.
@@ -311,13 +342,20 @@ fn push(builder: &mut BatchBuilder, record: NewRecord<'_>) {
     builder.append(&NewRecord { timestamp: EPOCH, ..record }).expect("a small record");
 }
 
-fn seal(mut builder: BatchBuilder, producer: Option<(i64, i32)>) -> Batch {
-    let stamp = producer.map_or(ProducerStamp::NONE, |(id, sequence)| ProducerStamp {
+fn seal(builder: BatchBuilder, producer: Option<(i64, i32)>) -> Batch {
+    stamped(builder, &producer.map_or(ProducerStamp::NONE, stamp))
+}
+
+const fn stamp((id, sequence): (i64, i32)) -> ProducerStamp {
+    ProducerStamp {
         producer_id: ProducerId(id),
         producer_epoch: ProducerEpoch(0),
         base_sequence: Sequence(sequence),
         transactional: false,
-    });
-    let mut bytes: Bytes = builder.seal(&stamp).expect("nothing to compress");
+    }
+}
+
+fn stamped(mut builder: BatchBuilder, stamp: &ProducerStamp) -> Batch {
+    let mut bytes: Bytes = builder.seal(stamp).expect("nothing to compress");
     Batch::split_from(&mut bytes).expect("what was just built")
 }

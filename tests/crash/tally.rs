@@ -12,6 +12,10 @@ pub(crate) struct Tally {
     pub(crate) mixed: u64,
     /// Batches for topics that keep the last value of each key.
     pub(crate) keyed: u64,
+    /// Batches in transactions.
+    pub(crate) transactional: u64,
+    /// Transactions that were ended, each in all of its partitions at once.
+    pub(crate) endings: u64,
     pub(crate) checkpoints: u64,
     /// Log starts that retention moved.
     pub(crate) retentions: u64,
@@ -37,12 +41,14 @@ impl Tally {
     /// run, and above zero, so that nothing goes missing unnoticed.
     pub(crate) fn lacks(&self) -> Vec<String> {
         let Self { groups, wide, mixed, keyed, checkpoints, retentions, deletions, truncations, .. } = *self;
-        let Self { alterations, hardenings, growths, .. } = *self;
+        let Self { alterations, hardenings, growths, transactional, endings, .. } = *self;
         let least = [
             ("groups", groups, 1000),
             ("groups over partitions", wide, 50),
             ("groups of mixed durability", mixed, 1),
             ("keyed batches", keyed, 1),
+            ("batches in transactions", transactional, 10),
+            ("ended transactions", endings, 5),
             ("checkpoints", checkpoints, 30),
             ("log starts moved by retention", retentions, 1),
             ("deletions", deletions, 2),
@@ -59,7 +65,7 @@ impl Tally {
 impl AddAssign for Tally {
     fn add_assign(&mut self, other: Self) {
         let Self { groups, wide, mixed, keyed, checkpoints, retentions, deletions, truncations, .. } = other;
-        let Self { alterations, hardenings, growths, .. } = other;
+        let Self { alterations, hardenings, growths, transactional, endings, .. } = other;
         self.groups += groups;
         self.wide += wide;
         self.mixed += mixed;
@@ -71,14 +77,17 @@ impl AddAssign for Tally {
         self.alterations += alterations;
         self.hardenings += hardenings;
         self.growths += growths;
+        self.transactional += transactional;
+        self.endings += endings;
     }
 }
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { groups, wide, mixed, keyed, checkpoints, retentions, deletions, truncations, .. } = self;
-        let Self { alterations, hardenings, growths, .. } = self;
+        let Self { alterations, hardenings, growths, transactional, endings, .. } = self;
         write!(f, "{groups} groups ({wide} over partitions, {mixed} of mixed durability), ")?;
+        write!(f, "{transactional} batches in transactions ({endings} ended), ")?;
         write!(f, "{keyed} keyed batches, {checkpoints} checkpoints, {retentions} retentions, ")?;
         write!(f, "{deletions} deletions, {alterations} changes of settings ({hardenings} to synced), ")?;
         write!(f, "{growths} times partitions added, {truncations} taken back")

@@ -6,17 +6,17 @@ use std::{
     time::Duration,
 };
 
-use mainstem_protocol::{Offset, PartitionId, TopicId};
+use mainstem_protocol::{Offset, PartitionId, ProducerEpoch, ProducerId, TopicId};
 use mainstem_storage::{
-    AppendGroup, Clock, ConfigChange, ConfigOperation, Lsn, NotCommitted, Ticket,
+    AppendGroup, Clock, ConfigChange, ConfigOperation, Lsn, Marker, NotCommitted, Ticket, TransactionVersion,
     store::{Alteration, Topic},
 };
 
 use crate::{
     chance::Chance,
-    image::{Image, Value},
+    image::{Image, Transaction, Value},
     ledger::{Ledger, Placed, Promise, What},
-    node::{Flush, Kind, Node, batch, keyed_batch, shown},
+    node::{EPOCH, Flush, Kind, Node, batch, keyed_batch, shown, transactional_batch},
     tally::Tally,
 };
 
@@ -49,7 +49,8 @@ pub(crate) struct Workload {
     /// What no life gave twice.
     pub(crate) once: Once,
     pub(crate) tally: Tally,
-    high: BTreeMap<(TopicId, i32), i64>,
+    /// High watermark and last stable offset.
+    high: BTreeMap<(TopicId, i32), (i64, i64)>,
 }
 
 /// Numbers that are given once in the life of a data directory.
@@ -61,6 +62,13 @@ pub(crate) struct Once {
 struct Producer {
     id: i64,
     next: BTreeMap<(TopicId, i32), i32>,
+}
+
+impl Producer {
+    /// Every other one writes in transactions alone.
+    const fn is_transactional(&self) -> bool {
+        self.id % 2 == 1
+    }
 }
 
 /// A fact whose promise is still out.
@@ -114,13 +122,15 @@ impl Workload {
                 }
             }
         }
-        self.producers = known.into_iter().map(|(id, next)| Producer { id, next }).take(4).collect();
+        self.producers = known.into_iter().map(|(id, next)| Producer { id, next }).take(6).collect();
     }
 
     /// Does one thing; whether the store still works.
     pub(crate) fn step(&mut self) -> bool {
         let is_well = match self.chance.below(100) {
-            0..52 => self.append(),
+            0..40 => self.append(),
+            40..48 => self.write_in_transaction(),
+            48..52 => self.end_transaction(),
             52..55 => self.alter(),
             55..79 => self.round(),
             79..85 => self.checkpoint(),
@@ -181,14 +191,18 @@ impl Workload {
             self.tally.keyed += u64::from(kind.keyed);
             self.push_batch(topic, kind, &mut group, &mut placed);
         }
-        let Ok(ticket) = self.node.append(group) else { return true };
         self.tally.note_group(placed.len(), synced > 0 && later > 0);
+        self.place(group, placed, synced > 0)
+    }
+
+    fn place(&mut self, group: AppendGroup, mut placed: Vec<Placed>, is_synced: bool) -> bool {
+        let Ok(ticket) = self.node.append(group) else { return true };
         for (batch, place) in placed.iter_mut().zip(ticket.places()) {
             batch.base_offset = place.base_offset.0;
             assert!(!place.is_duplicate, "a batch that was never sent is called a repeat");
             self.remember_sequence(batch);
         }
-        let promise = if synced > 0 { Promise::Synced } else { Promise::Written };
+        let promise = if is_synced { Promise::Synced } else { Promise::Written };
         self.placed(ticket, promise, What::Appended(placed.clone()), placed);
         true
     }
@@ -205,7 +219,76 @@ impl Workload {
         let producer = self.producer_for(topic, partition);
         let build = if kind.keyed { keyed_batch } else { batch };
         group.push(topic, PartitionId(partition), build(&values, bytes as usize, producer));
-        placed.push(Placed { topic, partition, base_offset: 0, values, producer });
+        placed.push(Placed { topic, partition, base_offset: 0, values, producer, transaction: None });
+    }
+
+    /// A batch or some in a producer's transaction, which begins where none is open.
+    fn write_in_transaction(&mut self) -> bool {
+        let Some(id) = self.transactional_producer() else { return self.new_producer() };
+        let (mut group, mut placed, mut is_synced) = (AppendGroup::new(), Vec::<Placed>::new(), false);
+        for _ in 0..1 + self.chance.below(3) {
+            let Some((topic, kind)) = self.topic_without_keys() else { return true };
+            let partition = self.partition_of(topic);
+            if placed.iter().any(|batch| (batch.topic, batch.partition) == (topic, partition)) {
+                continue;
+            }
+            let values = vec![Value(self.once.next_value)];
+            self.once.next_value += 1;
+            let sequence = self.next_sequence(id, topic, partition);
+            let bytes = self.chance.below(500) as usize;
+            group.push(topic, PartitionId(partition), transactional_batch(&values, bytes, (id, sequence)));
+            let (producer, transaction) = (Some((id, sequence)), Some(Transaction::Within { producer: id }));
+            placed.push(Placed { topic, partition, base_offset: 0, values, producer, transaction });
+            is_synced |= kind.is_synced();
+        }
+        self.tally.transactional += placed.len() as u64;
+        self.place(group, placed, is_synced)
+    }
+
+    /// Ends a producer's transaction in all partitions at once; in some of them none may be open.
+    fn end_transaction(&mut self) -> bool {
+        let Some(id) = self.transactional_producer() else { return true };
+        let committed = self.chance.happens(50);
+        let marker = Marker {
+            producer_id: ProducerId(id),
+            producer_epoch: ProducerEpoch(0),
+            coordinator_epoch: 0,
+            committed,
+            version: TransactionVersion::V1,
+        };
+        let (mut group, mut placed, mut is_synced) = (AppendGroup::new(), Vec::new(), false);
+        for (topic, partition) in self.written_by(id) {
+            let Some((_, kind)) = self.topics.get(&topic) else { continue };
+            is_synced |= kind.is_synced();
+            group.push_marker(topic, PartitionId(partition), marker, EPOCH);
+            let (values, transaction) =
+                (vec![Value::marker(id, committed)], Some(Transaction::End { producer: id, committed }));
+            placed.push(Placed { topic, partition, base_offset: 0, values, producer: None, transaction });
+        }
+        self.tally.endings += 1;
+        self.place(group, placed, is_synced)
+    }
+
+    fn transactional_producer(&mut self) -> Option<i64> {
+        let ids: Vec<_> =
+            self.producers.iter().filter(|one| one.is_transactional()).map(|one| one.id).collect();
+        self.chance.pick(&ids).copied()
+    }
+
+    fn topic_without_keys(&mut self) -> Option<(TopicId, Kind)> {
+        let topics: Vec<_> = self.topics.iter().map(|(id, (_, kind))| (*id, *kind)).collect();
+        let topics: Vec<_> = topics.into_iter().filter(|(_, kind)| !kind.keyed).collect();
+        self.chance.pick(&topics).copied()
+    }
+
+    fn next_sequence(&self, id: i64, topic: TopicId, partition: i32) -> i32 {
+        let producer = self.producers.iter().find(|producer| producer.id == id);
+        producer.and_then(|producer| producer.next.get(&(topic, partition))).copied().unwrap_or(0)
+    }
+
+    fn written_by(&self, id: i64) -> Vec<(TopicId, i32)> {
+        let producer = self.producers.iter().find(|producer| producer.id == id);
+        producer.map(|producer| producer.next.keys().copied().collect()).unwrap_or_default()
     }
 
     fn partition_of(&mut self, topic: TopicId) -> i32 {
@@ -217,8 +300,9 @@ impl Workload {
     }
 
     fn producer_for(&mut self, topic: TopicId, partition: i32) -> Option<(i64, i32)> {
-        let index = self.chance.below(2 * self.producers.len() as u64 + 1) as usize;
-        let producer = self.producers.get(index)?;
+        let plain: Vec<_> = self.producers.iter().filter(|producer| !producer.is_transactional()).collect();
+        let index = self.chance.below(2 * plain.len() as u64 + 1) as usize;
+        let producer = plain.get(index)?;
         Some((producer.id, producer.next.get(&(topic, partition)).copied().unwrap_or(0)))
     }
 
@@ -417,12 +501,11 @@ impl Workload {
     /// Notes what readers see now; it never falls while the process lives (durability 5).
     fn look(&mut self) {
         for (topic, partition, shown) in shown(&self.node.store) {
-            let before = self.high.insert((topic, partition), shown.high_watermark).unwrap_or(0);
-            assert!(
-                shown.high_watermark >= before,
-                "a high watermark fell from {before} to {}",
-                shown.high_watermark
-            );
+            let now = (shown.high_watermark, shown.last_stable);
+            let before = self.high.insert((topic, partition), now).unwrap_or((0, 0));
+            assert!(now.0 >= before.0, "a high watermark fell from {} to {}", before.0, now.0);
+            assert!(now.1 >= before.1, "a last stable offset fell from {} to {}", before.1, now.1);
+            assert!(now.1 <= now.0, "{} is stable, but {} is the high watermark", now.1, now.0);
             self.ledger.ledger().show(topic, partition, shown);
         }
     }

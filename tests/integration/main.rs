@@ -26,6 +26,7 @@ mod clients;
 mod deleted_records;
 mod demo;
 mod described;
+mod described_producers;
 mod errors;
 mod fetch_sessions;
 mod frames;

@@ -188,7 +188,9 @@ fn rejected(error: &AppendError) -> Rejected {
         AppendError::InvalidProducerEpoch { .. } => ErrorCode::INVALID_PRODUCER_EPOCH,
         AppendError::InvalidTransactionState { .. } => ErrorCode::INVALID_TXN_STATE,
         AppendError::CoordinatorFenced { .. } => ErrorCode::TRANSACTION_COORDINATOR_FENCED,
-        AppendError::TooManyProducers { .. } => ErrorCode::POLICY_VIOLATION,
+        AppendError::TooManyProducers { .. } | AppendError::TooManyAborted { .. } => {
+            ErrorCode::POLICY_VIOLATION
+        }
         AppendError::Empty => ErrorCode::INVALID_RECORD,
         AppendError::OffsetOutOfRange { .. } => ErrorCode::OFFSET_OUT_OF_RANGE,
         AppendError::NoRoom | AppendError::DiskFull | AppendError::Storage(_) | AppendError::Poisoned(_) => {

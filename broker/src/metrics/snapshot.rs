@@ -15,6 +15,10 @@ pub struct Snapshot {
     pub topics: u64,
     /// Partitions of all topics.
     pub partitions: u64,
+    /// Transactions that are open in partitions, once for each.
+    pub open_transactions: u64,
+    /// Those of them that their coordinator must have ended long ago.
+    pub hanging_transactions: u64,
     /// Every topic's size.
     pub topic_sizes: Vec<TopicSize>,
     /// Bytes of the journal that no checkpoint has freed yet.
@@ -79,6 +83,8 @@ pub struct GroupLag {
 pub(super) struct Gauges {
     topics: IntGauge,
     partitions: IntGauge,
+    open_transactions: IntGauge,
+    hanging_transactions: IntGauge,
     topic_partitions: IntGaugeVec,
     topic_bytes: IntGaugeVec,
     journal_bytes_used: IntGauge,
@@ -98,6 +104,14 @@ impl Gauges {
         Self {
             topics: gauge("mainstem_topics", "Topics, the internal ones included"),
             partitions: gauge("mainstem_partitions", "Partitions of all topics"),
+            open_transactions: gauge(
+                "mainstem_partitions_open_transactions",
+                "Transactions that are open in partitions, once for each",
+            ),
+            hanging_transactions: gauge(
+                "mainstem_partitions_hanging_transactions",
+                "Open transactions that their coordinator must have ended long ago: readers of what is committed wait for them",
+            ),
             topic_partitions: by("topic", "mainstem_topic_partitions", "Partitions of a topic"),
             topic_bytes: by("topic", "mainstem_topic_log_bytes", "Bytes of batches in a topic's segments"),
             journal_bytes_used: gauge(
@@ -124,6 +138,8 @@ impl Gauges {
         let Snapshot {
             topics,
             partitions,
+            open_transactions,
+            hanging_transactions,
             topic_sizes,
             journal_bytes_used,
             journal_bytes_max,
@@ -135,6 +151,8 @@ impl Gauges {
         } = snapshot;
         set(&self.topics, topics);
         set(&self.partitions, partitions);
+        set(&self.open_transactions, open_transactions);
+        set(&self.hanging_transactions, hanging_transactions);
         set(&self.journal_bytes_used, journal_bytes_used);
         set(&self.journal_bytes_max, journal_bytes_max);
         if let Some(DiskSpace { total, free }) = disk {

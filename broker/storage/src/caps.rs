@@ -23,6 +23,10 @@ pub const JOURNAL_FILES_MIN: u64 = 4;
 /// Batches of a producer that are remembered, so that a repeat is known (Kafka: `ProducerStateEntry`).
 pub const PRODUCER_BATCHES_MAX: usize = 5;
 
+/// Aborted transactions of a partition whose markers are still in its log; each takes 32 bytes of memory, and of a
+/// checkpoint. Where there are as many, no more transactions are begun until old segments go.
+pub const ABORTED_TRANSACTIONS_MAX: usize = 1024 * 1024;
+
 /// How long a producer must have been silent for its partition to forget it before its time, where there are too many:
 /// Kafka's clients repeat a batch for two minutes unless told otherwise (`delivery.timeout.ms`).
 pub const PRODUCER_REPEAT_TIME: Duration = Duration::from_secs(10 * 60);

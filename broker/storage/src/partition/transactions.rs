@@ -81,7 +81,7 @@ impl Partition {
         placing.state().producers.iter().map(|(id, producer)| producer.view(*id)).collect()
     }
 
-    /// The producers that have a transaction open. Costs nothing where there are none.
+    /// The producers whose open transactions hold readers back. Costs nothing where there are none.
     #[must_use]
     pub fn open_transactions(&self) -> Vec<ProducerView> {
         let visible = self.shown();

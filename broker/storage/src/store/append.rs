@@ -8,7 +8,8 @@ use tracing::warn;
 
 use super::{AppendError, Request, Store, Topic};
 use crate::{
-    group::AppendGroup,
+    caps::ABORTED_TRANSACTIONS_MAX,
+    group::{AppendGroup, GroupBatch},
     ids::Lsn,
     journal::{Entry, file::padded, frame::FRAME_HEADER_BYTES},
     partition::{Need, Partition, Placing, Planned},
@@ -149,6 +150,7 @@ impl Targets {
         let mut plan =
             Plan { drafts: Vec::new(), planned: Vec::with_capacity(group.len()), needs: Vec::new() };
         for (batch, &at) in group.batches.iter().zip(&self.of_batch) {
+            self.check_aborted(batch, at)?;
             let config = &self.partitions[at].0.config;
             let (planned, need) = guards[at].plan(&mut drafts[at], batch, config, now)?;
             plan.planned.push(planned);
@@ -156,6 +158,16 @@ impl Targets {
         }
         plan.drafts = drafts;
         Ok(plan)
+    }
+
+    /// Whether a batch may belong to a transaction, which may be aborted. A marker is never refused.
+    fn check_aborted(&self, batch: &GroupBatch, at: usize) -> Result<(), AppendError> {
+        let attributes = batch.header.attributes;
+        let is_full = || self.partition(at).1.aborted.lock().iter().len() >= ABORTED_TRANSACTIONS_MAX;
+        if attributes.is_transactional() && !attributes.is_control() && is_full() {
+            return Err(AppendError::TooManyAborted { most: ABORTED_TRANSACTIONS_MAX });
+        }
+        Ok(())
     }
 
     /// What a plan needs and there is not yet; asks for more ahead of need.

@@ -73,6 +73,12 @@ pub enum AppendError {
         /// How many it may remember.
         most: u32,
     },
+    /// The log has the markers of as many aborted transactions as may be told to readers.
+    #[error("the partition has {most} aborted transactions: no more are begun until old segments go")]
+    TooManyAborted {
+        /// How many there may be.
+        most: usize,
+    },
     /// The log start cannot move there.
     #[error("offset {offset} is not within the log, {log_start} to {high_watermark}")]
     OffsetOutOfRange {

@@ -2,12 +2,14 @@
 //!
 //! - `segments`: batch by batch, up to the end that the checkpoint vouches for; what lies behind it is written anew at
 //!   the next start anyhow.
+//! - `transactions`: what was aborted, as the log says it and as the index does.
 //! - `indexes`: whole or not; they can be made anew.
 //! - `folders`: files that should not be there.
 
 mod folders;
 mod indexes;
 mod segments;
+mod transactions;
 
 #[cfg(test)]
 mod tests;

@@ -7,14 +7,14 @@ use mainstem_protocol::{
     records::{BatchHeader, crc32c, header::HEADER_BYTES},
 };
 
-use super::{Report, VerifyError, io_error};
+use super::{Report, VerifyError, io_error, transactions::Transactions};
 use crate::{
     checkpoint::Checkpoint,
     disk::{Disk, DiskFile, Open},
     images::Images,
     partition::partition_folder,
     segment::file_name,
-    state::SegmentState,
+    state::{SegmentState, marker_of},
     store::segments_of,
 };
 
@@ -29,10 +29,14 @@ pub(super) fn verify(
     images: &Images,
     report: &mut Report,
 ) -> Result<(), VerifyError> {
+    let (mut last, mut transactions) = (None, Transactions::default());
     for ((topic, partition, _), segment) in segments_of(checkpoint) {
+        if last.replace((topic, partition)) != Some((topic, partition)) {
+            transactions = Transactions::of(images, topic, partition);
+        }
         if images.has_segment(topic, partition, segment.id()) {
             let path = partition_folder(topic, partition).join(file_name(segment.id(), "log"));
-            verify_segment(disk, &path, &segment, report)?;
+            verify_segment(disk, &path, &segment, &mut transactions, report)?;
         }
     }
     Ok(())
@@ -42,6 +46,7 @@ fn verify_segment(
     disk: &dyn Disk,
     path: &Path,
     segment: &SegmentState,
+    transactions: &mut Transactions,
     report: &mut Report,
 ) -> Result<(), VerifyError> {
     let file = match disk.open(path, Open::Read) {
@@ -58,7 +63,11 @@ fn verify_segment(
     if len < segment.end_position {
         report.damage(path, len..segment.end_position, "it is too short");
     }
-    Walk { file, path, end, position: 0, least: segment.base, held: Vec::new(), start: 0 }.run(report)
+    // What a cleaning left does not tell any more what began where.
+    transactions.heed(segment.revision == 0);
+    let walk =
+        Walk { file, path, end, position: 0, least: segment.base, transactions, held: Vec::new(), start: 0 };
+    walk.run(report)
 }
 
 struct Walk<'a> {
@@ -68,6 +77,7 @@ struct Walk<'a> {
     position: u64,
     /// The lowest offset that the next batch may have.
     least: Offset,
+    transactions: &'a mut Transactions,
     held: Vec<u8>,
     start: u64,
 }
@@ -77,6 +87,7 @@ impl Walk<'_> {
         while self.position < self.end {
             let Some(header) = self.header()? else {
                 report.damage(self.path, self.position..self.end, "no batch can be read here");
+                self.transactions.heed(false);
                 return Ok(());
             };
             let range = self.position..self.position + header.size() as u64;
@@ -105,8 +116,14 @@ impl Walk<'_> {
     ) -> Result<(), VerifyError> {
         let bytes = self.bytes(header.size() as u64)?;
         let is_right = bytes.get(CRC_START..).is_some_and(|bytes| crc32c(bytes) == header.crc);
+        let marker = marker_of(header, bytes.get(HEADER_BYTES..).unwrap_or_default());
         if !is_right {
             let what = format!("the checksum of the batch at offset {} is wrong", header.base_offset);
+            report.damage(self.path, range, what);
+            self.transactions.heed(false);
+            return Ok(());
+        }
+        if let Some(what) = self.transactions.note(header, marker) {
             report.damage(self.path, range, what);
         }
         Ok(())

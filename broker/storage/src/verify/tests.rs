@@ -4,9 +4,9 @@ use mainstem_protocol::{Timestamp, TopicId};
 
 use super::*;
 use crate::{
-    ManualClock, Options, Store,
+    AppendGroup, ManualClock, Marker, Options, Store, TransactionVersion,
     disk::{MemoryDisk, Open},
-    testing::batch,
+    testing::{append, batch, transactional},
 };
 
 /// A directory with three segments of a topic, stopped in order or not.
@@ -18,17 +18,54 @@ fn directory(is_clean: bool) -> (Arc<dyn Disk>, TopicId) {
     let settings = [("segment.bytes", "300"), ("index.interval.bytes", "100")];
     let topic = crate::testing::topic(&store, "orders", &settings);
     for _ in 0..6 {
-        crate::testing::append(&store, topic, batch(5, None));
+        append(&store, topic, batch(5, None));
     }
     store.cleanup_step();
     store.write_checkpoint(false).unwrap();
-    crate::testing::append(&store, topic, batch(5, None));
+    append(&store, topic, batch(5, None));
     if is_clean {
         store.shutdown().unwrap();
     } else {
         store.round().unwrap();
     }
     (disk, topic)
+}
+
+/// A directory with an aborted transaction over two segments, stopped in order.
+fn with_aborted() -> Arc<dyn Disk> {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    let clock = Arc::new(ManualClock::new(Timestamp(1_700_000_000_000)));
+    let options = Options { journal_bytes: 1024 * 1024, background: false, ..Options::default() };
+    let (store, _) = Store::open(options, disk.clone(), clock).unwrap();
+    let topic = crate::testing::topic(&store, "orders", &[("segment.bytes", "200")]);
+    append(&store, topic, transactional(5, (1, 0, 0)));
+    append(&store, topic, transactional(5, (1, 0, 5)));
+    let marker = Marker {
+        producer_id: mainstem_protocol::ProducerId(1),
+        producer_epoch: mainstem_protocol::ProducerEpoch(0),
+        coordinator_epoch: 0,
+        committed: false,
+        version: TransactionVersion::V1,
+    };
+    let mut group = AppendGroup::new();
+    group.push_marker(topic, mainstem_protocol::PartitionId(0), marker, Timestamp(1));
+    while store.append(&group).is_err() {
+        store.make_room(&mut group).unwrap();
+    }
+    store.shutdown().unwrap();
+    disk
+}
+
+#[test]
+fn an_aborted_transaction_that_readers_are_not_told_of_is_damage() {
+    let disk = with_aborted();
+    assert_eq!(verify(&disk).unwrap().damages, []);
+    let mut checkpoint = checkpoint::find(&*disk).unwrap().unwrap().checkpoint;
+    checkpoint.topics[0].partitions[0].aborted = Default::default();
+    checkpoint::write(&*disk, &checkpoint).unwrap();
+    let damages = verify(&disk).unwrap().damages;
+    let [damage] = &damages[..] else { panic!("one: {damages:?}") };
+    assert!(damage.what.contains("producer 1 aborted what it wrote from offset 0 on"), "{damage}");
 }
 
 fn spoil(disk: &Arc<dyn Disk>, path: &Path, position: u64) {

@@ -262,6 +262,26 @@ fn transactions_before_the_log_start_hold_nothing_back_and_cannot_be_looked_up()
     assert_eq!((bench.last_stable(topic), bench.aborted(topic)), (9, vec![(2, 3, 8)]));
 }
 
+#[test]
+fn no_transaction_is_begun_where_as_many_were_aborted_as_may_be_told() {
+    let bench = Bench::new();
+    let topic = bench.topic("orders", 1, &[]);
+    bench.append(topic, 0, transactional(1, (1, 0, 0)));
+    let one = AbortedTransaction {
+        producer_id: ProducerId(9),
+        first_offset: Offset(0),
+        last_offset: Offset(0),
+        last_stable_offset: Offset(0),
+    };
+    let most = crate::caps::ABORTED_TRANSACTIONS_MAX;
+    let partition = bench.partition(topic, 0);
+    (0..most).for_each(|_| partition.aborted.lock().push(one));
+    let refused = bench.place_batch(topic, 0, transactional(1, (2, 0, 0)));
+    assert_eq!(refused.map(|_| ()), Err(AppendError::TooManyAborted { most }));
+    bench.append(topic, 0, batch(1, None));
+    bench.end(topic, marker(1, 0, true)).unwrap();
+}
+
 /// What a log of transactions means, told again: from its batches as readers see them.
 fn looked_at_again(bench: &Bench, topic: TopicId) -> (i64, Vec<(i64, i64, i64)>) {
     let partition = bench.partition(topic, 0);
