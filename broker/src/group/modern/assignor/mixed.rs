@@ -4,7 +4,10 @@
 //! Members keep what they have. What is free goes, topic by topic, to whoever of those that want it has least. Then
 //! partitions move, topic by topic, from whoever has most to whoever has least, until a round moves none.
 
-use std::{cmp::Ordering, collections::BTreeMap};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use mainstem_protocol::{PartitionId, Text, TopicId};
 
@@ -77,11 +80,18 @@ impl<'a> Builder<'a> {
             let free: Vec<_> = partitions_of(topic, self.counts)
                 .filter(|partition| owners[partition.0 as usize].is_none())
                 .collect();
-            for partition in free {
-                if let Some(least) = self.least_loaded(topic) {
-                    self.give(topic, partition, least);
-                }
+            if !free.is_empty() {
+                self.assign_free_of(topic, free);
             }
+        }
+    }
+
+    fn assign_free_of(&mut self, topic: TopicId, free: Vec<PartitionId>) {
+        let mut takers = Ranking::new(self.subscribers[&topic].iter().copied(), &self.sizes);
+        for partition in free {
+            let Some(least) = takers.least() else { return };
+            self.give(topic, partition, least);
+            takers.put(least, self.sizes[least]);
         }
     }
 
@@ -99,30 +109,24 @@ impl<'a> Builder<'a> {
 
     /// Moves partitions of a topic from whoever has most to whoever has least, and says whether any was moved.
     fn balance_topic(&mut self, topic: TopicId) -> bool {
-        let mut has_moved = false;
-        // Only those who have a partition of this topic can give one.
-        while let (Some(least), Some((partition, most))) = (self.least_loaded(topic), self.most_loaded(topic))
-        {
-            if self.sizes[most] <= self.sizes[least] + 1 {
-                break;
-            }
-            self.give(topic, partition, least);
-            has_moved = true;
+        // Most looks find nothing to move, and cost no order.
+        if !self.is_uneven(topic) {
+            return false;
         }
-        has_moved
+        let mut exchange = Exchange::new(&self.subscribers[&topic], &self.owners[&topic], &self.sizes);
+        while let Some((most, partition, least)) = exchange.next(&self.sizes) {
+            self.give(topic, partition, least);
+            exchange.moved(partition, (most, self.sizes[most]), (least, self.sizes[least]));
+        }
+        true
     }
 
-    fn least_loaded(&self, topic: TopicId) -> Option<Place> {
-        self.subscribers[&topic].iter().copied().min_by_key(|place| (self.sizes[*place], *place))
-    }
-
-    /// Whoever has most of those that have a partition of the topic, with the last of them.
-    fn most_loaded(&self, topic: TopicId) -> Option<(PartitionId, Place)> {
-        let owned = self.owners[&topic].iter().enumerate();
-        let owned = owned.filter_map(|(partition, owner)| Some((partition, (*owner)?)));
-        let (partition, place) =
-            owned.max_by_key(|(partition, place)| (self.sizes[*place], *place, *partition))?;
-        Some((PartitionId(partition as i32), place))
+    /// Whether somebody has two partitions more than another who wants the topic, and one of this topic to give.
+    fn is_uneven(&self, topic: TopicId) -> bool {
+        let size = |place: &Place| self.sizes[*place];
+        let least = self.subscribers[&topic].iter().map(size).min();
+        let most = self.owners[&topic].iter().flatten().map(size).max();
+        matches!((least, most), (Some(least), Some(most)) if most > least + 1)
     }
 
     /// Topics with most partitions per member first, then those with few members: the others can even out what these do.
@@ -153,5 +157,85 @@ impl<'a> Builder<'a> {
             }
         }
         targets
+    }
+}
+
+/// Members in the order of how many partitions they are to have.
+#[derive(Default)]
+struct Ranking {
+    order: BTreeSet<(usize, Place)>,
+    sizes: BTreeMap<Place, usize>,
+}
+
+impl Ranking {
+    fn new(places: impl Iterator<Item = Place>, sizes: &[usize]) -> Self {
+        let mut ranking = Self::default();
+        places.for_each(|place| ranking.put(place, sizes[place]));
+        ranking
+    }
+
+    fn put(&mut self, place: Place, size: usize) {
+        self.remove(place);
+        self.sizes.insert(place, size);
+        self.order.insert((size, place));
+    }
+
+    fn remove(&mut self, place: Place) {
+        if let Some(size) = self.sizes.remove(&place) {
+            self.order.remove(&(size, place));
+        }
+    }
+
+    fn least(&self) -> Option<Place> {
+        self.order.first().map(|(_, place)| *place)
+    }
+
+    fn most(&self) -> Option<Place> {
+        self.order.last().map(|(_, place)| *place)
+    }
+}
+
+/// The members that share a topic, while its partitions move.
+struct Exchange {
+    /// Who wants it.
+    takers: Ranking,
+    /// Who has partitions of it: nobody else can give one.
+    givers: Ranking,
+    held: BTreeMap<Place, BTreeSet<PartitionId>>,
+}
+
+impl Exchange {
+    fn new(subscribers: &[Place], owners: &[Option<Place>], sizes: &[usize]) -> Self {
+        let mut held: BTreeMap<Place, BTreeSet<PartitionId>> = BTreeMap::new();
+        for (partition, owner) in owners.iter().enumerate() {
+            if let Some(place) = owner {
+                held.entry(*place).or_default().insert(PartitionId(partition as i32));
+            }
+        }
+        let takers = Ranking::new(subscribers.iter().copied(), sizes);
+        let givers = Ranking::new(held.keys().copied(), sizes);
+        Self { takers, givers, held }
+    }
+
+    /// The next move: from whoever has most, the last of its partitions, to whoever has least. None once they are even.
+    fn next(&self, sizes: &[usize]) -> Option<(Place, PartitionId, Place)> {
+        let (most, least) = (self.givers.most()?, self.takers.least()?);
+        let partition = self.held.get(&most)?.last()?;
+        (sizes[most] > sizes[least] + 1).then_some((most, *partition, least))
+    }
+
+    fn moved(&mut self, partition: PartitionId, from: (Place, usize), to: (Place, usize)) {
+        let (giver, taker) = (from.0, to.0);
+        let left = self.held.entry(giver).or_default();
+        left.remove(&partition);
+        if left.is_empty() {
+            self.givers.remove(giver);
+        } else {
+            self.givers.put(giver, from.1);
+        }
+        self.held.entry(taker).or_default().insert(partition);
+        self.givers.put(taker, to.1);
+        self.takers.put(giver, from.1);
+        self.takers.put(taker, to.1);
     }
 }

@@ -195,6 +195,29 @@ fn uniform_among_different_wishes_takes_from_whoever_has_most() {
 }
 
 #[test]
+fn thousands_with_different_wishes_have_equal_numbers() {
+    // Every other one wants both topics; all can have three.
+    let wishes = |number: usize| if number.is_multiple_of(2) { vec![1, 2] } else { vec![1] };
+    let members = (0..4000).map(|number| {
+        let topics = wishes(number).into_iter().map(topic).collect();
+        (Text::from(format!("{number}")), Candidate { topics, ..Candidate::default() })
+    });
+    let (mut candidates, counts): (Candidates, _) = (members.collect(), counts(&[8000, 4000]));
+    let check = |targets: &Targets| {
+        let all: BTreeSet<_> = targets.values().flat_map(Assignment::iter).collect();
+        assert_eq!(all.len(), 12_000, "everything is given");
+        assert!(targets.values().all(|target| target.len() == 3));
+    };
+    let targets = Assignor::Uniform.assign(&candidates, &counts);
+    check(&targets);
+    // Half of them come anew, to whom everybody else gives what was the others'.
+    for (number, (id, candidate)) in candidates.iter_mut().enumerate() {
+        candidate.assignment = if number < 2000 { targets[id].clone() } else { Assignment::default() };
+    }
+    check(&Assignor::Uniform.assign(&candidates, &counts));
+}
+
+#[test]
 fn nobody_gets_nothing_where_nobody_wants_anything() {
     for assignor in Assignor::ALL {
         check(assignor, &[("a", &[], &[]), ("b", &[], &[])], &[], &[("a", &[]), ("b", &[])]);
@@ -241,6 +264,23 @@ mod random {
                 check_complete(&candidates, &counts, &after);
                 // Nothing moves without a reason.
                 prop_assert_eq!(&assignor.assign(&group(&second, &after), &counts), &after);
+            }
+        }
+
+        #[test]
+        fn nobody_has_two_more_than_another_who_wants_one_of_them(
+            first in wishes(), second in wishes(), partitions in prop::collection::vec(0..9_u32, 6),
+        ) {
+            let counts = counts(&partitions);
+            let before = Assignor::Uniform.assign(&group(&first, &Targets::new()), &counts);
+            let candidates = group(&second, &before);
+            let after = Assignor::Uniform.assign(&candidates, &counts);
+            for (id, candidate) in &candidates {
+                let could_have = |(_, target): &(&Text, &Assignment)| {
+                    target.topics().any(|(topic, _)| candidate.topics.contains(&topic))
+                };
+                let most = after.iter().filter(could_have).map(|(_, target)| target.len()).max();
+                prop_assert!(most.unwrap_or_default() <= after[id].len() + 1, "{} {:?}", id, after);
             }
         }
 
