@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mainstem_protocol::{
-    ErrorCode, PartitionId, Text, TopicId,
+    ErrorCode, PartitionId, Text, Timestamp, TopicId,
     formats::offsets::{Key, OffsetCommitKey, OffsetCommitValue},
     messages::{
         OffsetCommitRequest, OffsetCommitResponse,
@@ -25,6 +25,9 @@ use crate::{
 const IDS_SINCE: i16 = 10;
 /// From this version on a group that is not there has a code of its own (KIP-848).
 const GROUP_NOT_FOUND_SINCE: i16 = 9;
+
+/// The one version of stored offsets that have a time of their own to go.
+const EXPIRING_VERSION: i16 = 1;
 
 /// Why a commit got no place yet.
 enum NoPlace {
@@ -72,7 +75,7 @@ impl Coordinator {
             let partition = |partition: &OffsetCommitRequestPartition| {
                 let checked = known.as_ref().map_err(|error| *error).and_then(|(_, name, partitions)| {
                     self.check_partition(partition, *partitions)?;
-                    records.push(self.record(&request.group_id, name, partition)?);
+                    records.push(self.record(request, name, partition)?);
                     Ok(())
                 });
                 OffsetCommitResponsePartition {
@@ -122,23 +125,27 @@ impl Coordinator {
 
     fn record(
         &self,
-        group: &Text,
+        request: &OffsetCommitRequest,
         topic: &Text,
         partition: &OffsetCommitRequestPartition,
     ) -> Result<(Key, Option<bytes::Bytes>), ErrorCode> {
         let key = OffsetCommitKey {
-            group: group.clone(),
+            group: request.group_id.clone(),
             topic: topic.clone(),
             partition: partition.partition_index,
         };
+        let commit_timestamp = self.0.clock.now();
         let value = OffsetCommitValue {
             offset: partition.committed_offset,
             leader_epoch: partition.committed_leader_epoch,
             metadata: partition.committed_metadata.clone().unwrap_or_default(),
-            commit_timestamp: self.0.clock.now(),
+            commit_timestamp,
+            expire_timestamp: expiry(commit_timestamp, request.retention_time_ms),
             ..Default::default()
         };
-        let value = value.to_bytes(OffsetCommitValue::WRITTEN_VERSION);
+        let has_expiry = value.expire_timestamp != Timestamp::NONE;
+        let version = if has_expiry { EXPIRING_VERSION } else { OffsetCommitValue::WRITTEN_VERSION };
+        let value = value.to_bytes(version);
         value.map(|value| (Key::Offset(key), Some(value))).map_err(|_| ErrorCode::INVALID_REQUEST)
     }
 
@@ -218,6 +225,15 @@ fn refuse_accepted(response: &mut OffsetCommitResponse, error: ErrorCode) {
     let partitions = response.topics.iter_mut().flat_map(|topic| &mut topic.partitions);
     for partition in partitions.filter(|partition| partition.error_code.is_none()) {
         partition.error_code = error;
+    }
+}
+
+/// When an offset is to go, where the commit says how long it stays; versions 2 to 4 can (Kafka:
+/// `OffsetMetadataManager.expireTimestampMs`).
+const fn expiry(now: Timestamp, retention_ms: i64) -> Timestamp {
+    match retention_ms {
+        -1 => Timestamp::NONE,
+        retention_ms => Timestamp(now.0.saturating_add(retention_ms)),
     }
 }
 

@@ -2,13 +2,14 @@
 //!
 //! An offset goes when its group has had no members for the time of retention, counted from when the group became
 //! empty, or, where a consumer assigned itself its partitions, from the commit. A stable group loses those of topics
-//! that it does not read any more, counted from the commit. When the last one has gone, so has an empty group.
+//! that it does not read any more, counted from the commit. A commit may also say when its offset is to go, which then
+//! counts instead of the time of retention. When the last one has gone, so has an empty group.
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use mainstem_protocol::{
     Text, Timestamp,
-    formats::offsets::{Key, OffsetCommitKey},
+    formats::offsets::{Key, OffsetCommitKey, OffsetCommitValue},
 };
 use tracing::warn;
 
@@ -63,7 +64,7 @@ impl Coordinator {
         let metadata = self.0.log.metadata(group.id());
         let emptied = metadata.as_ref().filter(|metadata| metadata.members.is_empty());
         let emptied = emptied.map(|metadata| metadata.current_state_timestamp);
-        let is_expired = |key: &OffsetCommitKey, committed: Timestamp| {
+        let is_old = |committed: Timestamp| {
             let since = match group.ageing() {
                 Ageing::Never => None,
                 Ageing::SinceCommit => Some(committed),
@@ -72,11 +73,17 @@ impl Coordinator {
                 // Where it is not stored yet that the last member went, that was just now.
                 Ageing::SinceEmpty => emptied,
             };
-            since.is_some_and(|since| self.is_expired(since)) && !group.is_subscribed(&key.topic)
+            since.is_some_and(|since| self.is_expired(since))
+        };
+        let is_expired = |key: &OffsetCommitKey, value: &OffsetCommitValue| {
+            let is_due = match value.expire_timestamp {
+                Timestamp::NONE => is_old(value.commit_timestamp),
+                end => group.ageing() != Ageing::Never && self.0.clock.now() >= end,
+            };
+            is_due && !group.is_subscribed(&key.topic)
         };
         let offsets = self.0.log.offsets(group.id());
-        let (gone, kept): (Vec<_>, Vec<_>) =
-            offsets.partition(|(key, value)| is_expired(key, value.commit_timestamp));
+        let (gone, kept): (Vec<_>, Vec<_>) = offsets.partition(|(key, value)| is_expired(key, value));
         let mut records: Records = gone.into_iter().map(|(key, _)| (Key::Offset(key), None)).collect();
         let is_last = kept.is_empty() && group.is_empty();
         // What is on its way to be stored goes the next time.

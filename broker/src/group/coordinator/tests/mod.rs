@@ -21,7 +21,9 @@ use mainstem_storage::{
 
 use super::*;
 
+mod cooperative;
 mod deletes;
+mod expiry;
 mod migration;
 mod modern;
 mod refusals;
@@ -280,48 +282,4 @@ async fn silent_member_is_gone_when_its_session_ends() {
     bench.clock.advance(Duration::from_secs(11));
     bench.coordinator.tick(&"g".into());
     assert_eq!(bench.heartbeat(&member, generation), ErrorCode::UNKNOWN_MEMBER_ID);
-}
-
-#[tokio::test]
-async fn offsets_of_an_empty_group_expire_and_the_group_with_them() {
-    let bench = Bench::new();
-    let (member, generation) = bench.member().await;
-    bench.commit(generation, &member, 5).await;
-    bench.clock.advance(RETENTION * 2);
-    bench.coordinator.expire_now().await;
-    assert_eq!(bench.committed(0).await, 5, "a group with members keeps its offsets");
-    let identity = MemberIdentity { member_id: member, ..Default::default() };
-    let request = LeaveGroupRequest { group_id: "g".into(), members: vec![identity], ..Default::default() };
-    assert_eq!(bench.coordinator.leave_group(3, request).await.members[0].error_code, ErrorCode::NONE);
-    // The leave is stored by a task of its own.
-    bench.coordinator.0.tasks.join().await;
-    bench.coordinator.expire_now().await;
-    assert_eq!(bench.committed(0).await, 5, "it has been empty for a moment only");
-    bench.clock.advance(RETENTION);
-    bench.coordinator.expire_now().await;
-    assert_eq!(bench.committed(0).await, -1);
-    assert!(bench.coordinator.0.log.metadata(&"g".into()).is_none());
-    assert!(bench.coordinator.groups().is_empty());
-}
-
-#[tokio::test]
-async fn stable_group_loses_the_offsets_of_what_it_does_not_read_any_more() {
-    let bench = Bench::new();
-    let subscribed = |topics: &[&str]| {
-        let topics = topics.iter().map(|topic| Text::from(*topic)).collect();
-        Subscription { topics, ..Default::default() }.to_bytes(1).unwrap()
-    };
-    let (member, generation) = bench.member_with(subscribed(&["topic"])).await;
-    bench.commit(generation, &member, 5).await;
-    bench.clock.advance(RETENTION * 2);
-    bench.coordinator.expire_now().await;
-    assert_eq!(bench.committed(0).await, 5, "it is read");
-    let joined = bench.join_with(&member, subscribed(&["other"])).await;
-    bench.coordinator.expire_now().await;
-    assert_eq!(bench.committed(0).await, 5, "the group is not stable");
-    let synced = bench.sync(&member, joined.generation_id, Vec::new()).await;
-    assert_eq!(synced.error_code, ErrorCode::NONE);
-    bench.coordinator.expire_now().await;
-    assert_eq!(bench.committed(0).await, -1);
-    assert_eq!(bench.heartbeat(&member, joined.generation_id), ErrorCode::NONE, "the group stays");
 }
