@@ -7,7 +7,7 @@ use mainstem_protocol::{Offset, PartitionId, ProducerId, TopicId};
 use crate::{
     checkpoint::{Checkpoint, PartitionSnapshot, TopicSnapshot},
     config::{Resources, store_resource},
-    journal::{Entry, NewTopicEntry, PlacedBatch},
+    journal::{Cleaned, Entry, NewTopicEntry, PlacedBatch},
     partition::Keyed,
     segment::SegmentId,
     state::SegmentState,
@@ -61,9 +61,7 @@ impl Images {
             }
             Entry::SegmentSealed { topic, partition } => self.partition(*topic, *partition)?.state.seal(),
             Entry::SegmentsCleaned(cleaned) => {
-                let state = &mut self.partition(cleaned.topic, cleaned.partition)?.state;
-                state.replace_segments(&cleaned.sources, cleaned.segment);
-                state.clean_to(cleaned.clean_to);
+                self.partition(cleaned.topic, cleaned.partition)?.clean(cleaned);
             }
             Entry::SettingsChanged { resource, overrides } => {
                 store_resource(&mut self.resources, resource, overrides);
@@ -124,6 +122,13 @@ impl PartitionSnapshot {
     fn move_log_start(&mut self, offset: Offset) {
         self.state.move_log_start(offset);
         self.aborted.start_at(self.state.log_start);
+    }
+
+    fn clean(&mut self, cleaned: &Cleaned) {
+        if self.state.replace_segments(&cleaned.sources, cleaned.segment).is_some() {
+            self.aborted.keep(cleaned.range(), &cleaned.aborted);
+        }
+        self.state.clean_to(cleaned.clean_to);
     }
 }
 

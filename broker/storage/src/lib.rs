@@ -26,6 +26,7 @@ pub mod fuzzing;
 
 mod checkpoint;
 mod codec;
+mod compaction;
 mod envelope;
 mod group;
 mod ids;

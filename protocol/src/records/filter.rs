@@ -40,12 +40,36 @@ pub enum Filtered {
     Nothing,
 }
 
+/// Whether a batch notes from when on what it holds may go (KIP-534). The first note counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Horizon {
+    /// It does not.
+    #[default]
+    Unset,
+    /// This time, where a tombstone is among the records that stay.
+    Tombstones(Timestamp),
+    /// This time, whatever stays.
+    Batch(Timestamp),
+}
+
+impl Horizon {
+    const fn of(self, has_tombstones: bool) -> Option<Timestamp> {
+        match self {
+            Self::Batch(horizon) => Some(horizon),
+            Self::Tombstones(horizon) if has_tombstones => Some(horizon),
+            Self::Unset | Self::Tombstones(_) => None,
+        }
+    }
+}
+
 /// Filters batch after batch with the same buffers.
 #[derive(Debug, Default)]
 pub struct Filter {
     decompressor: Decompressor,
     compressor: Compressor,
     records: Vec<u8>,
+    /// Which records of the batch stay.
+    stays: Vec<bool>,
 }
 
 impl Filter {
@@ -55,48 +79,58 @@ impl Filter {
         Self::default()
     }
 
-    /// Drops the records that are not to be kept. With `delete_horizon` the batch notes from when on its tombstones
-    /// may go, unless it has such a note already (KIP-534).
+    /// Drops the records that are not to be kept.
     ///
     /// # Errors
     /// Where the batch is malformed, or compression runs out of memory.
     pub fn filter(
         &mut self,
         batch: &Batch,
-        delete_horizon: Option<Timestamp>,
+        horizon: Horizon,
         mut keep: impl FnMut(&OpenBatch, &RecordRef<'_>) -> bool,
     ) -> Result<Filtered, FilterError> {
         let open = batch.open(&mut self.decompressor, caps::DECOMPRESSED_BYTES_MAX)?;
-        let horizon = delete_horizon.filter(|_| batch.header().delete_horizon().is_none());
-        let header = self.gather(&open, horizon, &mut keep)?;
-        if header.record_count == 0 {
+        let has_tombstones = self.choose(&open, &mut keep)?;
+        if !self.stays.contains(&true) {
             return Ok(Filtered::Nothing);
         }
-        if header.record_count == open.header().record_count && horizon.is_none() {
+        let horizon = horizon.of(has_tombstones).filter(|_| batch.header().delete_horizon().is_none());
+        if horizon.is_none() && !self.stays.contains(&false) {
             return Ok(Filtered::Unchanged);
         }
+        let header = self.gather(&open, horizon)?;
         Ok(Filtered::Rewritten(self.seal(&header)?))
     }
 
-    /// Puts the records that stay into `records`; yields the header that goes with them.
-    fn gather(
+    /// Asks which records stay; yields whether a tombstone is among them.
+    fn choose(
         &mut self,
         open: &OpenBatch,
-        horizon: Option<Timestamp>,
         keep: &mut impl FnMut(&OpenBatch, &RecordRef<'_>) -> bool,
-    ) -> Result<BatchHeader, RecordError> {
+    ) -> Result<bool, RecordError> {
+        let mut has_tombstones = false;
+        self.stays.clear();
+        for record in open.refs() {
+            let record = record?;
+            let stays = keep(open, &record);
+            has_tombstones |= stays && record.value.is_none();
+            self.stays.push(stays);
+        }
+        Ok(has_tombstones)
+    }
+
+    /// Puts the records that stay into `records`; yields the header that goes with them.
+    fn gather(&mut self, open: &OpenBatch, horizon: Option<Timestamp>) -> Result<BatchHeader, RecordError> {
         let mut header = header_with(open.header(), horizon);
         let shift = open.header().base_timestamp.0.wrapping_sub(header.base_timestamp.0);
         self.records.clear();
         self.records.shrink_to(KEPT_BYTES_MAX);
-        for record in open.refs() {
+        for (record, _) in open.refs().zip(&self.stays).filter(|(_, stays)| **stays) {
             let record = record?;
-            if keep(open, &record) {
-                header.record_count += 1;
-                header.max_timestamp = header.max_timestamp.max(open.timestamp(&record));
-                let timestamp_delta = record.timestamp_delta.wrapping_add(shift);
-                RecordRef { timestamp_delta, ..record }.put(&mut self.records);
-            }
+            header.record_count += 1;
+            header.max_timestamp = header.max_timestamp.max(open.timestamp(&record));
+            let timestamp_delta = record.timestamp_delta.wrapping_add(shift);
+            RecordRef { timestamp_delta, ..record }.put(&mut self.records);
         }
         Ok(header)
     }
@@ -167,6 +201,7 @@ mod tests {
 
     fn filter(batch: &Batch, horizon: Option<Timestamp>, kept: &[i64]) -> Filtered {
         let keep = |open: &OpenBatch, record: &RecordRef<'_>| kept.contains(&open.offset(record).0);
+        let horizon = horizon.map_or(Horizon::Unset, Horizon::Batch);
         Filter::new().filter(batch, horizon, keep).unwrap()
     }
 
@@ -210,6 +245,22 @@ mod tests {
         let fewer = rewritten(filter(&noted, Some(Timestamp(7)), &[102]));
         assert_eq!(fewer.header().delete_horizon(), Some(Timestamp(5)));
         assert_eq!(records(&fewer), records(&before)[2..3]);
+    }
+
+    #[test]
+    fn a_horizon_for_tombstones_is_noted_where_one_stays() {
+        let mut builder = BatchBuilder::new(Compression::None);
+        for (key, value) in [(b"a", Some(&b"1"[..])), (b"b", None)] {
+            builder.append(&NewRecord { key: Some(key), value, ..NewRecord::default() }).unwrap();
+        }
+        let before = only_batch(builder.seal(&ProducerStamp::NONE).unwrap()).unwrap();
+        let horizon = Horizon::Tombstones(Timestamp(77));
+        let mut filter = |kept: &[i32]| {
+            Filter::new().filter(&before, horizon, |_, it| kept.contains(&it.offset_delta)).unwrap()
+        };
+        assert_eq!(rewritten(filter(&[0, 1])).header().delete_horizon(), Some(Timestamp(77)));
+        assert_eq!(rewritten(filter(&[1])).header().delete_horizon(), Some(Timestamp(77)));
+        assert_eq!(rewritten(filter(&[0])).header().delete_horizon(), None);
     }
 
     #[test]

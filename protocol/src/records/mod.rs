@@ -28,7 +28,7 @@ pub use builder::{BatchBuilder, NewRecord, ProducerStamp};
 pub use compression::{Compressor, DecompressError, Decompressor};
 pub use control::{ControlType, EndTxnMarker};
 pub use crc::{crc32c, crc32c_combine};
-pub use filter::{Filter, FilterError, Filtered, header_alone};
+pub use filter::{Filter, FilterError, Filtered, Horizon, header_alone};
 pub use header::{BatchHeader, HeaderError};
 pub use range::{Records, RecordsRange};
 pub use record::{Headers, HeadersRef, Record, RecordError, RecordRef};

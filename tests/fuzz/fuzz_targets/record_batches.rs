@@ -8,7 +8,7 @@ use mainstem_protocol::{
     Timestamp,
     records::{
         Batch, BatchHeader, Compression, Compressor, ControlType, Decompressor, EndTxnMarker, Filter,
-        Filtered, OpenBatch, RecordRef, Rules, Tail, ValidateError, Validator, batches,
+        Filtered, Horizon, OpenBatch, RecordRef, Rules, Tail, ValidateError, Validator, batches,
         builder::write_header, header, only_batch,
     },
 };
@@ -95,7 +95,8 @@ fn check(batch: &Batch) {
 /// What compaction leaves must be whole, and in its place.
 fn filtered(batch: &Batch) {
     let keep = |_: &OpenBatch, record: &RecordRef<'_>| record.offset_delta % 2 == 0;
-    let horizon = (batch.header().record_count % 3 == 0).then_some(Timestamp(7));
+    let is_noted = batch.header().record_count % 3 == 0;
+    let horizon = if is_noted { Horizon::Batch(Timestamp(7)) } else { Horizon::Unset };
     let Ok(Filtered::Rewritten(bytes)) = Filter::new().filter(batch, horizon, keep) else { return };
     let left = only_batch(bytes).expect("a batch");
     assert!(left.is_intact());

@@ -1,5 +1,7 @@
 //! What a commit frame holds: entries that name topic id, partition and offset, never a file or a position.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use mainstem_protocol::{
     BrokerId, LeaderEpoch, Offset, PartitionId, ProducerId, TopicId,
@@ -40,8 +42,20 @@ pub(crate) struct Cleaned {
     pub(crate) sources: Vec<SegmentId>,
     /// The one that comes, durable already; none where nothing is left.
     pub(crate) segment: Option<SegmentState>,
+    /// Behind the last record of the sources.
+    pub(crate) upto: Offset,
+    /// The markers of aborted transactions among the sources that readers must still know of; of all others there nothing
+    /// is left.
+    pub(crate) aborted: Vec<Offset>,
     /// Up to where the log is clean.
     pub(crate) clean_to: Offset,
+}
+
+impl Cleaned {
+    /// The offsets of the segments that go.
+    pub(crate) fn range(&self) -> Range<Offset> {
+        self.sources.first().map_or(self.upto, |first| first.base)..self.upto
+    }
 }
 
 /// A topic as it is born.
@@ -140,13 +154,15 @@ fn encode_entry(out: &mut Encoder, entry: &Entry, ahead: bool) {
 }
 
 fn encode_cleaned(out: &mut Encoder, cleaned: &Cleaned) {
-    let Cleaned { topic, partition, sources, segment, clean_to } = cleaned;
+    let Cleaned { topic, partition, sources, segment, upto, aborted, clean_to } = cleaned;
     encode_partition(out, 10, *topic, *partition);
     out.list(sources.iter(), |out, SegmentId { base, revision }| {
         out.i64(base.0);
         out.u32(*revision);
     });
     out.list(segment.iter(), encode_segment);
+    out.i64(upto.0);
+    out.list(aborted.iter(), |out, marker| out.i64(marker.0));
     out.i64(clean_to.0);
 }
 
@@ -157,8 +173,15 @@ fn decode_cleaned(from: &mut Decoder) -> Result<Cleaned, DecodeError> {
     if segment.len() > 1 {
         return Err(DecodeError("more than one cleaned segment"));
     }
-    let clean_to = Offset(from.i64()?);
-    Ok(Cleaned { topic, partition, sources, segment: segment.first().copied(), clean_to })
+    Ok(Cleaned {
+        topic,
+        partition,
+        sources,
+        segment: segment.first().copied(),
+        upto: Offset(from.i64()?),
+        aborted: from.list(|from| Ok(Offset(from.i64()?)))?,
+        clean_to: Offset(from.i64()?),
+    })
 }
 
 fn encode_partition(out: &mut Encoder, kind: u8, topic: TopicId, partition: PartitionId) {
@@ -343,6 +366,8 @@ mod tests {
                     end_position: 77,
                     ..SegmentState::starting(Offset(5), Timestamp(8))
                 }),
+                upto: Offset(11),
+                aborted: vec![Offset(6)],
                 clean_to: Offset(12),
             }),
             Entry::SettingsChanged { resource: Resource::Brokers, overrides: overrides.clone() },

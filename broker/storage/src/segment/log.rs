@@ -189,6 +189,16 @@ impl Segment {
         Err(io::Error::new(io::ErrorKind::UnexpectedEof, text))
     }
 
+    /// Bytes of the file, as they stand. Blocks.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub(crate) fn bytes_at(&self, position: u64, len: usize) -> io::Result<Bytes> {
+        let mut bytes = vec![0; len];
+        self.file()?.read_exact_at(&mut bytes, position)?;
+        Ok(bytes.into())
+    }
+
     /// Makes sure that there is space up to `end`, and ahead of it in steps that double, but not beyond `limit`
     /// unless `end` is. Blocks; to be called before the bytes get their place (durability 6, 16).
     ///

@@ -1,6 +1,6 @@
 //! Which transactions of a partition were taken back (Kafka: `TransactionIndex`).
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, ops::Range};
 
 use mainstem_protocol::Offset;
 
@@ -29,6 +29,14 @@ impl Aborted {
         self.start = self.start.max(log_start);
         let gone = self.transactions.partition_point(|transaction| transaction.last_offset < log_start);
         self.transactions.drain(..gone);
+    }
+
+    /// Of those whose markers are in the range these alone have anything left: the log was cleaned (Kafka:
+    /// `CleanedTransactionMetadata.cleanedIndex`). Whoever heard of another would take what its producer wrote later for
+    /// aborted, since no marker ends it any more.
+    pub(crate) fn keep(&mut self, range: Range<Offset>, markers: &[Offset]) {
+        let is_kept = |marker| !range.contains(&marker) || markers.contains(&marker);
+        self.transactions.retain(|transaction| is_kept(transaction.last_offset));
     }
 
     /// Those with records in the range, by their markers; `None` where the log does not reach back to `from` any more.
@@ -101,6 +109,13 @@ mod tests {
         index.start_at(Offset(10));
         check(&index, 9, 31, None);
         check(&index, 10, 31, Some(&[2, 3]));
+    }
+
+    #[test]
+    fn what_cleaning_left_nothing_of_is_forgotten() {
+        let mut index = three();
+        index.keep(Offset(9)..Offset(30), &[Offset(20)]);
+        check(&index, 0, 31, Some(&[2, 3]));
     }
 
     /// Transactions as a log has them: each offset goes to one of few producers, or is its marker.

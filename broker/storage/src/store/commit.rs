@@ -129,6 +129,7 @@ impl Store {
         let open = |segment| recovery::open_known(&self.files, key, segment, interval).map(Arc::new);
         let opened = cleaned.segment.as_ref().map(open).transpose()?;
         let removed = partition.replace_segments(&cleaned.sources, opened);
+        partition.aborted.lock().keep(cleaned.range(), &cleaned.aborted);
         drop(placing);
         for segment in gone {
             journal.dirty.remove(&(partition.topic(), partition.id(), segment.base));

@@ -13,6 +13,7 @@
 mod alter;
 mod append;
 mod checkpoints;
+mod cleaning;
 mod commit;
 mod control;
 mod error;
@@ -47,16 +48,18 @@ use mainstem_protocol::{PartitionId, TopicId};
 
 pub use self::{
     alter::Alteration,
+    cleaning::{CleanerStats, Cleaning},
     control::{NewTopic, TopicError},
     error::{AppendError, Poisoned},
     open::{OpenError, Recovery},
-    options::{NoObserver, Observer, Options},
+    options::{CleanerOptions, NoObserver, Observer, Options},
     producer_ids::NextProducerId,
     round::Round,
     topics::{Topic, Topics},
 };
 use self::{
     checkpoints::Checkpoints,
+    cleaning::Cleaner,
     control::Control,
     producer_ids::ProducerIds,
     queue::{Pending, Queue, Request},
@@ -110,6 +113,7 @@ pub struct Store {
     /// Milliseconds.
     producer_expiration: AtomicU64,
     upkeep: Upkeep,
+    cleaner: Cleaner,
     threads: Threads,
     poisoned: OnceLock<Poisoned>,
     _lock: DiskLock,

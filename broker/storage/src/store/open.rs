@@ -16,6 +16,7 @@ use mainstem_protocol::{LeaderEpoch, Offset, PartitionId, TopicId};
 use super::{
     AppendError, Options, Poisoned, Store, Topics,
     checkpoints::Checkpoints,
+    cleaning::Cleaner,
     control::Control,
     producer_ids::ProducerIds,
     queue::Queue,
@@ -270,6 +271,7 @@ fn assemble(
         retention_due: AtomicU64::new(first_retention),
         producer_expiration: AtomicU64::new(millis(options.producer_expiration)),
         upkeep: Upkeep::default(),
+        cleaner: Cleaner::new(options.cleaner),
         threads: Threads::default(),
         poisoned: OnceLock::new(),
         options,

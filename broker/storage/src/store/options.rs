@@ -31,8 +31,34 @@ pub struct Options {
     pub partitions_max: u32,
     /// Where the identities of new topics come from: a simulation has its own, so that the same seed is the same run.
     pub topic_id: fn() -> TopicId,
+    /// How compacted topics are cleaned.
+    pub cleaner: CleanerOptions,
     /// Who is told what happens.
     pub observer: Arc<dyn Observer>,
+}
+
+/// How compacted topics are cleaned, and at what cost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CleanerOptions {
+    /// Whether they are (Kafka: `log.cleaner.enable`).
+    pub is_enabled: bool,
+    /// Bytes that the keys of one pass may take (`log.cleaner.dedupe.buffer.size`); what is above needs several passes.
+    pub dedupe_buffer_bytes: usize,
+    /// Bytes that are read and written in a second at most (`log.cleaner.io.max.bytes.per.second`).
+    pub bytes_per_second_max: f64,
+    /// How long to wait where nothing is to be cleaned (`log.cleaner.backoff.ms`).
+    pub backoff: Duration,
+}
+
+impl Default for CleanerOptions {
+    fn default() -> Self {
+        Self {
+            is_enabled: true,
+            dedupe_buffer_bytes: 128 * 1024 * 1024,
+            bytes_per_second_max: f64::MAX,
+            backoff: Duration::from_secs(15),
+        }
+    }
 }
 
 /// Is told what happens. Called on the journal's thread: returns at once.
@@ -67,6 +93,7 @@ impl Default for Options {
             producers_max: 10_000,
             partitions_max: 100_000,
             topic_id: TopicId::random,
+            cleaner: CleanerOptions::default(),
             observer: Arc::new(NoObserver),
         }
     }

@@ -137,7 +137,7 @@ impl Store {
     }
 
     /// Waits for the journal's thread, or does its work where there is none.
-    fn let_journal_work(&self) -> Result<(), AppendError> {
+    pub(super) fn let_journal_work(&self) -> Result<(), AppendError> {
         if self.has_threads() {
             self.queue.wait_for_change(PATIENCE);
             return self.queue.check().map_err(Into::into);

@@ -1,4 +1,4 @@
-//! The store's two threads: the journal's, and the one beside it.
+//! The store's three threads: the journal's, the one beside it, and the one that compacts.
 
 use std::{
     io,
@@ -19,6 +19,7 @@ const UPKEEP_INTERVAL: Duration = Duration::from_millis(100);
 #[derive(Debug, Default)]
 pub(super) struct Threads {
     handles: Mutex<Vec<JoinHandle<()>>>,
+    cleaner: Mutex<Option<JoinHandle<()>>>,
     is_running: AtomicBool,
     is_stopping: AtomicBool,
     asked: Mutex<bool>,
@@ -42,7 +43,9 @@ impl Store {
         self.threads.is_running.store(true, Ordering::Release);
         let journal = self.start_thread("journal", Self::journal_loop)?;
         let upkeep = self.start_thread("upkeep", Self::upkeep_loop)?;
+        let cleaner = self.start_thread("cleaner", Self::cleaner_loop)?;
         self.threads.handles.lock().unwrap_or_else(PoisonError::into_inner).extend([journal, upkeep]);
+        *self.threads.cleaner.lock().unwrap_or_else(PoisonError::into_inner) = Some(cleaner);
         Ok(())
     }
 
@@ -109,6 +112,10 @@ impl Store {
     /// Ends the threads and waits for them, without writing anything: the next start recovers. The directory is free
     /// when the last handle goes. Blocks.
     pub fn close(&self) {
+        // What it has placed is still written.
+        self.cleaner.stop();
+        let cleaner = self.threads.cleaner.lock().unwrap_or_else(PoisonError::into_inner).take();
+        cleaner.into_iter().for_each(|handle| drop(handle.join()));
         self.threads.is_stopping.store(true, Ordering::Release);
         self.queue.wake();
         self.wake_upkeep();

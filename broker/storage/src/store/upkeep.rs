@@ -127,6 +127,9 @@ impl Store {
         let (read, remove): (Vec<_>, Vec<_>) = remove.into_iter().partition(is_read);
         self.upkeep.remove_later(read);
         remove.iter().for_each(|segment| tell(segment.remove(), "a segment was not removed"));
+        let (busy, topics): (Vec<_>, Vec<_>) =
+            topics.into_iter().partition(|topic| self.cleaner.is_busy_with(topic.id));
+        busy.iter().for_each(|topic| self.upkeep.remove_topic_later(topic));
         topics.iter().for_each(|topic| tell(self.remove_topic(topic), "a topic was not removed"));
         is_any_sealed || !(remove.is_empty() && topics.is_empty())
     }

@@ -2,6 +2,7 @@
 
 mod alter;
 mod appends;
+mod cleaning;
 mod control;
 mod journal;
 mod reading;

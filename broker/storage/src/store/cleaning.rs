@@ -1,0 +1,398 @@
+//! Compacted topics are cleaned, the dirtiest partition first (Kafka: `LogCleaner`, `LogCleanerManager`). On a thread of
+//! its own, or step by step; no lock is held while anything is read or written.
+//!
+//! A pass writes other segments, which are durable before an entry of the journal puts them in the place of their
+//! sources (durability rule 12). Those go when nobody reads them any more. Whatever ends a pass early, the log is whole:
+//! each swap stands for itself, and what was not swapped is removed, at the latest by the next start.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    io,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use mainstem_protocol::{Offset, PartitionId, ProducerId, Timestamp, TopicId};
+
+use super::{AppendError, CleanerOptions, Poisoned, Store, Topic};
+use crate::{
+    compaction::{CleanError, Dirt, Job, LastWritten, Pace, Pass, Rewritten, Tally, dirt, discard},
+    journal::{Cleaned, Entry},
+    partition::{Partition, Placing},
+    segment::ReadError,
+    state::AbortedTransaction,
+    ticket::Ticket,
+};
+
+/// How long a wait for the journal lasts before the store is looked at again.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// How long the cleaner's thread waits without looking whether anybody still has the store.
+const HELD_MAX: Duration = Duration::from_millis(500);
+
+/// Who cleans.
+#[derive(Debug)]
+pub(super) struct Cleaner {
+    options: ArcSwap<CleanerOptions>,
+    known: Mutex<Known>,
+    is_stopping: AtomicBool,
+    wake: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// The partition that is being cleaned.
+    busy: Option<Key>,
+    /// Those where that failed: not again before the next start.
+    uncleanable: BTreeSet<Key>,
+    stats: CleanerStats,
+    /// When to look again, by the monotonic clock.
+    due: Duration,
+}
+
+type Key = (TopicId, PartitionId);
+
+/// What cleaning did since the start, for metrics.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CleanerStats {
+    /// Passes that came to their end.
+    pub passes: u64,
+    /// Bytes that passes read, for the keys and for what stays.
+    pub bytes_read: u64,
+    /// Bytes that passes wrote.
+    pub bytes_written: u64,
+    /// Bytes that the log has less.
+    pub bytes_freed: u64,
+    /// When the last pass ended.
+    pub last_run: Option<Timestamp>,
+    /// How long it took.
+    pub last_took: Duration,
+    /// Keys that the last pass found in the dirty part.
+    pub last_keys: usize,
+    /// The dirty share of the dirtiest partition, when the cleaner last looked: from 0 to 1.
+    pub dirtiest_ratio: f64,
+    /// Partitions that are left alone since cleaning them failed.
+    pub uncleanable_partitions: usize,
+    /// Bytes of their logs.
+    pub uncleanable_bytes: u64,
+}
+
+/// One pass over a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cleaning {
+    /// The topic.
+    pub topic: TopicId,
+    /// Its partition.
+    pub partition: PartitionId,
+    /// Up to where its log is clean now.
+    pub clean_to: Offset,
+    /// Bytes of the segments that were gone through.
+    pub bytes_before: u64,
+    /// Bytes of what is left of them.
+    pub bytes_after: u64,
+}
+
+/// What is to be cleaned.
+struct Chosen {
+    topic: Arc<Topic>,
+    partition: Arc<Partition>,
+    dirt: Dirt,
+}
+
+impl Cleaner {
+    pub(super) fn new(options: CleanerOptions) -> Self {
+        Self {
+            options: ArcSwap::from_pointee(options),
+            known: Mutex::default(),
+            is_stopping: AtomicBool::new(false),
+            wake: Condvar::new(),
+        }
+    }
+
+    /// Whether a partition of the topic is being cleaned: its folder cannot go yet.
+    pub(super) fn is_busy_with(&self, topic: TopicId) -> bool {
+        self.known().busy.is_some_and(|(busy, _)| busy == topic)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Acquire)
+    }
+
+    /// Waits so long, or until it is told to stop.
+    fn wait(&self, time: Duration) {
+        let waits = |_: &mut Known| !self.is_stopping();
+        drop(self.wake.wait_timeout_while(self.known(), time, waits));
+    }
+
+    pub(super) fn stop(&self) {
+        let known = self.known();
+        self.is_stopping.store(true, Ordering::Release);
+        drop(known);
+        self.wake.notify_all();
+    }
+
+    fn note(&self, tally: &Tally, now: Timestamp, took: Duration) {
+        let stats = &mut self.known().stats;
+        stats.passes += 1;
+        stats.bytes_read += tally.bytes_read;
+        stats.bytes_written += tally.bytes_written;
+        stats.bytes_freed += tally.bytes_before.saturating_sub(tally.bytes_after);
+        (stats.last_run, stats.last_took, stats.last_keys) = (Some(now), took, tally.keys);
+    }
+}
+
+impl Store {
+    /// Cleans the dirtiest partition of all that are dirty enough, or dirty for long enough, in one pass. Blocks. `None`
+    /// where there is none, and where cleaning failed: the partition is then left alone, others are not.
+    ///
+    /// # Errors
+    /// Where the store is poisoned.
+    pub fn clean_step(&self) -> Result<Option<Cleaning>, Poisoned> {
+        if !self.cleaner.options.load().is_enabled {
+            return Ok(None);
+        }
+        let Some(chosen) = self.dirtiest() else { return Ok(None) };
+        let key = (chosen.partition.topic(), chosen.partition.id());
+        self.cleaner.known().busy = Some(key);
+        let cleaned = self.clean(&chosen);
+        self.cleaner.known().busy = None;
+        match cleaned {
+            Ok(cleaning) => Ok(Some(cleaning)),
+            Err(error) => self.heed(&chosen, key, &error).map(|()| None),
+        }
+    }
+
+    /// How compacted topics are cleaned from the next pass on.
+    pub fn set_cleaner_options(&self, options: CleanerOptions) {
+        self.cleaner.options.store(Arc::new(options));
+    }
+
+    /// Figures for metrics.
+    #[must_use]
+    pub fn cleaner_stats(&self) -> CleanerStats {
+        let known = self.cleaner.known();
+        let uncleanable = known.uncleanable.clone();
+        let stats = known.stats.clone();
+        drop(known);
+        let present = uncleanable.iter().filter_map(|(topic, partition)| self.partition(*topic, *partition));
+        let bytes: Vec<_> = present.map(|partition| partition.bytes()).collect();
+        CleanerStats { uncleanable_partitions: bytes.len(), uncleanable_bytes: bytes.iter().sum(), ..stats }
+    }
+
+    pub(super) fn cleaner_loop(&self) -> bool {
+        if self.cleaner.is_stopping() || self.poisoned().is_some() {
+            return false;
+        }
+        let (now, due) = (self.clock.monotonic(), self.cleaner.known().due);
+        if now < due {
+            // A store that everybody forgot is not held for long.
+            self.cleaner.wait((due - now).min(HELD_MAX));
+        } else if matches!(self.clean_step(), Ok(None)) {
+            let backoff = self.cleaner.options.load().backoff;
+            self.cleaner.known().due = self.clock.monotonic().saturating_add(backoff);
+        }
+        true
+    }
+
+    fn dirtiest(&self) -> Option<Chosen> {
+        let now = self.clock.now();
+        let uncleanable = self.cleaner.known().uncleanable.clone();
+        let (mut dirtiest, mut ratio) = (None::<Chosen>, 0.0_f64);
+        // In an order of their own, so that a simulation is the same each time.
+        for topic in self.topics().sorted().into_iter().filter(|topic| topic.config.cleanup_policy.compact) {
+            for partition in &topic.partitions {
+                if uncleanable.contains(&(partition.topic(), partition.id())) {
+                    continue;
+                }
+                let dirt = dirt_of(&partition.placing(), &topic, now);
+                ratio = ratio.max(dirt.ratio());
+                let is_dirtier = dirtiest.as_ref().is_none_or(|other| dirt.ratio() > other.dirt.ratio());
+                if dirt.is_due(&topic.config) && is_dirtier {
+                    let (topic, partition) = (Arc::clone(&topic), Arc::clone(partition));
+                    dirtiest = Some(Chosen { topic, partition, dirt });
+                }
+            }
+        }
+        self.cleaner.known().stats.dirtiest_ratio = ratio;
+        dirtiest
+    }
+
+    fn clean(&self, chosen: &Chosen) -> Result<Cleaning, CleanError> {
+        let begun = self.clock.monotonic();
+        let options = self.cleaner.options.load();
+        let pace = RefCell::new(Pace::new(options.bytes_per_second_max, begun));
+        let spend = |bytes| self.spend(&chosen.partition, &pace, bytes);
+        let mut pass = Pass::begin(self.job(chosen, &options, &spend))?;
+        while let Some(rewritten) = pass.next()? {
+            self.swap(&chosen.partition, rewritten)?;
+        }
+        self.say_clean(&chosen.partition, pass.clean_to)?;
+        let Tally { bytes_before, bytes_after, .. } = pass.tally;
+        self.cleaner.note(&pass.tally, self.clock.now(), self.clock.monotonic().saturating_sub(begun));
+        let (topic, partition) = (chosen.partition.topic(), chosen.partition.id());
+        tracing::info!(topic = chosen.topic.name, %partition, clean_to = %pass.clean_to, keys = pass.tally.keys,
+            bytes_before, bytes_after, "compacted");
+        Ok(Cleaning { topic, partition, clean_to: pass.clean_to, bytes_before, bytes_after })
+    }
+
+    fn job<'a>(
+        &'a self,
+        chosen: &'a Chosen,
+        options: &CleanerOptions,
+        spend: &'a dyn Fn(u64) -> Result<(), CleanError>,
+    ) -> Job<'a> {
+        let Chosen { topic, partition, dirt } = chosen;
+        let placing = partition.placing();
+        let states = placing.state().segments.iter().filter(|segment| segment.base < dirt.end);
+        let segments = states.filter_map(|state| {
+            let segment = partition.segment(state.base)?;
+            (segment.id() == state.id()).then_some((*state, segment))
+        });
+        Job {
+            files: &self.files,
+            folder: partition.folder().into(),
+            segments: segments.collect(),
+            config: &topic.config,
+            dirt: *dirt,
+            now: self.clock.now(),
+            aborted: aborted_within(partition, &placing, dirt.end),
+            producers: last_written(&placing),
+            map_bytes: options.dedupe_buffer_bytes,
+            spend,
+        }
+    }
+
+    /// Looks whether to go on, and waits where it went too fast.
+    fn spend(&self, partition: &Partition, pace: &RefCell<Pace>, bytes: u64) -> Result<(), CleanError> {
+        let wait = pace.borrow_mut().spend(bytes, self.clock.monotonic());
+        if self.has_threads() && !wait.is_zero() {
+            self.cleaner.wait(wait);
+        }
+        let is_gone = || self.topics.load().get(partition.topic()).is_none();
+        if self.cleaner.is_stopping() || self.poisoned().is_some() || is_gone() {
+            return Err(CleanError::Stopped);
+        }
+        Ok(())
+    }
+
+    /// Puts what is left in the place of its sources, durably.
+    fn swap(&self, partition: &Arc<Partition>, rewritten: Rewritten) -> Result<(), CleanError> {
+        let Rewritten { sources, upto, segment, aborted } = rewritten;
+        if sources.is_empty() {
+            return Ok(());
+        }
+        let (state, written) = segment.unzip();
+        let (topic, id) = (partition.topic(), partition.id());
+        let clean_to = Offset::ZERO;
+        let cleaned = Cleaned { topic, partition: id, sources, segment: state, upto, aborted, clean_to };
+        let placed = self.place_cleaned(partition, cleaned);
+        let swapped = placed.and_then(|ticket| self.settle(ticket));
+        // A log start may have moved past some of the sources: then nothing took their place.
+        let Some(written) = written else { return swapped };
+        if !partition.segments().iter().any(|segment| segment.id() == written.id()) {
+            discard(&written);
+            return swapped.and(Err(CleanError::Stopped));
+        }
+        swapped
+    }
+
+    fn say_clean(&self, partition: &Arc<Partition>, clean_to: Offset) -> Result<(), CleanError> {
+        let cleaned = Cleaned {
+            topic: partition.topic(),
+            partition: partition.id(),
+            sources: Vec::new(),
+            segment: None,
+            upto: Offset::ZERO,
+            aborted: Vec::new(),
+            clean_to,
+        };
+        self.place_cleaned(partition, cleaned).and_then(|ticket| self.settle(ticket))
+    }
+
+    fn place_cleaned(&self, partition: &Arc<Partition>, cleaned: Cleaned) -> Result<Ticket, CleanError> {
+        let entries = vec![Entry::SegmentsCleaned(cleaned)];
+        loop {
+            let placed = {
+                let placing = partition.placing();
+                // Behind a deletion in the journal nobody may name the topic.
+                if placing.is_deleted {
+                    return Err(CleanError::Stopped);
+                }
+                self.place_own(entries.clone(), vec![Arc::clone(partition)])
+            };
+            match placed {
+                Ok(ticket) => return Ok(ticket),
+                Err(AppendError::NoRoom) if !self.is_stuck() => {
+                    self.ask_for_checkpoint();
+                    self.let_journal_work().map_err(|_| CleanError::Stopped)?;
+                }
+                Err(AppendError::NoRoom | AppendError::DiskFull) => {
+                    return Err(CleanError::Write(io::ErrorKind::StorageFull.into()));
+                }
+                Err(_) => return Err(CleanError::Stopped),
+            }
+        }
+    }
+
+    /// Waits until it is known whether a swap is durable.
+    fn settle(&self, mut ticket: Ticket) -> Result<(), CleanError> {
+        loop {
+            match ticket.poll_now() {
+                Some(Ok(_)) => return Ok(()),
+                Some(Err(_)) => return Err(CleanError::Stopped),
+                None if self.has_threads() => self.queue.wait_for_change(PATIENCE),
+                None => drop(self.round().map_err(|_| CleanError::Stopped)?),
+            }
+        }
+    }
+
+    /// What an error means: one that another attempt would not spare leaves the partition alone from now on.
+    fn heed(&self, chosen: &Chosen, key: Key, error: &CleanError) -> Result<(), Poisoned> {
+        let (topic, partition) = (&chosen.topic.name, key.1);
+        match error {
+            CleanError::Stopped => {}
+            CleanError::Sync(error) => return Err(self.poison(error)),
+            CleanError::Write(error) => {
+                tracing::warn!(topic, %partition, %error, "compaction is tried again later");
+            }
+            CleanError::Read(ReadError::Damaged(_) | ReadError::Io(_) | ReadError::Cold)
+            | CleanError::Batch { .. } => {
+                tracing::error!(topic, %partition, %error, "the partition is not compacted any more");
+                self.cleaner.known().uncleanable.insert(key);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn dirt_of(placing: &Placing, topic: &Topic, now: Timestamp) -> Dirt {
+    let state = placing.state();
+    dirt(state, state.last_stable(), &topic.config, now)
+}
+
+/// The aborted transactions of all segments that are cleaned.
+fn aborted_within(partition: &Partition, placing: &Placing, end: Offset) -> Vec<AbortedTransaction> {
+    let state = placing.state();
+    let first = state.segments.first().map_or(end, |first| first.base);
+    let within = partition.aborted.lock().within(first.max(state.log_start), end);
+    within.unwrap_or_default()
+}
+
+/// What the producers of a partition wrote last.
+fn last_written(placing: &Placing) -> BTreeMap<ProducerId, LastWritten> {
+    let producers = placing.state().producers.iter();
+    let last = producers.map(|(id, producer)| {
+        let offset = producer.batches.last().map(|batch| batch.last_offset);
+        (*id, LastWritten { offset, epoch: producer.epoch })
+    });
+    last.collect()
+}
