@@ -1,4 +1,10 @@
 //! The task that takes batches to the brokers.
+//!
+//! - `follow`: what transactions have it do.
+//! - `wire`: requests, and what their answers say.
+
+mod follow;
+mod wire;
 
 use std::{collections::HashMap, collections::HashSet, sync::Arc, time::Duration};
 
@@ -6,10 +12,8 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 use mainstem_protocol::{
     ApiKey, BrokerId, ErrorCode, Offset, ProducerEpoch, ProducerId, Text, Timestamp,
     messages::{
-        InitProducerIdRequest, InitProducerIdResponse, ProduceRequest, ProduceResponse,
-        produce::{PartitionProduceData, PartitionProduceResponse, TopicProduceData},
+        InitProducerIdRequest, InitProducerIdResponse, ProduceResponse, produce::PartitionProduceResponse,
     },
-    records::Records,
 };
 use tokio::time::Instant;
 use tracing::{debug, warn};
@@ -28,9 +32,9 @@ use crate::{
     caps,
     cluster::{Cluster, MetadataError, is_stale_metadata},
     metrics::Meter,
-    topic_partition::by_topic,
     transport::{BoxFuture, Lane, Node, TransportError},
 };
+use wire::{by_partition, request, said};
 
 /// How long to sleep where nothing is due.
 const IDLE: Duration = Duration::from_secs(3600);
@@ -157,15 +161,6 @@ impl Sender {
         }
     }
 
-    /// Tells whoever waits that a batch is not stored, and its transaction, unless that was told before: the transaction may be
-    /// another one by now.
-    fn lose(&self, outcome: &Outcome, error: ProduceError) {
-        if let Some(transactions) = self.transactions.as_ref().filter(|_| !outcome.is_resolved()) {
-            transactions.record_failed(error.clone());
-        }
-        self.accumulator.resolve(outcome, Err(error));
-    }
-
     fn never_sent(&self) -> String {
         let trouble = self.trouble.as_ref().map(|trouble| format!(": {trouble}"));
         format!("it was never sent{}", trouble.unwrap_or_default())
@@ -198,37 +193,6 @@ impl Sender {
                 }
             }
             _ => {}
-        }
-    }
-
-    /// Gives up what waits where its transaction will not be committed, and begins the sequences anew where a transaction does.
-    fn follow_transactions(&mut self, now: Instant) {
-        let (Some(transactions), Identity::OfTransactions(known)) = (&self.transactions, &mut self.identity)
-        else {
-            return;
-        };
-        if let Some((_, numbering)) = transactions.author().filter(|(_, numbering)| numbering != known) {
-            *known = numbering;
-            self.partitions.clear();
-        }
-        if let Some(reason) = transactions.gives_up() {
-            for batch in self.accumulator.take_older(now) {
-                self.accumulator.resolve(&batch.outcome, Err(ProduceError::Aborted(reason.clone())));
-            }
-        }
-    }
-
-    /// Adds partitions to the transaction that records wait for.
-    fn enlist(&mut self, now: Instant) {
-        let enlisting = self.transactions.as_ref().and_then(|transactions| transactions.enlist(now));
-        if let Some(enlisting) = enlisting {
-            self.flights.push(Box::pin(async move { Landed::Enlisted(enlisting.await) }));
-        }
-    }
-
-    fn on_enlisted(&self, enlisted: Enlisted) {
-        if let Some(transactions) = &self.transactions {
-            transactions.on_enlisted(enlisted);
         }
     }
 
@@ -531,38 +495,4 @@ fn seal(
         last: None,
         _room: room,
     })
-}
-
-fn request(config: &ProducerConfig, batches: &[SealedBatch]) -> ProduceRequest {
-    let partitions = batches.iter().map(|batch| {
-        let TopicPartition { topic, partition } = &batch.outcome.partition;
-        let records = Some(Records::Bytes(batch.bytes.clone()));
-        (topic, PartitionProduceData { index: partition.0, records })
-    });
-    let topics = by_topic(partitions).into_iter();
-    ProduceRequest {
-        transactional_id: None,
-        acks: config.acks.number(),
-        timeout_ms: i32::try_from(config.request_timeout.as_millis()).unwrap_or(i32::MAX),
-        topic_data: topics
-            .map(|(name, partition_data)| TopicProduceData { name, partition_data, ..Default::default() })
-            .collect(),
-    }
-}
-
-/// Which record a broker names, and what it says: of that record, for that says more than of the batch (KIP-467).
-fn said(answer: PartitionProduceResponse) -> (Option<u32>, Option<Text>) {
-    let PartitionProduceResponse { record_errors, error_message, .. } = answer;
-    let Some(first) = record_errors.into_iter().next() else { return (None, error_message) };
-    (u32::try_from(first.batch_index).ok(), first.batch_index_error_message.or(error_message))
-}
-
-fn by_partition(answer: ProduceResponse) -> HashMap<TopicPartition, PartitionProduceResponse> {
-    let topics = answer.responses.into_iter();
-    let partitions = topics.flat_map(|topic| {
-        let name = topic.name;
-        let named = move |index| TopicPartition { topic: name.clone(), partition: index };
-        topic.partition_responses.into_iter().map(move |answer| (named(answer.index.into()), answer))
-    });
-    partitions.collect()
 }

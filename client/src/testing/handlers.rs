@@ -4,7 +4,7 @@ use std::{ops::RangeInclusive, time::Duration};
 
 use bytes::Bytes;
 use mainstem_protocol::{
-    ApiKey, ErrorCode, Offset, PartitionId, ProducerEpoch, ProducerId, Text, Timestamp, TopicId,
+    ApiKey, ErrorCode, Offset, PartitionId, Text, Timestamp, TopicId,
     messages::{
         create_topics::CreatableTopicResult,
         delete_topics::DeletableTopicResult,
@@ -285,21 +285,6 @@ impl State {
             DeletableTopicResult { name: Some(name), error_code, ..Default::default() }
         });
         DeleteTopicsResponse { throttle_time_ms: 0, responses: responses.collect() }
-    }
-
-    fn init_producer_id(&mut self, request: &InitProducerIdRequest) -> InitProducerIdResponse {
-        if let Some(id) = &request.transactional_id {
-            return self.init_transactional(id, request);
-        }
-        if request.producer_id.is_some() {
-            return InitProducerIdResponse {
-                producer_id: request.producer_id,
-                producer_epoch: ProducerEpoch(request.producer_epoch.0 + 1),
-                ..Default::default()
-            };
-        }
-        self.next_producer_id += 1;
-        InitProducerIdResponse { producer_id: ProducerId(self.next_producer_id), ..Default::default() }
     }
 
     fn joined(&self, group: &str, member_id: Text, joined: Option<(i32, Text)>) -> JoinGroupResponse {

@@ -139,11 +139,22 @@ impl State {
         Some(self.transaction_version).filter(|level| *level > 0).map(feature).into_iter().collect()
     }
 
-    pub(super) fn init_transactional(
-        &mut self,
-        id: &Text,
-        request: &InitProducerIdRequest,
-    ) -> InitProducerIdResponse {
+    pub(super) fn init_producer_id(&mut self, request: &InitProducerIdRequest) -> InitProducerIdResponse {
+        if let Some(id) = &request.transactional_id {
+            return self.init_transactional(id, request);
+        }
+        if request.producer_id.is_some() {
+            return InitProducerIdResponse {
+                producer_id: request.producer_id,
+                producer_epoch: ProducerEpoch(request.producer_epoch.0 + 1),
+                ..Default::default()
+            };
+        }
+        self.next_producer_id += 1;
+        InitProducerIdResponse { producer_id: ProducerId(self.next_producer_id), ..Default::default() }
+    }
+
+    fn init_transactional(&mut self, id: &Text, request: &InitProducerIdRequest) -> InitProducerIdResponse {
         let asked = (request.producer_id, request.producer_epoch);
         let Some(known) = self.transactions.get_mut(id) else {
             self.next_producer_id += 1;

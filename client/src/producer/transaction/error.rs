@@ -130,9 +130,8 @@ pub enum Remedy {
 /// old.begin()?;
 /// old.send(mainstem_client::ProducerRecord::new("greetings").value("too late")).await?;
 /// let error = old.commit().await.unwrap_err();
-/// assert_eq!(error.remedy(), Remedy::Abort);
-/// let error = old.abort().await.unwrap_err();
 /// assert!(matches!(error, TransactionError::Fenced { .. }));
+/// assert_eq!(error.remedy(), Remedy::Close);
 /// # Ok(())
 /// # });
 /// ```
