@@ -8,7 +8,7 @@
 //! - `assigned`: partitions that a consumer chose.
 //! - `groups`: partitions that a group shares out, in both protocols.
 //! - `commits`: how far a group is.
-//! - `transactions`: what others have produced in transactions.
+//! - `transactional`: what our client produces in transactions; `transactions`: what others have.
 //! - `admin`: topics, groups and disks as administrators see them.
 //!
 //! `run.sh` runs it on Mainstem and on two versions of Apache Kafka. What they differ in is a bug of ours.
@@ -22,4 +22,5 @@ mod groups;
 mod member;
 mod records;
 mod scene;
+mod transactional;
 mod transactions;
