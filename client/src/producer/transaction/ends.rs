@@ -22,13 +22,14 @@ impl Transactions {
     /// Learns which generation of transactions the cluster has, and asks for an identity. Whoever had the transactional id is
     /// fenced, and what it left open is aborted.
     pub(super) async fn identify(&self) -> Result<(), TransactionError> {
-        let found = self.persist(Operation::Init, async || {
-            let generation = generation(&self.ask(|_| Ok(ApiVersionsRequest::default())).await?);
-            Ok((generation, self.producer_id(None).await?))
-        });
-        let (generation, identity) = found.await?;
+        let (generation, identity) = self.persist(Operation::Init, || self.who()).await?;
         self.state().identified(generation, identity);
         Ok(())
+    }
+
+    async fn who(&self) -> Result<(Generation, (ProducerId, ProducerEpoch)), TransactionCause> {
+        let generation = generation(&self.ask(|_| Ok(ApiVersionsRequest::default())).await?);
+        Ok((generation, self.producer_id(None).await?))
     }
 
     /// An identity; with the one that is, the same id under the next epoch.
@@ -60,11 +61,11 @@ impl Transactions {
         let mut next = None;
         if end > Started::No {
             let committed = operation == Operation::Commit;
-            next = self.persist(operation, async || self.end_txn(committed, end).await).await?;
+            next = self.persist(operation, || self.end_txn(committed, end)).await?;
         }
         if renew {
             let now = self.state().identity;
-            next = Some(self.persist(operation, async || self.producer_id(now).await).await?);
+            next = Some(self.persist(operation, || self.producer_id(now)).await?);
         }
         self.enlisting().clear();
         self.state().finish(next);

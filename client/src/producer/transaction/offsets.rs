@@ -37,11 +37,11 @@ impl SendOffsets<'_> {
         let generation = transactions.state().generation;
         transactions.state().offsets_unsettled = true;
         if generation == Generation::First {
-            transactions.persist(Operation::SendOffsets, async || self.add_group().await).await?;
+            transactions.persist(Operation::SendOffsets, || self.add_group()).await?;
         }
         let of = Coordinated::Group(self.group.group.clone());
         let coordinator = Coordinator::new(Arc::clone(cluster), of);
-        transactions.persist(Operation::SendOffsets, async || self.commit(&coordinator).await).await?;
+        transactions.persist(Operation::SendOffsets, || self.commit(&coordinator)).await?;
         transactions.state().offsets_unsettled = false;
         Ok(())
     }

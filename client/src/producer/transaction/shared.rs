@@ -64,11 +64,14 @@ impl Transactions {
     }
 
     /// Tries until it succeeds, fails in a way that does not pass, or the time is over.
-    pub(super) async fn persist<T>(
+    pub(super) async fn persist<T, F>(
         &self,
         operation: Operation,
-        mut attempt: impl AsyncFnMut() -> Result<T, TransactionCause>,
-    ) -> Result<T, TransactionError> {
+        attempt: impl Fn() -> F,
+    ) -> Result<T, TransactionError>
+    where
+        F: Future<Output = Result<T, TransactionCause>>,
+    {
         let mut retry = self.coordinator.retry(self.limit);
         loop {
             let cause = match attempt().await {

@@ -283,3 +283,30 @@ async fn transactions_go_on_where_the_coordinator_has_gone() {
         }
     }
 }
+
+/// What is borrowed by a future must not keep it from being a task's.
+async fn as_in_a_task<T>(what: impl Future<Output = T> + Send) -> T {
+    what.await
+}
+
+async fn all_calls(producer: &TransactionalProducer) -> Result<(), TransactionError> {
+    producer.init_transactions().await?;
+    producer.begin()?;
+    drop(producer.send(record(0, "a")).await?);
+    producer.send_offsets_to_transaction(&offset(0, 1), &GroupMetadata::of_group("g")).await?;
+    producer.commit().await?;
+    producer.begin()?;
+    drop(producer.send(record(0, "b")).await?);
+    producer.abort().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_can_be_made_by_a_task_that_others_wait_for() {
+    let broker = broker(SECOND);
+    as_in_a_task(async move {
+        let producer = TransactionalProducer::new(&broker, impatient(), TransactionConfig::new("x"));
+        all_calls(&producer).await.unwrap();
+        assert_eq!(committed(&broker, 0).0, ["a"]);
+    })
+    .await;
+}
