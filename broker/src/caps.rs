@@ -104,6 +104,9 @@ pub const HANGING_TRANSACTION_AGE: Duration = Duration::from_secs(20 * 60);
 /// Consumer groups that are kept in memory.
 pub const GROUPS_MAX: usize = 100_000;
 
+/// Different topic patterns that the members of a group may have.
+pub const GROUP_PATTERNS_MAX: usize = 1000;
+
 /// Bytes that the compiled form of a member's topic pattern may take.
 pub const TOPIC_PATTERN_BYTES_MAX: usize = 1024 * 1024;
 

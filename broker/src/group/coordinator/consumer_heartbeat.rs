@@ -9,8 +9,8 @@ use mainstem_protocol::{
     wire::Detach,
 };
 
-use super::{Caller, Coordinator};
-use crate::group::modern::{self, Beat, Client, Heartbeat, JOIN, Refusal};
+use super::{Caller, Coordinator, Group, Slot};
+use crate::group::modern::{self, Beat, Catalogue, Client, Heartbeat, JOIN, Looked, Matched, Refusal};
 
 impl Coordinator {
     /// Answers when what the heartbeat changes is stored.
@@ -47,7 +47,9 @@ impl Coordinator {
             None if beat.epoch == JOIN => self.existing_or_new(&group).map_err(too_many)?,
             None => return Err(not_found(&group)),
         };
+        let matched = self.matched(&slot, beat.pattern.as_ref()).await;
         let beaten = self.change(&slot, beat.epoch == JOIN, |group, topics| {
+            let topics = &Looked { topics, matched: &matched };
             if beat.epoch < JOIN { group.leave(&beat, topics) } else { group.heartbeat(&beat, topics) }
         });
         let beaten = beaten.await;
@@ -56,6 +58,20 @@ impl Coordinator {
             self.end_unused(&group, slot).await;
         }
         beaten
+    }
+
+    /// Compiles and matches patterns where that cannot hold up other requests. Mostly there is nothing to do.
+    async fn matched(&self, slot: &Slot, incoming: Option<&Text>) -> Matched {
+        let topics = self.topic_view();
+        let open = slot.read(|group| match group {
+            Group::Modern(group) => group.open_patterns(incoming, topics.version()),
+            Group::Classic(group) => self.new_modern(&group.id).open_patterns(incoming, topics.version()),
+        });
+        if open.is_empty() {
+            return Matched::default();
+        }
+        let matched = self.off_reactor("patterns of a group", move |_| Matched::new(open, &topics));
+        matched.await.unwrap_or_default()
     }
 
     fn beaten(&self, group: &str, beat: Beat) -> ConsumerGroupHeartbeatResponse {

@@ -7,9 +7,11 @@ use mainstem_protocol::{ErrorCode, Text, TopicId};
 use super::{
     Assignment, Catalogue, Change, Group, Heartbeat, JOIN, LEAVE_FOR_A_WHILE, Member, Record, Refusal,
     assignor::{Candidate, Candidates, PartitionCounts},
+    pattern,
     reconcile::Goal,
-    subscription::{Patterns, compile, metadata_hash, partition_counts, wanted},
+    subscription::{Patterns, metadata_hash, partition_counts, wanted},
 };
+use crate::caps;
 
 /// What a member is told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -189,7 +191,13 @@ impl<'a> Draft<'a> {
     /// A pattern that nobody in the group has must be one.
     fn check_pattern(&self) -> Result<(), Refusal> {
         let new = self.member.pattern().filter(|pattern| !self.group.patterns.contains_key(*pattern));
-        new.map_or(Ok(()), |pattern| compile(pattern).map(drop))
+        let Some(new) = new else { return Ok(()) };
+        if self.group.patterns.len() >= caps::GROUP_PATTERNS_MAX {
+            let message =
+                format!("The group has {} patterns already, which is the most.", caps::GROUP_PATTERNS_MAX);
+            return Err(Refusal::new(ErrorCode::INVALID_REGULAR_EXPRESSION, message));
+        }
+        pattern::check(new, self.topics)
     }
 
     fn has_other_wishes(&self) -> bool {

@@ -23,7 +23,8 @@
 //! # Layout
 //!
 //! - `request`: what a heartbeat says, checked; `heartbeat`: what becomes of it; `leave`: members that go.
-//! - `assignor`: who is to have what; `reconcile`: one member's way there; `subscription`: topics and patterns.
+//! - `assignor`: who is to have what; `reconcile`: one member's way there; `subscription`: topics that members want, by
+//!   name or by `pattern`.
 //! - `classic`: members that speak the classic protocol; `upgrade`, `downgrade`: groups that go from one to the other.
 //! - `record`, `format`: the records, and their bytes in `__consumer_offsets`.
 //! - `offsets`: who may commit and fetch; `view`: what tools are told.
@@ -37,6 +38,7 @@ mod heartbeat;
 mod leave;
 mod member;
 mod offsets;
+mod pattern;
 mod reconcile;
 mod record;
 mod request;
@@ -59,9 +61,10 @@ pub(crate) use self::{
     format::{keys_of, stored_record},
     heartbeat::Beat,
     member::{ClassicProfile, Member},
+    pattern::{Compiled, Looked, Matched},
     record::Record,
     request::{Client, Heartbeat},
-    subscription::{Catalogue, Compiled, Resolved},
+    subscription::{Catalogue, Resolved},
 };
 use self::{assignment::TopicPartition, assignor::Targets, classic::Timer};
 use crate::group::classic::Stored;

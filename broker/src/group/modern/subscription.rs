@@ -1,16 +1,18 @@
 //! Which topics members want, by name or by pattern (Kafka: `maybeUpdateRegularExpressions`, `computeMetadataHash`).
 //!
 //! Kafka matches patterns in the background, at most every ten seconds, and answers meanwhile as if they matched nothing.
-//! Here they are matched with the heartbeat that finds the topics changed: a linear-time matcher needs milliseconds for
-//! thousands of topics.
+//! Here the heartbeat that brings a pattern, or finds the topics changed, waits until that is done, see
+//! [`pattern`](super::pattern).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mainstem_protocol::{ErrorCode, Text, TopicId};
-use regex::{Regex, RegexBuilder};
+use mainstem_protocol::{Text, TopicId};
 
-use super::{Group, Member, Record, Refusal, assignor::PartitionCounts};
-use crate::caps;
+use super::{
+    Group, Member, Record,
+    assignor::PartitionCounts,
+    pattern::{Compiled, Matched, matches},
+};
 
 /// The topics of one moment.
 pub(crate) trait Catalogue {
@@ -20,6 +22,10 @@ pub(crate) trait Catalogue {
     fn topic(&self, name: &str) -> Option<(TopicId, u32)>;
     /// Calls `found` with every name.
     fn each_name(&self, found: &mut dyn FnMut(&str));
+    /// What was found out about patterns before they were needed.
+    fn matched(&self) -> Option<&Matched> {
+        None
+    }
 }
 
 /// The topics that a pattern matches, and as of which version of the topics.
@@ -30,44 +36,8 @@ pub(crate) struct Resolved {
     pub(crate) compiled: Compiled,
 }
 
-/// A pattern that is compiled once, since that takes far longer than a match; none when it comes from the log. What is
-/// kept at hand makes no difference between equal things.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Compiled(Option<Regex>);
-
-impl PartialEq for Compiled {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Compiled {}
-
 /// The topics of each pattern.
 pub(super) type Patterns = BTreeMap<Text, Resolved>;
-
-/// Reads a pattern, which must match a whole name.
-///
-/// # Errors
-/// INVALID_REGULAR_EXPRESSION with the reason.
-pub(super) fn compile(pattern: &Text) -> Result<Regex, Refusal> {
-    // By itself first: what closes the group around it is no pattern.
-    let compiled = build(pattern).and_then(|_| build(&format!(r"\A(?:{pattern})\z")));
-    compiled.map_err(|error| {
-        let reason = error.to_string();
-        let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
-        let message =
-            format!("SubscribedTopicRegex `{pattern}` is not a valid regular expression: {reason}.");
-        Refusal::new(ErrorCode::INVALID_REGULAR_EXPRESSION, message)
-    })
-}
-
-fn build(pattern: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(pattern)
-        .size_limit(caps::TOPIC_PATTERN_BYTES_MAX)
-        .dfa_size_limit(caps::TOPIC_PATTERN_BYTES_MAX)
-        .build()
-}
 
 impl Group {
     /// The patterns that these members have, each with its topics. What is known of the same topics is taken over. A
@@ -82,18 +52,28 @@ impl Group {
         let mut resolved = Patterns::new();
         let mut open = Vec::new();
         for pattern in wanted {
-            match self.patterns.get(pattern).filter(|_| is_current) {
+            let known = self.patterns.get(pattern).filter(|_| is_current);
+            let found = || topics.matched().and_then(|matched| matched.topics_of(pattern, topics.version()));
+            match known.or_else(found) {
                 Some(known) => drop(resolved.insert(pattern.clone(), known.clone())),
-                None => open.push((pattern, self.compiled(pattern))),
+                None => open.push((pattern.clone(), self.compiled(pattern).or_compile(pattern))),
             }
         }
-        resolved.extend(matches(&open, topics));
+        resolved.extend(matches(open, topics));
         resolved
     }
 
     fn compiled(&self, pattern: &Text) -> Compiled {
-        let known = self.patterns.get(pattern).and_then(|resolved| resolved.compiled.0.clone());
-        Compiled(known.or_else(|| compile(pattern).ok()))
+        self.patterns.get(pattern).map(|resolved| resolved.compiled.clone()).unwrap_or_default()
+    }
+
+    /// The patterns that are to be matched with the topics of this version: those that the group has, and one that comes in.
+    pub(crate) fn open_patterns(&self, incoming: Option<&Text>, version: u64) -> Vec<(Text, Compiled)> {
+        let is_current = self.topics_version == Some(version);
+        let known = self.patterns.keys().filter(|_| !is_current);
+        let incoming =
+            incoming.filter(|pattern| !pattern.is_empty() && !self.patterns.contains_key(*pattern));
+        known.chain(incoming).map(|pattern| (pattern.clone(), self.compiled(pattern))).collect()
     }
 
     /// The records that turn the patterns of the group into these, and whether the topics of one of them are others.
@@ -111,26 +91,6 @@ impl Group {
         );
         (records, has_changed)
     }
-}
-
-fn matches(patterns: &[(&Text, Compiled)], topics: &dyn Catalogue) -> Patterns {
-    let version = topics.version();
-    let mut found = vec![BTreeSet::new(); patterns.len()];
-    if !patterns.is_empty() {
-        topics.each_name(&mut |name| {
-            for ((_, compiled), found) in patterns.iter().zip(&mut found) {
-                if compiled.0.as_ref().is_some_and(|compiled| compiled.is_match(name)) {
-                    found.insert(Text::from(name));
-                }
-            }
-        });
-    }
-    let resolved = patterns.iter().zip(found);
-    resolved
-        .map(|((pattern, compiled), topics)| {
-            ((*pattern).clone(), Resolved { topics, version, compiled: compiled.clone() })
-        })
-        .collect()
 }
 
 /// The names of the topics that a member wants, whether they exist or not.

@@ -133,6 +133,30 @@ async fn silent_member_is_out_and_that_is_stored() {
 }
 
 #[tokio::test]
+async fn member_with_a_pattern_follows_the_topics() {
+    let bench = Bench::new();
+    let pattern = ConsumerGroupHeartbeatRequest {
+        subscribed_topic_names: None,
+        subscribed_topic_regex: Some("top.*".into()),
+        ..joining("m")
+    };
+    let count = |response: &ConsumerGroupHeartbeatResponse| {
+        let topics = response.assignment.iter().flat_map(|assignment| &assignment.topic_partitions);
+        topics.map(|topic| topic.partitions.len()).collect::<Vec<_>>()
+    };
+    let joined = bench.beat(pattern).await;
+    assert_eq!(count(&joined), [3]);
+    let (name, overrides) = ("topic-2".into(), Overrides::new());
+    let (_, ticket) =
+        bench.store.create_topic(NewTopic { name, partitions: 1, overrides, keyed: false }).unwrap();
+    ticket.await.unwrap();
+    let told = bench.beat(staying("m", joined.member_epoch)).await;
+    let mut counts = count(&told);
+    counts.sort_unstable();
+    assert_eq!((counts, told.member_epoch), (vec![1, 3], joined.member_epoch + 1));
+}
+
+#[tokio::test]
 async fn offsets_are_for_members_in_their_epoch() {
     let bench = Bench::new();
     bench.join_modern("m").await;

@@ -3,6 +3,7 @@
 mod bad_input;
 mod classic;
 mod mixed;
+mod patterns;
 mod rules;
 mod schedules;
 
