@@ -30,6 +30,7 @@ use crate::{
     node::Node,
     observer::LogObserver,
     task::{Failures, Tasks},
+    transaction,
 };
 
 /// Why a broker did not start.
@@ -89,11 +90,13 @@ impl Broker {
         let reserved = reserve(&config).await?;
         let store = open(&config, &metrics, tasks.failures().clone(), Arc::clone(&clock)).await?;
         let groups = open_groups(&store, &clock, &config, &tasks).await?;
+        let transactions = transactions(&store, &clock, &config, &tasks, &metrics);
         let fetch_sessions = fetch_sessions(&config, &clock, &metrics);
         let config = Arc::new(Live::new(config));
-        let node = Arc::new(Node { store, clock, config, groups, fetch_sessions, metrics });
+        let node = Arc::new(Node { store, clock, config, groups, transactions, fetch_sessions, metrics });
         node.follow_settings();
         node.groups.start();
+        node.transactions.start();
         ask_at_scrapes(&node);
         let dispatch = Dispatch::new(Arc::clone(&node));
         let bound = reserved.into_iter().map(Reserved::listen).collect::<Result<Vec<_>, _>>()?;
@@ -249,6 +252,18 @@ async fn open_groups(
     opened.map_err(StartError::Groups)
 }
 
+fn transactions(
+    store: &Arc<Store>,
+    clock: &Arc<dyn Clock>,
+    config: &Config,
+    tasks: &Tasks,
+    metrics: &Metrics,
+) -> transaction::Coordinator {
+    let (store, clock) = (Arc::clone(store), Arc::clone(clock));
+    let (settings, tasks) = (config.transactions.clone(), tasks.child("transaction"));
+    transaction::Coordinator::new(store, clock, settings, tasks, Arc::clone(&metrics.transactions))
+}
+
 fn fetch_sessions(config: &Config, clock: &Arc<dyn Clock>, metrics: &Metrics) -> FetchSessions {
     let counters = Arc::clone(&metrics.fetch_sessions);
     FetchSessions::new(config.fetch.sessions_max, Arc::clone(clock), counters)
@@ -283,6 +298,7 @@ fn snapshot(node: &Node) -> Snapshot {
         disk: node.store.space().ok().map(|space| DiskSpace { total: space.total, free: space.usable }),
         fetch_sessions: fetch_sessions as u64,
         fetch_session_partitions: fetch_session_partitions as u64,
+        transactions: node.transactions.by_state(),
         groups: node.groups.sizes(GROUPS_MAX),
         group_lags: node.groups.lags(GROUP_LAGS_MAX),
     }

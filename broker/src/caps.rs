@@ -110,6 +110,12 @@ pub const GROUP_PATTERNS_MAX: usize = 1000;
 /// Bytes that the compiled form of a member's topic pattern may take.
 pub const TOPIC_PATTERN_BYTES_MAX: usize = 1024 * 1024;
 
+/// Transactional ids that are kept in memory; where none of them can be let go, another one is told to come again.
+pub const TRANSACTIONAL_IDS_MAX: usize = 100_000;
+
+/// Bytes that the compiled form of a pattern of transactional ids may take.
+pub const TRANSACTIONAL_ID_PATTERN_BYTES_MAX: usize = 1024 * 1024;
+
 /// How long the timer of groups sleeps at most, so that a clock that jumps is noticed.
 pub const GROUP_TIMER_SLEEP_MAX: Duration = Duration::from_secs(1);
 

@@ -157,7 +157,7 @@ impl Dispatch {
             RequestBody::FindCoordinator(request) => {
                 api::find_coordinator::answer(node, context, &request).into()
             }
-            RequestBody::ApiVersions(_) => api::api_versions::answer().into(),
+            RequestBody::ApiVersions(_) => api::api_versions::answer(context.version).into(),
             RequestBody::CreateTopics(request) => {
                 api::create_topics::answer(node, context, request).await.into()
             }
@@ -173,7 +173,7 @@ impl Dispatch {
                 api::incremental_alter_configs::answer(node, request).await.into()
             }
             RequestBody::InitProducerId(request) => {
-                api::init_producer_id::answer(node, &request).await.into()
+                api::init_producer_id::answer(node, context, &request).await.into()
             }
             RequestBody::OffsetForLeaderEpoch(request) => {
                 api::offset_for_leader_epoch::answer(node, request).into()
@@ -192,6 +192,25 @@ impl Dispatch {
             RequestBody::DescribeProducers(request) => api::describe_producers::answer(node, request).into(),
             RequestBody::DescribeLogDirs(request) => {
                 api::describe_log_dirs::answer(node, request).await.into()
+            }
+            RequestBody::AddPartitionsToTxn(request) => {
+                api::add_partitions_to_txn::answer(node, context, request).await.into()
+            }
+            RequestBody::AddOffsetsToTxn(request) => {
+                api::add_offsets_to_txn::answer(node, context, &request).await.into()
+            }
+            RequestBody::EndTxn(request) => api::end_txn::answer(node, context, &request).await.into(),
+            RequestBody::TxnOffsetCommit(request) => {
+                api::txn_offset_commit::answer(node, context, request).await.into()
+            }
+            RequestBody::WriteTxnMarkers(request) => {
+                api::write_txn_markers::answer(node, request).await.into()
+            }
+            RequestBody::DescribeTransactions(request) => {
+                api::describe_transactions::answer(node, request).into()
+            }
+            RequestBody::ListTransactions(request) => {
+                api::list_transactions::answer(node, request).await.into()
             }
             group => api::groups::answer(node, context, group).await,
         }

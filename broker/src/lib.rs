@@ -27,6 +27,8 @@
 mod api;
 pub mod broker;
 pub mod caps;
+#[cfg(test)]
+mod chance;
 pub mod cli;
 pub mod config;
 pub mod dispatch;
@@ -40,4 +42,6 @@ pub mod node;
 mod observer;
 mod partition;
 pub mod process;
+mod producer_ids;
 pub mod task;
+pub mod transaction;

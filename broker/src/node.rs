@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use mainstem_protocol::{BrokerId, Text, TopicId};
 use mainstem_storage::{Clock, Partition, Store, Visible, store::Topic};
 
-use crate::{config::Live, fetch_session::FetchSessions, group::Coordinator, metrics::Metrics};
+use crate::{config::Live, fetch_session::FetchSessions, group::Coordinator, metrics::Metrics, transaction};
 
 /// The node: its log, its groups, its clock, its settings.
 pub struct Node {
@@ -17,6 +17,8 @@ pub struct Node {
     pub config: Arc<Live>,
     /// Consumer groups.
     pub groups: Coordinator,
+    /// Transactions.
+    pub transactions: transaction::Coordinator,
     /// Fetch sessions.
     pub(crate) fetch_sessions: FetchSessions,
     /// What is counted.

@@ -212,6 +212,17 @@ pub(crate) fn idempotent_batch(id: i64, epoch: i16, sequence: i32, values: &[&[u
     stamped_batch(&stamp, values)
 }
 
+/// A batch of a transaction.
+pub(crate) fn transactional_batch(id: i64, epoch: i16, sequence: i32, values: &[&[u8]]) -> Bytes {
+    let stamp = ProducerStamp {
+        producer_id: ProducerId(id),
+        producer_epoch: ProducerEpoch(epoch),
+        base_sequence: Sequence(sequence),
+        transactional: true,
+    };
+    stamped_batch(&stamp, values)
+}
+
 fn stamped_batch(stamp: &ProducerStamp, values: &[&[u8]]) -> Bytes {
     let mut builder = BatchBuilder::new(Compression::None);
     for value in values {

@@ -16,6 +16,7 @@
 //! - `order`: who waits for whom.
 //! - `strangers`: peers that speak something else, or begin and do not end.
 //! - `topics`: topics made, described and deleted.
+//! - `transactions`: what is committed is seen whole, and what is not is never seen.
 //! - `transports`: the ways of a client, over TCP and within the process.
 
 #![allow(clippy::unwrap_used, reason = "these are tests, and a panic is their report")]
@@ -39,4 +40,5 @@ mod processors;
 mod resource_settings;
 mod strangers;
 mod topics;
+mod transactions;
 mod transports;

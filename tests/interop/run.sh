@@ -109,7 +109,8 @@ export INTEROP_BIN=${INTEROP_BIN:-${CARGO_TARGET_DIR:-$here/../../target}/debug/
 
 # Members of the new protocol have their session from the broker.
 sessions=(group.consumer.min.session.timeout.ms=6000 group.consumer.session.timeout.ms=6000
-  group.consumer.min.heartbeat.interval.ms=500 group.consumer.heartbeat.interval.ms=500)
+  group.consumer.min.heartbeat.interval.ms=500 group.consumer.heartbeat.interval.ms=500
+  transaction.abort.timed.out.transaction.cleanup.interval.ms=500)
 arguments=(--tag "$tag" ${case:+--case "$case"})
 if [ -z "$bootstrap" ]; then
   start_proxy "$work" "$frames"

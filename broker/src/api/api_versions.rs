@@ -1,33 +1,51 @@
 //! ApiVersions, key 18: which APIs there are, and in which versions.
 //!
 //! The names that clients give themselves are not judged: Kafka answers INVALID_REQUEST to odd ones, to no one's use.
-//! Features are none yet, and the epoch of finalized features is unknown (-1), so that nobody looks for them.
+//! The one feature is `transaction.version`: its level 2 makes Java's and franz-go's clients raise the epoch with each
+//! transaction (KIP-890). They look for it only where the epoch of finalized features is known.
 
 use mainstem_protocol::{
-    ApiKey, ErrorCode,
-    messages::{ApiVersionsResponse, api_versions::ApiVersion},
+    ApiKey, ErrorCode, Text,
+    messages::{
+        ApiVersionsResponse,
+        api_versions::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey},
+    },
 };
 
-/// What the protocol knows and this broker does not serve: a client is told so, and a request for it is refused.
-const NOT_SERVED: &[ApiKey] = &[
-    ApiKey::AddPartitionsToTxn,
-    ApiKey::AddOffsetsToTxn,
-    ApiKey::EndTxn,
-    ApiKey::WriteTxnMarkers,
-    ApiKey::TxnOffsetCommit,
-    ApiKey::DescribeTransactions,
-    ApiKey::ListTransactions,
-];
-
-/// The API of a key, if it is served.
-pub(crate) fn served(key: i16) -> Option<ApiKey> {
-    ApiKey::from_key(key).filter(|key| !NOT_SERVED.contains(key))
-}
+/// The feature of transactions, and its level.
+const TRANSACTIONS: &str = "transaction.version";
+const TRANSACTIONS_LEVEL: i16 = 2;
+/// Features never change here, so their epoch is the first.
+const FEATURES_EPOCH: i64 = 0;
+/// Clients of versions before cannot read a supported feature that begins at 0 (KAFKA-17492).
+const ZERO_SINCE: i16 = 4;
 
 /// Everything that is advertised.
-pub(crate) fn answer() -> ApiVersionsResponse {
-    let api_keys = ApiKey::ALL.iter().filter_map(|key| served(*key as i16)).map(advertised).collect();
-    ApiVersionsResponse { api_keys, ..Default::default() }
+pub(crate) fn answer(version: i16) -> ApiVersionsResponse {
+    let api_keys = ApiKey::ALL.iter().copied().map(advertised).collect();
+    ApiVersionsResponse {
+        api_keys,
+        supported_features: if version >= ZERO_SINCE { vec![supported()] } else { Vec::new() },
+        finalized_features_epoch: FEATURES_EPOCH,
+        finalized_features: vec![finalized()],
+        ..Default::default()
+    }
+}
+
+fn supported() -> SupportedFeatureKey {
+    SupportedFeatureKey {
+        name: Text::from_static(TRANSACTIONS),
+        min_version: 0,
+        max_version: TRANSACTIONS_LEVEL,
+    }
+}
+
+fn finalized() -> FinalizedFeatureKey {
+    FinalizedFeatureKey {
+        name: Text::from_static(TRANSACTIONS),
+        max_version_level: TRANSACTIONS_LEVEL,
+        min_version_level: TRANSACTIONS_LEVEL,
+    }
 }
 
 /// The answer to a version that is too new, in version 0: exactly one entry, from which the client learns what it may
@@ -55,16 +73,24 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_are_not_served_are_not_advertised() {
-        let advertised: Vec<_> = answer().api_keys.iter().map(|entry| entry.api_key).collect();
-        for key in ApiKey::ALL {
-            assert_eq!(advertised.contains(&(*key as i16)), !NOT_SERVED.contains(key), "{key}");
-        }
+    fn second_version_of_transactions_is_in_force() {
+        let response = answer(4);
+        let [finalized] = &response.finalized_features[..] else { panic!("one feature") };
+        assert_eq!((&*finalized.name, finalized.max_version_level), ("transaction.version", 2));
+        assert!(
+            response.finalized_features_epoch >= 0,
+            "clients look for features only where there is an epoch"
+        );
+    }
+
+    #[test]
+    fn feature_that_begins_at_zero_is_told_only_to_clients_that_can_read_it() {
+        assert_eq!((answer(3).supported_features.len(), answer(4).supported_features.len()), (0, 1));
     }
 
     #[test]
     fn produce_is_advertised_from_zero() {
-        let response = answer();
+        let response = answer(4);
         let produce = response.api_keys.iter().find(|entry| entry.api_key == 0).unwrap();
         assert_eq!(produce.min_version, 0);
         assert_eq!(response.error_code, ErrorCode::NONE);

@@ -1,45 +1,47 @@
-//! InitProducerId, key 22: an identity for an idempotent producer. Without a transactional id it is always a fresh one
-//! with epoch 0, whatever identity the producer had (Kafka: `TransactionCoordinator.handleInitProducerId`).
+//! InitProducerId, key 22: an identity for an idempotent or transactional producer. Without a transactional id it is always
+//! a fresh one with epoch 0, whatever identity the producer had (Kafka: `TransactionCoordinator.handleInitProducerId`).
+//!
+//! Version 3 says which identity the producer has (KIP-360), 4 knows PRODUCER_FENCED.
 
 use mainstem_protocol::{
     ErrorCode, ProducerEpoch, ProducerId,
     messages::{InitProducerIdRequest, InitProducerIdResponse},
 };
-use mainstem_storage::store::{AppendError, NextProducerId};
 
-use crate::{node::Node, partition::append};
+use crate::{dispatch::Context, node::Node, producer_ids, transaction::Producer};
 
-pub(crate) async fn answer(node: &Node, request: &InitProducerIdRequest) -> InitProducerIdResponse {
-    match request.transactional_id.as_deref() {
-        None => match next(node).await {
-            Ok(producer_id) => {
-                InitProducerIdResponse { producer_id, producer_epoch: ProducerEpoch(0), ..Default::default() }
-            }
-            Err(error_code) => failed(error_code),
-        },
-        Some("") => failed(ErrorCode::INVALID_REQUEST),
-        // Nobody may use transactions here. Every client takes this as final, and none tries again until it times out,
-        // as all do after COORDINATOR_NOT_AVAILABLE.
-        Some(_) => failed(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED),
-    }
-}
+/// Versions before do not know PRODUCER_FENCED.
+const FENCED_SINCE: i16 = 4;
 
-/// Ids come in blocks through the journal; whoever comes between two of them waits.
-async fn next(node: &Node) -> Result<ProducerId, ErrorCode> {
-    loop {
-        match node.store.next_producer_id() {
-            Ok(NextProducerId::Ready(id)) => return Ok(id),
-            Ok(NextProducerId::Wait(ticket)) => {
-                drop(ticket.await.map_err(|_| ErrorCode::KAFKA_STORAGE_ERROR)?)
-            }
-            Err(AppendError::NoRoom) => {
-                append::wait_for_room(&node.store).await.map_err(|_| ErrorCode::KAFKA_STORAGE_ERROR)?;
-            }
-            Err(_) => return Err(ErrorCode::KAFKA_STORAGE_ERROR),
+pub(crate) async fn answer(
+    node: &Node,
+    context: &Context,
+    request: &InitProducerIdRequest,
+) -> InitProducerIdResponse {
+    match identity(node, request).await {
+        Ok(Producer { id, epoch }) => {
+            InitProducerIdResponse { producer_id: id, producer_epoch: epoch, ..Default::default() }
+        }
+        Err(error) => {
+            let error_code = super::fenced_since(FENCED_SINCE, context.version, error);
+            InitProducerIdResponse { error_code, producer_epoch: ProducerEpoch::NONE, ..Default::default() }
         }
     }
 }
 
-fn failed(error_code: ErrorCode) -> InitProducerIdResponse {
-    InitProducerIdResponse { error_code, producer_epoch: ProducerEpoch::NONE, ..Default::default() }
+async fn identity(node: &Node, request: &InitProducerIdRequest) -> Result<Producer, ErrorCode> {
+    let expected = expected(request)?;
+    let Some(id) = &request.transactional_id else {
+        return Ok(Producer { id: producer_ids::next(&node.store).await?, epoch: ProducerEpoch(0) });
+    };
+    node.transactions.init_producer(id, request.transaction_timeout_ms, expected).await
+}
+
+/// The identity that the producer has; it says both of it or nothing.
+fn expected(request: &InitProducerIdRequest) -> Result<Option<Producer>, ErrorCode> {
+    match (request.producer_id, request.producer_epoch) {
+        (ProducerId::NONE, ProducerEpoch::NONE) => Ok(None),
+        (ProducerId::NONE, _) | (_, ProducerEpoch::NONE) => Err(ErrorCode::INVALID_REQUEST),
+        (id, epoch) => Ok(Some(Producer { id, epoch })),
+    }
 }

@@ -2,6 +2,8 @@
 //!
 //! A handler takes the node, the context and the request, and answers with the response; nothing here knows of sockets.
 
+pub(crate) mod add_offsets_to_txn;
+pub(crate) mod add_partitions_to_txn;
 pub(crate) mod alter_configs;
 pub(crate) mod alteration;
 pub(crate) mod api_versions;
@@ -15,7 +17,9 @@ pub(crate) mod describe_configs;
 pub(crate) mod describe_log_dirs;
 pub(crate) mod describe_producers;
 pub(crate) mod describe_topic_partitions;
+pub(crate) mod describe_transactions;
 pub(crate) mod elect_leaders;
+pub(crate) mod end_txn;
 pub(crate) mod fetch;
 pub(crate) mod find_coordinator;
 pub(crate) mod groups;
@@ -23,15 +27,26 @@ pub(crate) mod incremental_alter_configs;
 pub(crate) mod init_producer_id;
 pub(crate) mod list_config_resources;
 pub(crate) mod list_offsets;
+pub(crate) mod list_transactions;
 pub(crate) mod metadata;
 pub(crate) mod offset_for_leader_epoch;
 pub(crate) mod produce;
 pub(crate) mod topic_name;
+pub(crate) mod txn_offset_commit;
+pub(crate) mod write_txn_markers;
 
 use mainstem_protocol::{ErrorCode, LeaderEpoch, Text};
 use mainstem_storage::{Isolation, Partition};
 
 use crate::caps::REFUSAL_BYTES_MAX;
+
+/// The code for a producer that is fenced, as requests before version `since` know it (KIP-588).
+pub(crate) fn fenced_since(since: i16, version: i16, error: ErrorCode) -> ErrorCode {
+    match error {
+        ErrorCode::PRODUCER_FENCED if version < since => ErrorCode::INVALID_PRODUCER_EPOCH,
+        error => error,
+    }
+}
 
 /// Why a request, or a part of it, is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,6 +2,9 @@
 //!
 //! Versions 3 to 12 name topics, 13 gives their ids. Zstd is refused before version 7. With `acks=0` there is no response
 //! at all: an error closes the connection, so that the client asks for metadata again. `acks=1` waits like `acks=all`.
+//!
+//! A batch of a transaction goes through the transaction's coordinator: up to version 11 its partition must have been added
+//! before, since 12 it is added with the batch (KIP-890).
 
 use std::sync::Arc;
 
@@ -14,10 +17,11 @@ use mainstem_protocol::{
             TopicProduceResponse,
         },
     },
+    records::Batch,
     wire::Wire as _,
 };
 use mainstem_storage::{
-    NotCommitted, Partition, Ticket,
+    NotCommitted, Partition,
     store::{AppendError, Topic},
 };
 
@@ -29,10 +33,16 @@ use crate::{
         append,
         check::{Rejected, Terms, check},
     },
+    transaction::{InPlace, InTransaction, NotPlaced, Verification},
 };
 
 /// The first version with topic ids instead of names.
 const IDS_SINCE: i16 = 13;
+
+/// From this version on a batch adds its partition to the transaction.
+const ADDS_SINCE: i16 = 12;
+/// From this version on clients know TRANSACTION_ABORTABLE.
+const ABORTABLE_SINCE: i16 = 11;
 
 /// Who calls itself so may write to internal topics (Kafka: `AdminUtils.ADMIN_CLIENT_ID`).
 const ADMIN_CLIENT: &str = "__admin_client";
@@ -40,11 +50,39 @@ const ADMIN_CLIENT: &str = "__admin_client";
 /// Resolves once each batch that is accepted has its place in the journal.
 pub(crate) async fn start(node: &Arc<Node>, context: &Context, request: ProduceRequest) -> Started {
     let acks = request.acks;
+    let sender = Sender { acks, transaction: Transaction::of(&request, context.version) };
     let mut topics = Vec::with_capacity(request.topic_data.len());
     for topic in request.topic_data {
-        topics.push(place_topic(node, context, acks, topic).await);
+        topics.push(place_topic(node, context, &sender, topic).await);
     }
     Started::Placed(Box::pin(acknowledge(Arc::clone(node), acks, topics)))
+}
+
+/// Who sends the batches.
+struct Sender {
+    acks: i16,
+    transaction: Transaction,
+}
+
+/// What there is to know of the transaction of a request, where one of its batches is in one.
+enum Transaction {
+    Of { id: Text, verification: Verification },
+    Refused(Rejected),
+}
+
+impl Transaction {
+    fn of(request: &ProduceRequest, version: i16) -> Self {
+        let Some(id) = request.transactional_id.clone() else {
+            let code = ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+            return Self::Refused(Rejected::new(code, "batches in a transaction need a transactional id"));
+        };
+        let verification = match version {
+            ADDS_SINCE.. => Verification::Adds,
+            ABORTABLE_SINCE.. => Verification::Abortable,
+            _ => Verification::Plain,
+        };
+        Self::Of { id, verification }
+    }
 }
 
 /// The batches of a topic, placed or refused.
@@ -56,25 +94,30 @@ struct PlacedTopic {
 
 /// A batch that has its place.
 struct Placed {
-    ticket: Ticket,
+    place: InPlace,
     topic: Arc<Topic>,
     partition: Arc<Partition>,
     records: u64,
     bytes: u64,
 }
 
-async fn place_topic(node: &Arc<Node>, context: &Context, acks: i16, data: TopicProduceData) -> PlacedTopic {
+async fn place_topic(
+    node: &Arc<Node>,
+    context: &Context,
+    sender: &Sender,
+    data: TopicProduceData,
+) -> PlacedTopic {
     let TopicProduceData { name, topic_id, partition_data } = data;
     let topic = find(node, context, &name, topic_id);
     let mut partitions = Vec::with_capacity(partition_data.len());
     for data in partition_data {
         let index = data.index;
-        let placed = match (&topic, acks) {
+        let placed = match (&topic, sender.acks) {
             (_, ..-1 | 2..) => {
                 Err(Rejected::new(ErrorCode::INVALID_REQUIRED_ACKS, "acks must be 0, 1 or -1"))
             }
             (Err(rejected), _) => Err(rejected.clone()),
-            (Ok(topic), _) => place(node, context, topic, data).await,
+            (Ok(topic), _) => place(node, context, sender, topic, data).await,
         };
         partitions.push((index, placed));
     }
@@ -98,6 +141,7 @@ fn find(node: &Node, context: &Context, name: &str, id: TopicId) -> Result<Arc<T
 async fn place(
     node: &Arc<Node>,
     context: &Context,
+    sender: &Sender,
     topic: &Arc<Topic>,
     data: PartitionProduceData,
 ) -> Result<Placed, Rejected> {
@@ -107,9 +151,33 @@ async fn place(
     let terms = Terms { version: context.version, now: node.clock.now(), config: Arc::clone(&topic.config) };
     let batch = check(records.unwrap_or_default(), terms).await?;
     let (records, bytes) = (batch.header().record_count.unsigned_abs().into(), batch.bytes().len() as u64);
-    let placing = append::place(&node.store, topic.id, PartitionId(index), batch);
-    let ticket = placing.await.map_err(|error| rejected(&error))?;
-    Ok(Placed { ticket, topic: Arc::clone(topic), partition, records, bytes })
+    let place = if batch.header().attributes.is_transactional() {
+        place_in_transaction(node, &sender.transaction, topic, PartitionId(index), batch).await?
+    } else {
+        let placing = append::place(&node.store, topic.id, PartitionId(index), batch);
+        InPlace::Alone(placing.await.map_err(|error| rejected(&error))?)
+    };
+    Ok(Placed { place, topic: Arc::clone(topic), partition, records, bytes })
+}
+
+async fn place_in_transaction(
+    node: &Node,
+    transaction: &Transaction,
+    topic: &Topic,
+    partition: PartitionId,
+    batch: Batch,
+) -> Result<InPlace, Rejected> {
+    let (id, verification) = match transaction {
+        Transaction::Of { id, verification } => (id, *verification),
+        Transaction::Refused(rejected) => return Err(rejected.clone()),
+    };
+    let placed = node.transactions.produce(InTransaction { id, verification, topic, partition, batch }).await;
+    placed.map_err(|error| match error {
+        NotPlaced::Refused(code) => {
+            Rejected::new(code, "the coordinator of the transaction refuses the batch")
+        }
+        NotPlaced::Append(error) => rejected(&error),
+    })
 }
 
 async fn acknowledge(node: Arc<Node>, acks: i16, topics: Vec<PlacedTopic>) -> Answer {
@@ -143,12 +211,13 @@ async fn acknowledge_batch(
     index: i32,
     placed: Result<Placed, Rejected>,
 ) -> PartitionProduceResponse {
-    let Placed { ticket, topic, partition, records, bytes } = match placed {
+    let Placed { place, topic, partition, records, bytes } = match placed {
         Ok(placed) => placed,
         Err(rejected) => return refused(index, rejected),
     };
-    let place = match ticket.await {
-        Ok(committed) => committed.places.first().copied(),
+    // The record that may have come with it is before it.
+    let place = match place.fate().await {
+        Ok(committed) => committed.places.last().copied(),
         Err(error) => return refused(index, Rejected::new(not_committed(error), error.to_string())),
     };
     if place.is_none_or(|place| !place.is_duplicate) {

@@ -49,6 +49,7 @@ pub use mainstem_storage::config::Kind;
 pub use manual::markdown;
 pub use sections::{
     FetchSettings, GroupSettings, HttpSettings, NetSettings, ProcessSettings, StorageSettings, TopicSettings,
+    TransactionSettings,
 };
 pub use setting::{Origin, Section, Setting, Shape, Unit};
 pub use value::{HostPort, LogAppend, LogFilter, LogFormat};
@@ -68,6 +69,8 @@ pub struct Config {
     pub fetch: FetchSettings,
     /// Consumer groups and their offsets.
     pub groups: GroupSettings,
+    /// Transactions.
+    pub transactions: TransactionSettings,
     /// The HTTP port.
     pub http: HttpSettings,
     /// The process itself.

@@ -12,7 +12,6 @@ use mainstem_protocol::{
 use tokio::{sync::Mutex, time::timeout};
 
 use crate::{
-    api::api_versions,
     broker::Broker,
     dispatch::{Answer, Context, Dispatch, IN_PROCESS, Started},
     net::Endpoint,
@@ -80,10 +79,7 @@ impl Transport for LocalTransport {
         node: Node,
         key: ApiKey,
     ) -> BoxFuture<'_, Result<RangeInclusive<i16>, TransportError>> {
-        let versions = match api_versions::served(key as i16) {
-            Some(key) => self.check(node).map(|()| key.versions()),
-            None => Err(TransportError::Unsupported { key }),
-        };
+        let versions = self.check(node).map(|()| key.versions());
         Box::pin(std::future::ready(versions))
     }
 

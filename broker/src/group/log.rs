@@ -1,6 +1,6 @@
 //! `__consumer_offsets`: where groups and their offsets are kept, in Kafka's own format.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use bytes::Bytes;
 use mainstem_protocol::{
@@ -9,7 +9,10 @@ use mainstem_protocol::{
     formats::offsets::{GroupMetadataKey, GroupMetadataValue, Key, OffsetCommitKey, OffsetCommitValue},
     records::{Batch, BatchBuilder, Compression, NewRecord, ProducerStamp},
 };
-use mainstem_storage::{AppendError, AppendGroup, Clock, Overrides, Store, Ticket, store::NewTopic};
+use mainstem_storage::{
+    AppendError, AppendGroup, Clock, Overrides, Store, Ticket,
+    store::{NewTopic, Topic},
+};
 use tracing::warn;
 
 use super::modern;
@@ -42,14 +45,9 @@ impl GroupLog {
         Ok(Self { store, clock, topic, partitions })
     }
 
-    /// The partition of a group: Java's hash of its name, as everybody expects who reads the topic.
+    /// The partition of a group.
     pub(super) fn partition(&self, group: &str) -> PartitionId {
-        let hash = group
-            .encode_utf16()
-            .fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
-        // Kafka's `Utils.abs` gives 0 for the one number that has no positive counterpart.
-        let hash = hash.checked_abs().unwrap_or(0).unsigned_abs();
-        PartitionId((hash % self.partitions) as i32)
+        partition_of(group, self.partitions)
     }
 
     /// Gives records their place in the log. Does not block.
@@ -69,8 +67,29 @@ impl GroupLog {
     }
 
     fn group(&self, group: &str, records: &Records) -> Result<AppendGroup, AppendError> {
-        let batch = batch(records, self.clock.now()).ok_or(AppendError::Empty)?;
+        let batch = self.batch(records, &ProducerStamp::NONE).ok_or(AppendError::Empty)?;
         Ok(AppendGroup::single(self.topic, self.partition(group), batch))
+    }
+
+    /// Records as one batch; none where there are none, or a name is too long for the format.
+    pub(super) fn batch(&self, records: &Records, stamp: &ProducerStamp) -> Option<Batch> {
+        batch(records, stamp, self.clock.now())
+    }
+
+    /// The topic and the partition that keep a group.
+    pub(super) fn place_of(&self, group: &str) -> Option<(Arc<Topic>, PartitionId)> {
+        Some((self.store.topics().get(self.topic)?.clone(), self.partition(group)))
+    }
+
+    /// The offsets that open transactions have committed.
+    pub(super) fn pending(&self, group: &Text) -> HashSet<OffsetCommitKey> {
+        let prefix = OffsetCommitKey::prefix(group).ok();
+        let found = prefix.map(|prefix| self.store.keyed_pending(self.topic, self.partition(group), &prefix));
+        let offset = |key| match Key::from_bytes(key) {
+            Ok(Key::Offset(key)) => Some(key),
+            _ => None,
+        };
+        found.into_iter().flatten().filter_map(offset).collect()
     }
 
     /// The offset that a group has committed for a partition.
@@ -138,6 +157,15 @@ impl GroupLog {
     }
 }
 
+/// The partition of a name: Java's hash of it, as everybody expects who reads the topics of coordinators.
+pub(crate) fn partition_of(name: &str, partitions: u32) -> PartitionId {
+    let hash =
+        name.encode_utf16().fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
+    // Kafka's `Utils.abs` gives 0 for the one number that has no positive counterpart.
+    let hash = hash.checked_abs().unwrap_or(0).unsigned_abs();
+    PartitionId((hash % partitions) as i32)
+}
+
 fn create(store: &Store, partitions: u32) -> Result<TopicId, String> {
     let overrides: Overrides = [("cleanup.policy", "compact"), ("segment.bytes", "104857600")]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -171,8 +199,7 @@ fn parse_offset(key: Bytes, value: Bytes) -> Option<(OffsetCommitKey, OffsetComm
     }
 }
 
-/// Records as one batch; none where there are none, or a name is too long for the format.
-fn batch(records: &Records, now: Timestamp) -> Option<Batch> {
+fn batch(records: &Records, stamp: &ProducerStamp, now: Timestamp) -> Option<Batch> {
     let mut builder = BatchBuilder::new(Compression::None);
     for (key, value) in records {
         let key = key.to_bytes().ok()?;
@@ -180,7 +207,7 @@ fn batch(records: &Records, now: Timestamp) -> Option<Batch> {
             NewRecord { timestamp: now, key: Some(&key), value: value.as_deref(), ..NewRecord::default() };
         builder.append(&record).ok()?;
     }
-    let mut bytes = builder.seal(&ProducerStamp::NONE).ok()?;
+    let mut bytes = builder.seal(stamp).ok()?;
     Batch::split_from(&mut bytes).ok()
 }
 

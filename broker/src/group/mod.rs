@@ -20,6 +20,7 @@ mod timers;
 use std::time::Duration;
 
 pub use coordinator::{Caller, Coordinator};
+pub(crate) use log::{TOPIC, partition_of};
 pub(crate) use modern::Assignor;
 
 /// A time as requests and stored groups have it, in milliseconds; none that is negative.

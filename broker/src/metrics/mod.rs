@@ -21,6 +21,7 @@ mod requests;
 mod sample;
 mod snapshot;
 mod topics;
+mod transactions;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -39,6 +40,7 @@ pub use requests::{Api, Requests};
 pub use sample::{Histogram, Sample};
 pub use snapshot::{DiskSpace, GroupLag, GroupSize, Snapshot, TopicSize};
 pub use topics::{Topic, Topics};
+pub use transactions::Transactions;
 
 /// Everything that is counted. Clones count the same.
 #[derive(Clone)]
@@ -53,6 +55,8 @@ pub struct Metrics {
     pub journal: Arc<Journal>,
     /// Fetch sessions.
     pub fetch_sessions: Arc<FetchSessions>,
+    /// Transactions.
+    pub transactions: Arc<Transactions>,
     /// Processors beside the log.
     pub processors: Arc<Processors>,
     scrape: Arc<Scrape>,
@@ -79,6 +83,7 @@ impl Metrics {
         let topics = Arc::new(Topics::new(&registry));
         let journal = Arc::new(Journal::new(&registry));
         let fetch_sessions = Arc::new(FetchSessions::new(&registry));
+        let transactions = Arc::new(Transactions::new(&registry));
         let processors = Arc::new(Processors::new(&registry));
         let process = process::Process::new(&registry, clock.now());
         let snapshot = snapshot::Gauges::new(&registry);
@@ -86,7 +91,7 @@ impl Metrics {
         let source = ArcSwapOption::empty();
         let scrape =
             Arc::new(Scrape { registry, described, process, snapshot, source, gathering: Mutex::default() });
-        Self { requests, connections, topics, journal, fetch_sessions, processors, scrape }
+        Self { requests, connections, topics, journal, fetch_sessions, transactions, processors, scrape }
     }
 
     /// What is exported, as `docs/metrics.md` has it.

@@ -33,12 +33,13 @@ pub(super) struct Description {
 }
 
 /// The sections of the reference, each with the words behind `mainstem_` that belong there.
-const SECTIONS: [(&str, &[&str]); 9] = [
+const SECTIONS: [(&str, &[&str]); 10] = [
     ("Requests", &["request", "requests", "response"]),
     ("Connections", &["connection", "connections"]),
     ("Topics", &["topic", "topics", "partitions"]),
     ("Fetch sessions", &["fetch"]),
     ("Consumer groups", &["group", "groups"]),
+    ("Transactions", &["transaction", "transactional"]),
     ("Processors", &["processor"]),
     ("The journal", &["journal"]),
     ("The disk", &["disk"]),

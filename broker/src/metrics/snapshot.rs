@@ -31,6 +31,8 @@ pub struct Snapshot {
     pub fetch_sessions: u64,
     /// Partitions of all fetch sessions.
     pub fetch_session_partitions: u64,
+    /// Transactional ids by the state of their last transaction.
+    pub transactions: Vec<(&'static str, u64)>,
     /// At most [`super::caps::GROUPS_MAX`]; what is above is not shown.
     pub groups: Vec<GroupSize>,
     /// At most [`super::caps::GROUP_LAGS_MAX`]; what is above is not shown.
@@ -93,6 +95,7 @@ pub(super) struct Gauges {
     disk_free: IntGauge,
     fetch_sessions: IntGauge,
     fetch_session_partitions: IntGauge,
+    transactions: IntGaugeVec,
     group_members: IntGaugeVec,
     lags: Lags,
 }
@@ -129,6 +132,11 @@ impl Gauges {
                 "mainstem_fetch_session_partitions",
                 "Partitions of all fetch sessions",
             ),
+            transactions: by(
+                "state",
+                "mainstem_transactional_ids",
+                "Transactional ids by the state of their last transaction",
+            ),
             group_members: by("group", "mainstem_group_members", "Members of a consumer group now"),
             lags: Lags::new(registry),
         }
@@ -146,6 +154,7 @@ impl Gauges {
             disk,
             fetch_sessions,
             fetch_session_partitions,
+            transactions,
             groups,
             group_lags,
         } = snapshot;
@@ -162,6 +171,9 @@ impl Gauges {
         set(&self.fetch_sessions, fetch_sessions);
         set(&self.fetch_session_partitions, fetch_session_partitions);
         self.show_topics(&topic_sizes);
+        transactions.iter().for_each(|(state, count)| {
+            set(&self.transactions.with_label_values(&[*state]), *count);
+        });
         self.show_groups(&groups);
         self.lags.show(&group_lags);
     }

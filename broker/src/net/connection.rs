@@ -152,7 +152,7 @@ impl Connection {
         let in_flight = self.admit(bytes).await?;
         drop(held);
         let (header, rest) = RequestHeader::peek(frame).map_err(Ended::Header)?;
-        let key = api_versions::served(header.key).ok_or_else(|| self.unknown(&header))?;
+        let key = ApiKey::from_key(header.key).ok_or_else(|| self.unknown(&header))?;
         let started = self.start(key, &header, rest).await?;
         let version = reply_version(&header);
         let request = Received { key, version, correlation_id: header.correlation_id, bytes, at };

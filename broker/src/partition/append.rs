@@ -39,7 +39,14 @@ pub(crate) async fn wait_for_room(store: &Arc<Store>) -> Result<(), AppendError>
     make_room(store, AppendGroup::new()).await.map(drop)
 }
 
-async fn make_room(store: &Arc<Store>, mut group: AppendGroup) -> Result<AppendGroup, AppendError> {
+/// Waits, off the reactor, until there is room for the group.
+///
+/// # Errors
+/// Where none can be made.
+pub(crate) async fn make_room(
+    store: &Arc<Store>,
+    mut group: AppendGroup,
+) -> Result<AppendGroup, AppendError> {
     let store = Arc::clone(store);
     let making = tokio::task::spawn_blocking(move || store.make_room(&mut group).map(|()| group));
     making.await.unwrap_or_else(|panic| Err(AppendError::Storage(panic.to_string())))

@@ -103,10 +103,6 @@ fn check_outside(records: Bytes, terms: &Terms) -> Result<Batch, Rejected> {
         return Err(ValidateError::BaseOffset(header.base_offset).into());
     }
     check_size(&batch, terms)?;
-    if header.attributes.is_transactional() {
-        let message = "the producer has not begun a transaction here";
-        return Err(Rejected::new(ErrorCode::INVALID_TXN_STATE, message));
-    }
     Ok(batch)
 }
 

@@ -79,7 +79,7 @@ impl Images {
         if keyed {
             let values = Keyed::new(std::mem::take(&mut partition.keyed));
             values.fold(batch);
-            partition.keyed = values.into_values();
+            partition.keyed = values.into_state();
         }
         Ok(())
     }

@@ -188,6 +188,74 @@ async function offsetsByTime() {
   assert.equal(found.offset, "1");
 }
 
+async function transactional(transactionalId, settings = {}) {
+  const producer = kafka("kafkajs-transactional").producer({ transactionalId, idempotent: true, maxInFlightRequests: 1, ...settings });
+  await producer.connect();
+  return producer;
+}
+
+async function open(producer, topic, ...values) {
+  const transaction = await producer.transaction();
+  for (const value of values) await transaction.send({ topic, messages: [{ value, partition: 0 }] });
+  return transaction;
+}
+
+/** This client reads only what is committed, unless it is told otherwise. */
+async function checkCommitted(topic, ...expected) {
+  const values = (await consume(topic, expected.length)).map((message) => message.value.toString());
+  assert.deepEqual(values, expected, "committed values");
+}
+
+async function committed() {
+  const topic = await create("txn-committed");
+  const producer = await transactional(topic);
+  await (await open(producer, topic, "one", "two")).commit();
+  await (await open(producer, topic, "three")).commit();
+  await producer.disconnect();
+  await checkCommitted(topic, "one", "two", "three");
+}
+
+async function aborted() {
+  const topic = await create("txn-aborted");
+  const producer = await transactional(topic);
+  await (await open(producer, topic, "dropped")).abort();
+  await (await open(producer, topic, "kept")).commit();
+  await producer.disconnect();
+  await checkCommitted(topic, "kept");
+}
+
+async function fenced() {
+  const topic = await create("txn-fenced");
+  const [zombie, producer] = [await transactional(topic), await transactional(topic)];
+  const lost = await open(zombie, topic, "lost");
+  const kept = await open(producer, topic, "kept");
+  await assert.rejects(lost.commit(), "commit of a producer that was replaced");
+  await kept.commit();
+  await producer.disconnect();
+  await checkCommitted(topic, "kept");
+}
+
+async function timedOut() {
+  const topic = await create("txn-late");
+  const late = await open(await transactional(topic, { transactionTimeout: 1000 }), topic, "late");
+  await send(topic, plain(["after"]));
+  await checkCommitted(topic, "after");
+  await assert.rejects(late.commit(), "commit of a transaction that was aborted");
+}
+
+async function withOffsets() {
+  const topic = await create("txn-offsets");
+  const producer = await transactional(topic);
+  for (const [offset, end] of [["2", "commit"], ["3", "abort"]]) {
+    const transaction = await producer.transaction();
+    await transaction.sendOffsets({ consumerGroupId: topic, topics: [{ topic, partitions: [{ partition: 0, offset }] }] });
+    await transaction[end]();
+  }
+  await producer.disconnect();
+  const [found] = await admin.fetchOffsets({ groupId: topic, topics: [topic] });
+  assert.equal(found.partitions[0].offset, "2", "committed offset");
+}
+
 /** Moves a group to the first record at or after a time. */
 async function setByTime() {
   const topic = await create("by-time", 1, [{ name: "retention.ms", value: "-1" }]);
@@ -215,6 +283,11 @@ if (OPTIONS.member) {
 await admin.connect();
 for (const name of CODECS) await run.case(`10,000 lines, ${name}`, () => allLines(name));
 await run.case("idempotent", idempotent);
+await run.case("transaction committed", committed);
+await run.case("transaction aborted", aborted);
+await run.case("transaction fenced", fenced);
+await run.case("transaction timed out", timedOut);
+await run.case("transaction with offsets", withOffsets);
 await run.case("topics created, described, deleted", topics);
 await run.case("partitions added", partitionsAdded);
 await run.case("settings altered", settings);

@@ -5,6 +5,7 @@ import contextlib
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
+from aiokafka.errors import KafkaError
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from harness import CODECS, LINES, MIB, Run, Voice
@@ -185,6 +186,89 @@ async def member():
                     voice.row(row.partition, row.offset, row.value)
 
 
+async def transactional(stack, topic, **settings):
+    producer = AIOKafkaProducer(bootstrap_servers=run.bootstrap, transactional_id=topic, **settings)
+    return await stack.enter_async_context(started(producer))
+
+
+async def open_transaction(producer, topic, *rows):
+    await producer.begin_transaction()
+    for row in rows:
+        await producer.send_and_wait(topic, row, partition=0)
+
+
+async def check_committed(topic, *expected):
+    settings = {"enable_auto_commit": False, "isolation_level": "read_committed"}
+    async with started(AIOKafkaConsumer(bootstrap_servers=run.bootstrap, **settings)) as consumer:
+        consumer.assign([TopicPartition(topic, 0)])
+        consumer.seek(TopicPartition(topic, 0), 0)
+        same(list(expected), values(await take(consumer, len(expected))), "committed values")
+
+
+async def refused(what, attempt):
+    try:
+        await attempt
+    except KafkaError:
+        return
+    raise Failed(f"{what} was not refused")
+
+
+async def txn_committed():
+    topic = await create("txn-committed")
+    async with contextlib.AsyncExitStack() as stack:
+        producer = await transactional(stack, topic)
+        for rows in ([b"one", b"two"], [b"three"]):
+            await open_transaction(producer, topic, *rows)
+            await producer.commit_transaction()
+    await check_committed(topic, b"one", b"two", b"three")
+
+
+async def txn_aborted():
+    topic = await create("txn-aborted")
+    async with contextlib.AsyncExitStack() as stack:
+        producer = await transactional(stack, topic)
+        await open_transaction(producer, topic, b"dropped")
+        await producer.abort_transaction()
+        await open_transaction(producer, topic, b"kept")
+        await producer.commit_transaction()
+    await check_committed(topic, b"kept")
+
+
+async def txn_fenced():
+    topic = await create("txn-fenced")
+    async with contextlib.AsyncExitStack() as stack:
+        zombie = await transactional(stack, topic)
+        await open_transaction(zombie, topic, b"lost")
+        producer = await transactional(stack, topic)
+        await refused("commit of a producer that was replaced", zombie.commit_transaction())
+        await open_transaction(producer, topic, b"kept")
+        await producer.commit_transaction()
+    await check_committed(topic, b"kept")
+
+
+async def txn_timed_out():
+    topic = await create("txn-late")
+    async with contextlib.AsyncExitStack() as stack:
+        late = await transactional(stack, topic, transaction_timeout_ms=1000)
+        await open_transaction(late, topic, b"late")
+        await send(topic, [b"after"])
+        await check_committed(topic, b"after")
+        await refused("commit of a transaction that was aborted", late.commit_transaction())
+
+
+async def txn_offsets():
+    topic = await create("txn-offsets")
+    place = TopicPartition(topic, 0)
+    async with contextlib.AsyncExitStack() as stack:
+        producer = await transactional(stack, topic)
+        for offset, end in ((2, producer.commit_transaction), (3, producer.abort_transaction)):
+            await producer.begin_transaction()
+            await producer.send_offsets_to_transaction({place: offset}, topic)
+            await end()
+    async with administrator() as admin:
+        same(2, (await admin.list_consumer_group_offsets(topic))[place].offset, "committed offset")
+
+
 def case(name, body, *arguments):
     run.case(name, lambda: asyncio.run(body(*arguments)))
 
@@ -193,6 +277,11 @@ def cases():
     for codec in CODECS:
         case(f"10,000 lines, {codec}", all_lines, codec)
     case("idempotent", idempotent)
+    case("transaction committed", txn_committed)
+    case("transaction aborted", txn_aborted)
+    case("transaction fenced", txn_fenced)
+    case("transaction timed out", txn_timed_out)
+    case("transaction with offsets", txn_offsets)
     case("topics created, described, deleted", topics)
     case("partitions added", partitions)
     case("settings altered", settings)

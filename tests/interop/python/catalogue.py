@@ -21,6 +21,9 @@ TABLES = {
         **{name: CONSUMER + name for name in (*LIFE, STATIC, REGEX)},
         "migration": MIGRATION,
     },
+    "Transactions": {
+        name: f"transaction {name}" for name in ("committed", "aborted", "fenced", "timed out", "with offsets")
+    },
     "Administration": {
         "topics": "topics created, described, deleted",
         "partitions": "partitions added",
@@ -57,6 +60,7 @@ REQUIRES = {
     "groups listed, described, deleted": "DeleteGroups",
     "offsets deleted": "OffsetDelete",
     "consumer group described": "ConsumerGroupDescribe",
+    **{case: "TxnOffsetCommit" for case in TABLES["Transactions"].values()},
     **{case: "ConsumerGroupHeartbeat" for case in TABLES["Groups of the new protocol"].values()},
 }
 
@@ -65,6 +69,7 @@ _OF_CONSUMER_PROTOCOL = TABLES["Groups of the new protocol"].values()
 _NO_CONSUMER_PROTOCOL = {case: "knows the classic protocol alone" for case in _OF_CONSUMER_PROTOCOL}
 _NO_COOPERATIVE = {CLASSIC + COOPERATIVE: "has no cooperative assignor"}
 _NO_STATIC = {CLASSIC + STATIC: "has no static members"}
+_NO_TRANSACTIONS = {case: "has no transactions" for case in TABLES["Transactions"].values()}
 _NO_OFFSET_DELETE = {"offsets deleted": "cannot delete a group's offsets"}
 ABSENT = {
     "java-3": {CONSUMER + REGEX: "has no expressions that the broker evaluates"},
@@ -76,21 +81,22 @@ ABSENT = {
     },
     "confluent-kafka": _NO_OFFSET_DELETE,
     "kcat": {
-        **_NO_CONSUMER_PROTOCOL,
+        **_NO_CONSUMER_PROTOCOL, **_NO_TRANSACTIONS,
         "offsets set by time": "looks an offset up by time, but sets no group's",
         **{case: "has no administration" for case in TABLES["Administration"].values()},
     },
     "franz-go": {CONSUMER + STATIC: "names no instance when it closes, which brokers take for leaving"},
     "sarama": {**_NO_CONSUMER_PROTOCOL, **_NO_COOPERATIVE},
-    "kafka-go": {**_NO_CONSUMER_PROTOCOL, **_NO_COOPERATIVE, **_NO_STATIC},
+    "kafka-go": {**_NO_CONSUMER_PROTOCOL, **_NO_TRANSACTIONS, **_NO_COOPERATIVE, **_NO_STATIC},
     "kafkajs": {**_NO_CONSUMER_PROTOCOL, **_NO_COOPERATIVE, **_NO_STATIC, **_NO_OFFSET_DELETE},
-    "kafka-python-2": {**_NO_CONSUMER_PROTOCOL, **_NO_COOPERATIVE, **_NO_STATIC, **_NO_OFFSET_DELETE},
+    "kafka-python-2": {**_NO_CONSUMER_PROTOCOL, **_NO_TRANSACTIONS, **_NO_COOPERATIVE, **_NO_STATIC, **_NO_OFFSET_DELETE},
     "kafka-python-3": _NO_CONSUMER_PROTOCOL,
     "aiokafka": {
         **_NO_CONSUMER_PROTOCOL, **_NO_COOPERATIVE, **_NO_OFFSET_DELETE,
         "groups listed, described, deleted": "lists and describes groups, but deletes none",
     },
     "mainstem": {
+        **_NO_TRANSACTIONS,
         CONSUMER + REGEX: "is a command line that takes no expression; tests/conformance tries our library",
         **_NO_OFFSET_DELETE,
     },

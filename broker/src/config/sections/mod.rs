@@ -7,6 +7,7 @@ mod net;
 mod process;
 mod storage;
 mod topics;
+mod transactions;
 
 pub use fetch::FetchSettings;
 pub use groups::GroupSettings;
@@ -15,6 +16,7 @@ pub use net::NetSettings;
 pub use process::ProcessSettings;
 pub use storage::StorageSettings;
 pub use topics::TopicSettings;
+pub use transactions::TransactionSettings;
 
 use super::Section;
 
@@ -28,6 +30,7 @@ pub(super) const SECTIONS: &[Section] = &[
     TopicSettings::SECTION,
     FetchSettings::SECTION,
     GroupSettings::SECTION,
+    TransactionSettings::SECTION,
     HttpSettings::SECTION,
     ProcessSettings::SECTION,
 ];

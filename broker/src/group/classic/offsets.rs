@@ -38,6 +38,17 @@ impl Group {
         Ok(())
     }
 
+    /// Whether a member may commit in a transaction: also while the group is assigning.
+    ///
+    /// # Errors
+    /// The code to answer.
+    pub(crate) fn check_txn_commit(&self, id: &Text, instance_id: Option<&Text>, generation: i32) -> Checked {
+        if generation < 0 && self.state == State::Empty {
+            return Ok(());
+        }
+        self.check_generation(id, instance_id, generation)
+    }
+
     /// Whether the group may be deleted (Kafka: `ClassicGroup.validateDeleteGroup`).
     ///
     /// # Errors

@@ -38,9 +38,9 @@ enum NoPlace {
 }
 
 /// What of a request may be committed.
-struct Accepted {
+pub(super) struct Accepted {
     topics: Vec<TopicId>,
-    records: Records,
+    pub(super) records: Records,
 }
 
 impl Coordinator {
@@ -63,7 +63,7 @@ impl Coordinator {
     }
 
     /// What may be committed becomes records, what may not an error code.
-    fn check_partitions(
+    pub(super) fn check_partitions(
         &self,
         version: i16,
         request: &OffsetCommitRequest,
@@ -221,7 +221,7 @@ impl Coordinator {
     }
 }
 
-fn refuse_accepted(response: &mut OffsetCommitResponse, error: ErrorCode) {
+pub(super) fn refuse_accepted(response: &mut OffsetCommitResponse, error: ErrorCode) {
     let partitions = response.topics.iter_mut().flat_map(|topic| &mut topic.partitions);
     for partition in partitions.filter(|partition| partition.error_code.is_none()) {
         partition.error_code = error;

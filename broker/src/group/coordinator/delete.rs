@@ -46,10 +46,19 @@ impl Coordinator {
         let plan = |group: &Group| {
             group.check_delete()?;
             let mut records = self.tombstones_of(id, |_, _| true);
+            records.extend(self.pending_tombstones(id, |_| true));
             records.extend(group.tombstones());
             Ok(Tombstones { records, is_last: true })
         };
         self.begin_end(id, slot, plan).await
+    }
+
+    /// Behind its tombstone an offset that an open transaction has committed will not count. Those that count already have
+    /// theirs.
+    fn pending_tombstones(&self, id: &Text, goes: impl Fn(&OffsetCommitKey) -> bool) -> Records {
+        let is_new = |key: &OffsetCommitKey| self.0.log.offset(id, &key.topic, key.partition).is_none();
+        let gone = self.0.log.pending(id).into_iter().filter(|key| goes(key) && is_new(key));
+        gone.map(|key| (Key::Offset(key), None)).collect()
     }
 
     fn tombstones_of(
@@ -132,7 +141,8 @@ impl Coordinator {
         for id in ids.unwrap_or_default() {
             let Some(slot) = self.existing(&id) else { continue };
             let plan = |_: &Group| {
-                let records = self.tombstones_of(&id, goes);
+                let mut records = self.tombstones_of(&id, goes);
+                records.extend(self.pending_tombstones(&id, |key| names.contains(&key.topic)));
                 Ok(Tombstones { records, is_last: false })
             };
             begun.push((id.clone(), self.begin_end(&id, slot, plan).await));

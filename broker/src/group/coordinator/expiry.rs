@@ -82,10 +82,13 @@ impl Coordinator {
             };
             is_due && !group.is_subscribed(&key.topic)
         };
+        // What an open transaction has committed stays, and the group with it.
+        let pending = self.0.log.pending(group.id());
         let offsets = self.0.log.offsets(group.id());
-        let (gone, kept): (Vec<_>, Vec<_>) = offsets.partition(|(key, value)| is_expired(key, value));
+        let (gone, kept): (Vec<_>, Vec<_>) =
+            offsets.partition(|(key, value)| !pending.contains(key) && is_expired(key, value));
         let mut records: Records = gone.into_iter().map(|(key, _)| (Key::Offset(key), None)).collect();
-        let is_last = kept.is_empty() && group.is_empty();
+        let is_last = kept.is_empty() && pending.is_empty() && group.is_empty();
         // What is on its way to be stored goes the next time.
         let is_last = is_last && metadata.is_some() == emptied.is_some();
         if is_last && (metadata.is_some() || group.is_modern()) {

@@ -2,7 +2,7 @@
 
 use mainstem_protocol::{
     ErrorCode, LeaderEpoch, Offset, PartitionId, Text, TopicId,
-    formats::offsets::OffsetCommitValue,
+    formats::offsets::{OffsetCommitKey, OffsetCommitValue},
     messages::{
         OffsetFetchRequest, OffsetFetchResponse,
         offset_fetch::{
@@ -23,14 +23,15 @@ const IDS_SINCE: i16 = 10;
 impl Coordinator {
     /// Answers when everything that was placed before it is decided.
     pub async fn offset_fetch(&self, version: i16, request: OffsetFetchRequest) -> OffsetFetchResponse {
+        let stable = request.require_stable;
         if version >= GROUPS_SINCE {
             let mut groups = Vec::with_capacity(request.groups.len());
             for group in request.groups {
-                groups.push(self.group_offsets(version, group).await);
+                groups.push(self.group_offsets(version, group, stable).await);
             }
             return OffsetFetchResponse { groups, ..Default::default() };
         }
-        let group = self.group_offsets(version, single(request)).await;
+        let group = self.group_offsets(version, single(request), stable).await;
         OffsetFetchResponse {
             topics: group.topics.into_iter().map(old_topic).collect(),
             error_code: group.error_code,
@@ -42,6 +43,7 @@ impl Coordinator {
         &self,
         version: i16,
         request: OffsetFetchRequestGroup,
+        stable: bool,
     ) -> OffsetFetchResponseGroup {
         let OffsetFetchRequestGroup { group_id, member_id, member_epoch, topics } = request;
         if let Some(slot) = self.in_memory(&group_id).or_else(|| self.existing(&group_id)) {
@@ -50,13 +52,32 @@ impl Coordinator {
             }
             slot.decided().await;
         }
-        let topics = match topics {
+        let mut topics: Vec<_> = match topics {
             Some(topics) => {
                 topics.into_iter().map(|topic| self.topic_offsets(version, &group_id, topic)).collect()
             }
             None => self.all_topic_offsets(&group_id),
         };
+        if stable {
+            self.hide_unstable(&group_id, &mut topics);
+        }
         OffsetFetchResponseGroup { group_id, topics, error_code: ErrorCode::NONE }
+    }
+
+    /// Who wants stable offsets waits for open transactions to end (KIP-447).
+    fn hide_unstable(&self, group: &Text, topics: &mut [OffsetFetchResponseTopics]) {
+        let pending = self.0.log.pending(group);
+        for topic in topics.iter_mut().filter(|_| !pending.is_empty()) {
+            let by_id = || self.name_of(topic.topic_id).unwrap_or_default();
+            let name = if topic.name.is_empty() { by_id() } else { topic.name.clone() };
+            for found in topic.partitions.iter_mut().filter(|found| found.error_code.is_none()) {
+                let partition = found.partition_index;
+                let key = OffsetCommitKey { group: group.clone(), topic: name.clone(), partition };
+                if pending.contains(&key) {
+                    *found = absent(partition, ErrorCode::UNSTABLE_OFFSET_COMMIT);
+                }
+            }
+        }
     }
 
     fn topic_offsets(

@@ -119,6 +119,26 @@ impl Group {
         }
     }
 
+    /// Whether offsets may be committed in a transaction.
+    ///
+    /// # Errors
+    /// The code to answer.
+    pub(in crate::group) fn check_txn_commit(
+        &self,
+        member_id: &Text,
+        instance_id: Option<&Text>,
+        generation_or_epoch: i32,
+    ) -> Checked {
+        // Old versions of TxnOffsetCommit say nothing of the member.
+        if generation_or_epoch < 0 && member_id.is_empty() && instance_id.is_none() {
+            return Ok(());
+        }
+        match self {
+            Self::Classic(group) => group.check_txn_commit(member_id, instance_id, generation_or_epoch),
+            Self::Modern(group) => group.check_txn_commit(member_id, generation_or_epoch),
+        }
+    }
+
     /// Whether offsets may be fetched (Kafka: `Group.validateOffsetFetch`).
     ///
     /// # Errors

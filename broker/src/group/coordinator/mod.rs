@@ -20,6 +20,7 @@ mod sync;
 #[cfg(test)]
 mod tests;
 mod topics;
+mod txn_commit;
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -28,7 +29,7 @@ use std::{
 };
 
 use mainstem_protocol::{
-    ErrorCode, Text,
+    ErrorCode, PartitionId, Text,
     formats::offsets::{OffsetCommitKey, OffsetCommitValue},
     wire::Detach,
 };
@@ -96,6 +97,11 @@ impl Coordinator {
         tasks.spawn("offset expiry", OnFailure::Stop, self.clone().expire_offsets());
         self.restore();
         tasks.spawn("lost topics", OnFailure::Log, self.clone().forget_lost_topics());
+    }
+
+    /// The partition of `__consumer_offsets` that keeps a group.
+    pub(crate) fn partition(&self, group: &str) -> PartitionId {
+        self.0.log.partition(group)
     }
 
     /// How far groups are behind, of at most `limit` partitions.

@@ -24,6 +24,17 @@ impl Group {
         check_epoch(known, epoch)
     }
 
+    /// Whether a member may commit in a transaction. The request knows no epochs, so that a stale one is a generation.
+    ///
+    /// # Errors
+    /// The code to answer.
+    pub(crate) fn check_txn_commit(&self, member: &Text, epoch: i32) -> Result<(), ErrorCode> {
+        self.check_commit(EPOCHS_SINCE, member, epoch).map_err(|error| match error {
+            ErrorCode::STALE_MEMBER_EPOCH => ErrorCode::ILLEGAL_GENERATION,
+            error => error,
+        })
+    }
+
     /// Whether offsets may be fetched. Who names no member needs none.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use mainstem_protocol::{
-    ProducerEpoch, ProducerId, Sequence,
+    ProducerEpoch, ProducerId,
     records::{
         Attributes, BatchBuilder, BatchHeader, Decompressor, NewRecord, ProducerStamp, builder::write_header,
     },
@@ -105,16 +105,6 @@ async fn impossible_headers_are_refused() {
         refused(|header| header.attributes = Attributes(7)).await,
         ErrorCode::UNSUPPORTED_COMPRESSION_TYPE
     );
-}
-
-#[tokio::test]
-async fn transactions_are_refused_where_none_was_begun() {
-    let bytes = with_header(&plain(), |header| {
-        header.attributes = header.attributes.with_transactional(true);
-        (header.producer_id, header.producer_epoch, header.base_sequence) =
-            (ProducerId(7), ProducerEpoch(0), Sequence(0));
-    });
-    assert_eq!(code(bytes, terms()).await, ErrorCode::INVALID_TXN_STATE);
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use crate::{
         Point,
         entry::{decode_overrides, decode_settings, encode_overrides, encode_settings},
     },
+    partition::{KeyedState, Pending, PendingValue},
     state::{
         Aborted, AbortedTransaction, EpochStart, Epochs, OpenTransactions, PartitionState, Producer,
         ProducerBatch, SegmentState,
@@ -18,6 +19,10 @@ use crate::{
 };
 
 const KEYED: u8 = 1;
+
+/// Of a value that an open transaction has written: it is none that removes its key; a later one counts already.
+const PENDING_VALUE: u8 = 1;
+const PENDING_SUPERSEDED: u8 = 2;
 
 impl Checkpoint {
     pub(crate) fn encode(&self) -> Encoder {
@@ -97,11 +102,12 @@ fn encode_partition(out: &mut Encoder, partition: &PartitionSnapshot) {
     out.list(segments.iter(), encode_segment);
     out.list(producers.iter(), |out, (id, producer)| encode_producer(out, *id, producer));
     out.i64(cleaned_to.0);
-    out.list(keyed.iter(), |out, (key, value)| {
+    out.list(keyed.values.iter(), |out, (key, value)| {
         out.bytes(key);
         out.bytes(value);
     });
     out.list(aborted.iter(), encode_aborted);
+    out.list(keyed.pending.0.iter(), encode_pending);
 }
 
 fn decode_partition(from: &mut Decoder) -> Result<PartitionSnapshot, DecodeError> {
@@ -119,9 +125,11 @@ fn decode_partition(from: &mut Decoder) -> Result<PartitionSnapshot, DecodeError
         open: OpenTransactions::default(),
     };
     state.open = OpenTransactions::of(&state.producers);
-    let keyed = from.list(|from| Ok((from.bytes()?, from.bytes()?)))?;
+    let values = from.list(|from| Ok((from.bytes()?, from.bytes()?)))?;
     let aborted: Vec<_> = from.list(decode_aborted)?;
     let aborted = Aborted::new(state.log_start, aborted);
+    let pending: Vec<_> = from.list(decode_pending)?;
+    let keyed = KeyedState { values, pending: Pending(pending.into_iter().collect()) };
     Ok(PartitionSnapshot { state, keyed, aborted })
 }
 
@@ -166,6 +174,27 @@ fn encode_aborted(out: &mut Encoder, aborted: &AbortedTransaction) {
     out.i64(first_offset.0);
     out.i64(last_offset.0);
     out.i64(last_stable_offset.0);
+}
+
+fn encode_pending(out: &mut Encoder, (id, values): (&ProducerId, &Vec<PendingValue>)) {
+    out.i64(id.0);
+    out.list(values.iter(), |out, PendingValue { offset, key, value, is_superseded }| {
+        out.i64(offset.0);
+        out.bytes(key);
+        out.u8(if value.is_some() { PENDING_VALUE } else { 0 }
+            | if *is_superseded { PENDING_SUPERSEDED } else { 0 });
+        out.bytes(value.as_deref().unwrap_or_default());
+    });
+}
+
+fn decode_pending(from: &mut Decoder) -> Result<(ProducerId, Vec<PendingValue>), DecodeError> {
+    let id = ProducerId(from.i64()?);
+    let values = from.list(|from| {
+        let (offset, key, flags, value) = (Offset(from.i64()?), from.bytes()?, from.u8()?, from.bytes()?);
+        let value = Some(value).filter(|_| flags & PENDING_VALUE != 0);
+        Ok(PendingValue { offset, key, value, is_superseded: flags & PENDING_SUPERSEDED != 0 })
+    })?;
+    Ok((id, values))
 }
 
 fn decode_aborted(from: &mut Decoder) -> Result<AbortedTransaction, DecodeError> {

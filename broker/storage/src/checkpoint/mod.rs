@@ -16,6 +16,7 @@ use crate::{
     config::{Overrides, Resources},
     ids::{Incarnation, Lsn},
     journal::Point,
+    partition::KeyedState,
     state::{Aborted, PartitionState},
 };
 
@@ -51,7 +52,7 @@ pub(crate) struct TopicSnapshot {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PartitionSnapshot {
     pub(crate) state: PartitionState,
-    pub(crate) keyed: KeyedValues,
+    pub(crate) keyed: KeyedState,
     pub(crate) aborted: Aborted,
 }
 

@@ -6,6 +6,7 @@ use super::*;
 use crate::{
     codec::Decoder,
     disk::{Disk, MemoryDisk, Open},
+    partition::{KeyedState, Pending, PendingValue},
     state::AbortedTransaction,
     testing::{batch, transactional},
 };
@@ -26,7 +27,17 @@ fn checkpoint(lsn: u64) -> Checkpoint {
         last_stable_offset: Offset(8),
     };
     let aborted = Aborted::new(Offset::ZERO, [aborted]);
-    let keyed = KeyedValues::from([("key".into(), "value".into())]);
+    let pending = |value: Option<&'static str>, is_superseded| PendingValue {
+        offset: Offset(7),
+        key: "key".into(),
+        value: value.map(Into::into),
+        is_superseded,
+    };
+    let pending = vec![pending(Some("new"), false), pending(None, true)];
+    let keyed = KeyedState {
+        values: KeyedValues::from([("key".into(), "value".into())]),
+        pending: Pending([(ProducerId(3), pending)].into()),
+    };
     let topic = TopicSnapshot {
         id: TopicId([3; 16]),
         name: "orders".into(),

@@ -1,4 +1,5 @@
-//! The last value of each key of a partition, for those who start from it.
+//! The last value of each key of a partition, for those who start from it. What a transaction writes is kept apart until
+//! its marker says whether it counts.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -9,7 +10,10 @@ use std::{
 use bytes::Bytes;
 use mainstem_protocol::records::{Batch, Decompressor, OpenBatch, header::HEADER_BYTES};
 
-use super::Partition;
+use super::{
+    Partition,
+    pending::{Pending, PendingValue},
+};
 use crate::{checkpoint::KeyedValues, journal::PlacedBatch};
 
 /// Bytes that one batch of a keyed topic may have when decompressed; they are the broker's own and never compressed.
@@ -20,31 +24,48 @@ const PAGE_VALUES: usize = 256;
 
 /// Folded from committed batches; a tombstone removes its key.
 #[derive(Debug, Default)]
-pub(crate) struct Keyed(Mutex<KeyedValues>);
+pub(crate) struct Keyed(Mutex<KeyedState>);
+
+/// The last values by key, and those of open transactions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct KeyedState {
+    pub(crate) values: KeyedValues,
+    pub(crate) pending: Pending,
+}
 
 impl Keyed {
-    pub(crate) fn new(values: KeyedValues) -> Self {
-        Self(Mutex::new(values))
+    pub(crate) fn new(state: KeyedState) -> Self {
+        Self(Mutex::new(state))
+    }
+
+    /// Everything, as it is now.
+    pub(crate) fn state(&self) -> KeyedState {
+        self.lock().clone()
     }
 
     /// The values as they are now.
     pub(crate) fn values(&self) -> BTreeMap<Bytes, Bytes> {
-        self.lock().clone()
+        self.lock().values.clone()
+    }
+
+    /// The keys that begin with `prefix` and that an open transaction has written; one may be there twice.
+    pub(crate) fn pending(&self, prefix: &[u8]) -> Vec<Bytes> {
+        self.lock().pending.keys(prefix).cloned().collect()
     }
 
     /// One value.
     pub(crate) fn value(&self, key: &[u8]) -> Option<Bytes> {
-        self.lock().get(key).cloned()
+        self.lock().values.get(key).cloned()
     }
 
-    pub(crate) fn into_values(self) -> KeyedValues {
+    pub(crate) fn into_state(self) -> KeyedState {
         self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The first values behind `start` whose keys begin with `prefix`, as many as one page has.
     fn page(&self, start: Bound<&[u8]>, prefix: &[u8]) -> VecDeque<(Bytes, Bytes)> {
-        let values = self.lock();
-        let found = values.range::<[u8], _>((start, Bound::Unbounded));
+        let state = self.lock();
+        let found = state.values.range::<[u8], _>((start, Bound::Unbounded));
         found
             .take_while(|(key, _)| key.starts_with(prefix))
             .take(PAGE_VALUES)
@@ -54,17 +75,21 @@ impl Keyed {
 
     /// Folds a batch. One that cannot be opened says so and is passed over: its bytes stay in the log.
     pub(crate) fn fold(&self, batch: &PlacedBatch) {
+        if let Some(marker) = batch.marker() {
+            let KeyedState { values, pending } = &mut *self.lock();
+            return pending.end(batch.header.producer_id, marker.committed, values);
+        }
         if batch.header.attributes.is_control() {
             return;
         }
         match open(batch) {
-            Ok(open) => fold(&mut self.lock(), &open),
+            Ok(open) => fold(&mut self.lock(), batch, &open),
             Err(error) => tracing::error!(topic = %batch.topic, partition = %batch.partition,
                 offset = %batch.header.base_offset, error, "a batch of a keyed topic cannot be opened"),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, KeyedValues> {
+    fn lock(&self) -> MutexGuard<'_, KeyedState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -115,13 +140,20 @@ fn open(batch: &PlacedBatch) -> Result<OpenBatch, String> {
     batch.open(&mut Decompressor::new(), OPENED_BYTES_MAX).map_err(|error| error.to_string())
 }
 
-fn fold(values: &mut KeyedValues, batch: &OpenBatch) {
-    for record in batch.refs().map_while(Result::ok) {
+fn fold(state: &mut KeyedState, batch: &PlacedBatch, open: &OpenBatch) {
+    let (offset, producer) = (batch.header.base_offset, batch.header.producer_id);
+    for record in open.refs().map_while(Result::ok) {
         // Copied, so that a value does not keep its whole request in memory.
-        let Some(key) = record.key else { continue };
-        match record.value {
-            Some(value) => drop(values.insert(Bytes::copy_from_slice(key), Bytes::copy_from_slice(value))),
-            None => drop(values.remove(key)),
+        let (Some(key), value) = (record.key, record.value.map(Bytes::copy_from_slice)) else { continue };
+        if batch.header.attributes.is_transactional() {
+            let key = Bytes::copy_from_slice(key);
+            state.pending.push(producer, PendingValue { offset, key, value, is_superseded: false });
+            continue;
+        }
+        state.pending.supersede(key, offset);
+        match value {
+            Some(value) => drop(state.values.insert(Bytes::copy_from_slice(key), value)),
+            None => drop(state.values.remove(key)),
         }
     }
 }

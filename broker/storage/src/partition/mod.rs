@@ -7,6 +7,7 @@
 //! - [`transactions`]: which are open, and which were taken back.
 
 mod keyed;
+mod pending;
 mod placing;
 mod read;
 mod shown;
@@ -24,7 +25,8 @@ use arc_swap::ArcSwap;
 use mainstem_protocol::{LeaderEpoch, Offset, PartitionId, TopicId};
 use tokio::sync::Notify;
 
-pub(crate) use keyed::{Keyed, Pages};
+pub(crate) use keyed::{Keyed, KeyedState, Pages};
+pub(crate) use pending::{Pending, PendingValue};
 pub(crate) use placing::{Need, Placing, Planned};
 pub use read::{Read, TimeMatch};
 use shown::Shown;

@@ -93,6 +93,12 @@ impl Store {
         self.pool.layout.group_bytes_max()
     }
 
+    /// Batches that one append group may have.
+    #[must_use]
+    pub fn group_batches_max(&self) -> usize {
+        usize::try_from(self.pool.layout.payload_bytes_max / ENTRY_BYTES).unwrap_or(usize::MAX)
+    }
+
     /// Whether the records do not fit into the commit frame and are not in the journal yet.
     pub(super) fn must_write_ahead(&self, group: &AppendGroup) -> bool {
         let payload = group.bytes() + ENTRY_BYTES * group.len() as u64;

@@ -159,7 +159,7 @@ fn topic_snapshot(topic: &Topic) -> TopicSnapshot {
 }
 
 fn partition_snapshot(partition: &Arc<Partition>) -> PartitionSnapshot {
-    let keyed = partition.keyed.as_ref().map(|keyed| keyed.values()).unwrap_or_default();
+    let keyed = partition.keyed.as_ref().map(|keyed| keyed.state()).unwrap_or_default();
     let aborted = partition.aborted.lock().clone();
     PartitionSnapshot { state: partition.placing().state().clone(), keyed, aborted }
 }

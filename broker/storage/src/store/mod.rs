@@ -179,6 +179,15 @@ impl Store {
         self.partition(topic, partition)?.keyed.as_ref().and_then(|keyed| keyed.value(key))
     }
 
+    /// The keys of a keyed topic that begin with `prefix` and that an open transaction has written: their values do not count
+    /// yet. One that several transactions have written is there several times.
+    #[must_use]
+    pub fn keyed_pending(&self, topic: TopicId, partition: PartitionId, prefix: &[u8]) -> Vec<Bytes> {
+        let partition = self.partition(topic, partition);
+        let keyed = partition.as_ref().and_then(|partition| partition.keyed.as_ref());
+        keyed.map(|keyed| keyed.pending(prefix)).unwrap_or_default()
+    }
+
     /// The values of a keyed topic whose keys begin with `prefix`, in the order of keys. They are read as they are asked
     /// for, some hundreds at a time: what is folded meanwhile may be among them, and nothing waits for their end.
     pub fn keyed_values(

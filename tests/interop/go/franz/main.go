@@ -322,6 +322,11 @@ func cases() {
 		run.Case("10,000 lines, "+codec, func() { allLines(codec) })
 	}
 	run.Case("idempotent", idempotent)
+	run.Case("transaction committed", transactionCommitted)
+	run.Case("transaction aborted", transactionAborted)
+	run.Case("transaction fenced", transactionFenced)
+	run.Case("transaction timed out", transactionTimedOut)
+	run.Case("transaction with offsets", transactionWithOffsets)
 	run.Case("topics created, described, deleted", topics)
 	run.Case("partitions added", partitionsAdded)
 	run.Case("settings altered", settings)

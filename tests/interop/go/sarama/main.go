@@ -60,7 +60,11 @@ func produce(messages []*sarama.ProducerMessage, config *sarama.Config) {
 
 // consume reads this many records of partition 0.
 func consume(topic string, count int) []*sarama.ConsumerMessage {
-	consumer := Must(sarama.NewConsumer([]string{run.Bootstrap}, config("sarama-reader")))
+	return consumeWith(config("sarama-reader"), topic, count)
+}
+
+func consumeWith(config *sarama.Config, topic string, count int) []*sarama.ConsumerMessage {
+	consumer := Must(sarama.NewConsumer([]string{run.Bootstrap}, config))
 	defer consumer.Close()
 	partition := Must(consumer.ConsumePartition(topic, 0, sarama.OffsetOldest))
 	defer partition.Close()
@@ -346,6 +350,11 @@ func cases() {
 		run.Case("10,000 lines, "+codec, func() { allLines(codec) })
 	}
 	run.Case("idempotent", idempotent)
+	run.Case("transaction committed", transactionCommitted)
+	run.Case("transaction aborted", transactionAborted)
+	run.Case("transaction fenced", transactionFenced)
+	run.Case("transaction timed out", transactionTimedOut)
+	run.Case("transaction with offsets", transactionWithOffsets)
 	run.Case("topics created, described, deleted", topics)
 	run.Case("partitions added", partitionsAdded)
 	run.Case("settings altered", settings)

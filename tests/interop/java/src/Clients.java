@@ -67,6 +67,15 @@ final class Clients {
         return consumer;
     }
 
+    /** A consumer of partition 0 from its start that reads what is committed alone. */
+    Consumer<String, String> committedReader(String topic) {
+        Map<String, Object> settings = Map.of("enable.auto.commit", false, "isolation.level", "read_committed");
+        var consumer = new KafkaConsumer<>(with(settings), new StringDeserializer(), new StringDeserializer());
+        consumer.assign(List.of(place(topic)));
+        consumer.seekToBeginning(List.of(place(topic)));
+        return consumer;
+    }
+
     Consumer<byte[], byte[]> bytesReader(String topic) {
         var consumer = new KafkaConsumer<>(
                 with(Map.of("enable.auto.commit", false)), new ByteArrayDeserializer(), new ByteArrayDeserializer());

@@ -12,6 +12,7 @@ final class Main {
         }
         Clients clients = new Clients(run);
         new RecordCases(run, clients).all();
+        new TransactionCases(run, clients).all();
         new GroupCases(run, clients).all();
         new AdminCases(run, clients).all();
         new DescribeCases(run, clients).all();

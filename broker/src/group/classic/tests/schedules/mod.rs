@@ -5,12 +5,12 @@
 //! was committed is never read as less, or as nothing; and once it is quiet, all who are there share all partitions.
 
 mod broker;
-mod chance;
 mod checker;
 mod client;
 mod world;
 
 use self::{broker::Fault, world::World};
+use crate::chance;
 
 const SCHEDULES: u64 = 10_000;
 

@@ -1,0 +1,132 @@
+//! The transactional ids of this broker.
+
+mod add_partitions;
+mod end;
+mod init;
+mod log;
+mod place;
+mod produce;
+mod slot;
+mod time;
+mod view;
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use mainstem_protocol::{ErrorCode, Text, wire::Detach};
+use mainstem_storage::{Clock, Store};
+use tokio::sync::OnceCell;
+
+pub(crate) use self::produce::{InPlace, InTransaction, Made, NotPlaced, Verification};
+use self::slot::Slot;
+use super::{log::TransactionLog, machine::Change};
+use crate::{
+    caps,
+    config::TransactionSettings,
+    metrics::Transactions,
+    task::{OnFailure, Tasks},
+};
+
+/// Handles the requests of transactional producers. Clones are the same coordinator.
+#[derive(Clone)]
+pub struct Coordinator(Arc<Inner>);
+
+struct Inner {
+    store: Arc<Store>,
+    clock: Arc<dyn Clock>,
+    settings: TransactionSettings,
+    /// Made when somebody first comes with a transactional id.
+    log: OnceCell<TransactionLog>,
+    /// Those that were used since the start, and those with an open transaction.
+    slots: Mutex<HashMap<Text, Arc<Slot>>>,
+    tasks: Tasks,
+    metrics: Arc<Transactions>,
+}
+
+impl Coordinator {
+    /// Knows what the log of transactional ids holds, where there is one.
+    #[must_use]
+    pub fn new(
+        store: Arc<Store>,
+        clock: Arc<dyn Clock>,
+        settings: TransactionSettings,
+        tasks: Tasks,
+        metrics: Arc<Transactions>,
+    ) -> Self {
+        let log = OnceCell::new_with(TransactionLog::existing(&store));
+        Self(Arc::new(Inner { store, clock, settings, log, slots: Mutex::default(), tasks, metrics }))
+    }
+
+    /// Brings back what was open, and starts the tasks that let time pass. To be called on the runtime.
+    pub fn start(&self) {
+        self.restore();
+        let tasks = &self.0.tasks;
+        tasks.spawn("transaction timeouts", OnFailure::Stop, self.clone().abort_late());
+        tasks.spawn("transactional id expiry", OnFailure::Stop, self.clone().expire());
+    }
+
+    fn restore(&self) {
+        let Some(log) = self.0.log.get() else { return };
+        for (id, transaction) in log.all() {
+            let now = self.0.clock.now();
+            let change = transaction.resume(now);
+            if transaction.deadline().is_none() && change.is_none() {
+                continue;
+            }
+            let slot = Arc::new(Slot::new(id.clone(), Some(transaction)));
+            self.slots().insert(id, Arc::clone(&slot));
+            if change.is_some() {
+                let (this, name) = (self.clone(), "prepared transaction");
+                self.0.tasks.spawn(name, OnFailure::Log, async move { this.resume(&slot).await });
+            }
+        }
+    }
+
+    /// A transactional id that somebody has used before.
+    fn slot(&self, id: &Text) -> Option<Arc<Slot>> {
+        if let Some(slot) = self.slots().get(id) {
+            return Some(Arc::clone(slot));
+        }
+        self.0.log.get()?.load(id)?;
+        self.slot_or_new(id).ok()
+    }
+
+    /// A transactional id, which becomes known with the first thing that happens to it.
+    ///
+    /// # Errors
+    /// Where so many are in use that there is no room for another.
+    fn slot_or_new(&self, id: &Text) -> Result<Arc<Slot>, ErrorCode> {
+        let mut slots = self.slots();
+        if slots.len() >= caps::TRANSACTIONAL_IDS_MAX {
+            slots.retain(|_, slot| !slot.is_idle());
+        }
+        if slots.len() >= caps::TRANSACTIONAL_IDS_MAX {
+            return Err(ErrorCode::COORDINATOR_NOT_AVAILABLE);
+        }
+        // What is kept must not keep the request that it came with.
+        let mut id = id.clone();
+        id.detach();
+        // Read while nobody else can put one in, so that nothing that happens meanwhile is missed.
+        Ok(match slots.entry(id) {
+            Entry::Occupied(there) => Arc::clone(there.get()),
+            Entry::Vacant(entry) => {
+                let stored = self.0.log.get().and_then(|log| log.load(entry.key()));
+                let slot = Arc::new(Slot::new(entry.key().clone(), stored));
+                Arc::clone(entry.insert(slot))
+            }
+        })
+    }
+
+    fn slots(&self) -> MutexGuard<'_, HashMap<Text, Arc<Slot>>> {
+        self.0.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count(&self, change: &Change) {
+        if let Some(markers) = &change.markers {
+            let elapsed = change.next.updated.0.saturating_sub(change.next.started.0);
+            self.0.metrics.ended(markers.outcome.is_commit(), u64::try_from(elapsed).unwrap_or_default());
+        }
+    }
+}
