@@ -5,6 +5,7 @@
 //! - [`ledger`]: what was promised; it folds into the [`image`] that must survive, and checks what did.
 //! - [`node`]: the store on its faulty disk.
 //! - [`simulation`]: lives of a store, and the cuts; [`tally`]: what it must have done at least.
+//! - [`compacted`]: the same for compaction.
 //! - [`accident`]: what is asked of a store that comes back, on the threads of [`workers`].
 //! - [`cases`]: the table of what a start may find.
 //!
@@ -17,6 +18,7 @@
 mod accident;
 mod cases;
 mod chance;
+mod compacted;
 mod image;
 mod ledger;
 mod node;
