@@ -7,6 +7,7 @@ mod altered;
 mod bench;
 mod broker;
 mod called_wrongly;
+mod config;
 mod demo;
 mod group_changes;
 mod groups;

@@ -7,6 +7,7 @@
 mod arguments;
 mod bench;
 mod completions;
+mod config;
 mod consume;
 mod demo;
 mod downstream;
@@ -39,6 +40,7 @@ Examples:
   mainstem consume greetings --exit
   mainstem bench latency                    Measure it
   mainstem group describe billing           How far a group has read
+  mainstem config set topic greetings retention.ms=86400000
   mainstem verify ./data                    Check a stopped broker's data
   mainstem settings                         What can be set, and what it is
 
@@ -57,6 +59,7 @@ pub struct Cli {
 enum Command {
     Bench(bench::Args),
     Completions(completions::Args),
+    Config(config::Args),
     Consume(consume::Args),
     Demo(demo::Args),
     Group(group::Args),
@@ -75,6 +78,7 @@ impl Cli {
         let result = match self.command {
             Command::Bench(args) => bench::run(&args),
             Command::Completions(args) => completions::run(&args),
+            Command::Config(args) => config::run(&args),
             Command::Consume(args) => consume::run(&args),
             Command::Demo(args) => demo::run(&args),
             Command::Group(args) => group::run(&args),

@@ -1,5 +1,7 @@
 //! Changes settings (KIP-339).
 
+use std::fmt;
+
 use mainstem_protocol::{
     BrokerId, Text,
     messages::{
@@ -10,11 +12,11 @@ use mainstem_protocol::{
 
 use super::{
     Admin, AdminError,
-    configs::{BROKER, TOPIC},
+    configs::{BROKER, GROUP, TOPIC},
 };
 use crate::transport::Node;
 
-/// Changes of the settings of a topic or a broker.
+/// Changes of the settings of a topic, a broker, or what else has some.
 ///
 /// ```
 /// use mainstem_client::admin::AlterConfigs;
@@ -45,6 +47,41 @@ pub enum ConfigResource {
     Topic(Text),
     /// A broker.
     Broker(BrokerId),
+    /// All brokers; what one sets itself goes before it.
+    Brokers,
+    /// A consumer group (KIP-848), whether there is one of that name or not.
+    Group(Text),
+}
+
+impl ConfigResource {
+    /// Its number and name on the wire (Kafka: `ConfigResource.Type`).
+    pub(super) fn wire(&self) -> (i8, Text) {
+        match self {
+            Self::Topic(name) => (TOPIC, name.clone()),
+            Self::Broker(id) => (BROKER, Text::from(id.to_string())),
+            Self::Brokers => (BROKER, Text::default()),
+            Self::Group(name) => (GROUP, name.clone()),
+        }
+    }
+
+    /// The one broker that must be asked, if any one will not do.
+    pub(super) const fn node(&self) -> Option<Node> {
+        match self {
+            Self::Broker(id) => Some(Node::Id(*id)),
+            Self::Topic(_) | Self::Brokers | Self::Group(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for ConfigResource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Topic(name) => write!(f, "topic {name}"),
+            Self::Broker(id) => write!(f, "broker {id}"),
+            Self::Brokers => f.write_str("all brokers"),
+            Self::Group(name) => write!(f, "group {name}"),
+        }
+    }
 }
 
 /// A change of one setting.
@@ -104,6 +141,18 @@ impl AlterConfigs {
     #[must_use]
     pub const fn broker(id: BrokerId) -> Self {
         Self { resource: ConfigResource::Broker(id), changes: Vec::new(), validate_only: false }
+    }
+
+    /// Those of whatever has settings; none to begin with.
+    ///
+    /// ```
+    /// use mainstem_client::admin::{AlterConfigs, ConfigResource};
+    ///
+    /// assert!(AlterConfigs::of(ConfigResource::Brokers).changes.is_empty());
+    /// ```
+    #[must_use]
+    pub const fn of(resource: ConfigResource) -> Self {
+        Self { resource, changes: Vec::new(), validate_only: false }
     }
 
     /// A setting gets a value.
@@ -167,10 +216,7 @@ impl AlterConfigs {
 
     fn request(self) -> IncrementalAlterConfigsRequest {
         let Self { resource, changes, validate_only } = self;
-        let (resource_type, resource_name) = match resource {
-            ConfigResource::Topic(name) => (TOPIC, name),
-            ConfigResource::Broker(id) => (BROKER, Text::from(id.to_string())),
-        };
+        let (resource_type, resource_name) = resource.wire();
         let configs = changes.into_iter().map(config).collect();
         let resources = vec![AlterConfigsResource { resource_type, resource_name, configs }];
         IncrementalAlterConfigsRequest { resources, validate_only }
@@ -211,10 +257,7 @@ impl Admin {
     /// ```
     pub async fn incremental_alter_configs(&self, changes: AlterConfigs) -> Result<(), AdminError> {
         self.cluster.refresh(&[], false).await?;
-        let (node, subject) = match &changes.resource {
-            ConfigResource::Topic(name) => (None, format!("topic {name}")),
-            ConfigResource::Broker(id) => (Some(Node::Id(*id)), format!("broker {id}")),
-        };
+        let (node, subject) = (changes.resource.node(), changes.resource.to_string());
         let request = changes.request();
         self.trying(|| async {
             let node = node.unwrap_or_else(|| self.cluster.controller());

@@ -8,12 +8,13 @@ use mainstem_protocol::{
     },
 };
 
-use super::{Admin, AdminError};
+use super::{Admin, AdminError, ConfigResource};
 use crate::transport::Node;
 
 /// Resource types on the wire (Kafka: `ConfigResource.Type`).
 pub(super) const TOPIC: i8 = 2;
 pub(super) const BROKER: i8 = 4;
+pub(super) const GROUP: i8 = 32;
 
 /// Where a setting comes from (Kafka: `DescribeConfigsResponse.ConfigSource`).
 ///
@@ -40,6 +41,8 @@ pub enum ConfigSource {
     StaticBroker,
     /// Nobody set it.
     Default,
+    /// It was set for this group.
+    Group,
     /// Something else.
     Unknown,
 }
@@ -52,6 +55,7 @@ impl From<i8> for ConfigSource {
             3 => Self::DynamicDefault,
             4 => Self::StaticBroker,
             5 => Self::Default,
+            8 => Self::Group,
             _ => Self::Unknown,
         }
     }
@@ -82,6 +86,8 @@ pub struct ConfigEntry {
     pub is_read_only: bool,
     /// Whether it is secret.
     pub is_sensitive: bool,
+    /// What it does; brokers before 2.6 do not say, and none does unless it is asked.
+    pub documentation: Option<Text>,
 }
 
 impl From<DescribeConfigsResourceResult> for ConfigEntry {
@@ -92,6 +98,7 @@ impl From<DescribeConfigsResourceResult> for ConfigEntry {
             source: result.config_source.into(),
             is_read_only: result.read_only,
             is_sensitive: result.is_sensitive,
+            documentation: result.documentation,
         }
     }
 }
@@ -116,7 +123,7 @@ impl Admin {
     /// # });
     /// ```
     pub async fn describe_topic_configs(&self, topic: &str) -> Result<Vec<ConfigEntry>, AdminError> {
-        self.describe_configs(Node::Any, TOPIC, Text::from(topic), format!("topic {topic}")).await
+        self.describe(&ConfigResource::Topic(topic.into()), false).await
     }
 
     /// The settings of a broker.
@@ -141,20 +148,45 @@ impl Admin {
     /// ```
     pub async fn describe_broker_configs(&self, broker: BrokerId) -> Result<Vec<ConfigEntry>, AdminError> {
         self.cluster.refresh(&[], false).await?;
-        let name = Text::from(broker.to_string());
-        self.describe_configs(Node::Id(broker), BROKER, name, format!("broker {broker}")).await
+        self.describe(&ConfigResource::Broker(broker), false).await
     }
 
-    async fn describe_configs(
+    /// The settings of whatever has some, with what they do. Of all brokers together those that were set alone.
+    ///
+    /// # Errors
+    /// Where there is no such thing, or no broker answers.
+    ///
+    /// # Cancel safety
+    /// Dropped, nothing has changed; it can be called again.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Admin, AdminConfig, admin::ConfigResource};
+    ///
+    /// let admin = Admin::new(&transport, AdminConfig::default());
+    /// let configs = admin.describe_configs(&ConfigResource::Topic("greetings".into())).await?;
+    /// assert!(configs.iter().any(|config| config.name == "flush.messages"));
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub async fn describe_configs(&self, resource: &ConfigResource) -> Result<Vec<ConfigEntry>, AdminError> {
+        self.cluster.refresh(&[], false).await?;
+        self.describe(resource, true).await
+    }
+
+    async fn describe(
         &self,
-        node: Node,
-        resource_type: i8,
-        resource_name: Text,
-        subject: String,
+        resource: &ConfigResource,
+        include_documentation: bool,
     ) -> Result<Vec<ConfigEntry>, AdminError> {
+        let (node, subject) = (resource.node().unwrap_or(Node::Any), resource.to_string());
+        let (resource_type, resource_name) = resource.wire();
         let resource = DescribeConfigsResource { resource_type, resource_name, configuration_keys: None };
-        let request =
-            DescribeConfigsRequest { resources: vec![resource], ..DescribeConfigsRequest::default() };
+        let request = DescribeConfigsRequest {
+            resources: vec![resource],
+            include_documentation,
+            ..DescribeConfigsRequest::default()
+        };
         self.trying(|| async {
             let answer = self.cluster.ask(node, request.clone()).await?;
             let no_answer = || AdminError::NoAnswer { subject: subject.clone() };
