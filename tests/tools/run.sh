@@ -157,8 +157,19 @@ cluster() {
   expect "features are described" '!rror|xception' -- $tools.FeatureCommand --bootstrap-server "$bootstrap" describe
 }
 
+transactions() {
+  local command=($tools.TransactionsCommand --bootstrap-server "$bootstrap")
+  expect "a producer's performance is measured in transactions" '^2000 records sent, .* records/sec' -- $tools.ProducerPerformance --topic tool-paid --num-records 2000 --record-size 100 --throughput -1 --transactional-id tool-payments --transaction-duration-ms 50 --producer-props "bootstrap.servers=$bootstrap"
+  expect "transactional ids are listed" '^tool-payments[[:space:]]+1[[:space:]]+[0-9]+[[:space:]]+CompleteCommit' -- "${command[@]}" list
+  expect "transactional ids are listed by pattern" '!tool-payments' -- "${command[@]}" list --transactional-id-pattern 'payments.*'
+  expect "a transactional id is described" '^1[[:space:]]+tool-payments[[:space:]]+[0-9]+[[:space:]]+[0-9]+[[:space:]]+CompleteCommit' -- "${command[@]}" describe --transactional-id tool-payments
+  refused "a transactional id that is not there is not described" 'the ID could not be found' -- "${command[@]}" describe --transactional-id tool-strangers
+  expect "producers of a partition are described" '^[0-9]+[[:space:]]+[0-9]+[[:space:]]+0[[:space:]]' -- "${command[@]}" describe-producers --topic tool-paid --partition 0
+  expect "hanging transactions are looked for" '!xception' -- "${command[@]}" find-hanging --broker-id 1
+}
+
 cases=("$@")
-[ ${#cases[@]} -gt 0 ] || cases=(topics configs records groups offsets verifiable performance cluster)
+[ ${#cases[@]} -gt 0 ] || cases=(topics configs records groups offsets verifiable performance cluster transactions)
 if [ -n "${TOOLS_BOOTSTRAP:-}" ]; then
   bootstrap=$TOOLS_BOOTSTRAP
 else
@@ -171,7 +182,7 @@ else
 fi
 for case in "${cases[@]}"; do
   case $case in
-    topics | configs | records | groups | offsets | verifiable | performance | cluster) "$case" ;;
+    topics | configs | records | groups | offsets | verifiable | performance | cluster | transactions) "$case" ;;
     *) sed -n 's/^# \{0,1\}//; 2,9p' "$0" >&2; exit 2 ;;
   esac
 done

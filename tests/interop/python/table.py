@@ -36,6 +36,11 @@ MEANINGS = """## What the columns mean
 | cooperative-sticky | members join and leave; who stays never hands in what stays with it |
 | regex | an expression that the broker evaluates finds its topic, and not the one with a longer name |
 | migration | two members of the classic protocol give way to two of the new one, one by one, and back, while records flow: each record is taken once (Java's 3.9 repeats some, on Kafka as well), the committed offsets are the ends |
+| committed | records of two transactions are read in their order by a reader of what is committed |
+| aborted | the records of an aborted transaction are passed over, those of the next are read |
+| fenced | a second producer takes the transactional id: what the first has open is aborted, and its commit refused |
+| timed out | a transaction that is open for longer than its timeout is aborted, and its commit refused |
+| with offsets | a group's offset is set by a transaction that is committed, and not by one that is aborted |
 | by time | a group's offset is set to the first record at or after a time; a member begins there |
 | topics | a topic is created with settings, described, deleted |
 | partitions | one partition becomes three, and the third takes a record |
