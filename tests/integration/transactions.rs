@@ -6,9 +6,10 @@ use mainstem::config::Config;
 use mainstem_protocol::{
     ErrorCode, Offset, PartitionId, ProducerEpoch, ProducerId, Text, TopicId,
     messages::{
-        AddOffsetsToTxnRequest, AddPartitionsToTxnRequest, DescribeTransactionsRequest, EndTxnRequest,
-        EndTxnResponse, FetchRequest, InitProducerIdRequest, ListTransactionsRequest, OffsetFetchRequest,
-        ProduceRequest, TxnOffsetCommitRequest, WriteTxnMarkersRequest,
+        AddOffsetsToTxnRequest, AddPartitionsToTxnRequest, DeleteGroupsRequest, DeleteTopicsRequest,
+        DescribeTransactionsRequest, EndTxnRequest, EndTxnResponse, FetchRequest, InitProducerIdRequest,
+        ListTransactionsRequest, OffsetFetchRequest, ProduceRequest, TxnOffsetCommitRequest,
+        WriteTxnMarkersRequest,
         add_partitions_to_txn::AddPartitionsToTxnTopic,
         offset_fetch::{OffsetFetchRequestGroup, OffsetFetchRequestTopics, OffsetFetchResponsePartitions},
         produce::{PartitionProduceData, TopicProduceData},
@@ -418,6 +419,50 @@ async fn markers_for_nothing_are_written_and_change_nothing() {
         [ErrorCode::NONE, ErrorCode::INVALID_PRODUCER_EPOCH, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION];
     assert_eq!(errors, expected);
     assert_eq!(stable(&mut client, 0).await, (1, 0));
+    drop(broker);
+}
+
+#[tokio::test]
+async fn transaction_that_somebody_ended_in_a_partition_can_still_be_ended_in_the_others() {
+    let (broker, mut reader) = start().await;
+    let mut producer = Producer::new(&broker, SECOND).await;
+    for partition in [0, 1] {
+        assert_eq!(producer.write(partition, "open").await, ErrorCode::NONE);
+    }
+    let marker = WritableTxnMarker {
+        producer_id: producer.id,
+        producer_epoch: producer.epoch,
+        topics: vec![WritableTxnMarkerTopic { name: TOPIC, partition_indexes: vec![PartitionId(0)] }],
+        coordinator_epoch: 5,
+        ..Default::default()
+    };
+    let response = reader.ask(1, WriteTxnMarkersRequest { markers: vec![marker] }).await;
+    assert_eq!(response.markers[0].topics[0].partitions[0].error_code, ErrorCode::NONE);
+    assert_eq!(stable(&mut reader, 0).await, (2, 1), "aborted by hand");
+    assert_eq!(producer.end(true).await, ErrorCode::NONE);
+    assert_eq!(stable(&mut reader, 1).await, (2, 0));
+}
+
+#[tokio::test]
+async fn transaction_ends_although_a_topic_of_it_is_gone() {
+    let (broker, mut reader) = start().await;
+    let mut producer = Producer::new(&broker, SECOND).await;
+    assert_eq!(producer.write(0, "lost").await, ErrorCode::NONE);
+    let request = DeleteTopicsRequest { topic_names: vec![TOPIC], ..Default::default() };
+    assert_eq!(reader.ask(5, request).await.responses[0].error_code, ErrorCode::NONE);
+    assert_eq!(producer.end(true).await, ErrorCode::NONE);
+    drop(broker);
+}
+
+#[tokio::test]
+async fn offsets_of_a_group_that_is_deleted_meanwhile_do_not_come_back() {
+    let (broker, mut reader) = start().await;
+    let mut producer = Producer::new(&broker, SECOND).await;
+    assert_eq!(producer.commit_offset(5).await, ErrorCode::NONE);
+    let request = DeleteGroupsRequest { groups_names: vec![GROUP] };
+    assert_eq!(reader.ask(2, request).await.results[0].error_code, ErrorCode::NONE);
+    assert_eq!(producer.end(true).await, ErrorCode::NONE);
+    assert_eq!(committed(&mut reader, true).await.committed_offset, Offset::NONE);
     drop(broker);
 }
 

@@ -122,10 +122,12 @@ impl Coordinator {
         write: &InTransaction<'_>,
         made: Option<&Made>,
     ) -> Result<Option<Change>, ErrorCode> {
-        let (name, producer) = (Text::from(write.topic.name.as_str()), write.producer());
-        if write.verification != Verification::Adds {
-            return transaction.verify(producer, &name, write.partition).map(|()| None);
+        let producer = write.producer();
+        let verified = transaction.verify(producer, &write.topic.name, write.partition);
+        if verified.is_ok() || write.verification != Verification::Adds {
+            return verified.map(|()| None);
         }
+        let name = Text::from(write.topic.name.as_str());
         // A group for which room was made keeps its time, so that it is the same one.
         let made_at = made.and_then(|made| made.change.as_ref()).map(|change| change.next.updated);
         let now = made_at.unwrap_or_else(|| self.0.clock.now());
