@@ -17,6 +17,8 @@ use crate::transport::BoxFuture;
 
 const PARTITIONS: i32 = 6;
 const STEPS: usize = 40;
+/// Schedules of each kind of group with every run of the tests.
+const SCHEDULES: u64 = 400;
 
 /// A small generator of numbers; the same seed gives the same numbers (Marsaglia's xorshift).
 struct Chance(u64);
@@ -202,9 +204,10 @@ async fn poll(consumer: &mut Consumer) {
     consumer.poll(Duration::from_millis(100)).await.unwrap();
 }
 
-/// Runs schedules; a failure says which.
-async fn run(config: &ConsumerConfig, seeds: std::ops::Range<u64>) {
-    for seed in seeds {
+/// Runs as many schedules as `GROUP_SCHEDULES` says, which is for a longer look; a failure says which it was.
+async fn run(config: &ConsumerConfig) {
+    let wanted = std::env::var("GROUP_SCHEDULES").ok().map(|count| count.parse().unwrap());
+    for seed in 0..wanted.unwrap_or(SCHEDULES) {
         let ran = crate::task::spawn("schedule", Schedule::new(config.clone(), seed).run()).await;
         assert!(ran.is_ok(), "schedule {seed} failed");
     }
@@ -216,15 +219,15 @@ fn quick() -> ConsumerConfig {
 
 #[tokio::test(start_paused = true)]
 async fn cooperative_members_never_own_the_same_and_own_everything_once_it_is_quiet() {
-    run(&ConsumerConfig { assignors: vec![Assignor::CooperativeSticky], ..quick() }, 0..400).await;
+    run(&ConsumerConfig { assignors: vec![Assignor::CooperativeSticky], ..quick() }).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn eager_members_never_own_the_same_and_own_everything_once_it_is_quiet() {
-    run(&ConsumerConfig { assignors: vec![Assignor::Sticky], ..quick() }, 0..400).await;
+    run(&ConsumerConfig { assignors: vec![Assignor::Sticky], ..quick() }).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn members_of_modern_groups_never_own_the_same_and_own_everything_once_it_is_quiet() {
-    run(&ConsumerConfig { group_protocol: GroupProtocol::Consumer, ..quick() }, 0..400).await;
+    run(&ConsumerConfig { group_protocol: GroupProtocol::Consumer, ..quick() }).await;
 }
