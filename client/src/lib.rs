@@ -40,7 +40,8 @@ pub use transport::{Node, TcpConfig, TcpTransport, Transport, TransportError};
 
 /// The words of the protocol that appear in this crate's interfaces.
 pub use mainstem_protocol::{
-    BrokerId, ErrorCode, LeaderEpoch, Offset, PartitionId, Text, Timestamp, TopicId,
+    BrokerId, ErrorCode, LeaderEpoch, Offset, PartitionId, ProducerEpoch, ProducerId, Text, Timestamp,
+    TopicId,
     records::{Compression, Headers, Record},
 };
 

@@ -7,6 +7,7 @@
 //! - [`AlterConfigs`]: changes of settings.
 //! - [`GroupDescription`]: a group and its members, of either protocol.
 //! - [`LogDir`]: where a broker keeps its logs, and how large they are.
+//! - [`TransactionDescription`], [`ActiveProducer`]: how transactions stand, and who writes into a partition.
 
 mod alter_configs;
 mod configs;
@@ -14,9 +15,11 @@ mod error;
 mod groups;
 mod log_dirs;
 mod partitions;
+mod records;
 #[cfg(test)]
 mod tests;
 mod topics;
+mod transactions;
 
 use std::{sync::Arc, time::Duration};
 
@@ -42,6 +45,7 @@ pub use groups::{
 pub use log_dirs::LogDir;
 pub use partitions::NewPartitions;
 pub use topics::{CreatedTopic, NewTopic};
+pub use transactions::{ActiveProducer, TransactionDescription, TransactionFilter, TransactionListing};
 
 /// The settings of an admin.
 ///

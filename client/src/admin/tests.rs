@@ -13,11 +13,12 @@ use mainstem_protocol::{
     },
 };
 
-use super::{Admin, AdminConfig, AlterConfigs, ConfigSource, NewPartitions, NewTopic};
+use super::{Admin, AdminConfig, AlterConfigs, ConfigSource, NewPartitions, NewTopic, TransactionFilter};
 use crate::{
-    TopicPartition,
+    Producer, ProducerConfig, ProducerRecord, TopicPartition, TransactionalProducer,
     offsets::OffsetSpec,
-    testing::{FakeBroker, NODE, Trouble},
+    producer::TransactionConfig,
+    testing::{FakeBroker, FakeCluster, NODE, Trouble},
 };
 
 fn admin(broker: &FakeBroker) -> Admin {
@@ -222,4 +223,48 @@ async fn directories_tell_the_size_of_partitions() {
     let dirs = admin(&broker).describe_log_dirs(NODE, Some(std::slice::from_ref(&partition))).await.unwrap();
     assert_eq!((dirs[0].total_bytes, dirs[0].usable_bytes), (Some(100), None));
     assert_eq!(dirs[0].sizes[&partition], 42);
+}
+
+#[tokio::test]
+async fn transaction_that_nobody_ends_is_found_and_aborted_where_it_hangs() {
+    let cluster = FakeCluster::start(2).await.unwrap();
+    let broker = cluster.broker();
+    broker.create_topic("t", 2);
+    broker.move_coordinator("x", cluster.node(1));
+    let (transport, transactions) = (cluster.transport(), TransactionConfig::new("x"));
+    let producer = TransactionalProducer::new(&transport, ProducerConfig::default(), transactions);
+    producer.init_transactions().await.unwrap();
+    producer.begin().unwrap();
+    drop(producer.send(ProducerRecord::new("t").partition(1).value("a")).await.unwrap());
+    producer.flush().await;
+    let admin = Admin::new(&transport, AdminConfig::default());
+    let filter = TransactionFilter { states: vec!["Ongoing".into()], ..TransactionFilter::default() };
+    // The fake brokers share what they know, so that each of them tells of it.
+    let listed = admin.list_transactions(&filter).await.unwrap();
+    assert!(listed.iter().all(|listing| listing.id == "x") && !listed.is_empty());
+    let described = admin.describe_transaction("x").await.unwrap();
+    let partition = TopicPartition::new("t", 1);
+    assert_eq!((described.partitions, described.coordinator), (vec![partition.clone()], cluster.node(1)));
+    let [open] = &admin.describe_producers(&partition).await.unwrap()[..] else { panic!("one producer") };
+    assert_eq!(open.transaction_start, Some(Offset(0)));
+    admin.abort_transaction(&partition, open).await.unwrap();
+    let [ended] = &admin.describe_producers(&partition).await.unwrap()[..] else { panic!("one producer") };
+    assert_eq!(ended.transaction_start, None);
+}
+
+#[tokio::test]
+async fn records_are_deleted_up_to_the_high_watermark_and_no_further() {
+    let broker = FakeBroker::new();
+    broker.create_topic("t", 1);
+    let producer = Producer::new(&broker, ProducerConfig::default());
+    for _ in 0..3 {
+        producer.send(ProducerRecord::new("t").value("a")).await.unwrap().await.unwrap();
+    }
+    let admin = Admin::new(&broker, AdminConfig::default());
+    let partition = TopicPartition::new("t", 0);
+    assert_eq!(admin.delete_records(&partition, Offset(2)).await.unwrap(), Offset(2));
+    assert_eq!(admin.delete_records(&partition, Offset(1)).await.unwrap(), Offset(2));
+    let error = admin.delete_records(&partition, Offset(4)).await.unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::OFFSET_OUT_OF_RANGE));
+    assert_eq!(admin.delete_records(&partition, Offset::NONE).await.unwrap(), Offset(3));
 }

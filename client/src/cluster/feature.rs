@@ -45,6 +45,9 @@ impl Feature {
     /// KIP-447. Older brokers would take offsets from a member that is none any more.
     pub(crate) const MEMBERS_IN_TRANSACTIONS: Self =
         Self::new("committing a member's offsets in a transaction", ApiKey::TxnOffsetCommit, 3, "2.5");
+    /// KIP-994.
+    pub(crate) const TRANSACTIONS_BY_DURATION: Self =
+        Self::new("listing transactions by how long they are open", ApiKey::ListTransactions, 1, "3.8");
     /// KIP-360.
     pub(crate) const NEXT_EPOCH: Self =
         Self::new("going on after a failed transaction", ApiKey::InitProducerId, 3, "2.5");

@@ -31,12 +31,7 @@ const REBALANCE: Duration = Duration::from_secs(60);
 /// The APIs that the fake broker has no answer to.
 const NOT_ANSWERED: &[ApiKey] = &[
     ApiKey::AlterConfigs,
-    ApiKey::WriteTxnMarkers,
-    ApiKey::DeleteRecords,
     ApiKey::ElectLeaders,
-    ApiKey::DescribeProducers,
-    ApiKey::DescribeTransactions,
-    ApiKey::ListTransactions,
     ApiKey::ListConfigResources,
     ApiKey::DescribeTopicPartitions,
 ];
@@ -160,6 +155,11 @@ impl State {
             RequestBody::DescribeConfigs(request) => self.describe_configs(request).into(),
             RequestBody::AddPartitionsToTxn(request) => self.add_partitions_to_txn(&request).into(),
             RequestBody::AddOffsetsToTxn(request) => self.add_offsets_to_txn(&request).into(),
+            RequestBody::ListTransactions(request) => self.list_transactions(&request).into(),
+            RequestBody::DescribeTransactions(request) => self.describe_transactions(request).into(),
+            RequestBody::DescribeProducers(request) => self.describe_producers(request).into(),
+            RequestBody::WriteTxnMarkers(request) => self.write_txn_markers(request).into(),
+            RequestBody::DeleteRecords(request) => self.delete_records(request).into(),
             RequestBody::ApiVersions(_) => {
                 let finalized_features = self.finalized_features();
                 ApiVersionsResponse { finalized_features, ..Default::default() }.into()

@@ -30,6 +30,7 @@ mod releases;
 mod server;
 pub mod suite;
 mod transactions;
+mod transactions_described;
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},

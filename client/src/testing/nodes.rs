@@ -124,6 +124,7 @@ fn group(request: &RequestBody) -> Option<&Text> {
         RequestBody::AddPartitionsToTxn(request) => Some(&request.v3_and_below_transactional_id),
         RequestBody::AddOffsetsToTxn(request) => Some(&request.transactional_id),
         RequestBody::EndTxn(request) => Some(&request.transactional_id),
+        RequestBody::DescribeTransactions(request) => request.transactional_ids.first(),
         RequestBody::ConsumerGroupHeartbeat(request) => Some(&request.group_id),
         RequestBody::DeleteGroups(request) => request.groups_names.first(),
         RequestBody::DescribeGroups(request) => request.groups.first(),

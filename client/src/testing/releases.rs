@@ -234,6 +234,14 @@ const STEPS: &[(ApiKey, &[Step])] = &[
         ],
     ),
     (
+        ApiKey::WriteTxnMarkers,
+        &[(Release(2, 1), 0, 0), (Release(2, 8), 0, 1), (Release(4, 0), 1, 1), (Release(4, 2), 1, 2)],
+    ),
+    (ApiKey::DeleteRecords, &[(Release(2, 1), 0, 1), (Release(2, 6), 0, 2)]),
+    (ApiKey::DescribeProducers, &[(Release(2, 8), 0, 0)]),
+    (ApiKey::DescribeTransactions, &[(Release(3, 0), 0, 0)]),
+    (ApiKey::ListTransactions, &[(Release(3, 0), 0, 0), (Release(3, 8), 0, 1), (Release(4, 1), 0, 2)]),
+    (
         ApiKey::TxnOffsetCommit,
         &[(Release(2, 1), 0, 2), (Release(2, 5), 0, 3), (Release(3, 8), 0, 4), (Release(4, 0), 0, 5)],
     ),

@@ -23,11 +23,11 @@ const END_THAT_BUMPS: i16 = 5;
 /// The transactions of one transactional id.
 #[derive(Debug)]
 pub(super) struct Transaction {
-    identity: (ProducerId, ProducerEpoch),
+    pub(super) identity: (ProducerId, ProducerEpoch),
     /// The identity that the last transaction ended under, where that was another one.
     before: Option<(ProducerId, ProducerEpoch)>,
     state: Stand,
-    partitions: Vec<(Text, PartitionId)>,
+    pub(super) partitions: Vec<(Text, PartitionId)>,
     groups: Vec<Text>,
     /// Offsets that are committed with the transaction.
     offsets: BTreeMap<(Text, Text, PartitionId), Offset>,
@@ -51,6 +51,20 @@ impl Transaction {
             groups: Vec::new(),
             offsets: BTreeMap::new(),
         }
+    }
+
+    /// Kafka's name of its state.
+    pub(super) fn name(&self) -> Text {
+        Text::from_static(match self.state {
+            Stand::Empty => "Empty",
+            Stand::Ongoing => "Ongoing",
+            Stand::Ended { committed: true } => "CompleteCommit",
+            Stand::Ended { committed: false } => "CompleteAbort",
+        })
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.state == Stand::Ongoing
     }
 
     fn bump(&mut self) {
