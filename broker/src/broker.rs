@@ -16,7 +16,7 @@ use mainstem_storage::{
 use tracing::{info, warn};
 
 use crate::{
-    caps::{DRAIN_MAX, HANGING_TRANSACTION_AGE},
+    caps::{DRAIN_MAX, HANGING_TRANSACTION_REST},
     config::{Config, Live, LogAppend},
     dispatch::Dispatch,
     fetch_session::FetchSessions,
@@ -306,7 +306,8 @@ fn snapshot(node: &Node) -> Snapshot {
 
 /// Transactions that are open in partitions, and those of them that hang.
 fn count_transactions(node: &Node) -> (u64, u64) {
-    let oldest = node.clock.now().0.saturating_sub_unsigned(HANGING_TRANSACTION_AGE.as_millis() as u64);
+    let age = node.config.now().transactions.timeout_max.saturating_add(HANGING_TRANSACTION_REST);
+    let oldest = node.clock.now().0.saturating_sub_unsigned(age.as_millis() as u64);
     let topics = node.store.topics();
     let partitions = topics.iter().flat_map(|topic| &topic.partitions);
     let open = partitions.flat_map(|partition| partition.open_transactions());

@@ -97,9 +97,9 @@ pub const FETCH_SESSION_LIFE_MIN: Duration = Duration::from_secs(120);
 /// How long one Fetch waits at most, whatever it asks for.
 pub const FETCH_WAIT_MAX: Duration = Duration::from_secs(300);
 
-/// How long the producer of an open transaction must have written nothing for it to count as hanging: the longest that a
-/// transaction may take by default, and what Kafka adds to that (`LATE_TRANSACTION_BUFFER_MS`).
-pub const HANGING_TRANSACTION_AGE: Duration = Duration::from_secs(20 * 60);
+/// How long beyond the longest time of a transaction its producer must have written nothing for it to count as hanging
+/// (Kafka: `LATE_TRANSACTION_BUFFER_MS`).
+pub const HANGING_TRANSACTION_REST: Duration = Duration::from_secs(5 * 60);
 
 /// Consumer groups that are kept in memory.
 pub const GROUPS_MAX: usize = 100_000;
