@@ -4,9 +4,9 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use mainstem_client::{
     Admin, AdminConfig, Consumer, ConsumerConfig, Offset, OffsetSpec, Producer, ProducerConfig,
-    ProducerRecord, TopicPartition, Transport,
+    ProducerRecord, TopicPartition, TransactionalProducer, Transport,
     consumer::{GroupProtocol, IsolationLevel, OffsetReset, PartitionRecords, Polled},
-    producer::Ticket,
+    producer::{Ticket, TransactionConfig},
 };
 use tokio::sync::watch;
 
@@ -47,6 +47,10 @@ pub(crate) fn record(partition: Partition, value: Value) -> ProducerRecord {
     ProducerRecord::new(TOPIC).partition(partition.0).value(value.0.to_string())
 }
 
+fn any_partition(chance: &mut Chance) -> Partition {
+    Partition(chance.below(PARTITIONS as u64) as i32)
+}
+
 impl Client {
     fn is_over(&self) -> bool {
         *self.stop.borrow()
@@ -58,7 +62,7 @@ impl Client {
         let process = self.recorder.process();
         let mut waiting = VecDeque::new();
         while !self.is_over() {
-            let to = Partition(chance.below(PARTITIONS as u64) as i32);
+            let to = any_partition(&mut chance);
             let (open, value) = (self.recorder.begin(process), self.recorder.value());
             match producer.send(record(to, value)).await {
                 Ok(ticket) => waiting.push_back((open, to, value, ticket)),
@@ -88,6 +92,66 @@ impl Client {
     fn sent(&self, mut open: Open, partition: Partition, value: Value, fate: Fate, offset: Option<i64>) {
         open.steps.push(Step::Send { partition, value, offset });
         self.recorder.end(open, fate);
+    }
+
+    /// Writes transactions of a few records in any of the partitions, commits most of them, and takes its own place after
+    /// each failure.
+    pub(crate) async fn transact(self, mut chance: Chance, config: ProducerConfig) {
+        let process = self.recorder.process();
+        let id = format!("writer-{}", process.0);
+        while !self.is_over() {
+            let id = TransactionConfig::new(id.as_str());
+            let producer = TransactionalProducer::new(self.transport.as_ref(), config.clone(), id);
+            // It is asked for as long as that may help; then somebody new does.
+            let mut is_well = producer.init_transactions().await.is_ok();
+            while is_well && !self.is_over() {
+                is_well = self.transaction(process, &producer, &mut chance).await;
+            }
+            producer.close().await;
+        }
+    }
+
+    /// One transaction; whether the producer can go on.
+    async fn transaction(
+        &self,
+        process: Process,
+        producer: &TransactionalProducer,
+        chance: &mut Chance,
+    ) -> bool {
+        let mut open = self.recorder.begin(process);
+        let mut tickets = Vec::new();
+        if producer.begin().is_err() {
+            return false;
+        }
+        for _ in 0..1 + chance.below(6) {
+            let (to, value) = (any_partition(chance), self.recorder.value());
+            let ticket = producer.send(record(to, value)).await.ok();
+            tickets.push((to, value, ticket));
+        }
+        let is_kept = chance.happens(80) && tickets.iter().all(|(_, _, ticket)| ticket.is_some());
+        // What was not sent yet when it is aborted never gets into the log.
+        producer.flush().await;
+        open.deciding = Some(self.recorder.now());
+        let ended = match is_kept {
+            true => producer.commit().await,
+            false => producer.abort().await,
+        };
+        let fate = match (&ended, is_kept) {
+            (Ok(()), true) => Fate::Done,
+            (Ok(()), false) => Fate::Failed,
+            // Whoever takes its place finishes what was begun, in either way.
+            (Err(_), _) => Fate::Unknown,
+        };
+        for (partition, value, ticket) in tickets {
+            let receipt = match ticket {
+                Some(ticket) => ticket.await.ok(),
+                None => continue,
+            };
+            let offset = receipt.map(|receipt| receipt.offset.0).filter(|offset| *offset >= 0);
+            open.steps.push(Step::Send { partition, value, offset });
+        }
+        self.recorder.end(open, fate);
+        ended.is_ok()
     }
 
     /// Reads all partitions from their first records on.

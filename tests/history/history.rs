@@ -74,6 +74,19 @@ impl History {
         self.operations.iter().enumerate().map(|(id, operation)| (OperationId(id), operation))
     }
 
+    /// How much has happened.
+    pub(crate) fn summary(&self) -> String {
+        let transactions = |fate| {
+            let ended = self.operations.iter().filter(|operation| operation.fate == fate);
+            ended.filter(|operation| operation.is_transaction()).count()
+        };
+        let [done, failed, unknown] = [Fate::Done, Fate::Failed, Fate::Unknown].map(transactions);
+        let count = self.operations.len();
+        format!(
+            "{count} operations; transactions: {done} committed, {failed} aborted, {unknown} neither for sure"
+        )
+    }
+
     pub(crate) fn operation(&self, id: OperationId) -> &Operation {
         &self.operations[id.0]
     }

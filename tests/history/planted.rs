@@ -11,7 +11,7 @@ use mainstem_client::{
     ErrorCode, Offset, ProducerConfig, Transport, TransportError,
     protocol::{
         messages::{FetchResponse, RequestBody, ResponseBody, fetch::PartitionData},
-        records::{Records, Tail, batches},
+        records::{Batch, Records, Tail, batches},
     },
     testing::{Around, refusal},
     transport::Call,
@@ -55,6 +55,18 @@ fn offset_that_moves_with_the_wind_is_found() {
 fn commit_that_is_acknowledged_and_not_stored_is_found() {
     let is_regressed = |finding: &Finding| matches!(finding, Finding::OffsetRegression { .. });
     finds("uncommitted", uncommitting, producer, is_regressed);
+}
+
+#[test]
+fn aborted_transaction_that_is_shown_is_found() {
+    let is_aborted = |finding: &Finding| matches!(finding, Finding::AbortedRead { .. });
+    finds("shows", showing, producer, is_aborted);
+}
+
+#[test]
+fn transaction_of_which_a_part_is_not_stored_is_found() {
+    let is_torn = |finding: &Finding| matches!(finding, Finding::TornTransaction { .. });
+    finds("tears", tearing, producer, is_torn);
 }
 
 #[track_caller]
@@ -136,30 +148,62 @@ fn uncommitting(transport: Arc<dyn Transport>) -> Arc<dyn Transport> {
     }))
 }
 
+/// Tells nobody which transactions were aborted.
+fn showing(transport: Arc<dyn Transport>) -> Arc<dyn Transport> {
+    fetching(transport, |data| data.aborted_transactions = None)
+}
+
 /// Shows nobody one certain batch, once it has batches behind it.
 fn losing(transport: Arc<dyn Transport>) -> Arc<dyn Transport> {
-    let lost = Arc::new(Mutex::new(None));
+    let lost = Mutex::new(None);
+    fetching(transport, move |data| {
+        let all = batches_of(data);
+        let mut lost = lost.lock().unwrap();
+        // It is chosen when one in front of another is first seen.
+        *lost = lost.or_else(|| all.iter().rev().nth(1).map(|batch| batch.header().base_offset));
+        keep(data, &all, |batch| Some(batch.header().base_offset) != *lost);
+    })
+}
+
+/// Shows nobody what transactions have written to one of the partitions.
+fn tearing(transport: Arc<dyn Transport>) -> Arc<dyn Transport> {
+    fetching(transport, |data| {
+        let is_kept = |batch: &Batch| {
+            let attributes = batch.header().attributes;
+            attributes.is_control() || !attributes.is_transactional()
+        };
+        keep(data, &batches_of(data), is_kept);
+    })
+}
+
+/// Does something with whatever is read of the first partition.
+fn fetching(
+    transport: Arc<dyn Transport>,
+    change: impl Fn(&mut PartitionData) + Send + Sync + 'static,
+) -> Arc<dyn Transport> {
+    let change = Arc::new(change);
     Arc::new(Around::new(transport, move |inner, call: Call| {
-        let lost = Arc::clone(&lost);
+        let change = Arc::clone(&change);
         async move {
             let mut answer: Answer = inner.call(call).await;
             if let Ok(ResponseBody::Fetch(FetchResponse { responses, .. })) = &mut answer {
                 let partitions = responses.iter_mut().flat_map(|topic| &mut topic.partitions);
-                partitions.filter(|data| data.partition_index.0 == 0).for_each(|data| lose(data, &lost));
+                partitions.filter(|data| data.partition_index.0 == 0).for_each(|data| change(data));
             }
             answer
         }
     }))
 }
 
-/// The batch is chosen when it is first seen in front of another one.
-fn lose(data: &mut PartitionData, lost: &Mutex<Option<Offset>>) {
-    let Some(Records::Bytes(bytes)) = &data.records else { return };
-    let all: Vec<_> = batches(bytes.clone(), Tail::Skip).map_while(Result::ok).collect();
-    let mut lost = lost.lock().unwrap();
-    *lost = lost.or_else(|| all.iter().rev().nth(1).map(|batch| batch.header().base_offset));
-    let kept = all.iter().filter(|batch| Some(batch.header().base_offset) != *lost);
+fn batches_of(data: &PartitionData) -> Vec<Batch> {
+    match &data.records {
+        Some(Records::Bytes(bytes)) => batches(bytes.clone(), Tail::Skip).map_while(Result::ok).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn keep(data: &mut PartitionData, all: &[Batch], is_kept: impl Fn(&Batch) -> bool) {
     let mut bytes = BytesMut::new();
-    kept.for_each(|batch| bytes.extend_from_slice(batch.bytes()));
+    all.iter().filter(|batch| is_kept(batch)).for_each(|batch| bytes.extend_from_slice(batch.bytes()));
     data.records = Some(Records::Bytes(bytes.freeze()));
 }

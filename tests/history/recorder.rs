@@ -21,6 +21,8 @@ struct Book {
     operations: Mutex<Vec<Operation>>,
     /// Records that were acknowledged.
     acknowledged: watch::Sender<u64>,
+    /// Transactions that were committed or aborted.
+    transactions: watch::Sender<u64>,
 }
 
 /// An operation under way.
@@ -40,6 +42,7 @@ impl Recorder {
             processes: AtomicU64::default(),
             operations: Mutex::default(),
             acknowledged: watch::Sender::new(0),
+            transactions: watch::Sender::new(0),
         }))
     }
 
@@ -66,6 +69,9 @@ impl Recorder {
         let ended = Some(self.now());
         let is_send = |step: &&Step| matches!(step, Step::Send { .. });
         let acknowledged = steps.iter().filter(is_send).filter(|_| fate == Fate::Done).count();
+        if deciding.is_some() && fate != Fate::Unknown {
+            self.0.transactions.send_modify(|count| *count += 1);
+        }
         self.0.operations.lock().unwrap().push(Operation { process, begun, deciding, ended, fate, steps });
         if acknowledged > 0 {
             self.0.acknowledged.send_modify(|count| *count += acknowledged as u64);
@@ -75,6 +81,11 @@ impl Recorder {
     /// How many records were acknowledged so far, and more as they are.
     pub(crate) fn acknowledged(&self) -> watch::Receiver<u64> {
         self.0.acknowledged.subscribe()
+    }
+
+    /// How many transactions have ended so far, and more as they do.
+    pub(crate) fn transactions(&self) -> watch::Receiver<u64> {
+        self.0.transactions.subscribe()
     }
 
     pub(crate) fn history(&self, last_reader: Process) -> History {

@@ -18,6 +18,9 @@ use crate::{
 /// Records that are acknowledged after the last accident.
 const RECORDS: u64 = 2000;
 
+/// Transactions that end after that: so many that one of them was aborted.
+const TRANSACTIONS: u64 = 60;
+
 /// Longer than any scene takes that goes on.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -56,7 +59,8 @@ impl Scene {
         runtime.block_on(soon(self.begin(&client, &mut clients, &mut chance)));
         let broker = self.suffer(&runtime, &data, broker, &client.recorder, &mut chance);
         runtime.block_on(soon(async {
-            more(&client.recorder, RECORDS).await;
+            more(client.recorder.acknowledged(), RECORDS).await;
+            more(client.recorder.transactions(), TRANSACTIONS).await;
             stop.send_replace(true);
             while let Some(ended) = clients.join_next().await {
                 ended.unwrap();
@@ -65,7 +69,9 @@ impl Scene {
         let recorder = client.recorder.clone();
         let last = runtime.block_on(soon(client.read_all()));
         broker.stop();
-        recorder.history(last)
+        let history = recorder.history(last);
+        println!("{}", history.summary());
+        history
     }
 
     async fn begin(&self, client: &Client, clients: &mut JoinSet<()>, chance: &mut Chance) {
@@ -73,6 +79,7 @@ impl Scene {
         admin.create_topic(NewTopic::new(TOPIC, PARTITIONS)).await.unwrap();
         for _ in 0..2 {
             clients.spawn(client.clone().produce(Chance::new(chance.next()), (self.producer)()));
+            clients.spawn(client.clone().transact(Chance::new(chance.next()), producer()));
             clients.spawn(client.clone().belong(Chance::new(chance.next()), self.protocol));
         }
         clients.spawn(client.clone().read());
@@ -89,7 +96,7 @@ impl Scene {
         chance: &mut Chance,
     ) -> Broker {
         for number in 0..self.accidents {
-            runtime.block_on(soon(more(recorder, 50 + chance.below(500))));
+            runtime.block_on(soon(more(recorder.acknowledged(), 50 + chance.below(500))));
             if chance.happens(50) {
                 println!("accident {number}: killed");
                 let address = broker.address;
@@ -112,11 +119,10 @@ pub(crate) fn producer() -> ProducerConfig {
     ProducerConfig { linger: Duration::from_millis(1), ..ProducerConfig::default() }
 }
 
-/// Waits until so many records more are acknowledged.
-async fn more(recorder: &Recorder, count: u64) {
-    let mut acknowledged = recorder.acknowledged();
-    let wanted = *acknowledged.borrow() + count;
-    acknowledged.wait_for(|acknowledged| *acknowledged >= wanted).await.unwrap();
+/// Waits until a number has risen by so much.
+async fn more(mut number: watch::Receiver<u64>, by: u64) {
+    let wanted = *number.borrow() + by;
+    number.wait_for(|number| *number >= wanted).await.unwrap();
 }
 
 async fn soon<T>(what: impl Future<Output = T>) -> T {
