@@ -273,7 +273,12 @@ fn only_reads(request: &RequestBody) -> bool {
         | RequestBody::DescribeConfigs(_)
         | RequestBody::DescribeLogDirs(_)
         | RequestBody::DescribeCluster(_)
-        | RequestBody::ConsumerGroupDescribe(_) => true,
+        | RequestBody::ConsumerGroupDescribe(_)
+        | RequestBody::DescribeProducers(_)
+        | RequestBody::DescribeTransactions(_)
+        | RequestBody::ListTransactions(_)
+        | RequestBody::ListConfigResources(_)
+        | RequestBody::DescribeTopicPartitions(_) => true,
         _ => false,
     }
 }

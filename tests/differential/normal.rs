@@ -21,8 +21,10 @@ const OF_THE_MACHINE: &[&str] = &[
     "host",
     "log_dir",
     "port",
+    "last_timestamp",
     "throttle_time_ms",
     "total_bytes",
+    "transaction_start_time_ms",
     "usable_bytes",
 ];
 
@@ -69,8 +71,12 @@ fn of_response(response: &ResponseBody, side: &Side) -> Tree {
         _ => {}
     });
     tree.each_field(&mut |name, value| rename(name, value, &symbols, side.prefix()));
-    if let ResponseBody::Metadata(_) | ResponseBody::ListGroups(_) | ResponseBody::DescribeLogDirs(_) =
-        response
+    if let ResponseBody::Metadata(_)
+    | ResponseBody::ListGroups(_)
+    | ResponseBody::DescribeLogDirs(_)
+    | ResponseBody::ListTransactions(_)
+    | ResponseBody::ListConfigResources(_)
+    | ResponseBody::DescribeTopicPartitions(_) = response
     {
         tree.each_field(&mut |_, value| leave_own(value));
     }
@@ -138,7 +144,9 @@ fn rename(field: &str, value: &mut Tree, symbols: &BTreeMap<String, String>, pre
 fn leave_own(value: &mut Tree) {
     let Tree::List(items) = value else { return };
     items.retain(|item| {
-        let name = ["name", "group_id"].iter().find_map(|name| item.field(name));
+        let name = ["name", "group_id", "transactional_id", "resource_name"]
+            .iter()
+            .find_map(|name| item.field(name));
         let is_refused = item.field("error_code").is_some_and(|code| *code != Tree::atom("NONE"));
         match name {
             Some(Tree::Text(name)) => name.starts_with(OWN) || is_refused,
@@ -149,7 +157,7 @@ fn leave_own(value: &mut Tree) {
 
 fn sort(value: &mut Tree) {
     let Tree::List(items) = value else { return };
-    if items.iter().all(|item| matches!(item, Tree::Structure(_))) {
+    if items.iter().all(|item| matches!(item, Tree::Structure(_) | Tree::Text(_))) {
         items.sort_by(|left, right| by_name(left, right).then_with(|| left.cmp(right)));
         // What a request names twice is answered once, or twice alike.
         items.dedup();

@@ -176,9 +176,10 @@ impl Side {
     pub(crate) fn learn(&mut self, slot: usize, request: &RequestBody, response: &ResponseBody) {
         match response {
             ResponseBody::InitProducerId(response) if response.error_code.is_none() => {
-                self.producers.insert(slot, (response.producer_id, response.producer_epoch));
-                self.producers_so_far.retain(|(_, id)| *id != response.producer_id);
-                self.producers_so_far.push((slot, response.producer_id));
+                self.keep_producer(slot, response.producer_id, response.producer_epoch);
+            }
+            ResponseBody::EndTxn(response) if response.producer_id.is_some() => {
+                self.keep_producer(slot, response.producer_id, response.producer_epoch);
             }
             ResponseBody::Fetch(response) if response.session_id != 0 => {
                 self.sessions.insert(slot, response.session_id);
@@ -208,6 +209,13 @@ impl Side {
                 topics.iter().for_each(|topic| self.keep_id(topic));
             }
             _ => {}
+        }
+    }
+
+    fn keep_producer(&mut self, slot: usize, id: ProducerId, epoch: ProducerEpoch) {
+        self.producers.insert(slot, (id, epoch));
+        if !self.producers_so_far.contains(&(slot, id)) {
+            self.producers_so_far.push((slot, id));
         }
     }
 

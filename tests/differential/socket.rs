@@ -137,8 +137,9 @@ fn spoil(frame: &mut BytesMut, spoilt: Spoilt) {
         Spoilt::Short(bytes) => frame.truncate(frame.len().saturating_sub(bytes).max(BODY)),
         Spoilt::Long(bytes) => frame.resize(frame.len() + bytes, 0),
         Spoilt::Number { at, value } => {
-            let at = (BODY + at).min(frame.len() - 4);
-            frame[at..at + 4].copy_from_slice(&value.to_be_bytes());
+            if let Some(number) = frame.get_mut(BODY + at..BODY + at + 4) {
+                number.copy_from_slice(&value.to_be_bytes());
+            }
         }
         Spoilt::Size(_) => {}
     }

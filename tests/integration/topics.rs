@@ -147,6 +147,20 @@ async fn deletions_that_cannot_be_are_refused() {
 }
 
 #[tokio::test]
+async fn of_partitions_and_replicas_that_cannot_be_the_code_is_kafkas() {
+    let broker = TestBroker::start().await;
+    let mut client = broker.connect().await;
+    let (partitions, replicas) = (ErrorCode::INVALID_PARTITIONS, ErrorCode::INVALID_REPLICATION_FACTOR);
+    for (count, factor, expected) in
+        [(0, 0, replicas), (-2, -2, replicas), (-2, 3, partitions), (1, 3, replicas)]
+    {
+        let mut request = create_request("wrong", count, &[]);
+        request.topics[0].replication_factor = factor;
+        assert_eq!(code(&mut client, request).await, expected, "{count} partitions, {factor} replicas");
+    }
+}
+
+#[tokio::test]
 async fn a_topic_to_delete_that_is_named_twice_is_answered_once_and_stays() {
     let broker = TestBroker::start().await;
     let mut client = broker.connect().await;

@@ -132,11 +132,21 @@ impl Creation<'_> {
     }
 
     fn counted(&self, asked: &CreatableTopic) -> Result<u32, Refusal> {
-        if !matches!(asked.replication_factor, 1 | -1) {
+        let wrong_factor = || {
             let message = "replication factor must be 1, or -1 for the default: there is one broker";
-            return Err(Refusal::new(ErrorCode::INVALID_REPLICATION_FACTOR, message));
+            Err(Refusal::new(ErrorCode::INVALID_REPLICATION_FACTOR, message))
+        };
+        // A factor that no cluster could have counts before the partitions, one that this cluster cannot have after
+        // them (Kafka: `ReplicationControlManager.createTopic`).
+        if asked.replication_factor < -1 || asked.replication_factor == 0 {
+            return wrong_factor();
         }
-        match asked.num_partitions {
+        let count = self.or_default(asked.num_partitions)?;
+        if asked.replication_factor > 1 { wrong_factor() } else { Ok(count) }
+    }
+
+    fn or_default(&self, asked: i32) -> Result<u32, Refusal> {
+        match asked {
             -1 => Ok(self.node.config.now().topics.partitions),
             count => u32::try_from(count).ok().filter(|count| *count > 0).ok_or_else(|| {
                 let message = "number of partitions must be larger than 0, or -1 for the default";

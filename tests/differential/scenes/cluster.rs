@@ -3,8 +3,9 @@
 use mainstem_protocol::{
     ApiKey, PartitionId, Text,
     messages::{
-        ApiVersionsRequest, DescribeClusterRequest, DescribeLogDirsRequest,
-        describe_log_dirs::DescribableLogDirTopic,
+        ApiVersionsRequest, DescribeClusterRequest, DescribeLogDirsRequest, DescribeTopicPartitionsRequest,
+        ElectLeadersRequest, ListConfigResourcesRequest, describe_log_dirs::DescribableLogDirTopic,
+        describe_topic_partitions::TopicRequest, elect_leaders::TopicPartitions,
     },
 };
 
@@ -14,12 +15,13 @@ use crate::{plan::Plan, side::Name, socket::Spoilt};
 pub(crate) fn scene(plan: &mut Plan) {
     topics::make(plan, Name::Own("a"), 2, &[]);
     for _ in 0..plan.chance.between(8, 14) {
-        match plan.chance.below(8) {
+        match plan.chance.below(9) {
             0 => versions(plan),
             1 => cluster(plan),
             2 | 3 => log_dirs(plan),
             4 => too_old_to_produce(plan),
             5 => records::list_offsets(plan),
+            6 => described(plan),
             _ => topics::metadata(plan),
         }
         // Only requests that change nothing: where bytes are spoilt, nobody knows what they come to mean.
@@ -67,6 +69,38 @@ fn log_dirs(plan: &mut Plan) {
         DescribeLogDirsRequest { topics: if is_all { None } else { Some(asked.iter().map(topic).collect()) } }
     })
     .is_harmless = true;
+}
+
+/// Partitions page by page, what has settings, and leaders that are elected again.
+fn described(plan: &mut Plan) {
+    let asked: Vec<_> = (0..plan.chance.one_of(&[1, 2])).map(|_| (plan.topic(), plan.partition())).collect();
+    let limit = plan.chance.mostly(&[2000], 3, &[1, 0, -1]);
+    match plan.chance.below(3) {
+        0 => plan.add(0, move |side| DescribeTopicPartitionsRequest {
+            topics: asked.iter().map(|(name, _)| TopicRequest { name: side.name(*name) }).collect(),
+            response_partition_limit: limit,
+            cursor: None,
+        }),
+        1 => {
+            let version = plan.version(ApiKey::ListConfigResources);
+            let types = plan.chance.one_of(&[&[2][..], &[4], &[16], &[99]]);
+            plan.add(version, move |_| ListConfigResourcesRequest {
+                resource_types: if version == 0 { Vec::new() } else { types.to_vec() },
+            })
+        }
+        _ => {
+            let version = plan.version(ApiKey::ElectLeaders);
+            let election_type = plan.chance.mostly(&[0, 1], 6, &[2]);
+            plan.add(version, move |side| {
+                let topic = |(name, partition): &(Name, i32)| TopicPartitions {
+                    topic: side.name(*name),
+                    partitions: vec![PartitionId(*partition)],
+                };
+                let topic_partitions = Some(asked.iter().map(topic).collect());
+                ElectLeadersRequest { election_type, topic_partitions, timeout_ms: 10_000 }
+            })
+        }
+    };
 }
 
 /// Versions that are offered for old clients' sake and refused when they come (KAFKA-18659).

@@ -8,6 +8,7 @@ mod offsets;
 mod producers;
 mod records;
 mod topics;
+mod transactions;
 
 use crate::{plan::Plan, step::Step};
 
@@ -23,6 +24,7 @@ const SCENES: &[(&str, Scene)] = &[
     ("configs", configs::scene),
     ("members", members::scene),
     ("cluster", cluster::scene),
+    ("transactions", transactions::scene),
 ];
 
 /// The sequence of a seed.

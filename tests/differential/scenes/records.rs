@@ -1,9 +1,12 @@
 //! Records: produced right and wrong, fetched, looked for by time.
 
+use std::collections::BTreeSet;
+
 use mainstem_protocol::{
     ApiKey, BrokerId, LeaderEpoch, Offset, PartitionId, Timestamp,
     messages::{
-        FetchRequest, ListOffsetsRequest, OffsetForLeaderEpochRequest, ProduceRequest,
+        DeleteRecordsRequest, FetchRequest, ListOffsetsRequest, OffsetForLeaderEpochRequest, ProduceRequest,
+        delete_records::{DeleteRecordsPartition, DeleteRecordsTopic},
         fetch::{FetchPartition, FetchTopic, ForgottenTopic},
         list_offsets::{ListOffsetsPartition, ListOffsetsTopic},
         offset_for_leader_epoch::{OffsetForLeaderPartition, OffsetForLeaderTopic},
@@ -22,11 +25,12 @@ pub(crate) fn scene(plan: &mut Plan) {
     topics::make(plan, Name::Own("a"), 1, &[]);
     topics::make(plan, Name::Own("b"), 2, &[]);
     for _ in 0..plan.chance.between(10, 20) {
-        match plan.chance.below(16) {
+        match plan.chance.below(17) {
             0..=6 => produce(plan),
             7..=10 => fetch(plan),
             11..=13 => list_offsets(plan),
             14 => leader_epoch(plan),
+            15 => delete(plan),
             _ => topics::metadata(plan),
         }
     }
@@ -100,9 +104,9 @@ pub(crate) fn fetch(plan: &mut Plan) {
     let version = plan.version(ApiKey::Fetch);
     let count = plan.chance.mostly(&[1, 1, 2], 8, &[0, 3]);
     let mut places: Vec<_> = (0..count).map(|_| Place::any(plan)).collect();
-    if plan.chance.once_in(12) {
-        places.extend(places.first().copied());
-    }
+    // Of a partition that is named twice, Kafka's answer is the one of the last time.
+    let mut seen = BTreeSet::new();
+    places.retain(|place| seen.insert((place.topic, place.partition)));
     let min_bytes = plan.chance.mostly(&[0, 1], 8, &[-1, 1_000_000, i32::MAX]);
     let max_bytes = plan.chance.mostly(&[1_000_000], 6, &[0, 1, 100, -1, i32::MAX]);
     let max_wait_ms = plan.chance.mostly(&[0, 10], 12, &[-1]);
@@ -169,6 +173,19 @@ pub(crate) fn list_offsets(plan: &mut Plan) {
         ListOffsetsRequest { replica_id: BrokerId(replica_id), isolation_level, topics }
     })
     .spoilt = spoilt;
+}
+
+/// What lies before an offset goes.
+fn delete(plan: &mut Plan) {
+    let version = plan.version(ApiKey::DeleteRecords);
+    let (topic, partition) = (plan.topic(), plan.partition());
+    let offset = plan.chance.mostly(&[0, 1, 2, -1], 5, &[-2, 1000, i64::MAX]);
+    plan.add(version, move |side| {
+        let partitions =
+            vec![DeleteRecordsPartition { partition_index: PartitionId(partition), offset: Offset(offset) }];
+        let topics = vec![DeleteRecordsTopic { name: side.name(topic), partitions }];
+        DeleteRecordsRequest { topics, timeout_ms: 10_000 }
+    });
 }
 
 fn leader_epoch(plan: &mut Plan) {
