@@ -145,11 +145,12 @@ impl Round<'_> {
         }
         let outcome = self.duel.kafka.outcome(client, version, &kafka);
         self.duel.mainstem.send(client, version, &mainstem, spoilt);
-        let ours = self.duel.mainstem.outcome(client, version, &mainstem);
+        let mut ours = self.duel.mainstem.outcome(client, version, &mainstem);
         if spoilt.is_some() {
             return self.judge(kafka.key(), version, &outcome, &ours);
         }
-        let outcome = self.until_ready(client, version, &kafka, outcome);
+        let outcome = until_ready(&mut self.duel.kafka, client, version, &kafka, outcome);
+        ours = until_ready(&mut self.duel.mainstem, client, version, &mainstem, ours);
         let pending = Pending { version, slot, kafka, mainstem };
         self.settle(client, &pending, outcome, &ours)
     }
@@ -162,25 +163,6 @@ impl Round<'_> {
         let _ = writeln!(self.transcript, "[{client}] answer to an earlier {:?}", pending.kafka.key());
         self.learn(&pending, &outcome, &ours);
         self.judge(pending.kafka.key(), pending.version, &outcome, &ours)
-    }
-
-    /// Asks Kafka again while it is getting ready.
-    fn until_ready(
-        &mut self,
-        client: usize,
-        version: i16,
-        request: &RequestBody,
-        mut outcome: Outcome,
-    ) -> Outcome {
-        for _ in 0..REPEATS {
-            if !is_not_yet(&outcome) {
-                break;
-            }
-            std::thread::sleep(PAUSE);
-            self.duel.kafka.send(client, version, request, None);
-            outcome = self.duel.kafka.outcome(client, version, request);
-        }
-        outcome
     }
 
     fn learn(&mut self, pending: &Pending, outcome: &Outcome, ours: &Outcome) {
@@ -250,6 +232,25 @@ impl std::fmt::Display for Lost {
         f.write_str(&self.transcript)?;
         self.differences.iter().try_for_each(|it| writeln!(f, "  DIFFERS {it}"))
     }
+}
+
+/// Asks again while a broker is getting ready, or still at work on the last transaction.
+fn until_ready(
+    side: &mut Side,
+    client: usize,
+    version: i16,
+    request: &RequestBody,
+    mut outcome: Outcome,
+) -> Outcome {
+    for _ in 0..REPEATS {
+        if !is_not_yet(&outcome) {
+            break;
+        }
+        std::thread::sleep(PAUSE);
+        side.send(client, version, request, None);
+        outcome = side.outcome(client, version, request);
+    }
+    outcome
 }
 
 fn is_not_yet(outcome: &Outcome) -> bool {

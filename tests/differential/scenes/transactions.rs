@@ -121,7 +121,7 @@ fn produce(plan: &mut Plan, is_second: bool) {
     let version = generation(plan, ApiKey::Produce, is_second, 12);
     let slot = slot(plan);
     let partition = plan.chance.one_of(&[0, 0, 1]);
-    let mut spec = Spec::any(&mut plan.chance);
+    let mut spec = Spec::any(&mut plan.chance).with_good_records();
     spec.flaw = Flaw::None;
     let next = plan.sequences.get(&(slot, TOPIC, partition)).copied().unwrap_or(0);
     let sequence = if plan.chance.once_in(15) { next + 3 } else { next };
