@@ -111,7 +111,6 @@ const FLAWS: &[Flaw] = &[
     Flaw::Attributes(7),
     Flaw::Attributes(16),
     Flaw::Attributes(32),
-    Flaw::Attributes(48),
     Flaw::Attributes(64),
     Flaw::Attributes(128),
     Flaw::Attributes(0x4000),

@@ -166,6 +166,11 @@ transactions() {
   refused "a transactional id that is not there is not described" 'the ID could not be found' -- "${command[@]}" describe --transactional-id tool-strangers
   expect "producers of a partition are described" '^[0-9]+[[:space:]]+[0-9]+[[:space:]]+0[[:space:]]' -- "${command[@]}" describe-producers --topic tool-paid --partition 0
   expect "hanging transactions are looked for" '!xception' -- "${command[@]}" find-hanging --broker-id 1
+  # The copier moves records from one topic to another in transactions, with the offsets that it has read.
+  expect "a topic to copy from is filled" '^1000 records sent, ' -- $tools.ProducerPerformance --topic tool-source --num-records 1000 --record-size 100 --throughput -1 --producer-props "bootstrap.servers=$bootstrap"
+  expect "a topic to copy to is created" 'Created topic tool-target' -- $tools.TopicCommand --bootstrap-server "$bootstrap" --create --topic tool-target --partitions 1
+  expect "messages are copied in transactions, some of them aborted first" '"stage":"ShutdownComplete".*"remaining":0' -- $tools.TransactionalMessageCopier --broker-list "$bootstrap" --input-topic tool-source --input-partition 0 --output-topic tool-target --max-messages 1000 --consumer-group tool-copier --transactional-id tool-copy --transaction-size 100 --enable-random-aborts
+  expect "every copy is read once" 'Processed a total of 1000 messages' -- $tools.consumer.ConsoleConsumer --bootstrap-server "$bootstrap" --topic tool-target --from-beginning --max-messages 1001 --timeout-ms 5000 --isolation-level read_committed
 }
 
 cases=("$@")
