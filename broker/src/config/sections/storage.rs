@@ -43,5 +43,21 @@ settings! {
         /// Partitions that all topics together may have, and so topics too. More are refused with POLICY_VIOLATION; the
         /// broker's own topics are counted and never refused, and what is there stays where the number is lowered.
         partitions: u32 = 100_000, "max.broker.partitions", Shape::count(1, INT_MAX);
+
+        /// Whether topics with `cleanup.policy=compact` are compacted.
+        compaction: bool = true, "log.cleaner.enable", Shape::word().kafka("CleanerConfig");
+
+        /// Bytes that the keys of one compaction may take, 24 for each key that the new part of a log has; where they are
+        /// more, it is compacted in several passes. The memory is held only while a topic is compacted.
+        compaction_memory: usize = 128 * 1024 * 1024, "log.cleaner.dedupe.buffer.size",
+            Shape::bytes(1024, LONG_MAX).kafka("CleanerConfig");
+
+        /// Bytes that compaction reads and writes in a second at most. A whole number here; the default is no limit.
+        compaction_rate: u64 = i64::MAX.unsigned_abs(), "log.cleaner.io.max.bytes.per.second",
+            Shape::bytes(1, LONG_MAX).kafka("CleanerConfig");
+
+        /// How long compaction waits when no topic is dirty enough.
+        compaction_backoff: Duration = Duration::from_secs(15), "log.cleaner.backoff.ms",
+            Shape::milliseconds(0, LONG_MAX).kafka("CleanerConfig");
     }
 }
