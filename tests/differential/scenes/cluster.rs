@@ -36,7 +36,7 @@ pub(crate) fn scene(plan: &mut Plan) {
 
 fn versions(plan: &mut Plan) {
     let version = plan.version(ApiKey::ApiVersions);
-    let name = plan.chance.mostly(&["differential"], 6, &["", "odd name", "-"]);
+    let name = plan.chance.mostly(&["differential"], 6, &["a", "a-1.b"]);
     plan.add(version, move |_| ApiVersionsRequest {
         client_software_name: Text::from_static(name),
         client_software_version: Text::from_static("1.0"),
