@@ -22,6 +22,7 @@ mod remote;
 mod serve;
 mod settings;
 mod topic;
+mod txn;
 mod verify;
 
 use std::process::ExitCode;
@@ -69,6 +70,7 @@ enum Command {
     Serve(serve::Args),
     Settings(settings::Args),
     Topic(topic::Args),
+    Txn(txn::Args),
     Verify(verify::Args),
 }
 
@@ -88,6 +90,7 @@ impl Cli {
             Command::Serve(args) => serve::run(&args),
             Command::Settings(args) => settings::run(&args),
             Command::Topic(args) => topic::run(&args),
+            Command::Txn(args) => txn::run(&args),
             Command::Verify(args) => verify::run(&args),
         };
         result.unwrap_or_else(|error| error.exit())
