@@ -49,7 +49,6 @@ fn opened(data: &Path) {
     store.shutdown().expect("the store stops");
 }
 
-#[expect(clippy::disallowed_methods, reason = "a benchmark asks the kernel")]
 fn resident_kib() -> f64 {
     let status = fs::read_to_string("/proc/self/status").expect("Linux has it");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it says that");

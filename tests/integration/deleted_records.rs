@@ -41,9 +41,10 @@ async fn earliest(client: &mut Client, topic: &str) -> Offset {
 /// Ten records in batches of two, of a partition whose segments hold two batches.
 async fn ten_records(broker: &TestBroker, topic: &str, configs: &[(&str, &str)]) -> Client {
     let mut client = broker.connect().await;
-    client.create_topic(topic, 2, &[&[("segment.bytes", "170")], configs].concat()).await;
+    client.create_topic(topic, 2, &[&[("segment.bytes", "1048576")], configs].concat()).await;
+    let value = vec![b'a'; 200 * 1024];
     for _ in 0..5 {
-        let produced = client.produce(topic, 0, batch(&[b"a", b"b"])).await;
+        let produced = client.produce(topic, 0, batch(&[&value, &value])).await;
         assert_eq!(produced.error_code, ErrorCode::NONE);
     }
     client

@@ -494,9 +494,7 @@ async fn transactions_are_listed_and_described() {
     }
     let odd = ListTransactionsRequest { state_filters: vec![Text::from_static("Odd")], ..Default::default() };
     assert_eq!(client.ask(0, odd).await.unknown_state_filters, [Text::from_static("Odd")]);
-    let odd = ListTransactionsRequest {
-        transactional_id_pattern: Some(Text::from_static("(")),
-        ..Default::default()
-    };
+    let pattern = Some(Text::from_static("("));
+    let odd = ListTransactionsRequest { transactional_id_pattern: pattern, ..Default::default() };
     assert_eq!(client.ask(2, odd).await.error_code, ErrorCode::INVALID_REGULAR_EXPRESSION);
 }

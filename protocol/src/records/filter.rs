@@ -255,7 +255,7 @@ mod tests {
         }
         let before = only_batch(builder.seal(&ProducerStamp::NONE).unwrap()).unwrap();
         let horizon = Horizon::Tombstones(Timestamp(77));
-        let mut filter = |kept: &[i32]| {
+        let filter = |kept: &[i32]| {
             Filter::new().filter(&before, horizon, |_, it| kept.contains(&it.offset_delta)).unwrap()
         };
         assert_eq!(rewritten(filter(&[0, 1])).header().delete_horizon(), Some(Timestamp(77)));
