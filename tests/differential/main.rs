@@ -84,11 +84,15 @@ fn the_same_requests_have_the_same_answers_on_another_broker() {
 #[test]
 fn a_broker_that_behaves_otherwise_is_found_and_the_sequence_is_shortened() {
     let first = Broker::start(&fresh_directory("differential-3"), SETTINGS);
-    let second = Broker::start(&fresh_directory("differential-4"), &["message.max.bytes=200"]);
-    let lost = play(&mut mirrored(first.address, second.address), 0..2);
-    let first = lost.first().expect("a smaller limit shows").to_string();
-    assert!(first.contains("DIFFERS Produce") && first.contains("MESSAGE_TOO_LARGE"), "{first}");
-    assert!(first.matches("\n    both:").count() <= 2, "one topic and one batch are enough: {first}");
+    let settings = [SETTINGS, &["offset.metadata.max.bytes=2"]].concat();
+    let second = Broker::start(&fresh_directory("differential-4"), &settings);
+    let lost = play(&mut mirrored(first.address, second.address), 0..30);
+    let found: Vec<_> = lost.iter().map(ToString::to_string).collect();
+    let is_it = |found: &&String| {
+        found.contains("DIFFERS OffsetCommit") && found.contains("OFFSET_METADATA_TOO_LARGE")
+    };
+    let first = found.iter().find(is_it).expect("a smaller limit shows");
+    assert!(first.matches("\n    both:").count() <= 2, "a topic and a commit are enough: {first}");
 }
 
 fn mirrored(first: SocketAddr, second: SocketAddr) -> Duel {
