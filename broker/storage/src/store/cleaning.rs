@@ -294,15 +294,22 @@ impl Store {
         let (topic, id) = (partition.topic(), partition.id());
         let clean_to = Offset::ZERO;
         let cleaned = Cleaned { topic, partition: id, sources, segment: state, upto, aborted, clean_to };
-        let placed = self.place_cleaned(partition, cleaned);
-        let swapped = placed.and_then(|ticket| self.settle(ticket));
+        match self.place_cleaned(partition, cleaned) {
+            // Once it has a place, a journal that says that it failed may name it nevertheless, and then the next start
+            // needs it: only that start knows, and removes what nobody names.
+            Ok(ticket) => self.settle(ticket)?,
+            Err(error) => {
+                written.iter().for_each(discard);
+                return Err(error);
+            }
+        };
         // A log start may have moved past some of the sources: then nothing took their place.
-        let Some(written) = written else { return swapped };
+        let Some(written) = written else { return Ok(()) };
         if !partition.segments().iter().any(|segment| segment.id() == written.id()) {
             discard(&written);
-            return swapped.and(Err(CleanError::Stopped));
+            return Err(CleanError::Stopped);
         }
-        swapped
+        Ok(())
     }
 
     fn say_clean(&self, partition: &Arc<Partition>, clean_to: Offset) -> Result<(), CleanError> {

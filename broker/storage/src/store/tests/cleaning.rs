@@ -10,6 +10,7 @@ use mainstem_protocol::{
 use super::*;
 use crate::{
     ConfigChange, ConfigOperation, Isolation, Marker, TransactionVersion, compaction,
+    disk::FaultyDisk,
     store::{Alteration, CleanerOptions},
 };
 
@@ -290,6 +291,24 @@ fn a_log_start_that_moves_meanwhile_wins() {
     assert_eq!(offsets(&bench, topic), [10, 12, 14, 15, 16, 17, 18, 19]);
     let files = bench.disk.list(&bench.partition(topic, 0).folder()).unwrap();
     assert!(files.iter().all(|file| file.name.as_str() > "00000000000000000007"), "{files:?}");
+}
+
+#[test]
+fn durability_12_a_swap_whose_sync_failed_leaves_its_segment_for_the_next_start() {
+    for (sync, seed) in (0..12).flat_map(|sync| [(sync, 1), (sync, 2), (sync, 3)]) {
+        let disk = Arc::new(FaultyDisk::new(seed));
+        let bench = Bench::on(disk.clone());
+        let topic = compacted(&bench, &[]);
+        (0..10).for_each(|key| append(&bench, topic, &[(key, Some(1)), (77, Some(1))]));
+        disk.fail_sync(disk.syncs() + sync);
+        let cleaned = bench.store.clean_step();
+        // Its process ends, and what it wrote is there.
+        let next = Bench::open(options(), Arc::new(disk.killed(seed)));
+        let next = next.unwrap_or_else(|error| panic!("sync {sync}, seed {seed}, {cleaned:?}: {error}"));
+        let found = offsets(&next, topic);
+        let expected: Vec<_> = (0..10).map(|key| 2 * key).chain([19]).collect();
+        assert!(expected.iter().all(|offset| found.contains(offset)), "sync {sync}, seed {seed}: {found:?}");
+    }
 }
 
 #[test]
