@@ -24,6 +24,13 @@ use crate::{
 /// Bytes that are written at once, and whose write-back is started then.
 const WRITE_BYTES: usize = 1024 * 1024;
 
+/// What the entry of a swap says of a source, and of a marker that is kept.
+const SOURCE_BYTES: usize = 12;
+const MARKER_BYTES: usize = 8;
+
+/// How many times the bytes of an entry one source alone may have, which cannot be split.
+const ALONE: usize = 8;
+
 /// Why a pass ends early. What it wrote so far is removed, unless it took the place of its sources already.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CleanError {
@@ -40,6 +47,18 @@ pub(crate) enum CleanError {
         offset: Offset,
         /// What is wrong.
         error: FilterError,
+    },
+    /// One segment alone has more than the entry that swaps it may say.
+    #[error(
+        "the segment at offset {base} has {count} aborted transactions, the journal takes {most} in one entry"
+    )]
+    TooManyAborted {
+        /// Where it begins.
+        base: Offset,
+        /// How many there are.
+        count: usize,
+        /// How many there may be.
+        most: usize,
     },
     /// A cleaned segment cannot be written.
     #[error("a cleaned segment cannot be written: {0}")]
@@ -63,6 +82,8 @@ pub(crate) struct Job<'a> {
     pub(crate) producers: BTreeMap<ProducerId, LastWritten>,
     /// Bytes that the map of keys may have.
     pub(crate) map_bytes: usize,
+    /// Bytes of sources and markers that the entry of a swap should have at most.
+    pub(crate) entry_bytes: usize,
     /// Is told of all bytes that were read or written; may wait, or end the pass.
     pub(crate) spend: &'a dyn Fn(u64) -> Result<(), CleanError>,
 }
@@ -129,6 +150,7 @@ impl<'a> Pass<'a> {
             return Ok(None);
         }
         let upto = self.base_of(self.done + group.len());
+        self.check_entry(&group)?;
         self.done += group.len();
         let output = self.output(&group)?;
         match self.rewrite(&group, &output) {
@@ -140,19 +162,39 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// The next segments that together are not larger than one may be.
+    /// The next segments that together are not larger than one may be, nor what the journal is told of them.
     fn group(&self) -> Vec<(SegmentState, Arc<Segment>)> {
         let config = self.job.config;
         let most = config.segment_bytes.min(i32::MAX.unsigned_abs().into());
         let left = &self.job.segments[self.done..self.count];
         let (mut bytes, base) = (0, left.first().map_or(Offset::ZERO, |(first, _)| first.base));
+        let mut entry = 0;
         let fits = |(at, (segment, _)): &(usize, &(SegmentState, Arc<Segment>))| {
             bytes += segment.end_position;
+            entry += SOURCE_BYTES + MARKER_BYTES * self.aborted_in(self.done + at);
             let is_near = self.base_of(self.done + at + 1).0 - base.0 <= i64::from(i32::MAX);
             let entries = bytes / config.index_interval_bytes.max(1);
-            *at == 0 || (bytes <= most && is_near && entries * 8 <= config.segment_index_bytes)
+            let is_told = entry <= self.job.entry_bytes;
+            *at == 0 || (bytes <= most && is_near && is_told && entries * 8 <= config.segment_index_bytes)
         };
         left.iter().enumerate().take_while(fits).map(|(_, segment)| segment.clone()).collect()
+    }
+
+    /// The markers of aborted transactions in a segment: no more of them than these are kept.
+    fn aborted_in(&self, at: usize) -> usize {
+        let below = |end| self.job.aborted.partition_point(|transaction| transaction.last_offset < end);
+        below(self.base_of(at + 1)) - below(self.base_of(at))
+    }
+
+    /// A segment alone may have so many that no frame of the journal takes them: it stays as it is, and what comes behind
+    /// it, since a later pass could take a tombstone away whose record is in it.
+    fn check_entry(&self, group: &[(SegmentState, Arc<Segment>)]) -> Result<(), CleanError> {
+        let [(only, _)] = group else { return Ok(()) };
+        let (count, most) = (self.aborted_in(self.done), ALONE * self.job.entry_bytes / MARKER_BYTES);
+        if count > most {
+            return Err(CleanError::TooManyAborted { base: only.base, count, most });
+        }
+        Ok(())
     }
 
     /// Where a segment begins; behind the last one, where those end that are cleaned.

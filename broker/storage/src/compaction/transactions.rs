@@ -67,9 +67,11 @@ impl Transactions {
         aborted.is_some()
     }
 
-    /// The markers of aborted transactions that were come to since the last call and are still needed.
+    /// The markers of aborted transactions that were come to since the last call and are still needed; ascending.
     pub(crate) fn take_kept(&mut self) -> Vec<Offset> {
-        std::mem::take(&mut self.kept)
+        let mut kept = std::mem::take(&mut self.kept);
+        kept.sort_unstable();
+        kept
     }
 
     fn begin_up_to(&mut self, header: &BatchHeader) {

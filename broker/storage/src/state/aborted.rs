@@ -33,9 +33,10 @@ impl Aborted {
 
     /// Of those whose markers are in the range these alone have anything left: the log was cleaned (Kafka:
     /// `CleanedTransactionMetadata.cleanedIndex`). Whoever heard of another would take what its producer wrote later for
-    /// aborted, since no marker ends it any more.
+    /// aborted, since no marker ends it any more. The markers ascend, as a pass comes to them.
     pub(crate) fn keep(&mut self, range: Range<Offset>, markers: &[Offset]) {
-        let is_kept = |marker| !range.contains(&marker) || markers.contains(&marker);
+        debug_assert!(markers.is_sorted(), "a pass goes through the log in its order");
+        let is_kept = |marker| !range.contains(&marker) || markers.binary_search(&marker).is_ok();
         self.transactions.retain(|transaction| is_kept(transaction.last_offset));
     }
 
@@ -116,6 +117,17 @@ mod tests {
         let mut index = three();
         index.keep(Offset(9)..Offset(30), &[Offset(20)]);
         check(&index, 0, 31, Some(&[2, 3]));
+    }
+
+    #[test]
+    fn of_many_markers_those_that_are_kept_are_found() {
+        let mut index =
+            Aborted::new(Offset::ZERO, (0..100).map(|at| aborted(at, 2 * at, 2 * at + 1, 2 * at + 2)));
+        let even: Vec<_> = (10..40).step_by(2).map(|at| Offset(2 * at + 1)).collect();
+        index.keep(Offset(20)..Offset(80), &even);
+        let left: Vec<_> = index.iter().map(|one| one.producer_id.0).collect();
+        let expected: Vec<_> = (0..100).filter(|at| !(10..40).contains(at) || at % 2 == 0).collect();
+        assert_eq!(left, expected);
     }
 
     /// Transactions as a log has them: each offset goes to one of few producers, or is its marker.

@@ -267,6 +267,7 @@ impl Store {
             aborted: aborted_within(partition, &placing, dirt.end),
             producers: last_written(&placing),
             map_bytes: options.dedupe_buffer_bytes,
+            entry_bytes: self.pool.layout.payload_bytes_max as usize / 16,
             spend,
         }
     }
@@ -372,7 +373,8 @@ impl Store {
                 tracing::warn!(topic, %partition, %error, "compaction is tried again later");
             }
             CleanError::Read(ReadError::Damaged(_) | ReadError::Io(_) | ReadError::Cold)
-            | CleanError::Batch { .. } => {
+            | CleanError::Batch { .. }
+            | CleanError::TooManyAborted { .. } => {
                 tracing::error!(topic, %partition, %error, "the partition is not compacted any more");
                 self.cleaner.known().uncleanable.insert(key);
             }

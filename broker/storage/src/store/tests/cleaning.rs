@@ -311,6 +311,65 @@ fn durability_12_a_swap_whose_sync_failed_leaves_its_segment_for_the_next_start(
     }
 }
 
+/// Transactions of one producer, all of them aborted.
+fn abort(bench: &Bench, topic: TopicId, transactions: std::ops::Range<i32>) {
+    for sequence in transactions {
+        let (producer_id, producer_epoch) = (ProducerId(1), ProducerEpoch(0));
+        let base_sequence = Sequence(sequence);
+        let stamp = ProducerStamp { producer_id, producer_epoch, base_sequence, transactional: true };
+        let batch = content(&[(1, Some(1))], Compression::None, stamp, NOW);
+        let mut group = AppendGroup::single(topic, PartitionId(0), batch);
+        let version = TransactionVersion::V1;
+        let marker = Marker { producer_id, producer_epoch, coordinator_epoch: 0, committed: false, version };
+        group.push_marker(topic, PartitionId(0), marker, NOW);
+        bench.place(group).unwrap();
+        bench.store.round().unwrap();
+    }
+}
+
+fn set_segment_bytes(bench: &Bench, topic: TopicId, bytes: &str) {
+    let operation = ConfigOperation::Set(bytes.to_owned());
+    let change = ConfigChange { name: "segment.bytes".to_owned(), operation };
+    drop(bench.store.alter_topic(topic, &Alteration::Changes(vec![change])).unwrap());
+    bench.store.round().unwrap();
+}
+
+#[test]
+fn segments_become_one_only_as_far_as_the_journal_can_say_their_aborted_transactions() {
+    let bench = Bench::new();
+    let topic = compacted(&bench, &[]);
+    abort(&bench, topic, 0..100);
+    set_segment_bytes(&bench, topic, "1000000");
+    assert_eq!(clean(&bench), 1);
+    let partition = bench.partition(topic, 0);
+    let known = partition.aborted_transactions(Offset::ZERO, Offset(i64::MAX)).unwrap();
+    assert_eq!(known.len(), 100, "their time is not over");
+    let segments = partition.segments();
+    let ends = segments.iter().skip(1).map(|segment| segment.base_offset()).chain([Offset(200)]);
+    let of_each: Vec<_> =
+        segments.iter().zip(ends).map(|(segment, end)| (end.0 - segment.base_offset().0) / 2).collect();
+    assert!(of_each.len() < 20 && of_each.iter().all(|count| count * 8 <= 8192 / 16), "{of_each:?}");
+    drop((segments, partition));
+    let bench = bench.restart();
+    let again = bench.partition(topic, 0).aborted_transactions(Offset::ZERO, Offset(i64::MAX)).unwrap();
+    assert_eq!(again, known);
+}
+
+#[test]
+fn a_segment_with_more_aborted_transactions_than_the_journal_can_say_is_not_cleaned() {
+    let bench = Bench::new();
+    let topic = compacted(&bench, &[]);
+    set_segment_bytes(&bench, topic, "1000000");
+    abort(&bench, topic, 0..600);
+    set_segment_bytes(&bench, topic, "200");
+    (0..4).for_each(|_| append(&bench, topic, &[(1, Some(9)), (2, Some(9))]));
+    assert_eq!(clean(&bench), 0);
+    assert_eq!(bench.store.cleaner_stats().uncleanable_partitions, 1);
+    let partition = bench.partition(topic, 0);
+    let known = partition.aborted_transactions(Offset::ZERO, Offset(i64::MAX)).unwrap();
+    assert_eq!((known.len(), read_from(&partition, Offset::ZERO).1.len()), (600, 608));
+}
+
 #[test]
 fn offsets_are_found_by_time_in_what_was_cleaned() {
     let bench = Bench::new();
