@@ -113,6 +113,10 @@ pub const TOPIC_PATTERN_BYTES_MAX: usize = 1024 * 1024;
 /// Transactional ids that are kept in memory; where none of them can be let go, another one is told to come again.
 pub const TRANSACTIONAL_IDS_MAX: usize = 100_000;
 
+/// Producers that one answer tells of: no further partition is told behind so many, so that it has these and those of one
+/// partition at most, in about 50 bytes each.
+pub const PRODUCERS_DESCRIBED_MAX: usize = 100_000;
+
 /// Bytes that the compiled form of a pattern of transactional ids may take.
 pub const TRANSACTIONAL_ID_PATTERN_BYTES_MAX: usize = 1024 * 1024;
 

@@ -1,14 +1,20 @@
 //! DeleteRecords, key 21: logs begin later from now on (Kafka: `ReplicaManager.deleteRecords`,
 //! `Partition.deleteRecordsOnLeader`).
 //!
-//! All of a request are begun before one is waited for, so that one sync serves them. The timeout of the request is for
+//! A partition that is named twice is answered once, for the offset that came last, as in Kafka
+//! (`KafkaApis.handleDeleteRecordsRequest` keeps offsets by partition). All of a request are begun before one is waited for, so that one sync serves them. The timeout of the request is for
 //! replicas that lag behind; there are none.
+
+use std::collections::BTreeMap;
 
 use mainstem_protocol::{
     ErrorCode, Offset, PartitionId, TopicId,
     messages::{
         DeleteRecordsRequest, DeleteRecordsResponse,
-        delete_records::{DeleteRecordsPartition, DeleteRecordsPartitionResult, DeleteRecordsTopicResult},
+        delete_records::{
+            DeleteRecordsPartition, DeleteRecordsPartitionResult, DeleteRecordsTopic,
+            DeleteRecordsTopicResult,
+        },
     },
 };
 use mainstem_storage::{
@@ -24,7 +30,7 @@ const HIGH_WATERMARK: Offset = Offset(-1);
 
 pub(crate) async fn answer(node: &Node, request: DeleteRecordsRequest) -> DeleteRecordsResponse {
     let mut begun = Vec::new();
-    for topic in request.topics {
+    for topic in once(request.topics) {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for partition in &topic.partitions {
             partitions.push((partition.partition_index, begin(node, &topic.name, partition).await));
@@ -40,6 +46,25 @@ pub(crate) async fn answer(node: &Node, request: DeleteRecordsRequest) -> Delete
         topics.push(DeleteRecordsTopicResult { name, partitions });
     }
     DeleteRecordsResponse { topics, ..Default::default() }
+}
+
+/// Each partition at its first mention, with its last offset; topics of which nothing is asked are left out.
+fn once(mut topics: Vec<DeleteRecordsTopic>) -> Vec<DeleteRecordsTopic> {
+    let mut offsets = BTreeMap::new();
+    for topic in &topics {
+        let named = topic.partitions.iter().map(|asked| (asked.partition_index, asked.offset));
+        offsets.entry(topic.name.clone()).or_insert_with(BTreeMap::new).extend(named);
+    }
+    for topic in &mut topics {
+        let Some(offsets) = offsets.get_mut(&topic.name) else { continue };
+        topic.partitions.retain_mut(|asked| {
+            let last = offsets.remove(&asked.partition_index);
+            asked.offset = last.unwrap_or(asked.offset);
+            last.is_some()
+        });
+    }
+    topics.retain(|topic| !topic.partitions.is_empty());
+    topics
 }
 
 /// Begins to move the log start; nothing is to be done where it is there or behind it already.
@@ -110,5 +135,30 @@ const fn code(error: &AppendError) -> ErrorCode {
         AppendError::OffsetOutOfRange { .. } => ErrorCode::OFFSET_OUT_OF_RANGE,
         AppendError::UnknownPartition { .. } => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
         _ => ErrorCode::KAFKA_STORAGE_ERROR,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn topic(name: &str, partitions: &[(i32, i64)]) -> DeleteRecordsTopic {
+        let partition = |&(partition, offset): &(i32, i64)| DeleteRecordsPartition {
+            partition_index: PartitionId(partition),
+            offset: Offset(offset),
+        };
+        DeleteRecordsTopic { name: name.into(), partitions: partitions.iter().map(partition).collect() }
+    }
+
+    #[test]
+    fn a_partition_that_is_named_often_is_truncated_once_to_the_last_offset() {
+        let asked = vec![
+            topic("b", &[(1, 5), (0, 3), (1, 7)]),
+            topic("a", &[(0, 1)]),
+            topic("b", &[(0, 2), (2, -1)]),
+            topic("a", &[(0, 4)]),
+        ];
+        let expected = vec![topic("b", &[(1, 7), (0, 2)]), topic("a", &[(0, 4)]), topic("b", &[(2, -1)])];
+        assert_eq!(once(asked), expected);
     }
 }

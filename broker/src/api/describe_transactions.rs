@@ -1,4 +1,7 @@
 //! DescribeTransactions, key 65: where transactions are (Kafka: `TransactionCoordinator.handleDescribeTransactions`).
+//!
+//! An id that is named twice is answered once (Kafka answers as often as it is named): a transaction of many partitions is
+//! far larger than its name.
 
 use std::collections::BTreeSet;
 
@@ -13,8 +16,14 @@ use mainstem_protocol::{
 use crate::{node::Node, transaction::Transaction};
 
 pub(crate) fn answer(node: &Node, request: DescribeTransactionsRequest) -> DescribeTransactionsResponse {
-    let states = request.transactional_ids.into_iter().map(|id| describe(node, id));
+    let states = once(request.transactional_ids).map(|id| describe(node, id));
     DescribeTransactionsResponse { transaction_states: states.collect(), ..Default::default() }
+}
+
+/// Each id at its first mention.
+fn once(ids: Vec<Text>) -> impl Iterator<Item = Text> {
+    let mut seen = BTreeSet::new();
+    ids.into_iter().filter(move |id| seen.insert(id.clone()))
 }
 
 fn describe(node: &Node, id: Text) -> TransactionState {
@@ -45,5 +54,16 @@ fn described(id: Text, transaction: &Transaction) -> TransactionState {
         producer_id: transaction.producer.id,
         producer_epoch: transaction.producer.epoch,
         topics: transaction.partitions.topics().map(topic).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transactional_id_that_is_named_often_is_described_once_where_it_came_first() {
+        let ids = ["b", "a", "b", "", "a", ""].map(Text::from).to_vec();
+        assert_eq!(once(ids).collect::<Vec<_>>(), ["b", "a", ""].map(Text::from));
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Version 1 asks for those that are open for so long, 2 for those whose ids match a pattern.
 
+use std::collections::BTreeSet;
+
 use mainstem_protocol::{
     ErrorCode, Text, Timestamp,
     messages::{ListTransactionsRequest, ListTransactionsResponse, list_transactions::TransactionState},
@@ -44,13 +46,14 @@ fn list(
     pattern: Option<&Regex>,
     now: Timestamp,
 ) -> ListTransactionsResponse {
-    let states: Vec<_> = request.state_filters.iter().filter_map(|name| State::of_name(name)).collect();
+    // Sets, so that what is looked at for each transaction does not grow with the request.
+    let states: BTreeSet<_> = request.state_filters.iter().filter_map(|name| State::of_name(name)).collect();
+    let producers: BTreeSet<_> = request.producer_id_filters.iter().copied().collect();
     let unknown = request.state_filters.iter().filter(|name| State::of_name(name).is_none());
     let is_wanted = |(id, transaction): &(Text, Transaction)| {
         let age = now.0.saturating_sub(transaction.started.0);
         (request.state_filters.is_empty() || states.contains(&transaction.state))
-            && (request.producer_id_filters.is_empty()
-                || request.producer_id_filters.contains(&transaction.producer.id))
+            && (producers.is_empty() || producers.contains(&transaction.producer.id))
             && (request.duration_filter < 0 || age > request.duration_filter)
             && pattern.is_none_or(|pattern| pattern.is_match(id))
     };
