@@ -301,6 +301,7 @@ fn snapshot(node: &Node) -> Snapshot {
         topic_sizes: node.store.topics().iter().map(|topic| topic_size(topic)).collect(),
         journal_bytes_used: stats.journal_used_bytes,
         journal_bytes_max: stats.journal_bytes_max,
+        cleaner: node.store.cleaner_stats(),
         disk: node.store.space().ok().map(|space| DiskSpace { total: space.total, free: space.usable }),
         fetch_sessions: fetch_sessions as u64,
         fetch_session_partitions: fetch_session_partitions as u64,

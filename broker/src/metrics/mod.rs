@@ -9,6 +9,7 @@
 //! topic can have for a name.
 
 pub mod caps;
+mod cleaner;
 mod connections;
 mod fetch_sessions;
 mod groups;
@@ -153,7 +154,7 @@ mod tests {
     use std::time::Duration;
 
     use mainstem_protocol::{ApiKey, PartitionId, Timestamp};
-    use mainstem_storage::ManualClock;
+    use mainstem_storage::{ManualClock, store::CleanerStats};
 
     use super::*;
 
@@ -243,6 +244,25 @@ mod tests {
         });
         assert_shows(&metrics, "mainstem_topic_log_bytes{topic=\"(others)\"} 20");
         assert_shows(&metrics, "mainstem_topic_partitions{topic=\"(others)\"} 2");
+    }
+
+    #[test]
+    fn what_the_cleaner_did_is_told_at_every_scrape() {
+        let metrics = metrics();
+        let stats = CleanerStats {
+            passes: 3,
+            bytes_freed: 4096,
+            last_run: Some(Timestamp(1500)),
+            dirtiest_ratio: 0.25,
+            ..CleanerStats::default()
+        };
+        metrics.ask(move || Snapshot { cleaner: stats.clone(), ..Snapshot::default() });
+        for _ in 0..2 {
+            assert_shows(&metrics, "mainstem_cleaner_passes_total 3");
+            assert_shows(&metrics, "mainstem_cleaner_freed_bytes_total 4096");
+            assert_shows(&metrics, "mainstem_cleaner_last_pass_timestamp_seconds 1.5");
+            assert_shows(&metrics, "mainstem_cleaner_dirtiest_ratio 0.25");
+        }
     }
 
     #[test]

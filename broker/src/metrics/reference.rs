@@ -33,7 +33,7 @@ pub(super) struct Description {
 }
 
 /// The sections of the reference, each with the words behind `mainstem_` that belong there.
-const SECTIONS: [(&str, &[&str]); 10] = [
+const SECTIONS: [(&str, &[&str]); 11] = [
     ("Requests", &["request", "requests", "response"]),
     ("Connections", &["connection", "connections"]),
     ("Topics", &["topic", "topics", "partitions"]),
@@ -42,6 +42,7 @@ const SECTIONS: [(&str, &[&str]); 10] = [
     ("Transactions", &["transaction", "transactional"]),
     ("Processors", &["processor"]),
     ("The journal", &["journal"]),
+    ("Compaction", &["cleaner"]),
     ("The disk", &["disk"]),
     ("The process", &["process", "build"]),
 ];
@@ -82,6 +83,7 @@ impl Description {
         match self.name.as_str() {
             "mainstem_group_lag" => "records",
             "mainstem_build_info" => "always 1",
+            _ if bears("ratio") => "0 to 1",
             _ if bears("seconds") => "seconds",
             _ if bears("bytes") => "bytes",
             _ if bears("records") || bears("drops") => "records",

@@ -1,15 +1,17 @@
 //! What is known anyway, and asked for at each scrape.
 
 use mainstem_protocol::PartitionId;
+use mainstem_storage::store::CleanerStats;
 use prometheus::{IntGauge, IntGaugeVec};
 
 use super::caps::{GROUPS_MAX, TOPICS_MAX};
+use super::cleaner::Cleaner;
 use super::groups::Lags;
 use super::register::{Registry, gauge, gauges};
 use super::topics::OTHERS;
 
 /// What the broker knows at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
     /// Topics, the internal ones included.
     pub topics: u64,
@@ -25,6 +27,8 @@ pub struct Snapshot {
     pub journal_bytes_used: u64,
     /// Bytes that the journal may have.
     pub journal_bytes_max: u64,
+    /// What the cleaner of compacted topics did.
+    pub cleaner: CleanerStats,
     /// The file system of the data directory, if it tells.
     pub disk: Option<DiskSpace>,
     /// Fetch sessions.
@@ -91,6 +95,7 @@ pub(super) struct Gauges {
     topic_bytes: IntGaugeVec,
     journal_bytes_used: IntGauge,
     journal_bytes_max: IntGauge,
+    cleaner: Cleaner,
     disk_size: IntGauge,
     disk_free: IntGauge,
     fetch_sessions: IntGauge,
@@ -122,6 +127,7 @@ impl Gauges {
                 "Bytes of the journal that no checkpoint has freed yet",
             ),
             journal_bytes_max: gauge("mainstem_journal_bytes_max", "Bytes that the journal may have"),
+            cleaner: Cleaner::new(registry),
             disk_size: gauge("mainstem_disk_size_bytes", "Size of the data directory's file system"),
             disk_free: gauge(
                 "mainstem_disk_free_bytes",
@@ -151,6 +157,7 @@ impl Gauges {
             topic_sizes,
             journal_bytes_used,
             journal_bytes_max,
+            cleaner,
             disk,
             fetch_sessions,
             fetch_session_partitions,
@@ -164,6 +171,7 @@ impl Gauges {
         set(&self.hanging_transactions, hanging_transactions);
         set(&self.journal_bytes_used, journal_bytes_used);
         set(&self.journal_bytes_max, journal_bytes_max);
+        self.cleaner.show(&cleaner);
         if let Some(DiskSpace { total, free }) = disk {
             set(&self.disk_size, total);
             set(&self.disk_free, free);
