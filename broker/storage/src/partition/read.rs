@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mainstem_protocol::{Offset, Timestamp, records::Records};
 
 use super::{Isolation, Partition, Visible};
-use crate::segment::{Limit, ReadError, Segment, Wait};
+use crate::segment::{Limit, ReadError, Segment, SegmentId, Wait};
 
 /// How much to read.
 #[derive(Clone, Copy, Debug)]
@@ -103,7 +103,7 @@ impl Partition {
 
 /// The position in a segment at which a read ends that sees nothing from `end` on; `next` is the offset at which the segment
 /// ends, or `end` where that comes first. Only an open transaction ends within a segment, and before the last batch that
-/// is shown.
+/// is shown; or all that is shown does so, where the segment was written to then and has become one with later ones since.
 fn position_of(
     end: Offset,
     next: Offset,
@@ -112,7 +112,9 @@ fn position_of(
     wait: Wait,
 ) -> Result<u64, ReadError> {
     let limit = limit_of(visible, segment);
-    if end >= visible.high_watermark || next < end {
+    let is_all =
+        end >= visible.high_watermark && (is_last_of(visible, segment) || segment.id().revision == 0);
+    if is_all || next < end {
         return Ok(limit);
     }
     Ok(segment.position_of(end, limit, wait)?.unwrap_or(limit))
@@ -120,5 +122,11 @@ fn position_of(
 
 /// All of a segment is shown, but for the last one.
 fn limit_of(visible: &Visible, segment: &Segment) -> u64 {
-    if segment.base_offset() == visible.segment { visible.position } else { segment.end() }
+    if is_last_of(visible, segment) { visible.position } else { segment.end() }
+}
+
+/// Whether it is the very file that the position is of: a segment that was cleaned since has the same base, and its batches
+/// are elsewhere.
+fn is_last_of(visible: &Visible, segment: &Segment) -> bool {
+    segment.id() == SegmentId::from(visible.segment)
 }

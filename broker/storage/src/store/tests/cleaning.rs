@@ -275,6 +275,38 @@ fn a_reader_of_what_was_cleaned_reads_on() {
 }
 
 #[test]
+fn a_view_from_before_a_cleaning_reads_whole_batches_and_no_more_than_it_shows() {
+    let bench = Bench::new();
+    let topic = compacted(&bench, &[("segment.bytes", "500")]);
+    let partition = bench.partition(topic, 0);
+    let mut views = Vec::new();
+    for at in 0..40_u8 {
+        // Batches of several sizes, of which a part is left.
+        let keys = (0..=at % 5).map(|key| if key % 2 == 0 { key } else { 100 + at });
+        append(&bench, topic, &keys.map(|key| (key, Some(1))).collect::<Vec<_>>());
+        views.push(partition.shown());
+    }
+    assert_eq!(clean(&bench), 1);
+    for view in views {
+        for offset in (0..view.high_watermark.0).map(Offset) {
+            let how = Read {
+                bytes_max: 10_000,
+                at_least_one: true,
+                wait: Wait::Yes,
+                isolation: Isolation::Committed,
+            };
+            let records = partition.read(&view, offset, how).unwrap().bytes().unwrap();
+            for batch in batches(records, Tail::Report) {
+                let batch = batch.unwrap();
+                assert!(batch.is_intact());
+                assert!(batch.header().next_offset() <= view.high_watermark, "{offset} of {view:?}");
+            }
+        }
+    }
+    read_from(&partition, Offset::ZERO);
+}
+
+#[test]
 fn a_log_start_that_moves_meanwhile_wins() {
     let bench = Bench::new();
     let topic = compacted(&bench, &[("cleanup.policy", "compact,delete")]);
