@@ -1,5 +1,7 @@
 //! OffsetFetch.
 
+use std::collections::HashSet;
+
 use mainstem_protocol::{
     ErrorCode, LeaderEpoch, Offset, PartitionId, Text, TopicId,
     formats::offsets::{OffsetCommitKey, OffsetCommitValue},
@@ -52,22 +54,30 @@ impl Coordinator {
             }
             slot.decided().await;
         }
+        // Read before the offsets: a marker moves values from the pending ones to those that count under one lock, so
+        // one that is folded in between makes a new offset look unstable. Read after them, an old offset would look
+        // stable, and whoever starts there processes a batch twice.
+        let pending = if stable { self.0.log.pending(&group_id) } else { HashSet::new() };
         let mut topics: Vec<_> = match topics {
             Some(topics) => {
                 topics.into_iter().map(|topic| self.topic_offsets(version, &group_id, topic)).collect()
             }
             None => self.all_topic_offsets(&group_id),
         };
-        if stable {
-            self.hide_unstable(&group_id, &mut topics);
+        if !pending.is_empty() {
+            self.hide_unstable(&group_id, &pending, &mut topics);
         }
         OffsetFetchResponseGroup { group_id, topics, error_code: ErrorCode::NONE }
     }
 
     /// Who wants stable offsets waits for open transactions to end (KIP-447).
-    fn hide_unstable(&self, group: &Text, topics: &mut [OffsetFetchResponseTopics]) {
-        let pending = self.0.log.pending(group);
-        for topic in topics.iter_mut().filter(|_| !pending.is_empty()) {
+    fn hide_unstable(
+        &self,
+        group: &Text,
+        pending: &HashSet<OffsetCommitKey>,
+        topics: &mut [OffsetFetchResponseTopics],
+    ) {
+        for topic in topics {
             let by_id = || self.name_of(topic.topic_id).unwrap_or_default();
             let name = if topic.name.is_empty() { by_id() } else { topic.name.clone() };
             for found in topic.partitions.iter_mut().filter(|found| found.error_code.is_none()) {
