@@ -467,6 +467,25 @@ async fn offsets_of_a_group_that_is_deleted_meanwhile_do_not_come_back() {
 }
 
 #[tokio::test]
+async fn offset_of_an_open_transaction_does_not_come_back_with_a_topic_that_is_made_anew() {
+    for restarts in [false, true] {
+        let (mut broker, _) = start().await;
+        let mut producer = Producer::new(&broker, SECOND).await;
+        assert_eq!(producer.commit_offset(5).await, ErrorCode::NONE);
+        if restarts {
+            broker = broker.restart().await;
+            producer.client = broker.connect().await;
+        }
+        let mut reader = broker.connect().await;
+        let request = DeleteTopicsRequest { topic_names: vec![TOPIC], ..Default::default() };
+        assert_eq!(reader.ask(5, request).await.responses[0].error_code, ErrorCode::NONE);
+        assert_eq!(producer.end(true).await, ErrorCode::NONE);
+        reader.create_topic(&TOPIC, 2, &[]).await;
+        assert_eq!(committed(&mut reader, true).await.committed_offset, Offset::NONE, "restarts: {restarts}");
+    }
+}
+
+#[tokio::test]
 async fn transactions_are_listed_and_described() {
     let (broker, mut client) = start().await;
     let mut producer = Producer::new(&broker, SECOND).await;

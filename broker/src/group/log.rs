@@ -136,9 +136,16 @@ impl GroupLog {
         })
     }
 
-    /// Every key that the log holds; what cannot be read is passed over.
+    /// Every key that the log holds, whether its value counts or an open transaction has written it; one may be there
+    /// twice, and what cannot be read is passed over. The pending ones are read first, since a marker moves them to the
+    /// others.
     pub(super) fn keys(&self) -> impl Iterator<Item = Key> + '_ {
-        self.values().filter_map(|(key, _)| Key::from_bytes(key).ok())
+        let pending = |partition| self.store.keyed_pending(self.topic, partition, &[]);
+        let pending: Vec<_> = self.partition_ids().flat_map(pending).collect();
+        pending
+            .into_iter()
+            .chain(self.values().map(|(key, _)| key))
+            .filter_map(|key| Key::from_bytes(key).ok())
     }
 
     /// Every committed offset.
@@ -148,8 +155,11 @@ impl GroupLog {
 
     /// All keys and values, partition by partition.
     fn values(&self) -> impl Iterator<Item = (Bytes, Bytes)> + '_ {
-        let all = |partition: u32| self.store.keyed_values(self.topic, PartitionId(partition as i32), &[]);
-        (0..self.partitions).flat_map(all)
+        self.partition_ids().flat_map(|partition| self.store.keyed_values(self.topic, partition, &[]))
+    }
+
+    fn partition_ids(&self) -> impl Iterator<Item = PartitionId> + use<> {
+        (0..self.partitions).map(|partition| PartitionId(partition as i32))
     }
 
     pub(super) fn store(&self) -> &Arc<Store> {

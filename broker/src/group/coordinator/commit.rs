@@ -194,8 +194,7 @@ impl Coordinator {
         slot.place(|group| {
             let OffsetCommitRequest { member_id, group_instance_id, generation_id_or_member_epoch, .. } =
                 request;
-            let topics = self.0.log.store().topics();
-            if accepted.topics.iter().any(|id| topics.get(*id).is_none()) {
+            if self.is_any_gone(accepted) {
                 return Err(NoPlace::TopicGone);
             }
             let (instance_id, generation) = (group_instance_id.as_ref(), *generation_id_or_member_epoch);
@@ -206,6 +205,13 @@ impl Coordinator {
                 error => NoPlace::Refused(error_code(&error)),
             })
         })
+    }
+
+    /// Whether a topic has been deleted since it was accepted. Asked while the group is held, it cannot pass the tombstones
+    /// of that topic's offsets.
+    pub(super) fn is_any_gone(&self, accepted: &Accepted) -> bool {
+        let topics = self.0.log.store().topics();
+        accepted.topics.iter().any(|id| topics.get(*id).is_none())
     }
 
     /// Waits in a task of its own: whoever asked may go, but what was placed must be told as decided.

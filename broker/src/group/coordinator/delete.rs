@@ -45,29 +45,34 @@ impl Coordinator {
         let slot = self.existing(id).ok_or(ErrorCode::GROUP_ID_NOT_FOUND)?;
         let plan = |group: &Group| {
             group.check_delete()?;
-            let mut records = self.tombstones_of(id, |_, _| true);
-            records.extend(self.pending_tombstones(id, |_| true));
+            let mut records = self.tombstones_of(id, |_| true, |_| true);
             records.extend(group.tombstones());
             Ok(Tombstones { records, is_last: true })
         };
         self.begin_end(id, slot, plan).await
     }
 
-    /// Behind its tombstone an offset that an open transaction has committed will not count. Those that count already have
-    /// theirs.
-    fn pending_tombstones(&self, id: &Text, goes: impl Fn(&OffsetCommitKey) -> bool) -> Records {
-        let is_new = |key: &OffsetCommitKey| self.0.log.offset(id, &key.topic, key.partition).is_none();
-        let gone = self.0.log.pending(id).into_iter().filter(|key| goes(key) && is_new(key));
-        gone.map(|key| (Key::Offset(key), None)).collect()
-    }
-
+    /// Tombstones of the committed offsets that go, and of those that an open transaction has committed for one of the
+    /// topics: behind its tombstone such an offset will not count.
+    ///
+    /// The pending ones are read first: a marker moves them to those that count, so a key may be found in both, never in
+    /// neither. What counts decides over such a key.
     fn tombstones_of(
         &self,
         id: &Text,
-        goes: impl Fn(&OffsetCommitKey, &OffsetCommitValue) -> bool,
+        of: impl Fn(&OffsetCommitKey) -> bool,
+        goes: impl Fn(&OffsetCommitValue) -> bool,
     ) -> Records {
-        let gone = self.0.log.offsets(id).filter(|(key, value)| goes(key, value));
-        gone.map(|(key, _)| (Key::Offset(key), None)).collect()
+        let mut pending = self.0.log.pending(id);
+        let mut gone = Vec::new();
+        for (key, value) in self.0.log.offsets(id) {
+            pending.remove(&key);
+            if of(&key) && goes(&value) {
+                gone.push(key);
+            }
+        }
+        gone.extend(pending.into_iter().filter(of));
+        gone.into_iter().map(|key| (Key::Offset(key), None)).collect()
     }
 
     /// Deletes committed offsets of partitions that no member reads. Answers when that is stored.
@@ -128,9 +133,8 @@ impl Coordinator {
 
     /// What was committed after the deletion is of a topic that was made anew under the name.
     pub(super) async fn forget_topics(&self, names: &BTreeSet<Text>, deleted_at: Timestamp) {
-        let goes = |key: &OffsetCommitKey, value: &OffsetCommitValue| {
-            names.contains(&key.topic) && value.commit_timestamp <= deleted_at
-        };
+        let of = |key: &OffsetCommitKey| names.contains(&key.topic);
+        let goes = |value: &OffsetCommitValue| value.commit_timestamp <= deleted_at;
         let slots: Vec<_> = self.groups().values().cloned().collect();
         for slot in slots {
             slot.decided().await;
@@ -140,11 +144,8 @@ impl Coordinator {
         let ids = self.off_reactor("groups of deleted topics", move |this| this.groups_with(&wanted)).await;
         for id in ids.unwrap_or_default() {
             let Some(slot) = self.existing(&id) else { continue };
-            let plan = |_: &Group| {
-                let mut records = self.tombstones_of(&id, goes);
-                records.extend(self.pending_tombstones(&id, |key| names.contains(&key.topic)));
-                Ok(Tombstones { records, is_last: false })
-            };
+            let plan =
+                |_: &Group| Ok(Tombstones { records: self.tombstones_of(&id, of, goes), is_last: false });
             begun.push((id.clone(), self.begin_end(&id, slot, plan).await));
         }
         for (id, ending) in begun {
@@ -158,7 +159,7 @@ impl Coordinator {
         }
     }
 
-    /// Those that have committed something for one of the topics.
+    /// Those that have committed something for one of the topics, be it in a transaction that is open.
     fn groups_with(&self, topics: &BTreeSet<Text>) -> BTreeSet<Text> {
         let group = |key| match key {
             Key::Offset(key) if topics.contains(&key.topic) => Some(key.group),

@@ -117,11 +117,17 @@ impl Coordinator {
         let group = match self.0.log.metadata(id) {
             Some(value) => restored(id, value, self.limits(), self.now()),
             None => {
-                self.0.log.offsets(id).next()?;
+                self.has_offsets(id).then_some(())?;
                 classic::Group::new(id.clone(), self.limits())
             }
         };
         Some(Group::Classic(group))
+    }
+
+    /// Whether a group has committed an offset, be it in a transaction that is open. Those are looked at first: a marker
+    /// moves them to the others.
+    fn has_offsets(&self, id: &Text) -> bool {
+        !self.0.log.pending(id).is_empty() || self.0.log.offsets(id).next().is_some()
     }
 
     /// Brings back the groups that had members, so that those who do not come back are noticed.

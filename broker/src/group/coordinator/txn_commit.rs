@@ -35,6 +35,8 @@ const BY_NAME: i16 = 9;
 enum NoPlace {
     Refused(ErrorCode),
     NoRoom(Box<transaction::Made>),
+    /// A topic has been deleted since it was looked at.
+    TopicGone,
 }
 
 impl Coordinator {
@@ -46,14 +48,20 @@ impl Coordinator {
         transactions: &transaction::Coordinator,
     ) -> TxnOffsetCommitResponse {
         let plain = plain(&request);
-        let (mut response, accepted) = self.check_partitions(BY_NAME, &plain);
-        if !accepted.records.is_empty() {
-            let committed = self.commit_in_transaction(verification, &request, &accepted, transactions).await;
-            if let Err(error) = committed {
-                refuse_accepted(&mut response, error);
+        loop {
+            let (mut response, accepted) = self.check_partitions(BY_NAME, &plain);
+            if accepted.records.is_empty() {
+                return transactional(response);
+            }
+            match self.commit_in_transaction(verification, &request, &accepted, transactions).await {
+                Ok(()) => return transactional(response),
+                Err(NoPlace::Refused(error)) => {
+                    refuse_accepted(&mut response, error);
+                    return transactional(response);
+                }
+                Err(NoPlace::NoRoom(_) | NoPlace::TopicGone) => {}
             }
         }
-        transactional(response)
     }
 
     async fn commit_in_transaction(
@@ -62,29 +70,33 @@ impl Coordinator {
         request: &TxnOffsetCommitRequest,
         accepted: &Accepted,
         transactions: &transaction::Coordinator,
-    ) -> Result<(), ErrorCode> {
-        let slot = self.txn_commit_slot(request)?;
+    ) -> Result<(), NoPlace> {
+        let refused = NoPlace::Refused;
+        let slot = self.txn_commit_slot(request).map_err(refused)?;
         let stamp = ProducerStamp {
             producer_id: request.producer_id,
             producer_epoch: request.producer_epoch,
             transactional: true,
             ..ProducerStamp::NONE
         };
-        let (topic, partition) = self.0.log.place_of(&request.group_id).ok_or(ErrorCode::NOT_COORDINATOR)?;
-        let batch = self.0.log.batch(&accepted.records, &stamp).ok_or(ErrorCode::INVALID_REQUEST)?;
+        let place = self.0.log.place_of(&request.group_id);
+        let (topic, partition) = place.ok_or(NoPlace::Refused(ErrorCode::NOT_COORDINATOR))?;
+        let batch = self.0.log.batch(&accepted.records, &stamp);
+        let batch = batch.ok_or(NoPlace::Refused(ErrorCode::INVALID_REQUEST))?;
         let write =
             InTransaction { id: &request.transactional_id, verification, topic: &topic, partition, batch };
         let mut made = None;
         let (placed, number) = loop {
-            match self.place_in_transaction(&slot, request, &write, transactions, made.take()) {
+            match self.place_in_transaction(&slot, request, accepted, &write, transactions, made.take()) {
                 Ok(placed) => break placed,
-                Err(NoPlace::Refused(error)) => return Err(error),
                 Err(NoPlace::NoRoom(small)) => {
-                    made = Some(transactions.make_room_for(*small).await.map_err(|error| code(&error))?);
+                    let room = transactions.make_room_for(*small).await;
+                    made = Some(room.map_err(|error| refused(code(&error)))?);
                 }
+                Err(no_place) => return Err(no_place),
             }
         };
-        self.watch_in_place(slot, placed, number).await
+        self.watch_in_place(slot, placed, number).await.map_err(refused)
     }
 
     /// The group that the offsets are for. An offset that comes from no member makes a group of its own.
@@ -101,12 +113,16 @@ impl Coordinator {
         &self,
         slot: &Slot,
         request: &TxnOffsetCommitRequest,
+        accepted: &Accepted,
         write: &InTransaction<'_>,
         transactions: &transaction::Coordinator,
         made: Option<transaction::Made>,
     ) -> Result<(InPlace, u64), NoPlace> {
         let TxnOffsetCommitRequest { member_id, group_instance_id, generation_id, .. } = request;
         slot.place(|group| {
+            if self.is_any_gone(accepted) {
+                return Err(NoPlace::TopicGone);
+            }
             let checked = group.check_txn_commit(member_id, group_instance_id.as_ref(), *generation_id);
             checked.map_err(NoPlace::Refused)?;
             match transactions.try_produce(write, made) {
