@@ -71,8 +71,24 @@ impl Coordinator {
         accepted: &Accepted,
         transactions: &transaction::Coordinator,
     ) -> Result<(), NoPlace> {
+        let slot = self.txn_commit_slot(request).map_err(NoPlace::Refused)?;
+        let committed = self.commit_to(&slot, verification, request, accepted, transactions).await;
+        if committed.is_err() && slot.read(|group| group.is_empty()) {
+            // A group that was made for offsets that are refused must not stay.
+            self.end_unused(&request.group_id, slot).await;
+        }
+        committed
+    }
+
+    async fn commit_to(
+        &self,
+        slot: &Arc<Slot>,
+        verification: Verification,
+        request: &TxnOffsetCommitRequest,
+        accepted: &Accepted,
+        transactions: &transaction::Coordinator,
+    ) -> Result<(), NoPlace> {
         let refused = NoPlace::Refused;
-        let slot = self.txn_commit_slot(request).map_err(refused)?;
         let stamp = ProducerStamp {
             producer_id: request.producer_id,
             producer_epoch: request.producer_epoch,
@@ -87,7 +103,7 @@ impl Coordinator {
             InTransaction { id: &request.transactional_id, verification, topic: &topic, partition, batch };
         let mut made = None;
         let (placed, number) = loop {
-            match self.place_in_transaction(&slot, request, accepted, &write, transactions, made.take()) {
+            match self.place_in_transaction(slot, request, accepted, &write, transactions, made.take()) {
                 Ok(placed) => break placed,
                 Err(NoPlace::NoRoom(small)) => {
                     let room = transactions.make_room_for(*small).await;
@@ -96,7 +112,7 @@ impl Coordinator {
                 Err(no_place) => return Err(no_place),
             }
         };
-        self.watch_in_place(slot, placed, number).await.map_err(refused)
+        self.watch_in_place(Arc::clone(slot), placed, number).await.map_err(refused)
     }
 
     /// The group that the offsets are for. An offset that comes from no member makes a group of its own.

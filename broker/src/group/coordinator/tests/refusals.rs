@@ -1,6 +1,16 @@
 //! Requests that are refused, each with Kafka's own code, and a group that is as it was before.
 
+use mainstem_protocol::messages::{
+    TxnOffsetCommitRequest,
+    txn_offset_commit::{TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic},
+};
+
 use super::*;
+use crate::{
+    config::TransactionSettings,
+    metrics::Metrics,
+    transaction::{self, Verification},
+};
 
 #[tokio::test]
 async fn group_that_is_not_there_has_the_code_of_the_version() {
@@ -148,4 +158,27 @@ async fn metadata_is_measured_as_java_measures_it() {
     assert_eq!(code(&"ü".repeat(16)).await, ErrorCode::NONE);
     assert_eq!(code(&"ü".repeat(17)).await, ErrorCode::OFFSET_METADATA_TOO_LARGE);
     assert_eq!(code(&"😀".repeat(9)).await, ErrorCode::OFFSET_METADATA_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn refused_commits_in_transactions_leave_no_group() {
+    let bench = Bench::new();
+    let (store, clock) = (Arc::clone(&bench.store), Arc::<ManualClock>::clone(&bench.clock));
+    let (settings, tasks) = (TransactionSettings::default(), Tasks::root("transactions"));
+    let metrics = Metrics::new(&*bench.clock);
+    let transactions =
+        transaction::Coordinator::new(store, clock, settings, tasks, Arc::clone(&metrics.transactions));
+    for group in ["g", "h", "i"] {
+        let partition = TxnOffsetCommitRequestPartition { committed_offset: Offset(5), ..Default::default() };
+        let request = TxnOffsetCommitRequest {
+            group_id: group.into(),
+            transactional_id: "unknown".into(),
+            topics: vec![TxnOffsetCommitRequestTopic { name: "topic".into(), partitions: vec![partition] }],
+            ..Default::default()
+        };
+        let response = bench.coordinator.txn_offset_commit(Verification::Adds, request, &transactions).await;
+        let error = response.topics[0].partitions[0].error_code;
+        assert_eq!(error, ErrorCode::INVALID_PRODUCER_ID_MAPPING);
+    }
+    assert!(bench.coordinator.groups().is_empty());
 }
