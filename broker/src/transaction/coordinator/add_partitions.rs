@@ -20,7 +20,7 @@ impl Coordinator {
         if id.is_empty() {
             return Err(ErrorCode::INVALID_REQUEST);
         }
-        let slot = self.slot(id).ok_or(ErrorCode::INVALID_PRODUCER_ID_MAPPING)?;
+        let slot = self.slot(id)?;
         let (most, now) = (self.partitions_max(), self.0.clock.now());
         let add = |transaction: Option<&Transaction>, _| {
             let unknown = || Step::refused(ErrorCode::INVALID_PRODUCER_ID_MAPPING);
@@ -43,7 +43,7 @@ impl Coordinator {
         if id.is_empty() {
             return Err(ErrorCode::INVALID_REQUEST);
         }
-        let slot = self.slot(id).ok_or(ErrorCode::INVALID_PRODUCER_ID_MAPPING)?;
+        let slot = self.slot(id)?;
         let locked = slot.lock();
         let known = locked.transaction.as_ref().ok_or(ErrorCode::INVALID_PRODUCER_ID_MAPPING)?;
         known.verify(producer, topic, partition)

@@ -23,7 +23,7 @@ impl Coordinator {
         if id.is_empty() {
             return Err(ErrorCode::INVALID_REQUEST);
         }
-        let slot = self.slot(id).ok_or(ErrorCode::INVALID_PRODUCER_ID_MAPPING)?;
+        let slot = self.slot(id)?;
         let now = self.0.clock.now();
         let end = |transaction: Option<&Transaction>, fresh| match transaction {
             Some(transaction) => transaction.end(producer, outcome, version, fresh, now),

@@ -7,20 +7,18 @@ mod log;
 mod place;
 mod produce;
 mod slot;
+mod slots;
 mod time;
 mod view;
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use mainstem_protocol::{ErrorCode, Text, wire::Detach};
+use mainstem_protocol::{ErrorCode, Text};
 use mainstem_storage::{Clock, Store};
 use tokio::sync::OnceCell;
 
 pub(crate) use self::produce::{InPlace, InTransaction, Made, NotPlaced, Verification};
-use self::slot::Slot;
+use self::{slot::Slot, slots::Slots};
 use super::{log::TransactionLog, machine::Change};
 use crate::{
     caps,
@@ -40,7 +38,7 @@ struct Inner {
     /// Made when somebody first comes with a transactional id.
     log: OnceCell<TransactionLog>,
     /// Those that were used since the start, and those with an open transaction.
-    slots: Mutex<HashMap<Text, Arc<Slot>>>,
+    slots: Mutex<Slots>,
     tasks: Tasks,
     metrics: Arc<Transactions>,
 }
@@ -56,7 +54,8 @@ impl Coordinator {
         metrics: Arc<Transactions>,
     ) -> Self {
         let log = OnceCell::new_with(TransactionLog::existing(&store));
-        Self(Arc::new(Inner { store, clock, settings, log, slots: Mutex::default(), tasks, metrics }))
+        let slots = Mutex::new(Slots::new(caps::TRANSACTIONAL_IDS_MAX));
+        Self(Arc::new(Inner { store, clock, settings, log, slots, tasks, metrics }))
     }
 
     /// Brings back what was open, and starts the tasks that let time pass. To be called on the runtime.
@@ -75,8 +74,7 @@ impl Coordinator {
             if transaction.deadline().is_none() && change.is_none() {
                 continue;
             }
-            let slot = Arc::new(Slot::new(id.clone(), Some(transaction)));
-            self.slots().insert(id, Arc::clone(&slot));
+            let slot = self.slots().restore(id, transaction);
             if change.is_some() {
                 let (this, name) = (self.clone(), "prepared transaction");
                 self.0.tasks.spawn(name, OnFailure::Log, async move { this.resume(&slot).await });
@@ -85,12 +83,16 @@ impl Coordinator {
     }
 
     /// A transactional id that somebody has used before.
-    fn slot(&self, id: &Text) -> Option<Arc<Slot>> {
+    ///
+    /// # Errors
+    /// Where nobody has, or where so many are in use that there is no room for another one just now.
+    fn slot(&self, id: &Text) -> Result<Arc<Slot>, ErrorCode> {
         if let Some(slot) = self.slots().get(id) {
-            return Some(Arc::clone(slot));
+            return Ok(slot);
         }
-        self.0.log.get()?.load(id)?;
-        self.slot_or_new(id).ok()
+        let stored = self.0.log.get().and_then(|log| log.load(id));
+        stored.ok_or(ErrorCode::INVALID_PRODUCER_ID_MAPPING)?;
+        self.slot_or_new(id)
     }
 
     /// A transactional id, which becomes known with the first thing that happens to it.
@@ -98,28 +100,11 @@ impl Coordinator {
     /// # Errors
     /// Where so many are in use that there is no room for another.
     fn slot_or_new(&self, id: &Text) -> Result<Arc<Slot>, ErrorCode> {
-        let mut slots = self.slots();
-        if slots.len() >= caps::TRANSACTIONAL_IDS_MAX {
-            slots.retain(|_, slot| !slot.is_idle());
-        }
-        if slots.len() >= caps::TRANSACTIONAL_IDS_MAX {
-            return Err(ErrorCode::COORDINATOR_NOT_AVAILABLE);
-        }
-        // What is kept must not keep the request that it came with.
-        let mut id = id.clone();
-        id.detach();
         // Read while nobody else can put one in, so that nothing that happens meanwhile is missed.
-        Ok(match slots.entry(id) {
-            Entry::Occupied(there) => Arc::clone(there.get()),
-            Entry::Vacant(entry) => {
-                let stored = self.0.log.get().and_then(|log| log.load(entry.key()));
-                let slot = Arc::new(Slot::new(entry.key().clone(), stored));
-                Arc::clone(entry.insert(slot))
-            }
-        })
+        self.slots().get_or_insert(id, |id| self.0.log.get().and_then(|log| log.load(id)))
     }
 
-    fn slots(&self) -> MutexGuard<'_, HashMap<Text, Arc<Slot>>> {
+    fn slots(&self) -> MutexGuard<'_, Slots> {
         self.0.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

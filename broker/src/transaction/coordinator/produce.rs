@@ -96,7 +96,7 @@ impl Coordinator {
         made: Option<Made>,
     ) -> Result<Result<InPlace, Made>, NotPlaced> {
         let unknown = || write.refused(ErrorCode::INVALID_PRODUCER_ID_MAPPING);
-        let slot = self.slot(write.id).ok_or_else(unknown)?;
+        let slot = self.slot(write.id).map_err(|error| write.refused(error))?;
         let mut locked = slot.lock();
         let transaction = locked.transaction.as_ref().ok_or_else(unknown)?;
         let change =

@@ -37,7 +37,7 @@ impl Coordinator {
 
     /// Aborts every transaction that is open for longer than its producer said, and fences the producer.
     pub(super) async fn abort_late_now(&self) {
-        let slots: Vec<_> = self.slots().values().cloned().collect();
+        let slots: Vec<_> = self.slots().all().cloned().collect();
         for slot in slots {
             let now = self.0.clock.now();
             if is_late(&slot, now) && self.abort_one(&slot, now).await {
@@ -72,7 +72,7 @@ impl Coordinator {
                 warn!(id = id.as_ref() as &str, %error, "an expired transactional id stays for now");
             }
         }
-        self.slots().retain(|_, slot| !(slot.is_idle() && slot.lock().transaction.is_none()));
+        self.slots().forget_unknown();
     }
 
     async fn expire_one(&self, slot: &Arc<Slot>, now: Timestamp, after: i64) -> Result<(), ErrorCode> {
