@@ -18,6 +18,7 @@ mod serve;
 mod strangers;
 mod topics;
 mod tutorial;
+mod txn;
 mod verify;
 #[path = "../support/wire.rs"]
 mod wire;
