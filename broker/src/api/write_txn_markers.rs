@@ -66,11 +66,12 @@ async fn place(
     let topic = node.store.topics().named(name).map(|topic: &std::sync::Arc<Topic>| topic.id);
     let topic = topic.ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
     let mut group = AppendGroup::new();
-    group.push_marker(topic, partition, marker, node.clock.now());
+    group.push_asked_marker(topic, partition, marker, node.clock.now());
     append::place_group(&node.store, group).await.map_err(|error| match error {
         AppendError::UnknownPartition { .. } => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
         AppendError::InvalidProducerEpoch { .. } => ErrorCode::INVALID_PRODUCER_EPOCH,
         AppendError::CoordinatorFenced { .. } => ErrorCode::TRANSACTION_COORDINATOR_FENCED,
+        AppendError::TooManyProducers { .. } => ErrorCode::POLICY_VIOLATION,
         _ => ErrorCode::KAFKA_STORAGE_ERROR,
     })
 }

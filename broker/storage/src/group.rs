@@ -21,6 +21,8 @@ pub struct AppendGroup {
     pub(crate) batches: Vec<GroupBatch>,
     /// Where its records were written ahead, when it is too big for one frame.
     pub(crate) ahead: Option<Arc<Ahead>>,
+    /// Whether its markers may be refused, as those of the coordinator never are.
+    pub(crate) is_asked_for: bool,
 }
 
 /// A batch and where it goes. Its checksum and counts were checked by whoever made it.
@@ -103,6 +105,19 @@ impl AppendGroup {
             Ok(batch) => self.push_of(topic, partition, batch, version),
             Err(error) => unreachable!("a marker is a batch: {error}"),
         }
+    }
+
+    /// As [`AppendGroup::push_marker`], of somebody who is not this broker's coordinator: where the partition remembers as
+    /// many producers as it may, the group is refused unless it knows this one. Who has a transaction open is known.
+    pub fn push_asked_marker(
+        &mut self,
+        topic: TopicId,
+        partition: PartitionId,
+        marker: Marker,
+        now: Timestamp,
+    ) {
+        self.is_asked_for = true;
+        self.push_marker(topic, partition, marker, now);
     }
 
     /// Batches in the group.

@@ -64,9 +64,9 @@ impl Store {
         let most = self.options.producers_max;
         for (batch, &at) in group.batches.iter().zip(&targets.of_batch) {
             let admitted = guards[at].admit_producer(batch.header.producer_id, most, self.clock.now());
-            // A marker is never refused: a transaction would stay open in the other partitions, too.
-            let forgotten =
-                if batch.header.attributes.is_control() { admitted.unwrap_or(0) } else { admitted? };
+            // A coordinator's marker is never refused: a transaction would stay open in the other partitions, too.
+            let is_decided = batch.header.attributes.is_control() && !group.is_asked_for;
+            let forgotten = if is_decided { admitted.unwrap_or(0) } else { admitted? };
             if forgotten > 0 {
                 let partition = targets.partition(at).1.folder();
                 warn!(partition = %partition.display(), forgotten, most, "too many producers: some were forgotten early");

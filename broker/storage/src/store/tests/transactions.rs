@@ -232,6 +232,22 @@ fn producers_are_told_with_their_transactions() {
 }
 
 #[test]
+fn a_marker_that_was_asked_for_is_refused_where_its_producer_would_be_one_too_many() {
+    let bench = Bench::with(Options { producers_max: 2, ..options() });
+    let topic = bench.topic("orders", 1, &[]);
+    bench.append(topic, 0, transactional(1, (1, 0, 0)));
+    bench.append(topic, 0, batch(1, Some((2, 0, 0))));
+    let asked = |id| {
+        let mut group = AppendGroup::new();
+        group.push_asked_marker(topic, PartitionId(0), marker(id, 0, false), NOW);
+        bench.commit(group)
+    };
+    assert_eq!(asked(3), Err(AppendError::TooManyProducers { most: 2 }));
+    assert_eq!(asked(1), Ok(2), "who has a transaction open is known");
+    assert_eq!(bench.end(topic, marker(4, 0, false)), Ok(3), "the coordinator has decided");
+}
+
+#[test]
 fn a_producer_with_an_open_transaction_is_never_forgotten() {
     let bench = Bench::new();
     let topic = bench.topic("orders", 1, &[("retention.ms", "-1")]);
