@@ -16,6 +16,7 @@ final class Main {
         new GroupCases(run, clients).all();
         new AdminCases(run, clients).all();
         new DescribeCases(run, clients).all();
+        new OperatorCases(run, clients).all();
         clients.admin.close();
         run.done();
     }

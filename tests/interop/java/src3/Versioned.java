@@ -26,4 +26,9 @@ final class Versioned {
         admin.alterConfigs(Map.of(topic, new Config(entries))).all().get();
         return true;
     }
+
+    /** What has settings of its own: this client asks for those of metrics alone. */
+    static boolean hasConfigResources(Admin admin) throws Exception {
+        return admin.listClientMetricsResources().all().get().isEmpty();
+    }
 }

@@ -19,4 +19,9 @@ final class Versioned {
     static boolean replaceSettings(Admin admin, ConfigResource topic, Map<String, String> settings) {
         return false; // Kafka 4 took the call away
     }
+
+    /** What has settings of its own: the broker at least. */
+    static boolean hasConfigResources(Admin admin) throws Exception {
+        return admin.listConfigResources().all().get().stream().anyMatch(it -> it.type() == ConfigResource.Type.BROKER);
+    }
 }
