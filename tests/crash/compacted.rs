@@ -168,3 +168,10 @@ fn power_cut_at_any_event_of_a_compaction_changes_no_value() {
         assert!(report.passes >= 5 && report.cuts >= 50, "seed {seed} did too little: {report:?}");
     }
 }
+
+/// Here the topic's folders have never been synced when the first cleaned segment takes the place of others.
+#[test]
+fn durability_13_a_cleaned_segment_survives_in_folders_that_no_checkpoint_has_synced() {
+    let report = simulate(847_197_768, 10);
+    assert!(report.passes >= 5 && report.cuts >= 50, "{report:?}");
+}

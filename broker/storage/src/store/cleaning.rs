@@ -9,6 +9,7 @@ use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     io,
+    path::Path,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -292,6 +293,9 @@ impl Store {
             return Ok(());
         }
         let (state, written) = segment.unzip();
+        if written.is_some() {
+            self.sync_folders_above(partition)?;
+        }
         let (topic, id) = (partition.topic(), partition.id());
         let clean_to = Offset::ZERO;
         let cleaned = Cleaned { topic, partition: id, sources, segment: state, upto, aborted, clean_to };
@@ -311,6 +315,13 @@ impl Store {
             return Err(CleanError::Stopped);
         }
         Ok(())
+    }
+
+    /// Before the first checkpoint behind a topic's creation a power cut may take its folders. The journal makes them
+    /// anew with all that it has written there, but it does not have what a cleaning wrote.
+    fn sync_folders_above(&self, partition: &Partition) -> Result<(), CleanError> {
+        let folders: Vec<_> = partition.folder().ancestors().skip(1).map(Path::to_owned).collect();
+        self.disk.sync_all(&[], &folders).map_err(CleanError::Sync)
     }
 
     fn say_clean(&self, partition: &Arc<Partition>, clean_to: Offset) -> Result<(), CleanError> {
