@@ -7,6 +7,7 @@ from confluent_kafka.admin import (AdminClient, AlterConfigOpType, ConfigEntry, 
 
 from harness import CODECS, LARGE_BATCH_BYTES, LARGE_RECORD_BYTES, LINES, MIB, Run, Voice
 from result import Failed, same, until
+from transactions import Transactions
 
 NEWEST = libversion()[1] >= 0x02060000
 run = Run("confluent-kafka" if NEWEST else "confluent-kafka-old")
@@ -258,91 +259,51 @@ def large():
     same(True, rows[0].value() == value, "the same 64 MiB")
 
 
-def transactional(topic, **settings):
-    client = producer(transactional_id=topic, **settings)
-    client.init_transactions(30)
-    return client
+class Steps(Transactions):
+    error = KafkaException
 
+    def create(self, name):
+        return create(name)
 
-def open_transaction(client, topic, *values):
-    client.begin_transaction()
-    send(client, topic, [(0, None, value, None) for value in values])
+    def producer(self, topic, **settings):
+        client = producer(transactional_id=topic, **settings)
+        client.init_transactions(30)
+        return client
 
+    def write(self, client, topic, values):
+        send(client, topic, [(0, None, value, None) for value in values])
 
-def check_committed(topic, *values):
-    rows = consume(topic, len(values), isolation_level="read_committed")
-    same(list(values), [row.value() for row in rows], "committed values")
+    def write_plainly(self, topic, value):
+        self.write(producer(), topic, [value])
 
+    def read_committed(self, topic, count):
+        return [row.value() for row in consume(topic, count, isolation_level="read_committed")]
 
-def refused(what, attempt):
-    try:
-        attempt()
-    except KafkaException:
-        return
-    raise Failed(f"{what} was not refused")
+    def offsets(self, topic, client):
+        send(producer(), topic, [(0, None, line, None) for line in LINES[:3]])
+        member, place = subscribed(topic), TopicPartition(topic, 0)
+        take(member, 3)
+        for offset, end in ((2, self.commit), (3, self.abort)):
+            client.begin_transaction()
+            moved = TopicPartition(topic, 0, offset)
+            client.send_offsets_to_transaction([moved], member.consumer_group_metadata(), 30)
+            end(client)
+        committed = member.committed([place], 30)[0].offset
+        member.close()
+        return committed
 
-
-def txn_committed():
-    topic = create("txn-committed")
-    client = transactional(topic)
-    for values in ([b"one", b"two"], [b"three"]):
-        open_transaction(client, topic, *values)
+    def commit(self, client):
         client.commit_transaction(30)
-    check_committed(topic, b"one", b"two", b"three")
 
-
-def txn_aborted():
-    topic = create("txn-aborted")
-    client = transactional(topic)
-    open_transaction(client, topic, b"dropped")
-    client.abort_transaction(30)
-    open_transaction(client, topic, b"kept")
-    client.commit_transaction(30)
-    check_committed(topic, b"kept")
-
-
-def txn_fenced():
-    topic = create("txn-fenced")
-    zombie = transactional(topic)
-    open_transaction(zombie, topic, b"lost")
-    client = transactional(topic)
-    refused("commit of a producer that was replaced", lambda: zombie.commit_transaction(30))
-    open_transaction(client, topic, b"kept")
-    client.commit_transaction(30)
-    check_committed(topic, b"kept")
-
-
-def txn_timed_out():
-    topic = create("txn-late")
-    late = transactional(topic, transaction_timeout_ms=1000)
-    open_transaction(late, topic, b"late")
-    send(producer(), topic, [(0, None, b"after", None)])
-    check_committed(topic, b"after")
-    refused("commit of a transaction that was aborted", lambda: late.commit_transaction(30))
-
-
-def txn_offsets():
-    topic = create("txn-offsets")
-    send(producer(), topic, [(0, None, line, None) for line in LINES[:3]])
-    client, member = transactional(topic), subscribed(topic)
-    take(member, 3)
-    for offset, end in ((2, client.commit_transaction), (3, client.abort_transaction)):
-        client.begin_transaction()
-        client.send_offsets_to_transaction([TopicPartition(topic, 0, offset)], member.consumer_group_metadata(), 30)
-        end(30)
-    same(2, member.committed([TopicPartition(topic, 0)], 30)[0].offset, "committed offset")
-    member.close()
+    def abort(self, client):
+        client.abort_transaction(30)
 
 
 def cases():
     for name in CODECS:
         run.case(f"10,000 lines, {name}", all_lines, name)
     run.case("idempotent", idempotent)
-    run.case("transaction committed", txn_committed)
-    run.case("transaction aborted", txn_aborted)
-    run.case("transaction fenced", txn_fenced)
-    run.case("transaction timed out", txn_timed_out)
-    run.case("transaction with offsets", txn_offsets)
+    Steps().cases(run)
     run.case("topics created, described, deleted", topics)
     run.case("partitions added", partitions)
     run.case("settings altered", settings)

@@ -6,7 +6,8 @@ from kafka.errors import KafkaError
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewPartitions, NewTopic
 
 from harness import CODECS, LINES, MIB, Run, Voice
-from result import Failed, same, until
+from result import same, until
+from transactions import Transactions
 
 MAJOR = int(kafka.__version__.split(".")[0])
 run = Run(f"kafka-python-{MAJOR}")
@@ -260,88 +261,46 @@ def subscribed(topic):
                          enable_auto_commit=False)
 
 
-def transactional(topic, **settings):
-    producer = KafkaProducer(bootstrap_servers=run.bootstrap, transactional_id=topic, **settings)
-    producer.init_transactions()
-    return producer
+class Steps(Transactions):
+    error = KafkaError
 
+    def create(self, name):
+        return create(name)
 
-def open_transaction(producer, topic, *rows):
-    producer.begin_transaction()
-    tickets = [producer.send(topic, value=row, partition=0) for row in rows]
-    producer.flush(60)
-    for ticket in tickets:
-        ticket.get(30)
+    def producer(self, topic, **settings):
+        producer = KafkaProducer(bootstrap_servers=run.bootstrap, transactional_id=topic, **settings)
+        producer.init_transactions()
+        return producer
 
+    def write(self, producer, topic, rows):
+        tickets = [producer.send(topic, value=row, partition=0) for row in rows]
+        producer.flush(60)
+        for ticket in tickets:
+            ticket.get(30)
 
-def check_committed(topic, *expected):
-    consumer = reader(topic, isolation_level="read_committed")
-    same(list(expected), values(take(consumer, len(expected))), "committed values")
-    consumer.close()
+    def write_plainly(self, topic, value):
+        send(topic, plain([value]))
 
+    def read_committed(self, topic, count):
+        consumer = reader(topic, isolation_level="read_committed")
+        found = values(take(consumer, count))
+        consumer.close()
+        return found
 
-def refused(what, attempt):
-    try:
-        attempt()
-    except KafkaError:
-        return
-    raise Failed(f"{what} was not refused")
+    def offsets(self, topic, producer):
+        send(topic, plain(LINES[:3]))
+        member, place = subscribed(topic), TopicPartition(topic, 0)
+        take(member, 3)
+        for offset, end in ((2, producer.commit_transaction), (3, producer.abort_transaction)):
+            producer.begin_transaction()
+            producer.send_offsets_to_transaction({place: OffsetAndMetadata(offset, "", -1)}, topic)
+            end()
+        committed = member.committed(place)
+        member.close()
+        return committed
 
-
-def txn_committed():
-    topic = create("txn-committed")
-    producer = transactional(topic)
-    for rows in ([b"one", b"two"], [b"three"]):
-        open_transaction(producer, topic, *rows)
-        producer.commit_transaction()
-    producer.close()
-    check_committed(topic, b"one", b"two", b"three")
-
-
-def txn_aborted():
-    topic = create("txn-aborted")
-    producer = transactional(topic)
-    open_transaction(producer, topic, b"dropped")
-    producer.abort_transaction()
-    open_transaction(producer, topic, b"kept")
-    producer.commit_transaction()
-    producer.close()
-    check_committed(topic, b"kept")
-
-
-def txn_fenced():
-    topic = create("txn-fenced")
-    zombie = transactional(topic)
-    open_transaction(zombie, topic, b"lost")
-    producer = transactional(topic)
-    refused("commit of a producer that was replaced", zombie.commit_transaction)
-    open_transaction(producer, topic, b"kept")
-    producer.commit_transaction()
-    producer.close()
-    check_committed(topic, b"kept")
-
-
-def txn_timed_out():
-    topic = create("txn-late")
-    late = transactional(topic, transaction_timeout_ms=1000)
-    open_transaction(late, topic, b"late")
-    send(topic, [(0, None, b"after", None, None)])
-    check_committed(topic, b"after")
-    refused("commit of a transaction that was aborted", late.commit_transaction)
-
-
-def txn_offsets():
-    topic = create("txn-offsets")
-    send(topic, plain(LINES[:3]))
-    producer, member, place = transactional(topic), subscribed(topic), TopicPartition(topic, 0)
-    take(member, 3)
-    for offset, end in ((2, producer.commit_transaction), (3, producer.abort_transaction)):
-        producer.begin_transaction()
-        producer.send_offsets_to_transaction({place: OffsetAndMetadata(offset, "", -1)}, topic)
-        end()
-    producer.close()
-    same(2, member.committed(place), "committed offset")
-    member.close()
+    def close(self, producer):
+        producer.close()
 
 
 def cases():
@@ -349,11 +308,7 @@ def cases():
         run.case(f"10,000 lines, {name}", all_lines, name)
     if MAJOR > 2:
         run.case("idempotent", idempotent)
-        run.case("transaction committed", txn_committed)
-        run.case("transaction aborted", txn_aborted)
-        run.case("transaction fenced", txn_fenced)
-        run.case("transaction timed out", txn_timed_out)
-        run.case("transaction with offsets", txn_offsets)
+        Steps().cases(run)
         run.case("log directories described", log_dirs)
         run.case("offsets deleted", offsets_deleted)
     run.case("topics created, described, deleted", topics)
