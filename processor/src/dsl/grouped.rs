@@ -8,7 +8,7 @@ use super::{Data, Stream, Table};
 use crate::{
     TimeWindows, TopologyError, Windowed,
     graph::{
-        aggregate::{Aggregate, Change},
+        aggregate::{Aggregate, Change, Passing},
         cells::Cells,
         operator::node,
         windowed::{Emission, WindowedAggregate},
@@ -149,7 +149,7 @@ impl<K: Serde, V: Serde> Grouped<K, V> {
         let name = store.clone();
         let make: Make = Arc::new(move |setting| {
             let cells = Cells::new(name.clone());
-            node(Aggregate::new(Arc::clone(&change), cells, setting.is_eager))
+            node(Aggregate::new(Arc::clone(&change), cells, Passing::of(setting)))
         });
         add_keeper(&self.stream, store, make, |node| node)
     }
@@ -199,7 +199,8 @@ impl<K: Serde, V: Serde> WindowedStream<K, V> {
                 (false, false) => Emission::LastChange,
             };
             let cells = Cells::new(name.clone());
-            node(WindowedAggregate::new(windows, emission, Arc::clone(&change), cells))
+            let change = Arc::clone(&change);
+            node(WindowedAggregate::new(windows, emission, setting.sends_old, change, cells))
         });
         let delay_ms = if is_on_close { windows.grace_ms() } else { 0 };
         add_keeper(&self.stream, store, make, |node| Node {

@@ -77,7 +77,7 @@ impl<K: Data, V: Data> Stream<K, V> {
     }
 
     /// A step that leads to another stream.
-    fn step<K2: Data, V2: Data>(
+    pub(super) fn step<K2: Data, V2: Data>(
         &self,
         what: &str,
         is_rekeyed: bool,
@@ -223,6 +223,10 @@ impl<K: Data, V: Data> Stream<K, V> {
     pub fn group_by_key(&self) -> Grouped<K, V> {
         Grouped::new(self.clone())
     }
+
+    pub(super) fn sink(&self, name: Text, kind: Kind, make: Make) {
+        self.draft.lock().add(Node::new(name, kind, vec![self.node.clone()], make));
+    }
 }
 
 impl<K: Serde, V: Serde> Stream<K, V> {
@@ -233,10 +237,6 @@ impl<K: Serde, V: Serde> Stream<K, V> {
         let to = topic.clone();
         let make: Make = Arc::new(move |_| node(Sink::<Item<K, V>>::new(to.clone())));
         self.sink(name, Kind::Sink { topic, is_repartition: false }, make);
-    }
-
-    fn sink(&self, name: Text, kind: Kind, make: Make) {
-        self.draft.lock().add(Node::new(name, kind, vec![self.node.clone()], make));
     }
 
     /// Sends the records through the topic `NAME-name-repartition`, so that those of one key are in one partition

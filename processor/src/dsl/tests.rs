@@ -4,6 +4,7 @@ mod bad_records;
 mod formats;
 mod keepers;
 mod steps;
+mod tables;
 mod windows;
 
 use std::{collections::BTreeMap, fmt, time::Duration};

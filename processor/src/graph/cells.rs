@@ -95,7 +95,7 @@ impl<A: Serde> Cells<A> {
 
     /// A value as it stands in the store, with its time.
     pub(crate) fn read(&self, bytes: &Bytes) -> Result<(A, Timestamp), NodeError> {
-        read(bytes).map_err(|cause| NodeError::Stored { store: self.store.clone(), cause })
+        stored(&self.store, bytes)
     }
 
     /// Lets go of a key.
@@ -103,18 +103,26 @@ impl<A: Serde> Cells<A> {
         self.cells.remove(key);
     }
 
-    /// Writes what has changed into the store, and shows it, in the order in which keys were first changed.
+    /// Writes what has changed into the store, and shows it, in the order in which keys were first changed; if asked
+    /// to, with the value that stood in the store. A value that came and went since is not shown.
     pub(crate) fn write_back(
         &mut self,
         cx: &mut Cx<'_>,
-        mut show: impl FnMut(&Cell<A>) -> Result<(), NodeError>,
+        reads_old: bool,
+        mut show: impl FnMut(&Cell<A>, Option<A>) -> Result<(), NodeError>,
     ) -> Result<(), NodeError> {
         for key in self.changed.drain(..) {
             let Some(cell) = self.cells.get_mut(&key) else { continue };
             cell.is_changed = false;
             let bytes = cell.bytes(cx.buffer())?;
+            let is_gone = cell.value.is_none();
+            let old = if reads_old || is_gone { cx.store(&self.store).get(&key) } else { None };
+            if is_gone && old.is_none() {
+                continue;
+            }
             put(cx.store(&self.store), &key, bytes);
-            show(cell)?;
+            let old = old.filter(|_| reads_old).map(|old| stored(&self.store, &old)).transpose()?;
+            show(cell, old.map(|(old, _)| old))?;
         }
         if self.cells.len() > caps::CELLS_MAX {
             self.cells.clear();
@@ -145,6 +153,10 @@ impl<A: Serde> Cell<A> {
         };
         Ok(value.map(whole))
     }
+}
+
+fn stored<A: Serde>(store: &Text, bytes: &Bytes) -> Result<(A, Timestamp), NodeError> {
+    read(bytes).map_err(|cause| NodeError::Stored { store: store.clone(), cause })
 }
 
 fn put(store: &mut Store, key: &[u8], value: Option<Bytes>) {

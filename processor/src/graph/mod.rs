@@ -8,6 +8,7 @@
 //! - `source` and `sink`: a pair: bytes become keys and values, keys and values become bytes.
 //! - `stateless`: filter, map and their like.
 //! - `cells`: values of a store that are at hand; `aggregate` and `windowed`: what they are for.
+//! - `table`: what becomes of the values of tables.
 //! - `custom`: processors that users write against the low-level interface.
 //! - `repartition`: sinks of repartition topics; `mark`: records there that say how far time has come.
 
@@ -23,6 +24,7 @@ pub(crate) mod repartition;
 pub(crate) mod sink;
 pub(crate) mod source;
 pub(crate) mod stateless;
+pub(crate) mod table;
 pub(crate) mod windowed;
 
 use bytes::{Bytes, BytesMut};

@@ -264,7 +264,7 @@ mod tests {
         let windows = TimeWindows::tumbling(Duration::from_millis(10)).grace(Duration::from_millis(3));
         let input = Input::<Text, i64>::new().event_time(|_, time, _| (*time).into());
         let counts = builder.stream_with("in", input).group_by_key().windowed_by(windows).on_close();
-        let counts = counts.count("counts").to_stream().select_key(|counted, _| counted.key.clone());
+        let counts = counts.count("counts").updates().select_key(|counted, _| counted.key.clone());
         let sums = counts.group_by_key().windowed_by(windows).on_close();
         sums.reduce("sums", |sum, count| sum + count).to("out");
         builder.build().unwrap()

@@ -14,11 +14,12 @@ use mainstem_client::Timestamp;
 
 use super::{
     LAST, NodeError,
-    aggregate::{Change, result},
+    aggregate::{Change, Updated, Updates, result},
     behind,
     cells::{Cell, Cells, Seen},
     cx::Cx,
     operator::Logic,
+    table::update::Update,
 };
 use crate::{
     Data, TimeWindows, Window, Windowed,
@@ -43,12 +44,14 @@ pub(crate) enum Emission {
 }
 
 /// What a window's node leaves for others.
-type Results<K, A> = Vec<Item<Windowed<K>, A>>;
+type Results<K, A> = Updates<Windowed<K>, A>;
 
 /// A node that keeps a value for each window and key.
 pub(crate) struct WindowedAggregate<K, V, A> {
     windows: TimeWindows,
     emission: Emission,
+    /// Whether the value goes along that there was before.
+    sends_old: bool,
     change: Change<K, V, A>,
     cells: Cells<A>,
     /// When the first of the windows that there are closes.
@@ -62,12 +65,14 @@ impl<K: Serde, V: Data, A: Serde> WindowedAggregate<K, V, A> {
     pub(crate) const fn new(
         windows: TimeWindows,
         emission: Emission,
+        sends_old: bool,
         change: Change<K, V, A>,
         cells: Cells<A>,
     ) -> Self {
         Self {
             windows,
             emission,
+            sends_old,
             change,
             cells,
             // What the store holds is not known yet: the first record looks.
@@ -111,18 +116,22 @@ impl<K: Serde, V: Data, A: Serde> WindowedAggregate<K, V, A> {
         (key, value): (&K, V),
         seen: Seen,
         cx: &mut Cx<'_>,
-    ) -> Result<Option<Item<Windowed<K>, A>>, NodeError> {
+    ) -> Result<Option<Updated<Windowed<K>, A>>, NodeError> {
         self.entry.clear();
         self.entry.put_slice(&ordered(window.start.0));
         self.entry.put_slice(bytes);
         let (change, is_eager) = (&self.change, self.emission == Emission::EachChange);
-        let change = |before| change(key, value, before);
+        let (sends_old, mut old) = (is_eager && self.sends_old, None);
+        let change = |before: Option<A>| {
+            old = if sends_old { before.clone() } else { None };
+            change(key, value, before)
+        };
         let show =
             |cell: &Cell<A>| if is_eager { cell.value.clone().map(|value| (value, cell.seen)) } else { None };
         let shown = self.cells.change(&self.entry, seen, cx, change, show)?;
         self.next_close = self.next_close.min(self.windows.close_time(window.start));
         let key = || Windowed { key: key.clone(), window };
-        Ok(shown.map(|(value, seen)| result(key(), value, seen)))
+        Ok(shown.map(|(value, seen)| result(key(), Update { old, new: Some(value) }, seen)))
     }
 
     /// Takes out the windows that the watermark closes, in the order of windows and then of keys.
@@ -173,13 +182,13 @@ impl<K: Serde, V: Data, A: Serde> WindowedAggregate<K, V, A> {
         value: &Bytes,
         order: u64,
         delay_ms: i64,
-    ) -> Result<Item<Windowed<K>, A>, NodeError> {
+    ) -> Result<Updated<Windowed<K>, A>, NodeError> {
         let key = self.key(entry)?;
         let (value, _) = self.cells.read(value)?;
         let time = Timestamp(key.window.end.0.saturating_sub(1));
         let watermark = Timestamp(time.0.saturating_add(self.windows.grace_ms()).saturating_add(delay_ms));
         let watermark = watermark.min(LAST);
-        Ok(result(key, value, Seen { time, watermark, order }))
+        Ok(result(key, Update { old: None, new: Some(value) }, Seen { time, watermark, order }))
     }
 
     fn key(&self, entry: &Bytes) -> Result<Windowed<K>, NodeError> {
@@ -223,13 +232,13 @@ impl<K: Serde, V: Data, A: Serde> Logic for WindowedAggregate<K, V, A> {
     }
 
     fn commit(&mut self, out: &mut Results<K, A>, cx: &mut Cx<'_>) -> Result<(), NodeError> {
-        let Self { cells, windows, emission, .. } = self;
-        let store = cells.store().clone();
-        cells.write_back(cx, |cell| {
-            if let (Emission::LastChange, Some(value)) = (*emission, &cell.value) {
+        let Self { cells, windows, emission, sends_old, .. } = self;
+        let (store, is_shown) = (cells.store().clone(), *emission == Emission::LastChange);
+        cells.write_back(cx, is_shown && *sends_old, |cell, old| {
+            if is_shown {
                 let stored = |cause| NodeError::Stored { store: store.clone(), cause };
                 let key = windowed_key(windows, &cell.key).map_err(stored)?;
-                out.push(result(key, value.clone(), cell.seen));
+                out.push(result(key, Update { old, new: cell.value.clone() }, cell.seen));
             }
             Ok(())
         })

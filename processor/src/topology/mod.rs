@@ -127,6 +127,7 @@ impl Topology {
             let setting = Setting {
                 children: children.iter().map(|(child, _)| self.nodes()[*child].name.clone()).collect(),
                 is_eager: self.is_eager(*index),
+                sends_old: self.sends_old(*index),
                 task,
                 partitions: plan.repartitions(&node.kind),
             };
@@ -182,6 +183,15 @@ impl Topology {
         let behind = |child: usize| keeps(&self.nodes()[child]) || self.is_eager(child);
         let children = self.children(index).into_iter().map(|(child, _)| child);
         children.chain(self.behind_repartition(index)).any(behind)
+    }
+
+    /// Whether a node must say which value a key had before: somebody behind it asks, before anybody keeps the value.
+    fn sends_old(&self, index: usize) -> bool {
+        let wants = |child: usize| {
+            let node = &self.nodes()[child];
+            node.wants_old || (node.stores.is_empty() && self.sends_old(child))
+        };
+        self.children(index).into_iter().any(|(child, _)| wants(child))
     }
 
     /// The source that reads what a node writes to a repartition topic.

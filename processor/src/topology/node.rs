@@ -36,6 +36,8 @@ pub(crate) struct Setting {
     pub(crate) children: Vec<Text>,
     /// Whether changes are passed on at once.
     pub(crate) is_eager: bool,
+    /// Whether somebody behind it needs the value that a key had before.
+    pub(crate) sends_old: bool,
     /// The task that it is part of.
     pub(crate) task: i32,
     /// The partitions of the repartition topic that it writes, if it does.
@@ -59,6 +61,8 @@ pub(crate) struct Node {
     pub(crate) is_timed: bool,
     /// The windows by which its store is kept.
     pub(crate) windows: Option<TimeWindows>,
+    /// Whether it needs the value that a key of a table had before.
+    pub(crate) wants_old: bool,
     /// Whether it is a processor of the low-level interface.
     pub(crate) is_custom: bool,
 }
@@ -75,6 +79,7 @@ impl Node {
             delay_ms: 0,
             is_timed: false,
             windows: None,
+            wants_old: false,
             is_custom: false,
         }
     }

@@ -192,7 +192,7 @@ fn added_up(is_on_close: bool) -> Topology {
     let keyed = builder.stream::<(), Bytes>("in").map(|(), value| (i64::from(value[0]), value));
     let windowed = keyed.group_by_key().windowed_by(windows(WINDOW_MS, GRACE_MS));
     let windowed = if is_on_close { windowed.on_close() } else { windowed };
-    let counts = windowed.count("counts").to_stream().select_key(|_, _| 0_i64).group_by_key();
+    let counts = windowed.count("counts").updates().select_key(|_, _| 0_i64).group_by_key();
     counts
         .windowed_by(windows(2 * WINDOW_MS, 1))
         .on_close()

@@ -48,7 +48,7 @@ fn count_passes_on_the_last_change_of_each_key_in_a_commit_at_the_latest_time() 
 fn reduce_begins_with_the_first_value_of_a_key() {
     let mut driver = over_text(|lines| {
         let joined = |before: Text, value: Text| Text::from(format!("{before}{value}"));
-        lines.group_by_key().reduce("joined", joined).to_stream()
+        lines.group_by_key().reduce("joined", joined).updates()
     });
     pipe(&mut driver, &[("a", "1"), ("b", "x"), ("a", "2"), ("a", "3")]);
     let expected = owned(&[("a", "1"), ("b", "x"), ("a", "12"), ("a", "123")]);
@@ -60,7 +60,7 @@ fn aggregate_begins_as_it_is_told_and_sees_key_and_value() {
     let mut driver = over_text(|lines| {
         let init = || 100_i64;
         let add = |key: &Text, value: Text, sum| sum + (key.len() * value.len()) as i64;
-        lines.group_by_key().aggregate("sums", init, add).to_stream()
+        lines.group_by_key().aggregate("sums", init, add).updates()
     });
     pipe(&mut driver, &[("aa", "x"), ("b", ""), ("aa", "xyz")]);
     let expected = [("aa", 102), ("b", 100), ("aa", 108)].map(|(key, sum)| (key.to_owned(), sum));
@@ -71,7 +71,7 @@ fn aggregate_begins_as_it_is_told_and_sees_key_and_value() {
 fn aggregate_that_becomes_null_leaves_the_store_and_begins_anew() {
     let mut driver = over_text(|lines| {
         let add = |_: &Text, value: Text, _| (value != "gone").then_some(value);
-        lines.group_by_key().aggregate("last", || None, add).to_stream()
+        lines.group_by_key().aggregate("last", || None, add).updates()
     });
     pipe(&mut driver, &[("a", "1"), ("b", "2"), ("a", "gone")]);
     let stored = driver.store::<String, String>("last").unwrap();
@@ -99,7 +99,7 @@ fn records_without_a_key_are_dropped_and_counted() {
 fn keeper_behind_a_keeper_sees_each_change_and_not_the_last_of_a_commit() {
     let builder = StreamBuilder::new("t");
     let counts = builder.stream::<Text, Text>("in").group_by_key().count("counts");
-    counts.to_stream().group_by_key().count("changes").to("out");
+    counts.updates().group_by_key().count("changes").to("out");
     let mut driver = driver(&builder);
     let records = [0, 1, 2].map(|time| TestRecord::new("k", "v", time));
     driver.pipe_batch("in", &records).unwrap();
