@@ -43,8 +43,8 @@ pub const PARTITIONS_MAX: u32 = 100_000;
 /// Bytes that the value of a setting may have.
 pub const SETTING_BYTES_MAX: usize = 1024;
 
-/// Bytes of a checkpoint, or of `meta`, that a reader accepts.
-pub const ENVELOPE_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+/// Bytes of a file that is read as a whole: a checkpoint, `meta`, an index.
+pub const WHOLE_FILE_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 
 /// Files of old segments that are open at once; those with bytes that are not durable yet come on top.
 pub const SEGMENT_DESCRIPTORS_MAX: usize = 4096;

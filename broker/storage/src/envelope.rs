@@ -8,6 +8,7 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
+    caps,
     codec::{DecodeError, Encoder},
     disk::{Disk, whole},
 };
@@ -73,6 +74,9 @@ impl Kind {
         match whole::read_direct(disk, path) {
             Ok(bytes) => self.open(path, bytes.into()).map(Some),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                Err(damaged(path, caps::WHOLE_FILE_BYTES_MAX as usize, "it goes on behind that"))
+            }
             Err(source) => Err(EnvelopeError::Io { path: path.to_owned(), source }),
         }
     }
@@ -110,6 +114,7 @@ pub(crate) fn undecodable(path: &Path, bytes: usize, error: DecodeError) -> Enve
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disk::{Open, RealDisk};
 
     const KIND: Kind = Kind { magic: *b"MSTMTEST", version: 1 };
 
@@ -126,6 +131,16 @@ mod tests {
         for end in 0..sealed.len() {
             assert!(open(sealed[..end].to_vec()).is_err(), "{end}");
         }
+    }
+
+    #[test]
+    fn a_file_beyond_the_cap_is_damaged_and_is_not_read() {
+        let folder = crate::disk::tests::Folder::new();
+        let (disk, path) = (RealDisk::new(folder.path()), Path::new("x"));
+        // It has holes only, so that nothing is written.
+        disk.open(path, Open::Create).unwrap().set_len(caps::WHOLE_FILE_BYTES_MAX + 1).unwrap();
+        let error = KIND.read(&disk, path).unwrap_err();
+        assert_eq!(error.to_string(), "x is damaged, bytes 0 to 4294967296: it goes on behind that");
     }
 
     #[test]

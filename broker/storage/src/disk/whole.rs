@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{Disk, Open};
+use crate::caps;
 
 /// What a file that is being written is called until it is whole.
 pub const TEMPORARY_SUFFIX: &str = ".tmp";
@@ -28,11 +29,14 @@ pub fn replace(disk: &dyn Disk, path: &Path, contents: &[u8]) -> io::Result<()> 
 /// All bytes of the file at `path`, past the page cache.
 ///
 /// # Errors
-/// What the disk says.
+/// What the disk says; [`io::ErrorKind::FileTooLarge`] where there are more than [`caps::WHOLE_FILE_BYTES_MAX`].
 pub fn read_direct(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
     let file = disk.open(path, Open::Read)?;
-    let len = usize::try_from(file.len()?).map_err(io::Error::other)?;
-    let mut contents = vec![0; len];
+    let len = file.len()?;
+    if len > caps::WHOLE_FILE_BYTES_MAX {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    let mut contents = vec![0; usize::try_from(len).map_err(io::Error::other)?];
     let count = file.read_direct(&mut contents, 0)?;
     contents.truncate(count);
     Ok(contents)
