@@ -8,6 +8,7 @@ mod bench;
 mod broker;
 mod called_wrongly;
 mod config;
+mod deleted_records;
 mod demo;
 mod group_changes;
 mod groups;

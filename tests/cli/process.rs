@@ -63,12 +63,13 @@ fn limited(args: &[&str]) -> Command {
 }
 
 /// A command line for each command that talks to a broker.
-pub(crate) const TALKING: [&[&str]; 16] = [
+pub(crate) const TALKING: [&[&str]; 17] = [
     &["topic", "list"],
     &["topic", "create", "logs"],
     &["topic", "describe", "logs"],
     &["topic", "alter", "logs", "--partitions", "2"],
     &["topic", "offsets", "logs"],
+    &["topic", "delete-records", "logs", "0:1", "--yes"],
     &["topic", "delete", "logs"],
     &["produce", "logs"],
     &["consume", "logs"],

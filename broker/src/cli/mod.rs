@@ -8,6 +8,7 @@ mod arguments;
 mod bench;
 mod completions;
 mod config;
+mod confirm;
 mod consume;
 mod demo;
 mod downstream;

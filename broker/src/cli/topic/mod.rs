@@ -1,8 +1,9 @@
-//! `mainstem topic`: create, list, describe, alter, offsets, delete.
+//! `mainstem topic`: create, list, describe, alter, offsets, delete-records, delete.
 
 mod alter;
 mod create;
 mod delete;
+mod delete_records;
 mod describe;
 mod failure;
 mod list;
@@ -22,6 +23,7 @@ Examples:
   mainstem topic describe orders
   mainstem topic alter orders --config retention.ms=86400000
   mainstem topic offsets orders --time earliest
+  mainstem topic delete-records orders 0:1500
   mainstem topic delete orders";
 
 /// Create, list, describe, alter and delete topics
@@ -39,6 +41,7 @@ enum Command {
     Describe(describe::Args),
     Alter(alter::Args),
     Offsets(offsets::Args),
+    DeleteRecords(delete_records::Args),
     Delete(delete::Args),
 }
 
@@ -49,6 +52,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
         Command::Describe(args) => describe::run(args),
         Command::Alter(args) => alter::run(args),
         Command::Offsets(args) => offsets::run(args),
+        Command::DeleteRecords(args) => delete_records::run(args),
         Command::Delete(args) => delete::run(args),
     }
 }
