@@ -8,7 +8,7 @@ use mainstem_client::{
     consumer::{GroupProtocol, IsolationLevel, OffsetReset, PartitionRecords, Polled},
     producer::{Ticket, TransactionConfig},
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 
 use crate::{
     chance::Chance,
@@ -25,6 +25,9 @@ const WAITING_MAX: usize = 50;
 
 /// How long a poll waits.
 const POLL: Duration = Duration::from_millis(50);
+
+/// How long a transaction reads, which holds up those who read behind it.
+const GLANCE: Duration = Duration::from_millis(15);
 
 /// What every client of a scene needs.
 #[derive(Clone)]
@@ -94,10 +97,10 @@ impl Client {
         self.recorder.end(open, fate);
     }
 
-    /// Writes transactions of a few records in any of the partitions, commits most of them, and takes its own place after
-    /// each failure.
+    /// Writes transactions of a few records in any of the partitions, reads in them what others have committed, commits most
+    /// of them, and takes its own place after each failure.
     pub(crate) async fn transact(self, mut chance: Chance, config: ProducerConfig) {
-        let process = self.recorder.process();
+        let (process, mut consumer) = (self.recorder.process(), self.assigned());
         let id = format!("writer-{}", process.0);
         while !self.is_over() {
             let id = TransactionConfig::new(id.as_str());
@@ -105,7 +108,7 @@ impl Client {
             // It is asked for as long as that may help; then somebody new does.
             let mut is_well = producer.init_transactions().await.is_ok();
             while is_well && !self.is_over() {
-                is_well = self.transaction(process, &producer, &mut chance).await;
+                is_well = self.transaction(process, &producer, &mut consumer, &mut chance).await;
             }
             producer.close().await;
         }
@@ -116,6 +119,7 @@ impl Client {
         &self,
         process: Process,
         producer: &TransactionalProducer,
+        consumer: &mut Consumer,
         chance: &mut Chance,
     ) -> bool {
         let mut open = self.recorder.begin(process);
@@ -131,6 +135,12 @@ impl Client {
         let is_kept = chance.happens(80) && tickets.iter().all(|(_, _, ticket)| ticket.is_some());
         // What was not sent yet when it is aborted never gets into the log.
         producer.flush().await;
+        let reads = async {
+            loop {
+                polled(consumer, GLANCE, &mut open.steps).await;
+            }
+        };
+        let _ = timeout(GLANCE, reads).await;
         open.deciding = Some(self.recorder.now());
         let ended = match is_kept {
             true => producer.commit().await,
@@ -184,21 +194,9 @@ impl Client {
         process
     }
 
-    /// Whatever goes wrong is tried again by the next poll.
     async fn poll(&self, process: Process, consumer: &mut Consumer) -> Vec<(TopicPartition, Offset)> {
         let mut open = self.recorder.begin(process);
-        let polled = consumer.poll(POLL).await;
-        let positions = match polled {
-            Ok(Polled::Records(records)) => {
-                open.steps = records.iter().map(polled_from).collect();
-                records.into_iter().map(|records| (records.partition, records.next_offset)).collect()
-            }
-            Ok(Polled::Assigned(given)) => {
-                open.steps = given.iter().map(|id| Step::Seek { partition: partition(id) }).collect();
-                Vec::new()
-            }
-            Ok(_) | Err(_) => Vec::new(),
-        };
+        let positions = polled(consumer, POLL, &mut open.steps).await;
         if !open.steps.is_empty() {
             self.recorder.end(open, Fate::Done);
         }
@@ -251,6 +249,26 @@ impl Client {
             self.recorder.end(open, Fate::Done);
             tokio::task::yield_now().await;
         }
+    }
+}
+
+/// Polls once, adds what that brings to the steps, and yields where to go on. Whatever goes wrong is tried again by the next
+/// poll.
+async fn polled(
+    consumer: &mut Consumer,
+    limit: Duration,
+    steps: &mut Vec<Step>,
+) -> Vec<(TopicPartition, Offset)> {
+    match consumer.poll(limit).await {
+        Ok(Polled::Records(records)) => {
+            steps.extend(records.iter().map(polled_from));
+            records.into_iter().map(|records| (records.partition, records.next_offset)).collect()
+        }
+        Ok(Polled::Assigned(given)) => {
+            steps.extend(given.iter().map(|id| Step::Seek { partition: partition(id) }));
+            Vec::new()
+        }
+        Ok(_) | Err(_) => Vec::new(),
     }
 }
 

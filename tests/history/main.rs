@@ -4,7 +4,7 @@
 //! - `history`: what is taken down; `recorder`: where.
 //! - `check`: the checker, a pure function.
 //! - `clients`, `scene`: who uses the broker, and what happens to it.
-//! - `planted`: faults between the clients and the broker, which the checker has to find.
+//! - `faults`, `planted`: faults between the clients and the broker, which the checker has to find.
 //!
 //! `HISTORIES` says how many (default 1), `SEED` repeats one; `ACCIDENTS` says how often each is interrupted (default 4).
 
@@ -15,6 +15,7 @@
 mod chance;
 mod check;
 mod clients;
+mod faults;
 mod history;
 mod planted;
 #[path = "../support/process.rs"]

@@ -1,31 +1,13 @@
 //! Faults between the clients and the broker: what the clients then see is what they would see of a broker that has them.
 //! Each has to be found in a history of real clients.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicU64, Ordering::SeqCst},
-};
-
-use bytes::BytesMut;
-use mainstem_client::{
-    ErrorCode, Offset, ProducerConfig, Transport, TransportError,
-    protocol::{
-        messages::{FetchResponse, RequestBody, ResponseBody, fetch::PartitionData},
-        records::{Batch, Records, Tail, batches},
-    },
-    testing::{Around, refusal},
-    transport::Call,
-};
+use mainstem_client::ProducerConfig;
 
 use crate::{
     check::{Finding, Isolation, check},
+    faults::*,
     scene::{Scene, Wrap, producer},
 };
-
-/// What is forgotten, doubled or passed over is one of so many.
-const ONE_OF: u64 = 5;
-
-type Answer = Result<ResponseBody, TransportError>;
 
 #[test]
 fn record_that_the_log_loses_is_found() {
@@ -69,9 +51,57 @@ fn transaction_of_which_a_part_is_not_stored_is_found() {
     finds("tears", tearing, producer, is_torn);
 }
 
+#[test]
+fn acknowledged_record_behind_the_end_that_the_log_tells_is_found() {
+    let is_unseen = |finding: &Finding| matches!(finding, Finding::Unseen { .. });
+    finds("ends", ending_early, producer, is_unseen);
+}
+
+#[test]
+fn record_that_comes_from_nowhere_is_found() {
+    let is_phantom = |finding: &Finding| matches!(finding, Finding::Phantom { .. });
+    finds("invents", inventing, producer, is_phantom);
+}
+
+#[test]
+fn open_transaction_that_is_shown_is_found() {
+    let is_early = |finding: &Finding| matches!(finding, Finding::PrecommittedRead { .. });
+    finds("peeks", peeking, producer, is_early);
+}
+
+#[test]
+fn open_transactions_that_are_shown_to_one_another_are_found_in_a_circle() {
+    let is_cycle = |finding: &Finding| matches!(finding, Finding::DirtyCycle { .. });
+    finds("circles", peeking, producer, is_cycle);
+}
+
+#[test]
+fn batch_that_one_answer_leaves_out_is_found() {
+    let is_skip = |finding: &Finding| matches!(finding, Finding::PollSkip { .. });
+    finds("skips", skipping, producer, is_skip);
+}
+
+#[test]
+fn consumer_that_is_sent_back_is_found() {
+    let goes_back = |finding: &Finding| matches!(finding, Finding::NonmonotonicPoll { .. });
+    finds("disowns", disowning, producer, goes_back);
+}
+
+#[test]
+fn batch_that_overtakes_the_one_before_is_found() {
+    let is_overtaken = |finding: &Finding| matches!(finding, Finding::NonmonotonicSend { .. });
+    finds("reorders", reordering, hasty, is_overtaken);
+}
+
 #[track_caller]
 fn finds(name: &'static str, wrap: Wrap, producer: fn() -> ProducerConfig, wanted: fn(&Finding) -> bool) {
-    let scene = Scene { wrap, producer, ..Scene::new(name, std::process::id().into()) };
+    let scene = Scene {
+        wrap,
+        producer,
+        records: 600,
+        transactions: 30,
+        ..Scene::new(name, std::process::id().into())
+    };
     let findings = check(&scene.play(), Isolation::Kafka);
     assert!(findings.iter().any(wanted), "{} others: {:#?}", findings.len(), findings.first());
 }
@@ -81,129 +111,7 @@ fn repeatable() -> ProducerConfig {
     ProducerConfig { idempotent: false, ..producer() }
 }
 
-/// Says of one call in so many that it is the one.
-fn sometimes() -> impl Fn() -> bool + Send + Sync + Clone + 'static {
-    let calls = Arc::new(AtomicU64::new(1));
-    move || calls.fetch_add(1, SeqCst).is_multiple_of(ONE_OF)
-}
-
-/// Acknowledges some batches and stores nothing of them.
-fn forgetting(transport: Arc<dyn Transport>) -> Arc<dyn Transport> {
-    let sometimes = sometimes();
-    Arc::new(Around::new(transport, move |inner, call: Call| {
-        let forgets = matches!(call.request, RequestBody::Produce(_)) && sometimes();
-        async move {
-            match refusal(&call.request, ErrorCode::NONE).filter(|_| forgets) {
-                Some(lie) => Ok(lie),
-                None => inner.call(call).await,
-            }
-        }
-    }))
-}
-
-/// Stores some batches a second time.
-fn doubling(transport: Arc<dyn Transport>) -> Arc<dyn Transport> {
-    let sometimes = sometimes();
-    Arc::new(Around::new(transport, move |inner, call: Call| {
-        let doubles = matches!(call.request, RequestBody::Produce(_)) && sometimes();
-        async move {
-            if doubles {
-                inner.call(call.clone()).await?;
-            }
-            inner.call(call).await
-        }
-    }))
-}
-
-/// Tells some producers an offset that is not where the batch went.
-fn misplacing(transport: Arc<dyn Transport>) -> Arc<dyn Transport> {
-    let sometimes = sometimes();
-    Arc::new(Around::new(transport, move |inner, call: Call| {
-        let misplaces = matches!(call.request, RequestBody::Produce(_)) && sometimes();
-        async move {
-            let mut answer = inner.call(call).await;
-            if let (true, Ok(ResponseBody::Produce(response))) = (misplaces, &mut answer) {
-                let partitions =
-                    response.responses.iter_mut().flat_map(|topic| &mut topic.partition_responses);
-                for partition in partitions {
-                    partition.base_offset = Offset((partition.base_offset.0 - 1).max(0));
-                }
-            }
-            answer
-        }
-    }))
-}
-
-/// Acknowledges some commits of offsets and stores none of them.
-fn uncommitting(transport: Arc<dyn Transport>) -> Arc<dyn Transport> {
-    let sometimes = sometimes();
-    Arc::new(Around::new(transport, move |inner, call: Call| {
-        let forgets = matches!(call.request, RequestBody::OffsetCommit(_)) && sometimes();
-        async move {
-            match refusal(&call.request, ErrorCode::NONE).filter(|_| forgets) {
-                Some(lie) => Ok(lie),
-                None => inner.call(call).await,
-            }
-        }
-    }))
-}
-
-/// Tells nobody which transactions were aborted.
-fn showing(transport: Arc<dyn Transport>) -> Arc<dyn Transport> {
-    fetching(transport, |data| data.aborted_transactions = None)
-}
-
-/// Shows nobody one certain batch, once it has batches behind it.
-fn losing(transport: Arc<dyn Transport>) -> Arc<dyn Transport> {
-    let lost = Mutex::new(None);
-    fetching(transport, move |data| {
-        let all = batches_of(data);
-        let mut lost = lost.lock().unwrap();
-        // It is chosen when one in front of another is first seen.
-        *lost = lost.or_else(|| all.iter().rev().nth(1).map(|batch| batch.header().base_offset));
-        keep(data, &all, |batch| Some(batch.header().base_offset) != *lost);
-    })
-}
-
-/// Shows nobody what transactions have written to one of the partitions.
-fn tearing(transport: Arc<dyn Transport>) -> Arc<dyn Transport> {
-    fetching(transport, |data| {
-        let is_kept = |batch: &Batch| {
-            let attributes = batch.header().attributes;
-            attributes.is_control() || !attributes.is_transactional()
-        };
-        keep(data, &batches_of(data), is_kept);
-    })
-}
-
-/// Does something with whatever is read of the first partition.
-fn fetching(
-    transport: Arc<dyn Transport>,
-    change: impl Fn(&mut PartitionData) + Send + Sync + 'static,
-) -> Arc<dyn Transport> {
-    let change = Arc::new(change);
-    Arc::new(Around::new(transport, move |inner, call: Call| {
-        let change = Arc::clone(&change);
-        async move {
-            let mut answer: Answer = inner.call(call).await;
-            if let Ok(ResponseBody::Fetch(FetchResponse { responses, .. })) = &mut answer {
-                let partitions = responses.iter_mut().flat_map(|topic| &mut topic.partitions);
-                partitions.filter(|data| data.partition_index.0 == 0).for_each(|data| change(data));
-            }
-            answer
-        }
-    }))
-}
-
-fn batches_of(data: &PartitionData) -> Vec<Batch> {
-    match &data.records {
-        Some(Records::Bytes(bytes)) => batches(bytes.clone(), Tail::Skip).map_while(Result::ok).collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn keep(data: &mut PartitionData, all: &[Batch], is_kept: impl Fn(&Batch) -> bool) {
-    let mut bytes = BytesMut::new();
-    all.iter().filter(|batch| is_kept(batch)).for_each(|batch| bytes.extend_from_slice(batch.bytes()));
-    data.records = Some(Records::Bytes(bytes.freeze()));
+/// Small batches, so that several of one partition are under way.
+fn hasty() -> ProducerConfig {
+    ProducerConfig { batch_bytes: 200, ..repeatable() }
 }

@@ -15,12 +15,6 @@ use crate::{
     recorder::Recorder,
 };
 
-/// Records that are acknowledged after the last accident.
-const RECORDS: u64 = 2000;
-
-/// Transactions that end after that: so many that one of them was aborted.
-const TRANSACTIONS: u64 = 60;
-
 /// Longer than any scene takes that goes on.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -33,6 +27,10 @@ pub(crate) struct Scene {
     pub(crate) seed: u64,
     /// How often the broker is killed or stopped for a while.
     pub(crate) accidents: u64,
+    /// Records that are acknowledged after the last accident.
+    pub(crate) records: u64,
+    /// Transactions that end after that: so many that one of them was aborted.
+    pub(crate) transactions: u64,
     pub(crate) wrap: Wrap,
     pub(crate) producer: fn() -> ProducerConfig,
     pub(crate) protocol: GroupProtocol,
@@ -41,7 +39,16 @@ pub(crate) struct Scene {
 impl Scene {
     pub(crate) fn new(name: &'static str, seed: u64) -> Self {
         let wrap = |transport| transport;
-        Self { name, seed, accidents: 0, wrap, producer, protocol: GroupProtocol::Classic }
+        Self {
+            name,
+            seed,
+            accidents: 0,
+            records: 2000,
+            transactions: 60,
+            wrap,
+            producer,
+            protocol: GroupProtocol::Classic,
+        }
     }
 
     /// Plays it on a new broker; what everybody has seen.
@@ -59,8 +66,8 @@ impl Scene {
         runtime.block_on(soon(self.begin(&client, &mut clients, &mut chance)));
         let broker = self.suffer(&runtime, &data, broker, &client.recorder, &mut chance);
         runtime.block_on(soon(async {
-            more(client.recorder.acknowledged(), RECORDS).await;
-            more(client.recorder.transactions(), TRANSACTIONS).await;
+            more(client.recorder.acknowledged(), self.records).await;
+            more(client.recorder.transactions(), self.transactions).await;
             stop.send_replace(true);
             while let Some(ended) = clients.join_next().await {
                 ended.unwrap();
