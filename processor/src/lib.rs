@@ -10,7 +10,7 @@
 //! - [`TestDriver`] ([`testing`]): runs a topology within a test.
 //! - [`runtime`]: tasks on threads of their own: restore, poll, process, commit. [`Settings`] say how;
 //!   [`ProcessorSpec`] is the short form of a topology of one processor.
-//! - [`window`]: event-time windows that are closed by the watermark; `watermark`: how far time has come.
+//! - [`window`]: windows, and when they close; `watermark`: how far time has come.
 //! - [`state`]: stores behind an overlay, with their changelogs.
 //! - `graph` and `work`: the nodes of a task at work, without any way in or out.
 //! - [`Meter`]: where the runtime reports what goes through it.
@@ -67,7 +67,7 @@ pub mod window;
 mod work;
 
 pub use context::{Context, UnknownName};
-pub use dsl::{Data, Grouped, Input, Split, Stream, StreamBuilder, Table, WindowedStream};
+pub use dsl::{Data, Grouped, Input, Split, Stream, StreamBuilder, Table, WindowedStream, Windows};
 pub use graph::{MalformedRecord, NodeError, source::BadRecords};
 pub use meter::{Counters, Meter, NoMeter, NodeCounts};
 pub use processor::{ProcessResult, Processor};
@@ -77,4 +77,4 @@ pub use serdes::{Json, Serde, SerdeError, Windowed};
 pub use spec::{InputEnd, ProcessorSpec, Settings};
 pub use testing::{TestDriver, TestError, TestRecord};
 pub use topology::{PlanError, Topology, TopologyBuilder, TopologyError};
-pub use window::{TimeWindows, TumblingWindows, Window};
+pub use window::{CumulatingWindows, TimeWindows, TumblingWindows, Window};

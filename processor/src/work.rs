@@ -194,3 +194,5 @@ fn message(panic: &(dyn Any + Send)) -> String {
 mod allocation_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod window_tests;

@@ -1,17 +1,15 @@
-//! Records by key, and by window and key.
+//! Records by key.
 
 use std::{fmt, sync::Arc};
 
 use mainstem_client::Text;
 
-use super::{Data, Stream, Table};
+use super::{Data, Stream, Table, Windows};
 use crate::{
-    TimeWindows, TopologyError, Windowed,
     graph::{
         aggregate::{Aggregate, Change, Passing},
         cells::Cells,
         operator::node,
-        windowed::{Emission, WindowedAggregate},
     },
     serdes::Serde,
     topology::{Kind, Make, Node, Parent},
@@ -23,53 +21,9 @@ pub struct Grouped<K, V> {
     stream: Stream<K, V>,
 }
 
-/// Records that are brought together by their windows and keys.
-///
-/// ```
-/// use std::time::Duration;
-/// use mainstem_client::Text;
-/// use mainstem_processor::{StreamBuilder, TestDriver, TimeWindows, Windowed};
-///
-/// let builder = StreamBuilder::new("clicks-per-minute");
-/// let minute = Duration::from_secs(60);
-/// builder
-///     .stream::<Text, Text>("clicks")
-///     .group_by_key()
-///     .windowed_by(TimeWindows::tumbling(minute).grace(Duration::from_secs(10)))
-///     .on_close()
-///     .count("clicks-per-minute")
-///     .to("results");
-///
-/// let mut driver = TestDriver::new(&builder.build()?)?;
-/// for (second, user) in [(1, "anna"), (59, "anna"), (69, "ben"), (70, "ben")] {
-///     driver.pipe("clicks", user, "/", second * 1000)?;
-/// }
-/// // The first minute and its grace are over at second 70, and not before.
-/// let results = driver.read::<Windowed<String>, i64>("results")?;
-/// assert_eq!(results.len(), 1);
-/// assert_eq!((&*results[0].key.key, results[0].key.window.end.0, results[0].value), ("anna", 60_000, 2));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub struct WindowedStream<K, V> {
-    stream: Stream<K, V>,
-    windows: TimeWindows,
-    is_on_close: bool,
-}
-
 impl<K, V> fmt::Debug for Grouped<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Grouped").field("stream", &self.stream).finish()
-    }
-}
-
-impl<K, V> fmt::Debug for WindowedStream<K, V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { stream, windows, is_on_close } = self;
-        f.debug_struct("WindowedStream")
-            .field("stream", stream)
-            .field("windows", windows)
-            .field("is_on_close", is_on_close)
-            .finish()
     }
 }
 
@@ -78,10 +32,10 @@ impl<K: Data, V: Data> Grouped<K, V> {
         Self { stream }
     }
 
-    /// Brings them together by window too.
+    /// Brings them together by window too; which methods there are then depends on the windows.
     #[must_use]
-    pub fn windowed_by(self, windows: TimeWindows) -> WindowedStream<K, V> {
-        WindowedStream { stream: self.stream, windows, is_on_close: false }
+    pub fn windowed_by<W: Windows>(self, windows: W) -> W::Stream<K, V> {
+        windows.over(self.stream)
     }
 }
 
@@ -155,65 +109,8 @@ impl<K: Serde, V: Serde> Grouped<K, V> {
     }
 }
 
-impl<K: Serde, V: Serde> WindowedStream<K, V> {
-    /// Passes on one result for each window and key, when the window is closed and nothing will change any more.
-    /// Otherwise each change is passed on, those of one commit as one.
-    #[must_use]
-    pub fn on_close(self) -> Self {
-        Self { is_on_close: true, ..self }
-    }
-
-    /// Counts the records of each window and key.
-    pub fn count(&self, store: impl Into<Text>) -> Table<Windowed<K>, i64> {
-        self.change(store.into(), count())
-    }
-
-    /// As [`Grouped::reduce`], for each window.
-    pub fn reduce(
-        &self,
-        store: impl Into<Text>,
-        reduce: impl Fn(V, V) -> V + Send + Sync + 'static,
-    ) -> Table<Windowed<K>, V> {
-        self.change(store.into(), reduced(reduce))
-    }
-
-    /// As [`Grouped::aggregate`], for each window.
-    pub fn aggregate<A: Serde>(
-        &self,
-        store: impl Into<Text>,
-        init: impl Fn() -> A + Send + Sync + 'static,
-        add: impl Fn(&K, V, A) -> A + Send + Sync + 'static,
-    ) -> Table<Windowed<K>, A> {
-        self.change(store.into(), aggregated(init, add))
-    }
-
-    fn change<A: Serde>(&self, store: Text, change: Change<K, V, A>) -> Table<Windowed<K>, A> {
-        let (windows, is_on_close, name) = (self.windows, self.is_on_close, store.clone());
-        if let Some(fault) = windows.fault() {
-            self.stream.draft().lock().refuse(TopologyError::BadWindows { node: store.clone(), fault });
-        }
-        let make: Make = Arc::new(move |setting| {
-            let emission = match (is_on_close, setting.is_eager) {
-                (true, _) => Emission::OnClose,
-                (false, true) => Emission::EachChange,
-                (false, false) => Emission::LastChange,
-            };
-            let cells = Cells::new(name.clone());
-            let change = Arc::clone(&change);
-            node(WindowedAggregate::new(windows, emission, setting.sends_old, change, cells))
-        });
-        let delay_ms = if is_on_close { windows.grace_ms() } else { 0 };
-        add_keeper(&self.stream, store, make, |node| Node {
-            delay_ms,
-            is_timed: true,
-            windows: Some(windows),
-            ..node
-        })
-    }
-}
-
 /// Adds a node that keeps a store, behind a repartition topic where one is needed.
-fn add_keeper<K: Serde, V: Serde, K2: Data, A: Data>(
+pub(super) fn add_keeper<K: Serde, V: Serde, K2: Data, A: Data>(
     stream: &Stream<K, V>,
     store: Text,
     make: Make,
@@ -228,18 +125,18 @@ fn add_keeper<K: Serde, V: Serde, K2: Data, A: Data>(
     Table::new(Stream::new(stream.draft().clone(), Parent::only(store), false))
 }
 
-fn count<K, V>() -> Change<K, V, i64> {
+pub(super) fn count<K, V>() -> Change<K, V, i64> {
     Arc::new(|_, _, before| before.unwrap_or(0) + 1)
 }
 
-fn reduced<K, V: Data>(reduce: impl Fn(V, V) -> V + Send + Sync + 'static) -> Change<K, V, V> {
+pub(super) fn reduced<K, V: Data>(reduce: impl Fn(V, V) -> V + Send + Sync + 'static) -> Change<K, V, V> {
     Arc::new(move |_, value, before| match before {
         Some(before) => reduce(before, value),
         None => value,
     })
 }
 
-fn aggregated<K, V, A>(
+pub(super) fn aggregated<K, V, A>(
     init: impl Fn() -> A + Send + Sync + 'static,
     add: impl Fn(&K, V, A) -> A + Send + Sync + 'static,
 ) -> Change<K, V, A> {

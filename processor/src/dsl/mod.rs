@@ -18,14 +18,16 @@ mod stream;
 mod table;
 #[cfg(test)]
 mod tests;
+mod windowed;
 
 pub(crate) use builder::Draft;
 pub use builder::StreamBuilder;
-pub use grouped::{Grouped, WindowedStream};
+pub use grouped::Grouped;
 pub use input::Input;
 pub use split::Split;
 pub use stream::Stream;
 pub use table::Table;
+pub use windowed::{WindowedStream, Windows};
 
 /// What streams are made of: anything that can be copied and moved to another thread.
 pub trait Data: Clone + Send + 'static {}

@@ -14,8 +14,8 @@ use mainstem_client::{Headers, Text};
 
 use super::*;
 use crate::{
-    BadRecords, Json, NodeError, Serde, TestDriver, TestError, TestRecord, TimeWindows, Topology,
-    TopologyError, Windowed,
+    BadRecords, CumulatingWindows, Json, NodeError, Serde, TestDriver, TestError, TestRecord, TimeWindows,
+    Topology, TopologyError, Windowed,
 };
 
 type Raw = Option<Bytes>;

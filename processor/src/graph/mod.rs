@@ -7,7 +7,8 @@
 //! - [`operator`]: a node at work, around its logic; [`cx`]: what it works with; [`outlet`]: where it leaves records.
 //! - `source` and `sink`: a pair: bytes become keys and values, keys and values become bytes.
 //! - `stateless`: filter, map and their like.
-//! - `cells`: values of a store that are at hand; `aggregate` and `windowed`: what they are for.
+//! - `cells`: values of a store that are at hand; `aggregate` and `windowed`: what they are for; `late`: what becomes of
+//!   records that come too late for their windows.
 //! - `table`: what becomes of the values of tables.
 //! - `custom`: processors that users write against the low-level interface.
 //! - `repartition`: sinks of repartition topics; `mark`: records there that say how far time has come.
@@ -17,6 +18,7 @@ pub(crate) mod cells;
 pub(crate) mod custom;
 pub(crate) mod cx;
 mod error;
+pub(crate) mod late;
 pub(crate) mod mark;
 pub(crate) mod operator;
 pub(crate) mod outlet;

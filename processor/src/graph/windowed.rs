@@ -1,7 +1,7 @@
 //! Nodes that keep a value for each window and key.
 //!
-//! In the store a key stands behind the start of its window, in eight bytes that sort like the number, so that the
-//! windows that close are those in front. A window that closes leaves the store, whether or not it is emitted then.
+//! In the store a key stands behind the mark of its window ([`FixedWindows`]), in eight bytes that sort like the number,
+//! so that the windows that close are those in front. A window that closes leaves the store, whether or not it is emitted then.
 //!
 //! Windows close between two records and not at the end of a batch, and results bear the time of their window, so
 //! that neither depends on how the input is cut.
@@ -18,19 +18,21 @@ use super::{
     behind,
     cells::{Cell, Cells, Seen},
     cx::Cx,
+    late::Late,
     operator::Logic,
     table::update::Update,
 };
 use crate::{
-    Data, TimeWindows, Window, Windowed,
+    Windowed,
     record::Item,
     serdes::Serde,
     state::{ordered, unordered},
     watermark::{BEGINNING, END},
+    window::FixedWindows,
 };
 
-/// Bytes of a window in front of its key.
-const START_BYTES: usize = 8;
+/// Bytes of a mark in front of its key.
+const MARK_BYTES: usize = 8;
 
 /// When results are passed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,10 +50,11 @@ type Results<K, A> = Updates<Windowed<K>, A>;
 
 /// A node that keeps a value for each window and key.
 pub(crate) struct WindowedAggregate<K, V, A> {
-    windows: TimeWindows,
+    windows: FixedWindows,
     emission: Emission,
     /// Whether the value goes along that there was before.
     sends_old: bool,
+    late: Late,
     change: Change<K, V, A>,
     cells: Cells<A>,
     /// When the first of the windows that there are closes.
@@ -61,11 +64,12 @@ pub(crate) struct WindowedAggregate<K, V, A> {
     entry: Vec<u8>,
 }
 
-impl<K: Serde, V: Data, A: Serde> WindowedAggregate<K, V, A> {
+impl<K: Serde, V: Serde, A: Serde> WindowedAggregate<K, V, A> {
     pub(crate) const fn new(
-        windows: TimeWindows,
+        windows: FixedWindows,
         emission: Emission,
         sends_old: bool,
+        late: Late,
         change: Change<K, V, A>,
         cells: Cells<A>,
     ) -> Self {
@@ -73,6 +77,7 @@ impl<K: Serde, V: Data, A: Serde> WindowedAggregate<K, V, A> {
             windows,
             emission,
             sends_old,
+            late,
             change,
             cells,
             // What the store holds is not known yet: the first record looks.
@@ -93,32 +98,37 @@ impl<K: Serde, V: Data, A: Serde> WindowedAggregate<K, V, A> {
             return Ok(());
         };
         let (watermark, seen) = (watermark.max(self.closed_to), Seen::of(&item));
-        let Item { key, value, time, .. } = item;
-        let (mut value, mut windows) = (Some(value), self.windows.windows_of(time).peekable());
-        while let Some(window) = windows.next() {
-            if self.windows.is_closed(window, watermark) {
+        let Item { key, value, time, headers, .. } = item;
+        let (mut value, mut is_taken) = (Some(value), false);
+        let mut marks = self.windows.marks_of(time).peekable();
+        while let Some(mark) = marks.next() {
+            if self.windows.close_time(mark) <= watermark {
                 cx.counts.late += 1;
                 continue;
             }
+            is_taken = true;
             // The value is copied only where windows overlap.
-            let value = if windows.peek().is_some() { value.clone() } else { value.take() };
+            let value = if marks.peek().is_some() { value.clone() } else { value.take() };
             let Some(value) = value else { break };
-            let shown = self.add(window, &bytes, (&key, value), seen, cx)?;
+            let shown = self.add(mark, &bytes, (&key, value), seen, cx)?;
             out.extend(shown);
+        }
+        if let (false, Some(value)) = (is_taken, value) {
+            self.late.put_aside(bytes, &value, time, headers, cx)?;
         }
         if self.cells.is_full() { self.commit(out, cx) } else { Ok(()) }
     }
 
     fn add(
         &mut self,
-        window: Window,
+        mark: i64,
         bytes: &[u8],
         (key, value): (&K, V),
         seen: Seen,
         cx: &mut Cx<'_>,
     ) -> Result<Option<Updated<Windowed<K>, A>>, NodeError> {
         self.entry.clear();
-        self.entry.put_slice(&ordered(window.start.0));
+        self.entry.put_slice(&ordered(mark));
         self.entry.put_slice(bytes);
         let (change, is_eager) = (&self.change, self.emission == Emission::EachChange);
         let (sends_old, mut old) = (is_eager && self.sends_old, None);
@@ -129,8 +139,8 @@ impl<K: Serde, V: Data, A: Serde> WindowedAggregate<K, V, A> {
         let show =
             |cell: &Cell<A>| if is_eager { cell.value.clone().map(|value| (value, cell.seen)) } else { None };
         let shown = self.cells.change(&self.entry, seen, cx, change, show)?;
-        self.next_close = self.next_close.min(self.windows.close_time(window.start));
-        let key = || Windowed { key: key.clone(), window };
+        self.next_close = self.next_close.min(self.windows.close_time(mark));
+        let key = || Windowed { key: key.clone(), window: self.windows.at(mark) };
         Ok(shown.map(|(value, seen)| result(key(), Update { old, new: Some(value) }, seen)))
     }
 
@@ -149,7 +159,7 @@ impl<K: Serde, V: Data, A: Serde> WindowedAggregate<K, V, A> {
             Some(start) => store.range(b"", start),
             None => store.range_from(b""),
         };
-        let last_closed = closed.last().and_then(|(entry, _)| start(entry));
+        let last_closed = closed.last().and_then(|(entry, _)| mark(entry));
         for (entry, value) in closed {
             cx.store(self.cells.store()).delete(&entry);
             self.cells.forget(&entry);
@@ -160,13 +170,13 @@ impl<K: Serde, V: Data, A: Serde> WindowedAggregate<K, V, A> {
         }
         self.note_closed(watermark, last_closed, cx);
         let first = cx.store(self.cells.store()).first();
-        let first = first.and_then(|(entry, _)| start(&entry));
-        self.next_close = first.map_or(END, |start| self.windows.close_time(start));
+        let first = first.and_then(|(entry, _)| mark(&entry));
+        self.next_close = first.map_or(END, |mark| self.windows.close_time(mark));
         Ok(())
     }
 
     /// Where it is the end of the input that closes windows, time will not say after a restart that they are closed.
-    fn note_closed(&mut self, watermark: Timestamp, last: Option<Timestamp>, cx: &mut Cx<'_>) {
+    fn note_closed(&mut self, watermark: Timestamp, last: Option<i64>, cx: &mut Cx<'_>) {
         let store = cx.store(self.cells.store());
         if let (END, Some(last)) = (watermark, last) {
             store.close_to(self.windows.close_time(last));
@@ -197,24 +207,23 @@ impl<K: Serde, V: Data, A: Serde> WindowedAggregate<K, V, A> {
     }
 }
 
-/// The start of an entry's window.
-fn start(entry: &Bytes) -> Option<Timestamp> {
-    Some(Timestamp(unordered(*entry.first_chunk::<START_BYTES>()?)))
+/// The mark of an entry's window.
+fn mark(entry: &Bytes) -> Option<i64> {
+    Some(unordered(*entry.first_chunk::<MARK_BYTES>()?))
 }
 
 /// The key of an entry of a store.
 pub(crate) fn windowed_key<K: Serde>(
-    windows: &TimeWindows,
+    windows: &FixedWindows,
     entry: &Bytes,
 ) -> Result<Windowed<K>, crate::serdes::SerdeError> {
     let expected = "a window and a key";
-    let short = crate::serdes::SerdeError::Length { expected, wanted: START_BYTES, found: entry.len() };
-    let start = entry.first_chunk::<START_BYTES>().ok_or(short)?;
-    let window = windows.starting_at(Timestamp(unordered(*start)));
-    Ok(Windowed { key: K::decode(Some(&entry.slice(START_BYTES..)))?, window })
+    let short = crate::serdes::SerdeError::Length { expected, wanted: MARK_BYTES, found: entry.len() };
+    let window = windows.at(mark(entry).ok_or(short)?);
+    Ok(Windowed { key: K::decode(Some(&entry.slice(MARK_BYTES..)))?, window })
 }
 
-impl<K: Serde, V: Data, A: Serde> Logic for WindowedAggregate<K, V, A> {
+impl<K: Serde, V: Serde, A: Serde> Logic for WindowedAggregate<K, V, A> {
     type In = Item<K, V>;
     type Out = Results<K, A>;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mainstem_client::Text;
 
-use crate::{TimeWindows, graph::operator::Operator};
+use crate::{graph::operator::Operator, window::FixedWindows};
 
 /// What a node is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub(crate) struct Node {
     /// Whether it goes by the watermark.
     pub(crate) is_timed: bool,
     /// The windows by which its store is kept.
-    pub(crate) windows: Option<TimeWindows>,
+    pub(crate) windows: Option<FixedWindows>,
     /// Whether it needs the value that a key of a table had before.
     pub(crate) wants_old: bool,
     /// Whether it is a processor of the low-level interface.

@@ -7,7 +7,10 @@ const fn ms(millis: u64) -> Duration {
 }
 
 /// Counts by key and window.
-fn counted(windows: TimeWindows, is_on_close: bool) -> TestDriver {
+fn counted(
+    windows: impl Windows<Stream<Text, Text> = WindowedStream<Text, Text>>,
+    is_on_close: bool,
+) -> TestDriver {
     let builder = StreamBuilder::new("t");
     let windowed = builder.stream::<Text, Text>("in").group_by_key().windowed_by(windows);
     let windowed = if is_on_close { windowed.on_close() } else { windowed };
@@ -158,18 +161,65 @@ fn time_of_a_record_is_what_the_input_says() {
 }
 
 #[test]
+fn cumulating_windows_count_what_there_was_so_far() {
+    let mut driver = counted(CumulatingWindows::new(ms(30), ms(10)), true);
+    at(&mut driver, &[0, 10, 9, 29, 12, 30, 100]);
+    let first = [(0, 10, 1), (0, 20, 3), (0, 30, 5)];
+    assert_eq!(results(&mut driver), [&first[..], &[(30, 40, 1), (30, 50, 1), (30, 60, 1)]].concat());
+    // The 9 behind the 10 came too late for the first window alone, the 12 behind the 29 for the second.
+    assert_eq!(driver.counts("counts").late, 2);
+}
+
+#[test]
+fn windows_begin_later_by_their_offset() {
+    let mut driver = counted(TimeWindows::tumbling(ms(10)).offset(ms(3)), false);
+    at(&mut driver, &[2, 3, 12, 13]);
+    assert_eq!(results(&mut driver), [(-7, 3, 1), (3, 13, 1), (3, 13, 2), (13, 23, 1)]);
+}
+
+#[test]
+fn record_that_no_window_takes_goes_to_the_topic_for_late_ones_as_it_came() {
+    let builder = StreamBuilder::new("t");
+    let windows = TimeWindows::hopping(ms(10), ms(5));
+    let windowed = builder.stream::<Text, Text>("in").group_by_key().windowed_by(windows).late_to("late");
+    windowed.count("counts").to("out");
+    let mut driver = driver(&builder);
+    let headers = Headers::new([(b"h".as_slice(), Some(b"1".as_slice()))]).unwrap();
+    for (value, time) in [("a", 3), ("b", 12), ("c", 4), ("d", 9)] {
+        let record = TestRecord { headers: headers.clone(), ..TestRecord::new("k", value, time) };
+        driver.pipe_record("in", &record).unwrap();
+    }
+    // The 4 lay in [-5, 5) and [0, 10), both closed; the 9 lies in [5, 15) too.
+    let late = driver.read::<String, String>("late").unwrap();
+    let seen: Vec<_> = late.iter().map(|late| (&*late.key, &*late.value, late.timestamp.0)).collect();
+    assert_eq!((seen, late[0].header("h")), (vec![("k", "c", 4)], Some("1".to_owned())));
+    assert_eq!(driver.counts("counts").late, 3);
+}
+
+#[test]
 fn windows_that_cannot_be_are_refused_with_their_node() {
-    let refusal = |windows| {
+    fn refusal(windows: impl Windows<Stream<Text, Text> = WindowedStream<Text, Text>>) -> TopologyError {
         let builder = StreamBuilder::new("t");
         let grouped = builder.stream::<Text, Text>("in").group_by_key();
         grouped.windowed_by(windows).count("counts").to("out");
         builder.build().unwrap_err()
-    };
+    }
     let of = |fault: &str| TopologyError::BadWindows { node: "counts".into(), fault: fault.to_owned() };
     let none = "windows of no length; at least a millisecond is needed";
     assert_eq!(refusal(TimeWindows::tumbling(Duration::ZERO)), of(none));
+    assert_eq!(refusal(CumulatingWindows::new(Duration::ZERO, ms(1))), of(none));
     let gaps = "an advance of 11 ms; it must be from 1 to 10 ms, the size";
     assert_eq!(refusal(TimeWindows::hopping(ms(10), ms(11))), of(gaps));
     let many = "more than 10000 windows for each record; a larger advance is needed";
     assert_eq!(refusal(TimeWindows::hopping(ms(10_001), ms(1))), of(many));
+    let many = "more than 10000 windows for each record; a larger step is needed";
+    assert_eq!(refusal(CumulatingWindows::new(ms(10_001), ms(1))), of(many));
+    for step in [0, 4, 11] {
+        let uneven = format!("a step of {step} ms; it must divide 10 ms, the size");
+        assert_eq!(refusal(CumulatingWindows::new(ms(10), ms(step))), of(&uneven));
+    }
+    let far = "an offset of 5 ms; it must be less than 5 ms, the advance";
+    assert_eq!(refusal(TimeWindows::hopping(ms(10), ms(5)).offset(ms(5))), of(far));
+    let far = "an offset of 10 ms; it must be less than 10 ms, the size";
+    assert_eq!(refusal(CumulatingWindows::new(ms(10), ms(5)).offset(ms(10))), of(far));
 }

@@ -1,142 +1,17 @@
-//! Event-time windows.
-//!
-//! - [`TimeWindows`]: tumbling and hopping windows, for the typed interface.
-//! - [`TumblingWindows`]: the same for processors of the low-level interface, with a store: each record belongs to one
-//!   window, each window gives one result for each key when the watermark says that nothing more is waited for.
-//!
-//! A window holds the times from its start up to, and without, its end. It closes when the watermark reaches its end
-//! plus the grace; a record that comes then is late, and dropped (Kafka Streams: `window.end() + grace <= stream time`).
-//! Whether a record is late depends on the records before it alone, and windows close in the order of their ends and then
-//! of their keys, so results do not depend on how input is cut into batches.
+//! Tumbling windows for processors of the low-level interface, with a store: each record belongs to one window, each
+//! window gives one result for each key when the watermark says that nothing more is waited for.
 
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use mainstem_client::{Text, Timestamp};
 
+use super::{Window, first_open, millis};
 use crate::{
-    Context, InputRecord, UnknownName, caps,
+    Context, InputRecord, UnknownName,
     state::{ordered, unordered},
     watermark::END,
 };
-
-/// A window: from `start`, which belongs to it, to `end`, which does not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Window {
-    /// The first millisecond.
-    pub start: Timestamp,
-    /// The first millisecond after it.
-    pub end: Timestamp,
-}
-
-/// Windows of one size, each beginning a fixed time behind the one before it: tumbling, where that time is the size,
-/// or hopping, where it is less, so that windows overlap.
-///
-/// They are counted from 1970, in UTC, and rounded down before it: with windows of five seconds, -1 ms lies in
-/// [-5000, 0).
-///
-/// ```
-/// use std::time::Duration;
-/// use mainstem_processor::TimeWindows;
-///
-/// let windows = TimeWindows::hopping(Duration::from_millis(10), Duration::from_millis(3));
-/// let starts: Vec<i64> = windows.windows_of(4.into()).map(|window| window.start.0).collect();
-/// assert_eq!(starts, [-3, 0, 3]);
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimeWindows {
-    size_ms: i64,
-    advance_ms: i64,
-    grace_ms: i64,
-}
-
-impl TimeWindows {
-    /// Windows that follow one another, without grace. Less than a millisecond is refused when the topology is built.
-    #[must_use]
-    pub fn tumbling(size: Duration) -> Self {
-        Self::hopping(size, size)
-    }
-
-    /// Windows that begin `advance` after one another, without grace. An advance of nothing or of more than the size
-    /// is refused when the topology is built.
-    #[must_use]
-    pub fn hopping(size: Duration, advance: Duration) -> Self {
-        Self { size_ms: millis(size), advance_ms: millis(advance), grace_ms: 0 }
-    }
-
-    /// The same, waiting this long for records that come late. A window closes when the watermark reaches its end
-    /// plus the grace.
-    #[must_use]
-    pub fn grace(self, grace: Duration) -> Self {
-        Self { grace_ms: millis(grace), ..self }
-    }
-
-    /// What is wrong with them.
-    pub(crate) fn fault(&self) -> Option<String> {
-        let Self { size_ms, advance_ms, .. } = *self;
-        let each = size_ms.checked_div(advance_ms);
-        if size_ms < 1 {
-            Some("windows of no length; at least a millisecond is needed".to_owned())
-        } else if advance_ms < 1 || advance_ms > size_ms {
-            Some(format!("an advance of {advance_ms} ms; it must be from 1 to {size_ms} ms, the size"))
-        } else if each.is_some_and(|each| each > caps::WINDOWS_OF_A_RECORD_MAX) {
-            Some(format!(
-                "more than {} windows for each record; a larger advance is needed",
-                caps::WINDOWS_OF_A_RECORD_MAX
-            ))
-        } else {
-            None
-        }
-    }
-
-    /// How long windows wait.
-    pub(crate) const fn grace_ms(&self) -> i64 {
-        self.grace_ms
-    }
-
-    /// The windows that a time lies in, the earliest first.
-    pub fn windows_of(&self, time: Timestamp) -> impl Iterator<Item = Window> + use<> {
-        let (size_ms, advance_ms) = (self.size_ms.max(1), self.advance_ms.max(1));
-        let (windows, into_last) = (*self, time.0.rem_euclid(advance_ms));
-        // The earliest window begins less than its size before the time; the ends of time cut the range short.
-        let before = (size_ms - 1 - into_last).div_euclid(advance_ms);
-        let last = time.0.saturating_sub(into_last);
-        (0..=before).rev().filter_map(move |back| {
-            let start = last.checked_sub(back.checked_mul(advance_ms)?)?;
-            Some(windows.starting_at(Timestamp(start)))
-        })
-    }
-
-    /// The window that begins at a time.
-    pub(crate) const fn starting_at(&self, start: Timestamp) -> Window {
-        Window { start, end: Timestamp(start.0.saturating_add(self.size_ms)) }
-    }
-
-    /// The watermark at which a window closes.
-    pub(crate) const fn close_time(&self, start: Timestamp) -> Timestamp {
-        Timestamp(start.0.saturating_add(self.size_ms).saturating_add(self.grace_ms))
-    }
-
-    /// Whether nothing more is waited for.
-    #[must_use]
-    pub const fn is_closed(&self, window: Window, watermark: Timestamp) -> bool {
-        window.end.0.saturating_add(self.grace_ms) <= watermark.0
-    }
-
-    /// The start from which on windows are open; `None` where all are closed.
-    pub(crate) fn first_open(&self, watermark: Timestamp) -> Option<i64> {
-        first_open(self.size_ms, self.grace_ms, watermark)
-    }
-}
-
-fn first_open(size_ms: i64, grace_ms: i64, watermark: Timestamp) -> Option<i64> {
-    if watermark.0 == i64::MAX {
-        return None;
-    }
-    // A window is open if start + size + grace > watermark.
-    let wait = size_ms.saturating_add(grace_ms);
-    Some(watermark.0.checked_sub(wait).map_or(i64::MIN, |closed| closed + 1))
-}
 
 /// Windows of one size that follow one another since 1970, kept in a store.
 #[derive(Clone, Debug)]
@@ -232,10 +107,6 @@ fn entry(window: Window, key: &[u8]) -> Bytes {
     entry.put_slice(&ordered(window.start.0));
     entry.put_slice(key);
     entry.freeze()
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

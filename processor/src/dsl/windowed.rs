@@ -1,0 +1,193 @@
+//! Records by window and key.
+
+use std::{fmt, sync::Arc};
+
+use mainstem_client::Text;
+
+use super::{
+    Data, Stream, Table,
+    grouped::{add_keeper, aggregated, count, reduced},
+};
+use crate::{
+    CumulatingWindows, TimeWindows, TopologyError, Windowed,
+    graph::{
+        aggregate::Change,
+        cells::Cells,
+        late::Late,
+        operator::node,
+        windowed::{Emission, WindowedAggregate},
+    },
+    serdes::Serde,
+    topology::{Make, Node},
+    window::FixedWindows,
+};
+
+/// Windows that [`super::Grouped::windowed_by`] takes.
+pub trait Windows: sealed::Sealed {
+    /// What becomes of records that are brought together by such windows.
+    type Stream<K: Data, V: Data>;
+
+    #[doc(hidden)]
+    fn over<K: Data, V: Data>(self, stream: Stream<K, V>) -> Self::Stream<K, V>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+
+    impl Sealed for crate::TimeWindows {}
+    impl Sealed for crate::CumulatingWindows {}
+}
+
+impl Windows for TimeWindows {
+    type Stream<K: Data, V: Data> = WindowedStream<K, V>;
+
+    fn over<K: Data, V: Data>(self, stream: Stream<K, V>) -> WindowedStream<K, V> {
+        WindowedStream::new(stream, self.fixed(), self.fault())
+    }
+}
+
+impl Windows for CumulatingWindows {
+    type Stream<K: Data, V: Data> = WindowedStream<K, V>;
+
+    fn over<K: Data, V: Data>(self, stream: Stream<K, V>) -> WindowedStream<K, V> {
+        WindowedStream::new(stream, self.fixed(), self.fault())
+    }
+}
+
+/// Records that are brought together by their windows and keys.
+///
+/// ```
+/// use std::time::Duration;
+/// use mainstem_client::Text;
+/// use mainstem_processor::{StreamBuilder, TestDriver, TimeWindows, Windowed};
+///
+/// let builder = StreamBuilder::new("clicks-per-minute");
+/// let minute = Duration::from_secs(60);
+/// builder
+///     .stream::<Text, Text>("clicks")
+///     .group_by_key()
+///     .windowed_by(TimeWindows::tumbling(minute).grace(Duration::from_secs(10)))
+///     .on_close()
+///     .count("clicks-per-minute")
+///     .to("results");
+///
+/// let mut driver = TestDriver::new(&builder.build()?)?;
+/// for (second, user) in [(1, "anna"), (59, "anna"), (69, "ben"), (70, "ben")] {
+///     driver.pipe("clicks", user, "/", second * 1000)?;
+/// }
+/// // The first minute and its grace are over at second 70, and not before.
+/// let results = driver.read::<Windowed<String>, i64>("results")?;
+/// assert_eq!(results.len(), 1);
+/// assert_eq!((&*results[0].key.key, results[0].key.window.end.0, results[0].value), ("anna", 60_000, 2));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct WindowedStream<K, V> {
+    stream: Stream<K, V>,
+    windows: FixedWindows,
+    /// What is wrong with them.
+    fault: Option<String>,
+    is_on_close: bool,
+    late: Late,
+}
+
+impl<K, V> fmt::Debug for WindowedStream<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { stream, windows, fault: _, is_on_close, late } = self;
+        f.debug_struct("WindowedStream")
+            .field("stream", stream)
+            .field("windows", windows)
+            .field("is_on_close", is_on_close)
+            .field("late", late)
+            .finish()
+    }
+}
+
+impl<K: Data, V: Data> WindowedStream<K, V> {
+    fn new(stream: Stream<K, V>, windows: FixedWindows, fault: Option<String>) -> Self {
+        Self { stream, windows, fault, is_on_close: false, late: Late::default() }
+    }
+}
+
+impl<K: Serde, V: Serde> WindowedStream<K, V> {
+    /// Passes on one result for each window and key, when the window is closed and nothing will change any more.
+    /// Otherwise each change is passed on, those of one commit as one.
+    #[must_use]
+    pub fn on_close(self) -> Self {
+        Self { is_on_close: true, ..self }
+    }
+
+    /// Writes a record to this topic, as it came, where all windows that it lies in are closed; it is counted all the
+    /// same ([`crate::NodeCounts::late`]). Otherwise it is dropped.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use mainstem_client::Text;
+    /// use mainstem_processor::{StreamBuilder, TestDriver, TimeWindows};
+    ///
+    /// let builder = StreamBuilder::new("per-second");
+    /// let windows = TimeWindows::tumbling(Duration::from_secs(1));
+    /// let clicks = builder.stream::<Text, Text>("clicks").group_by_key().windowed_by(windows);
+    /// clicks.late_to("late-clicks").count("counts").to("counts");
+    ///
+    /// let mut driver = TestDriver::new(&builder.build()?)?;
+    /// for time in [500, 1000, 999] {
+    ///     driver.pipe("clicks", "anna", "/", time)?;
+    /// }
+    /// let late = driver.read::<String, String>("late-clicks")?;
+    /// assert_eq!((late.len(), late[0].timestamp.0), (1, 999));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn late_to(self, topic: impl Into<Text>) -> Self {
+        Self { late: Late { topic: Some(topic.into()) }, ..self }
+    }
+
+    /// Counts the records of each window and key.
+    pub fn count(&self, store: impl Into<Text>) -> Table<Windowed<K>, i64> {
+        self.change(store.into(), count())
+    }
+
+    /// As [`Grouped::reduce`], for each window.
+    pub fn reduce(
+        &self,
+        store: impl Into<Text>,
+        reduce: impl Fn(V, V) -> V + Send + Sync + 'static,
+    ) -> Table<Windowed<K>, V> {
+        self.change(store.into(), reduced(reduce))
+    }
+
+    /// As [`Grouped::aggregate`], for each window.
+    pub fn aggregate<A: Serde>(
+        &self,
+        store: impl Into<Text>,
+        init: impl Fn() -> A + Send + Sync + 'static,
+        add: impl Fn(&K, V, A) -> A + Send + Sync + 'static,
+    ) -> Table<Windowed<K>, A> {
+        self.change(store.into(), aggregated(init, add))
+    }
+
+    fn change<A: Serde>(&self, store: Text, change: Change<K, V, A>) -> Table<Windowed<K>, A> {
+        let Self { windows, is_on_close, .. } = *self;
+        let (name, late) = (store.clone(), self.late.clone());
+        if let Some(fault) = self.fault.clone() {
+            self.stream.draft().lock().refuse(TopologyError::BadWindows { node: store.clone(), fault });
+        }
+        let make: Make = Arc::new(move |setting| {
+            let emission = match (is_on_close, setting.is_eager) {
+                (true, _) => Emission::OnClose,
+                (false, true) => Emission::EachChange,
+                (false, false) => Emission::LastChange,
+            };
+            let cells = Cells::new(name.clone());
+            let (late, change) = (late.clone(), Arc::clone(&change));
+            node(WindowedAggregate::new(windows, emission, setting.sends_old, late, change, cells))
+        });
+        let delay_ms = if is_on_close { windows.grace_ms() } else { 0 };
+        add_keeper(&self.stream, store, make, |node| Node {
+            delay_ms,
+            is_timed: true,
+            windows: Some(windows),
+            ..node
+        })
+    }
+}
