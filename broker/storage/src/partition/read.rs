@@ -74,7 +74,7 @@ impl Partition {
         let segments = self.segments();
         let shown = segments.iter().take_while(|segment| segment.base_offset() <= visible.segment);
         for segment in shown.filter(|segment| segment.largest_timestamp() >= timestamp) {
-            let found = segment.record_at_time(timestamp, visible.log_start, limit_of(visible, segment))?;
+            let found = segment.record_at_time(timestamp, visible.offsets(), limit_of(visible, segment))?;
             if let Some((offset, timestamp)) = found {
                 return Ok(Some(TimeMatch { offset, timestamp }));
             }
@@ -93,7 +93,7 @@ impl Partition {
             if !is_later(segment.largest_timestamp()) {
                 continue;
             }
-            let found = segment.record_with_largest_time(visible.log_start, limit_of(visible, segment))?;
+            let found = segment.record_with_largest_time(visible.offsets(), limit_of(visible, segment))?;
             let found = found.filter(|(_, timestamp)| is_later(*timestamp));
             best = found.map(|(offset, timestamp)| TimeMatch { offset, timestamp }).or(best);
         }

@@ -1,6 +1,9 @@
 //! The ends that readers see. All partitions change them together, under the store's publication lock.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::{
+    ops::Range,
+    sync::atomic::{AtomicI64, AtomicU64, Ordering},
+};
 
 use mainstem_protocol::Offset;
 
@@ -32,6 +35,11 @@ pub(super) struct Shown {
 }
 
 impl Visible {
+    /// Those that a reader may see.
+    pub(crate) const fn offsets(&self) -> Range<Offset> {
+        self.log_start..self.high_watermark
+    }
+
     /// All of a state.
     pub(crate) fn of(state: &PartitionState) -> Self {
         let last = state.segments.last();

@@ -168,10 +168,11 @@ impl Model {
             self.check_read(Offset(offset), &bytes);
         }
         for timestamp in -2..62 {
-            let found = self.segment.record_at_time(Timestamp(timestamp), BASE, u64::MAX).unwrap();
+            let found =
+                self.segment.record_at_time(Timestamp(timestamp), BASE..Offset(i64::MAX), u64::MAX).unwrap();
             assert_eq!(found, self.scan(timestamp), "time {timestamp}");
         }
-        let largest = self.segment.record_with_largest_time(BASE, u64::MAX).unwrap();
+        let largest = self.segment.record_with_largest_time(BASE..Offset(i64::MAX), u64::MAX).unwrap();
         assert_eq!(largest, self.records().map(|(_, time)| time).max().and_then(|time| self.scan(time.0)));
     }
 

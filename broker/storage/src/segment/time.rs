@@ -1,5 +1,7 @@
 //! From a timestamp to the record that has it.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use mainstem_protocol::{
     Offset, Timestamp,
@@ -11,26 +13,29 @@ use super::{Damage, ReadError, Segment, Wait, index::Key, walk::Step};
 use crate::disk::DiskFile;
 
 impl Segment {
-    /// Offset and timestamp of the first record from `from` on whose timestamp is not before this one; `None` where
-    /// there is none before the position `end`. Blocks.
+    /// Offset and timestamp of the first record of the range whose timestamp is not before this one; `None` where there is
+    /// none before the position `end`. Blocks.
     ///
     /// # Errors
     /// Where the log is damaged or the disk does not answer.
     pub fn record_at_time(
         &self,
         timestamp: Timestamp,
-        from: Offset,
+        range: Range<Offset>,
         end: u64,
     ) -> Result<Option<(Offset, Timestamp)>, ReadError> {
         let file = self.file()?;
         let end = end.min(self.end());
-        let mut start = self.floor(Key::Offset(self.floor_time(timestamp)?.max(from)), Wait::Yes)?;
+        let first = self.floor_time(timestamp)?.max(range.start);
+        let mut start = self.floor(Key::Offset(first), Wait::Yes)?;
         loop {
             let found = self.first_where(&*file, start..end, Wait::Yes, |header| {
-                header.max_timestamp >= timestamp && header.last_offset() >= from
+                header.max_timestamp >= timestamp && header.last_offset() >= range.start
             })?;
-            let Some(step) = found else { return Ok(None) };
-            let record = self.record_of(&*file, &step, timestamp, from)?;
+            let Some(step) = found.filter(|step| step.header.base_offset < range.end) else {
+                return Ok(None);
+            };
+            let record = self.record_of(&*file, &step, timestamp, &range)?;
             if record.is_some() {
                 return Ok(record);
             }
@@ -38,28 +43,29 @@ impl Segment {
         }
     }
 
-    /// The first record from `from` on that has the largest timestamp of all; `None` where there is no record
-    /// before the position `end`. Blocks.
+    /// The first record of the range that has the largest timestamp there; `None` where there is no record before the
+    /// position `end`. Blocks.
     ///
     /// # Errors
     /// As [`Segment::record_at_time`].
     pub fn record_with_largest_time(
         &self,
-        from: Offset,
+        range: Range<Offset>,
         end: u64,
     ) -> Result<Option<(Offset, Timestamp)>, ReadError> {
-        let found = self.record_at_time(self.largest_timestamp(), from, end)?;
+        let found = self.record_at_time(self.largest_timestamp(), range.clone(), end)?;
         if found.is_some() {
             return Ok(found);
         }
-        // Whoever has it lies before `from`, behind `end`, or was taken back.
+        // Whoever has it lies outside the range, behind `end`, or was taken back.
         let mut largest = None;
         self.headers(end, |_, header| {
-            let counts = header.last_offset() >= from && header.record_count > 0;
+            let is_within = header.last_offset() >= range.start && header.base_offset < range.end;
+            let counts = is_within && header.record_count > 0;
             largest = if counts { largest.max(Some(header.max_timestamp)) } else { largest };
             true
         })?;
-        largest.map_or(Ok(None), |timestamp| self.record_at_time(timestamp, from, end))
+        largest.map_or(Ok(None), |timestamp| self.record_at_time(timestamp, range, end))
     }
 
     /// An offset before which every timestamp is before this one.
@@ -80,13 +86,13 @@ impl Segment {
         file: &dyn DiskFile,
         step: &Step,
         timestamp: Timestamp,
-        from: Offset,
+        range: &Range<Offset>,
     ) -> Result<Option<(Offset, Timestamp)>, ReadError> {
         let batch = self.opened(file, step)?;
         for record in batch.refs() {
             let record = record.map_err(|error| self.broken(step, error.to_string()))?;
             let found = (batch.offset(&record), batch.timestamp(&record));
-            if found.0 >= from && found.1 >= timestamp {
+            if range.contains(&found.0) && found.1 >= timestamp {
                 return Ok(Some(found));
             }
         }

@@ -307,6 +307,32 @@ fn a_view_from_before_a_cleaning_reads_whole_batches_and_no_more_than_it_shows()
 }
 
 #[test]
+fn a_view_from_before_a_cleaning_finds_no_time_beyond_what_it_shows() {
+    let bench = Bench::new();
+    let topic = compacted(&bench, &[("segment.bytes", "500")]);
+    let partition = bench.partition(topic, 0);
+    let mut views = Vec::new();
+    for at in 0..40_u8 {
+        let keys = (0..=at % 5).map(|key| (if key % 2 == 0 { key } else { 100 + at }, Some(1)));
+        let time = Timestamp(NOW.0 + i64::from(at));
+        let batch = content(&keys.collect::<Vec<_>>(), Compression::None, ProducerStamp::NONE, time);
+        bench.append(topic, 0, batch);
+        views.push((partition.shown(), time));
+    }
+    assert_eq!(clean(&bench), 1);
+    for (view, newest) in views {
+        let later = Timestamp(newest.0 + 1);
+        assert_eq!(partition.offset_for_timestamp(&view, later).unwrap(), None, "{view:?}");
+        for time in (NOW.0..=newest.0).map(Timestamp) {
+            let found = partition.offset_for_timestamp(&view, time).unwrap();
+            assert!(found.is_none_or(|found| found.offset < view.high_watermark && found.timestamp >= time));
+        }
+        let largest = partition.offset_of_largest_timestamp(&view).unwrap();
+        assert!(largest.is_none_or(|found| found.offset < view.high_watermark), "{largest:?} of {view:?}");
+    }
+}
+
+#[test]
 fn a_log_start_that_moves_meanwhile_wins() {
     let bench = Bench::new();
     let topic = compacted(&bench, &[("cleanup.policy", "compact,delete")]);
