@@ -67,7 +67,9 @@ pub mod window;
 mod work;
 
 pub use context::{Context, UnknownName};
-pub use dsl::{Data, Grouped, Input, Split, Stream, StreamBuilder, Table, WindowedStream, Windows};
+pub use dsl::{
+    Data, Grouped, GroupedTable, Input, Split, Stream, StreamBuilder, Table, WindowedStream, Windows,
+};
 pub use graph::{MalformedRecord, NodeError, source::BadRecords};
 pub use meter::{Counters, Meter, NoMeter, NodeCounts};
 pub use processor::{ProcessResult, Processor};

@@ -66,6 +66,10 @@ impl StreamBuilder {
         Stream::new(self.draft.clone(), Parent::only(name), false)
     }
 
+    pub(super) const fn draft(&self) -> &Draft {
+        &self.draft
+    }
+
     /// The topology of everything that was said so far.
     ///
     /// # Errors

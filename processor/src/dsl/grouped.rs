@@ -7,7 +7,7 @@ use mainstem_client::Text;
 use super::{Data, Stream, Table, Windows};
 use crate::{
     graph::{
-        aggregate::{Aggregate, Change, Passing},
+        aggregate::{Aggregate, Change, Fold, Passing},
         cells::Cells,
         operator::node,
     },
@@ -102,10 +102,11 @@ impl<K: Serde, V: Serde> Grouped<K, V> {
     fn change<A: Serde>(&self, store: Text, change: Change<K, V, A>) -> Table<K, A> {
         let name = store.clone();
         let make: Make = Arc::new(move |setting| {
-            let cells = Cells::new(name.clone());
-            node(Aggregate::new(Arc::clone(&change), cells, Passing::of(setting)))
+            let (change, cells) = (Arc::clone(&change), Cells::new(name.clone()));
+            let fold: Fold<K, V, A> = Arc::new(move |key, value, before| Some(change(key, value, before)));
+            node(Aggregate::new(fold, cells, Passing::of(setting)))
         });
-        add_keeper(&self.stream, store, make, |node| node)
+        add_keeper(&self.stream, store.clone(), make, |node| node).kept_in(store)
     }
 }
 

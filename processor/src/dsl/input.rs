@@ -9,6 +9,7 @@ use crate::{
     graph::{
         operator::node,
         source::{EventTime, Source, Typed},
+        table::source::Keyed,
     },
     serdes::Serde,
     topology::Make,
@@ -71,6 +72,18 @@ impl<K: Serde, V: Serde> Input<K, V> {
         let make: Make = Arc::new(move |_| {
             let read = Typed { event_time: event_time.clone() };
             node(Source::new(read, bad_records.clone(), is_repartition))
+        });
+        (name.unwrap_or_else(|| topic.clone()), make)
+    }
+}
+
+impl<K: Serde, V: Serde> Input<K, Option<V>> {
+    /// The same, for a table: a record without a key is let through, so that it can be counted.
+    pub(super) fn into_table_node(self, topic: &Text) -> (Text, Make) {
+        let Self { name, event_time, bad_records } = self;
+        let make: Make = Arc::new(move |_| {
+            let read = Keyed { record: Typed { event_time: event_time.clone() } };
+            node(Source::new(read, bad_records.clone(), false))
         });
         (name.unwrap_or_else(|| topic.clone()), make)
     }

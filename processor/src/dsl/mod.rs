@@ -3,7 +3,7 @@
 //! - [`StreamBuilder`]: where a program begins, with the topics that it reads ([`Input`] says how).
 //! - [`Stream`]: records, one by one; [`Split`] shares them out by name.
 //! - [`Grouped`] and [`WindowedStream`]: records by key, and by window and key.
-//! - [`Table`]: a value for each key, and the stream of its changes.
+//! - [`Table`]: a value for each key, and the stream of its updates; [`GroupedTable`]: its values by another key.
 //!
 //! Each step is a node. It is named after the node in front of it and what it does (`words.filter`; a second filter
 //! there `words.filter-2`), or as [`Stream::named`] says; nodes with a store are named like the store. Where records
@@ -26,7 +26,7 @@ pub use grouped::Grouped;
 pub use input::Input;
 pub use split::Split;
 pub use stream::Stream;
-pub use table::Table;
+pub use table::{GroupedTable, Table};
 pub use windowed::{WindowedStream, Windows};
 
 /// What streams are made of: anything that can be copied and moved to another thread.

@@ -14,9 +14,12 @@ use crate::{Data, record::Item, serdes::Serde, topology::Setting};
 /// What a record makes of the value of its key; there is none before the first.
 pub(crate) type Change<K, V, A> = Arc<dyn Fn(&K, V, Option<A>) -> A + Send + Sync>;
 
+/// The same, where a record may take the value out.
+pub(crate) type Fold<K, V, A> = Arc<dyn Fn(&K, V, Option<A>) -> Option<A> + Send + Sync>;
+
 /// A node that keeps a value for each key.
 pub(crate) struct Aggregate<K, V, A> {
-    change: Change<K, V, A>,
+    fold: Fold<K, V, A>,
     cells: Cells<A>,
     passing: Passing,
 }
@@ -28,11 +31,13 @@ pub(crate) struct Passing {
     pub(crate) is_eager: bool,
     /// Whether the value goes along that there was before.
     pub(crate) sends_old: bool,
+    /// Whether other nodes look into the store, which must be up to date whenever they may.
+    pub(crate) is_viewed: bool,
 }
 
 impl<K: Serde, V: Data, A: Serde> Aggregate<K, V, A> {
-    pub(crate) const fn new(change: Change<K, V, A>, cells: Cells<A>, passing: Passing) -> Self {
-        Self { change, cells, passing }
+    pub(crate) const fn new(fold: Fold<K, V, A>, cells: Cells<A>, passing: Passing) -> Self {
+        Self { fold, cells, passing }
     }
 
     fn take(&mut self, item: Item<K, V>, out: &mut Updates<K, A>, cx: &mut Cx<'_>) -> Result<(), NodeError> {
@@ -43,28 +48,42 @@ impl<K: Serde, V: Data, A: Serde> Aggregate<K, V, A> {
         };
         let seen = Seen::of(&item);
         let Item { key, value, .. } = item;
-        let (change, Passing { is_eager, sends_old }) = (&self.change, self.passing);
-        let mut old = None;
+        let (fold, Passing { is_eager, sends_old, .. }) = (&self.fold, self.passing);
+        let (mut old, mut had_one) = (None, false);
         let change = |before: Option<A>| {
+            had_one = before.is_some();
             old = if is_eager && sends_old { before.clone() } else { None };
-            change(&key, value, before)
+            fold(&key, value, before)
         };
-        let show =
-            |cell: &Cell<A>| if is_eager { cell.value.clone().map(|value| (value, cell.seen)) } else { None };
-        let shown = self.cells.change(&bytes, seen, cx, change, show)?;
-        out.extend(shown.map(|(value, seen)| result(key, Update { old, new: Some(value) }, seen)));
+        let show = |cell: &Cell<A>| is_eager.then(|| (cell.value.clone(), cell.seen));
+        let shown = self.cells.update(&bytes, seen, cx, change, show)?;
+        let shown = shown.filter(|(new, _)| had_one || new.is_some());
+        out.extend(shown.map(|(new, seen)| result(key, Update { old, new }, seen)));
         if self.cells.is_full() { self.commit(out, cx) } else { Ok(()) }
     }
 }
 
 impl Passing {
     pub(crate) const fn of(setting: &Setting) -> Self {
-        Self { is_eager: setting.is_eager, sends_old: setting.sends_old }
+        Self { is_eager: setting.is_eager, sends_old: setting.sends_old, is_viewed: setting.is_viewed }
     }
 
-    /// Whether the old value must be looked up when a commit passes on the last change.
-    pub(crate) const fn reads_old(self) -> bool {
-        self.sends_old && !self.is_eager
+    /// Writes back what has changed, and passes it on where that was not done with each change.
+    pub(crate) fn write_back<K: Serde, A: Serde>(
+        self,
+        cells: &mut Cells<A>,
+        out: &mut Updates<K, A>,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), NodeError> {
+        let store = cells.store().clone();
+        cells.write_back(cx, self.sends_old && !self.is_eager, |cell, old| {
+            if !self.is_eager {
+                let stored = |cause| NodeError::Stored { store: store.clone(), cause };
+                let key = K::decode(Some(&cell.key)).map_err(stored)?;
+                out.push(result(key, Update { old, new: cell.value.clone() }, cell.seen));
+            }
+            Ok(())
+        })
     }
 }
 
@@ -90,19 +109,11 @@ impl<K: Serde, V: Data, A: Serde> Logic for Aggregate<K, V, A> {
         out: &mut Updates<K, A>,
         cx: &mut Cx<'_>,
     ) -> Result<(), NodeError> {
-        input.drain(..).try_for_each(|item| self.take(item, out, cx))
+        input.drain(..).try_for_each(|item| self.take(item, out, cx))?;
+        if self.passing.is_viewed { self.commit(out, cx) } else { Ok(()) }
     }
 
     fn commit(&mut self, out: &mut Updates<K, A>, cx: &mut Cx<'_>) -> Result<(), NodeError> {
-        let Self { cells, passing, .. } = self;
-        let store = cells.store().clone();
-        cells.write_back(cx, passing.reads_old(), |cell, old| {
-            if !passing.is_eager {
-                let stored = |cause| NodeError::Stored { store: store.clone(), cause };
-                let key = K::decode(Some(&cell.key)).map_err(stored)?;
-                out.push(result(key, Update { old, new: cell.value.clone() }, cell.seen));
-            }
-            Ok(())
-        })
+        self.passing.write_back(&mut self.cells, out, cx)
     }
 }

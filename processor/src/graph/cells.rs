@@ -68,6 +68,18 @@ impl<A: Serde> Cells<A> {
         change: impl FnOnce(Option<A>) -> A,
         show: impl FnOnce(&Cell<A>) -> T,
     ) -> Result<T, NodeError> {
+        self.update(key, seen, cx, |before| Some(change(before)), show)
+    }
+
+    /// The same, where the change may take the value out.
+    pub(crate) fn update<T>(
+        &mut self,
+        key: &[u8],
+        seen: Seen,
+        cx: &mut Cx<'_>,
+        change: impl FnOnce(Option<A>) -> Option<A>,
+        show: impl FnOnce(&Cell<A>) -> T,
+    ) -> Result<T, NodeError> {
         if let Some(cell) = self.cells.get_mut(key) {
             cell.change(seen, &mut self.changed, change);
             return Ok(show(cell));
@@ -77,6 +89,23 @@ impl<A: Serde> Cells<A> {
         let shown = show(&cell);
         self.cells.insert(cell.key.clone(), cell);
         Ok(shown)
+    }
+
+    /// Puts a value in place of the one before, which it returns, whatever their times are.
+    pub(crate) fn put(
+        &mut self,
+        key: &[u8],
+        seen: Seen,
+        cx: &mut Cx<'_>,
+        value: Option<A>,
+    ) -> Result<Option<A>, NodeError> {
+        if let Some(cell) = self.cells.get_mut(key) {
+            return Ok(cell.put(seen, &mut self.changed, value));
+        }
+        let mut cell = self.load(key, seen, cx)?;
+        let before = cell.put(seen, &mut self.changed, value);
+        self.cells.insert(cell.key.clone(), cell);
+        Ok(before)
     }
 
     fn load(&self, key: &[u8], seen: Seen, cx: &mut Cx<'_>) -> Result<Cell<A>, NodeError> {
@@ -115,6 +144,7 @@ impl<A: Serde> Cells<A> {
             let Some(cell) = self.cells.get_mut(&key) else { continue };
             cell.is_changed = false;
             let bytes = cell.bytes(cx.buffer())?;
+            cell.let_go_of_the_record(bytes.as_ref(), &self.store)?;
             let is_gone = cell.value.is_none();
             let old = if reads_old || is_gone { cx.store(&self.store).get(&key) } else { None };
             if is_gone && old.is_none() {
@@ -132,13 +162,31 @@ impl<A: Serde> Cells<A> {
 }
 
 impl<A: Serde> Cell<A> {
-    fn change(&mut self, seen: Seen, changed: &mut Vec<Bytes>, change: impl FnOnce(Option<A>) -> A) {
-        self.value = Some(change(self.value.take()));
-        self.seen = Seen { time: self.seen.time.max(seen.time), ..seen };
+    fn change(&mut self, seen: Seen, changed: &mut Vec<Bytes>, change: impl FnOnce(Option<A>) -> Option<A>) {
+        let value = change(self.value.take());
+        self.put(Seen { time: self.seen.time.max(seen.time), ..seen }, changed, value);
+    }
+
+    /// A value that is written as null is none.
+    fn put(&mut self, seen: Seen, changed: &mut Vec<Bytes>, value: Option<A>) -> Option<A> {
+        self.note(seen, changed);
+        std::mem::replace(&mut self.value, value.filter(|value| !value.is_null()))
+    }
+
+    fn note(&mut self, seen: Seen, changed: &mut Vec<Bytes>) {
+        self.seen = seen;
         if !self.is_changed {
             self.is_changed = true;
             changed.push(self.key.clone());
         }
+    }
+
+    /// The value must not hold on to the memory of the record that it comes from.
+    fn let_go_of_the_record(&mut self, bytes: Option<&Bytes>, store: &Text) -> Result<(), NodeError> {
+        if let (true, Some(bytes)) = (A::SHARES_MEMORY, bytes) {
+            self.value = Some(stored(store, bytes)?.0);
+        }
+        Ok(())
     }
 
     /// As it stands in the store, in memory of its own; none where the value is null.
@@ -155,10 +203,6 @@ impl<A: Serde> Cell<A> {
     }
 }
 
-fn stored<A: Serde>(store: &Text, bytes: &Bytes) -> Result<(A, Timestamp), NodeError> {
-    read(bytes).map_err(|cause| NodeError::Stored { store: store.clone(), cause })
-}
-
 fn put(store: &mut Store, key: &[u8], value: Option<Bytes>) {
     match value {
         Some(value) => store.put(key, value),
@@ -173,4 +217,9 @@ pub(crate) fn read<A: Serde>(bytes: &Bytes) -> Result<(A, Timestamp), crate::ser
     let time = bytes.first_chunk::<TIME_BYTES>().ok_or(short)?;
     let value = A::decode(Some(&bytes.slice(TIME_BYTES..)))?;
     Ok((value, Timestamp(i64::from_be_bytes(*time))))
+}
+
+/// The same, of a store of that name.
+pub(crate) fn stored<A: Serde>(store: &Text, bytes: &Bytes) -> Result<(A, Timestamp), NodeError> {
+    read(bytes).map_err(|cause| NodeError::Stored { store: store.clone(), cause })
 }

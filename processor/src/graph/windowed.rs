@@ -136,12 +136,11 @@ impl<K: Serde, V: Serde, A: Serde> WindowedAggregate<K, V, A> {
             old = if sends_old { before.clone() } else { None };
             change(key, value, before)
         };
-        let show =
-            |cell: &Cell<A>| if is_eager { cell.value.clone().map(|value| (value, cell.seen)) } else { None };
+        let show = |cell: &Cell<A>| is_eager.then(|| (cell.value.clone(), cell.seen));
         let shown = self.cells.change(&self.entry, seen, cx, change, show)?;
         self.next_close = self.next_close.min(self.windows.close_time(mark));
         let key = || Windowed { key: key.clone(), window: self.windows.at(mark) };
-        Ok(shown.map(|(value, seen)| result(key(), Update { old, new: Some(value) }, seen)))
+        Ok(shown.map(|(value, seen)| result(key(), Update { old, new: value }, seen)))
     }
 
     /// Takes out the windows that the watermark closes, in the order of windows and then of keys.

@@ -38,6 +38,8 @@ impl Serde for String {
         buffer.extend_from_slice(self.as_bytes());
         Ok(super::written(buffer))
     }
+
+    const SHARES_MEMORY: bool = false;
 }
 
 /// Whatever is there is not looked at; null is written.
@@ -49,6 +51,12 @@ impl Serde for () {
     fn encode(&self, _: &mut BytesMut) -> Result<Option<Bytes>, SerdeError> {
         Ok(None)
     }
+
+    fn is_null(&self) -> bool {
+        true
+    }
+
+    const SHARES_MEMORY: bool = false;
 }
 
 /// Null is `None`.
@@ -63,6 +71,12 @@ impl<T: Serde> Serde for Option<T> {
             None => Ok(None),
         }
     }
+
+    fn is_null(&self) -> bool {
+        self.as_ref().is_none_or(T::is_null)
+    }
+
+    const SHARES_MEMORY: bool = T::SHARES_MEMORY;
 }
 
 #[cfg(test)]

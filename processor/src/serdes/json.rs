@@ -60,6 +60,8 @@ where
             .map_err(|error| SerdeError::Json(error.to_string()))?;
         Ok(super::written(buffer))
     }
+
+    const SHARES_MEMORY: bool = false;
 }
 
 #[cfg(test)]

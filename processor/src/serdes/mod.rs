@@ -104,6 +104,15 @@ pub trait Serde: Sized + Clone + Send + 'static {
     /// # Errors
     /// Where it has no bytes.
     fn encode(&self, buffer: &mut BytesMut) -> Result<Option<Bytes>, SerdeError>;
+
+    /// Whether it is written as Kafka's null, which in a table means that the key is not there.
+    fn is_null(&self) -> bool {
+        false
+    }
+
+    /// Whether it may hold on to the memory that it was read from. What does is read anew from memory of its own
+    /// before it is kept for long; saying `false` saves that.
+    const SHARES_MEMORY: bool = true;
 }
 
 /// Takes what was written out of the buffer of [`Serde::encode`].

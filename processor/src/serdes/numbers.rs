@@ -22,6 +22,8 @@ macro_rules! numbers {
                 buffer.put_slice(&self.to_be_bytes());
                 Ok(super::written(buffer))
             }
+
+            const SHARES_MEMORY: bool = false;
         }
     )*};
 }

@@ -181,6 +181,11 @@ impl TopologyBuilder {
         }
     }
 
+    /// Has a node told which value a key of a table had before.
+    pub(crate) fn want_old(&mut self, node: &str) {
+        self.nodes.iter_mut().filter(|known| known.name == node).for_each(|node| node.wants_old = true);
+    }
+
     /// The first fault is the one that is told.
     pub(crate) fn refuse(&mut self, fault: TopologyError) {
         self.fault.get_or_insert(fault);

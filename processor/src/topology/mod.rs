@@ -128,6 +128,7 @@ impl Topology {
                 children: children.iter().map(|(child, _)| self.nodes()[*child].name.clone()).collect(),
                 is_eager: self.is_eager(*index),
                 sends_old: self.sends_old(*index),
+                is_viewed: self.is_viewed(*index),
                 task,
                 partitions: plan.repartitions(&node.kind),
             };
@@ -192,6 +193,12 @@ impl Topology {
             node.wants_old || (node.stores.is_empty() && self.sends_old(child))
         };
         self.children(index).into_iter().any(|(child, _)| wants(child))
+    }
+
+    fn is_viewed(&self, index: usize) -> bool {
+        let own = &self.nodes()[index].stores;
+        let others = self.nodes().iter().enumerate().filter(|(other, _)| *other != index);
+        others.flat_map(|(_, node)| &node.stores).any(|store| own.contains(store))
     }
 
     /// The source that reads what a node writes to a repartition topic.

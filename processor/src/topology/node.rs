@@ -38,6 +38,8 @@ pub(crate) struct Setting {
     pub(crate) is_eager: bool,
     /// Whether somebody behind it needs the value that a key had before.
     pub(crate) sends_old: bool,
+    /// Whether other nodes look into its store.
+    pub(crate) is_viewed: bool,
     /// The task that it is part of.
     pub(crate) task: i32,
     /// The partitions of the repartition topic that it writes, if it does.

@@ -71,7 +71,7 @@ fn aggregate_begins_as_it_is_told_and_sees_key_and_value() {
 fn aggregate_that_becomes_null_leaves_the_store_and_begins_anew() {
     let mut driver = over_text(|lines| {
         let add = |_: &Text, value: Text, _| (value != "gone").then_some(value);
-        lines.group_by_key().aggregate("last", || None, add).updates()
+        lines.group_by_key().aggregate("last", || None, add).to_stream()
     });
     pipe(&mut driver, &[("a", "1"), ("b", "2"), ("a", "gone")]);
     let stored = driver.store::<String, String>("last").unwrap();

@@ -1,3 +1,12 @@
 //! Nodes of tables: what they pass on are updates, the old and the new value of a key.
+//!
+//! - [`update`]: what is passed on; [`moved`]: the same on its way through a repartition topic.
+//! - `source` and [`keep`]: records become a table. [`group`]: its values by other keys.
+//! - [`view`]: how others look into a table.
 
+pub(crate) mod group;
+pub(crate) mod keep;
+pub(crate) mod moved;
+pub(crate) mod source;
 pub(crate) mod update;
+pub(crate) mod view;

@@ -17,6 +17,16 @@ pub(crate) struct Update<V> {
     pub(crate) new: Option<V>,
 }
 
+impl<V> Update<V> {
+    /// What the update is to a table that is made of this one, value by value; none where that has nothing before and
+    /// after.
+    pub(crate) fn map<U>(self, map: impl Fn(V) -> Option<U>) -> Option<Update<U>> {
+        let Self { old, new } = self;
+        let update = Update { old: old.and_then(&map), new: new.and_then(&map) };
+        (update.old.is_some() || update.new.is_some()).then_some(update)
+    }
+}
+
 impl<K, V> Item<K, Update<V>> {
     /// The new value, if there is one.
     pub(crate) fn new_value(self) -> Option<Item<K, V>> {

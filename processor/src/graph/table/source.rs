@@ -1,0 +1,40 @@
+//! Topics that are read as tables.
+
+use mainstem_client::{Record, Timestamp};
+
+use crate::{
+    graph::source::{Read, Typed, Unreadable},
+    record::Item,
+    serdes::Serde,
+};
+
+/// Reads keys and values of a table. Null is a removal, whatever the value's type, and a record without a key says
+/// nothing about a table.
+pub(crate) struct Keyed<K, V> {
+    pub(crate) record: Typed<K, Option<V>>,
+}
+
+impl<K, V> Item<Option<K>, Option<V>> {
+    /// What it says of a table, if it has a key.
+    pub(crate) fn keyed(self) -> Option<Item<K, Option<V>>> {
+        let Self { key, value, time, headers, watermark, order } = self;
+        key.map(|key| Item { key, value, time, headers, watermark, order })
+    }
+}
+
+impl<K: Serde, V: Serde> Read for Keyed<K, V> {
+    type Out = Item<Option<K>, Option<V>>;
+
+    fn read(&self, record: Record) -> Result<(Self::Out, Timestamp), Box<Unreadable>> {
+        if record.key.is_some() {
+            let (item, time) = self.record.read(record)?;
+            return Ok((item.with(|key, value| (Some(key), value)), time));
+        }
+        let Record { timestamp: time, headers, .. } = record;
+        Ok((Item { key: None, value: None, time, headers, watermark: time, order: 0 }, time))
+    }
+
+    fn seen(out: &mut Self::Out, watermark: Timestamp, order: u64) {
+        (out.watermark, out.order) = (watermark, order);
+    }
+}
