@@ -27,6 +27,10 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Bytes of a batch that takes up the changes of a commit.
 pub const CHANGELOG_BATCH_BYTES: usize = 1_000_000;
 
+/// Bytes of a segment of a changelog. The last segment is not compacted, so that a start reads at least so much of it once
+/// there is so much.
+pub const CHANGELOG_SEGMENT_BYTES: usize = 64 * 1024 * 1024;
+
 /// Values of a store that are kept at hand beyond those that a commit has still to write.
 pub const CELLS_MAX: usize = 64 * 1024;
 
@@ -41,3 +45,24 @@ pub const IDLE_AFTER: Duration = Duration::from_secs(10);
 
 /// Rounds through all tasks that the test driver makes for one record before it takes the topology to be endless.
 pub const TEST_ROUNDS_MAX: usize = 1000;
+
+/// The least memory that state on disk can work with.
+pub const STATE_MEMORY_BYTES_MIN: u64 = 16 * 1024 * 1024;
+
+/// Threads that write out and merge state on disk, whatever the number of its stores.
+pub const STATE_WORKERS: usize = 2;
+
+/// Files of state on disk that are open at a time.
+pub const STATE_FILES_MAX: usize = 256;
+
+/// Bytes of the name of a table in a state directory: processor, task and store.
+pub const STATE_NAME_BYTES_MAX: usize = 255;
+
+/// Milliseconds that a commit waits at most for what earlier ones have written to reach the disk.
+pub const STATE_WAITS_MAX: usize = 1000;
+
+/// How often a restore that takes long says how far it is.
+pub const RESTORE_REPORT_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How long brokers keep tombstones where a changelog does not say (Kafka: `delete.retention.ms`).
+pub const TOMBSTONES_KEPT: Duration = Duration::from_secs(24 * 60 * 60);

@@ -11,7 +11,8 @@
 //! - [`runtime`]: tasks on threads of their own: restore, poll, process, commit. [`Settings`] say how;
 //!   [`ProcessorSpec`] is the short form of a topology of one processor.
 //! - [`window`]: windows, and when they close; `watermark`: how far time has come.
-//! - [`state`]: stores behind an overlay, with their changelogs.
+//! - [`state`]: stores in memory or on disk, behind an overlay, with their changelogs; a [`StateDirectory`] is where those on
+//!   disk live.
 //! - `graph` and `work`: the nodes of a task at work, without any way in or out.
 //! - [`Meter`]: where the runtime reports what goes through it.
 //! - [`caps`]: every limit on what is held or started.
@@ -34,6 +35,10 @@
 //! Repartition topics keep what has been read, for records of any age may pass through them, and changelogs are never
 //! deleted from, but compacted by brokers that do so: where nobody else removes anything, both grow with the input.
 //! What a repartition topic holds in front of its committed offsets can be deleted.
+//!
+//! A store on disk takes the changes of a commit over when its changelog has them, in one batch with the offset up to which
+//! that is so. It is never ahead of its changelog, a start reads only what lies behind, and what is on disk can be deleted
+//! at any time: the changelog is the state, the disk a copy that need not be read over a network.
 //!
 //! Tasks take their partitions as they are, without membership of a group: one instance of a processor runs at a time.
 //!
@@ -77,6 +82,7 @@ pub use record::{InputBatch, InputRecord, OutputRecord};
 pub use runtime::{Handle, StartError, TaskState};
 pub use serdes::{Json, Serde, SerdeError, Windowed};
 pub use spec::{InputEnd, ProcessorSpec, Settings};
+pub use state::{DirectoryError, Kept, StateDirectory, StoreFault};
 pub use testing::{TestDriver, TestError, TestRecord};
 pub use topology::{PlanError, Topology, TopologyBuilder, TopologyError};
 pub use window::{CumulatingWindows, TimeWindows, TumblingWindows, Window};

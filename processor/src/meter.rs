@@ -52,6 +52,9 @@ pub trait Meter: Send + Sync + fmt::Debug + 'static {
     /// The watermark of a task has risen; [`i64::MAX`] says that its input has ended.
     fn watermark(&self, at: Timestamp);
 
+    /// So many records of a store's changelog were taken over before its task works, and about so many are left.
+    fn restored(&self, _store: &Text, _records: u64, _left: u64) {}
+
     /// This went through a node since the last time.
     fn node(&self, _name: &Text, _counts: NodeCounts) {}
 }

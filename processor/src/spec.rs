@@ -4,7 +4,9 @@ use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use mainstem_client::{Offset, Record, Text, Timestamp, TopicPartition};
 
-use crate::{Meter, NoMeter, Processor, Topology, TopologyBuilder, TopologyError, caps};
+use crate::{
+    Kept, Meter, NoMeter, Processor, StateDirectory, Topology, TopologyBuilder, TopologyError, caps,
+};
 
 /// Where the input ends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,6 +41,10 @@ pub struct Settings {
     /// How long a partition must have had nothing new before it is idle, and the time of the others does not wait for
     /// its; 10 s unless said otherwise, and none for ever.
     pub idle_after: Option<Duration>,
+    /// Where stores are kept that do not say so themselves; in memory unless said otherwise.
+    pub kept: Kept,
+    /// Where stores on disk live; none unless said otherwise, and then no store can be on disk.
+    pub state_directory: Option<StateDirectory>,
     /// Where to report what goes through.
     pub meter: Arc<dyn Meter>,
 }
@@ -50,6 +56,8 @@ impl Default for Settings {
             commit_interval: caps::COMMIT_INTERVAL,
             uncommitted_bytes_max: caps::UNCOMMITTED_BYTES_MAX,
             idle_after: Some(caps::IDLE_AFTER),
+            kept: Kept::InMemory,
+            state_directory: None,
             meter: Arc::new(NoMeter),
         }
     }
@@ -144,6 +152,14 @@ impl ProcessorSpec {
     #[must_use]
     pub fn uncommitted_bytes_max(mut self, uncommitted_bytes_max: usize) -> Self {
         self.settings.uncommitted_bytes_max = uncommitted_bytes_max;
+        self
+    }
+
+    /// Keeps all stores on disk, in this directory.
+    #[must_use]
+    pub fn on_disk(mut self, directory: StateDirectory) -> Self {
+        self.settings.kept = Kept::OnDisk;
+        self.settings.state_directory = Some(directory);
         self
     }
 

@@ -181,7 +181,9 @@ impl Work {
         // After a panic neither the nodes nor their stores are used again: the task ends.
         let called = catch_unwind(AssertUnwindSafe(|| call(graph, &mut shared)));
         let result = called.unwrap_or_else(|panic| Err(NodeError::Panic(message(panic.as_ref()))));
-        result.map_err(|error| WorkError { node: graph.at_work().clone(), error })
+        // What could not be read was not there for the node: nothing that it made of that counts.
+        let read = shared.stores.fault().map_or(Ok(()), |fault| Err(NodeError::Store(fault.clone())));
+        read.and(result).map_err(|error| WorkError { node: graph.at_work().clone(), error })
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mainstem_client::{Offset, Text, TopicPartition};
 
-use crate::serdes::SerdeError;
+use crate::{StoreFault, serdes::SerdeError};
 
 /// A record that does not parse.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +45,9 @@ pub enum NodeError {
         /// What is wrong.
         cause: SerdeError,
     },
+    /// A store on disk cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreFault),
     /// A processor returned an error.
     #[error("processor failed: {0}")]
     User(Arc<dyn std::error::Error + Send + Sync>),

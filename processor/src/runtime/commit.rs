@@ -1,18 +1,25 @@
 //! What a commit writes, in this order: outputs; then the changes of state, with the positions in the inputs that they
 //! belong to; then the group's offsets. Each is stored before the next is begun, so that nothing counts as done whose
 //! results could still be lost. Changes and positions are one batch where they fit into one, which is stored as a whole
-//! or not at all; where they do not, the positions wait for the changes.
+//! or not at all; where they do not, the positions wait for the changes. Stores on disk take the changes over when their
+//! changelogs have them, all of a task together.
+
+use std::collections::HashMap;
 
 use bytes::Bytes;
 use mainstem_client::{
-    Offset, ProducerRecord, Text, TopicPartition, producer::Ticket, protocol::records::header::HEADER_BYTES,
+    Offset, ProducerRecord, Text, TopicPartition,
+    clock::{Clock, SystemClock},
+    producer::Ticket,
+    protocol::records::header::HEADER_BYTES,
 };
+use tracing::debug;
 
 use super::{TaskError, attempt::Attempt};
 use crate::{
     caps,
     record::Emitted,
-    state::{Store, SystemKey, says_how_far},
+    state::{Checkpoint, Store, SystemKey, says_how_far},
 };
 
 impl Attempt<'_> {
@@ -40,8 +47,8 @@ impl Attempt<'_> {
         self.send_outputs().await?;
         self.store_outputs().await?;
         self.note_positions();
-        self.store_changes().await?;
-        self.work.stores.apply();
+        let checkpoints = self.store_changes().await?;
+        self.work.stores.commit(|name| checkpoints.get(name).copied())?;
         self.commit_positions().await?;
         self.commit_at = None;
         self.committed.send_replace(self.positions.clone());
@@ -51,7 +58,8 @@ impl Attempt<'_> {
 
     async fn store_outputs(&mut self) -> Result<(), TaskError> {
         self.sent_bytes = 0;
-        stored(&self.producer, std::mem::take(&mut self.tickets)).await
+        stored(&self.producer, std::mem::take(&mut self.tickets)).await?;
+        Ok(())
     }
 
     /// Puts into the first store what a restart must know, besides what the processor keeps.
@@ -66,21 +74,49 @@ impl Attempt<'_> {
         self.work.time.save(store);
     }
 
-    async fn store_changes(&self) -> Result<(), TaskError> {
+    /// Writes the changelogs; says how far into theirs the stores are then.
+    async fn store_changes(&self) -> Result<HashMap<Text, Checkpoint>, TaskError> {
+        let mut checkpoints = HashMap::new();
         // The first store goes last: its positions must not be ahead of any other store.
         for (name, store) in self.work.stores.iter().collect::<Vec<_>>().into_iter().rev() {
             let changelog = self.job.topology.changelog(name);
             let (positions, changes): (Vec<_>, Vec<_>) =
                 store.uncommitted().partition(|(key, _)| says_how_far(key));
             let mut tickets = self.send_changes(&changelog, changes).await?;
+            let mut offsets = Vec::new();
             // One of several batches may be given up, and a later one be stored.
             if !is_one_batch(store) {
-                stored(&self.producer, std::mem::take(&mut tickets)).await?;
+                offsets.extend(stored(&self.producer, std::mem::take(&mut tickets)).await?);
             }
             tickets.extend(self.send_changes(&changelog, positions).await?);
-            stored(&self.producer, tickets).await?;
+            offsets.extend(stored(&self.producer, tickets).await?);
+            if store.is_on_disk() {
+                checkpoints
+                    .extend(self.checkpoint(name, store, &offsets)?.map(|there| (name.clone(), there)));
+            }
         }
-        Ok(())
+        Ok(checkpoints)
+    }
+
+    /// How far a store is once it has its changes. Where others have written into its changelog in between, or nobody says
+    /// where the changes went, it stays where it was: the next start reads from there again, which changes nothing that
+    /// it has.
+    fn checkpoint(
+        &self,
+        name: &Text,
+        store: &Store,
+        offsets: &[Offset],
+    ) -> Result<Option<Checkpoint>, TaskError> {
+        let (Some(known), Some(reached)) = (self.job.changelogs.get(name), store.checkpoint()?) else {
+            return Ok(None);
+        };
+        let is_next = (reached.offset.0..).zip(offsets).all(|(next, offset)| next == offset.0);
+        if !is_next {
+            debug!(store = %name, reached = %reached.offset, "somebody else has written into the changelog");
+            return Ok(None);
+        }
+        let offset = Offset(reached.offset.0 + offsets.len() as i64);
+        Ok(Some(Checkpoint { topic: known.id, offset, at: SystemClock.now() }))
     }
 
     /// Gives the producer changes. Nothing cuts their batch short: once the first is taken, its topic is known, and the
@@ -122,13 +158,18 @@ fn is_one_batch(store: &Store) -> bool {
     store.uncommitted_bytes() + overhead <= caps::CHANGELOG_BATCH_BYTES
 }
 
-async fn stored(producer: &mainstem_client::Producer, tickets: Vec<Ticket>) -> Result<(), TaskError> {
+/// Waits until everything is stored; says where.
+async fn stored(
+    producer: &mainstem_client::Producer,
+    tickets: Vec<Ticket>,
+) -> Result<Vec<Offset>, TaskError> {
     if tickets.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     producer.flush().await;
+    let mut offsets = Vec::with_capacity(tickets.len());
     for ticket in tickets {
-        ticket.receipt().await?;
+        offsets.push(ticket.receipt().await?.offset);
     }
-    Ok(())
+    Ok(offsets)
 }

@@ -3,7 +3,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use mainstem_client::{
-    Text,
+    Offset, Text,
     admin::AdminError,
     cluster::MetadataError,
     consumer::{CommitError, ConsumeError},
@@ -11,7 +11,7 @@ use mainstem_client::{
     producer::{ProduceError, SendError},
 };
 
-use crate::{NodeError, PlanError, TopologyError, work::WorkError};
+use crate::{NodeError, PlanError, StoreFault, TopologyError, work::WorkError};
 
 /// Why a topology was not started.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -49,6 +49,12 @@ pub enum StartError {
         /// How many there must be.
         expected: i32,
     },
+    /// A store is to be on disk, and nobody has said where.
+    #[error("store {store} is to be kept on disk; set a state directory, or keep it in memory")]
+    NoStateDirectory {
+        /// The store.
+        store: Text,
+    },
     /// The system refuses a thread.
     #[error("thread of a task was not started: {0}")]
     Thread(Arc<io::Error>),
@@ -80,6 +86,37 @@ pub enum TaskError {
     /// State could not be brought back.
     #[error("state was not restored from {topic}: {reason}")]
     Restore {
+        /// The changelog.
+        topic: Text,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A store on disk cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreFault),
+    /// Another task of this process has the store open, perhaps one that is just being stopped.
+    #[error("store {store} is in use by another task of this process")]
+    StoreInUse {
+        /// The store.
+        store: Text,
+    },
+    /// What a store on disk lacks was deleted from its changelog.
+    #[error(
+        "store {store} has its changelog {topic} up to offset {reached}, and that begins at {start}: the records between          were deleted, and state with them; bring the topic back, or have the state directory forget the processor to          go on with what is left"
+    )]
+    StateLost {
+        /// The store.
+        store: Text,
+        /// Its changelog.
+        topic: Text,
+        /// What it has.
+        reached: Offset,
+        /// Where the changelog begins.
+        start: Offset,
+    },
+    /// The beginning of a changelog was deleted while it was read.
+    #[error("{topic} lost records while state was restored from it: {reason}")]
+    Overtaken {
         /// The changelog.
         topic: Text,
         /// What is wrong.
@@ -126,8 +163,12 @@ impl TaskError {
     #[must_use]
     pub const fn is_retriable(&self) -> bool {
         match self {
-            Self::Node { .. } | Self::Restore { .. } | Self::Thread(_) => false,
-            Self::Silence { .. } => true,
+            Self::Node { .. }
+            | Self::Restore { .. }
+            | Self::Store(_)
+            | Self::StateLost { .. }
+            | Self::Thread(_) => false,
+            Self::Silence { .. } | Self::StoreInUse { .. } | Self::Overtaken { .. } => true,
             Self::Consume(error) => error.is_retriable(),
             Self::Offsets(error) => error.is_retriable(),
             Self::Send(error) => error.is_retriable(),

@@ -23,12 +23,13 @@ mod topics;
 
 use std::{collections::HashMap, sync::Arc};
 
-use mainstem_client::{Offset, TopicPartition, Transport};
+use mainstem_client::{Offset, Text, TopicPartition, Transport};
+use topics::ChangelogTopic;
 
 pub use error::{StartError, TaskError};
 pub use handle::{Handle, TaskState};
 
-use crate::{ProcessorSpec, Settings, Topology, topology::Plan, work};
+use crate::{Kept, ProcessorSpec, Settings, Topology, topology::Plan, work};
 
 /// A topology that is run.
 struct Job {
@@ -37,6 +38,8 @@ struct Job {
     settings: Settings,
     /// The ends that the partitions of repartition topics had before any task was started.
     begins: HashMap<TopicPartition, Offset>,
+    /// What is known of the changelogs, by store.
+    changelogs: HashMap<Text, ChangelogTopic>,
 }
 
 /// Which of its tasks.
@@ -57,6 +60,21 @@ impl Job {
     /// The partitions that a task reads.
     fn inputs(&self, task: TaskId) -> Vec<TopicPartition> {
         work::inputs(&self.topology, &self.plan, task.part, task.number)
+    }
+
+    /// Stores on disk need a directory.
+    fn check_stores(&self) -> Result<(), StartError> {
+        if self.settings.state_directory.is_some() {
+            return Ok(());
+        }
+        let mut stores = self.topology.parts().iter().flat_map(|part| &part.stores);
+        let on_disk = stores.find(|store| self.kept(store) == Kept::OnDisk);
+        on_disk.map_or(Ok(()), |store| Err(StartError::NoStateDirectory { store: store.clone() }))
+    }
+
+    /// Where a store is kept.
+    fn kept(&self, _store: &str) -> Kept {
+        self.settings.kept
     }
 }
 
@@ -96,8 +114,9 @@ pub async fn run(
     transport: Arc<dyn Transport>,
 ) -> Result<Handle, StartError> {
     let plan = topics::plan(&topology, transport.as_ref()).await?;
-    let mut job = Job { topology, plan, settings, begins: HashMap::new() };
-    topics::create(&job, transport.as_ref()).await?;
+    let mut job = Job { topology, plan, settings, begins: HashMap::new(), changelogs: HashMap::new() };
+    job.check_stores()?;
+    job.changelogs = topics::create(&job, transport.as_ref()).await?;
     job.begins = topics::repartition_ends(&job.plan, transport.as_ref()).await?;
     let job = Arc::new(job);
     let counts = job.plan.tasks.iter().enumerate();

@@ -1,53 +1,161 @@
-//! Brings the stores back from their changelogs, from the first record to the last.
+//! Brings the stores back from their changelogs: those in memory from the first record to the last, those on disk from
+//! where they are.
 
 use mainstem_client::{
     Consumer, ConsumerConfig, Offset, Text, TopicPartition, Transport,
+    clock::{Clock, SystemClock},
     consumer::{ConsumeError, OffsetReset, PartitionRecords, Polled},
 };
-use tracing::debug;
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
 
 use super::{Job, TaskError, TaskId};
 use crate::{
-    caps,
-    state::{Store, Stores},
+    Kept, caps,
+    state::{Changelog, Checkpoint, Place, Rebuild, Resume, Store, Stores},
 };
 
 /// The stores of a task, as its last commit left them.
 pub(super) async fn stores(job: &Job, transport: &dyn Transport, task: TaskId) -> Result<Stores, TaskError> {
-    let mut stores = Stores::new(job.topology.parts()[task.part].stores.iter().cloned());
-    for (name, store) in stores.iter_mut() {
-        let changelog = TopicPartition::new(job.topology.changelog(name), task.number);
-        restore(transport, &changelog, store).await?;
+    let mut stores = Vec::new();
+    for name in &job.topology.parts()[task.part].stores {
+        let store = empty(job, task, name)?;
+        let restore = Restore::begin(job, transport, task, name, store).await?;
+        stores.push((name.clone(), restore.run().await?));
     }
-    Ok(stores)
+    Ok(Stores::of(stores))
 }
 
-async fn restore(
-    transport: &dyn Transport,
-    changelog: &TopicPartition,
-    store: &mut Store,
-) -> Result<(), TaskError> {
-    let mut consumer = Consumer::new(transport, config());
-    let (start, end) = bounds(&consumer, changelog).await?;
-    consumer.assign([changelog.clone()]);
-    consumer.seek(changelog, start);
-    // The position moves past records that nobody gets to see, so it is what says that the end is reached.
-    while consumer.position(changelog).is_none_or(|position| position < end) {
-        match consumer.poll(caps::PATIENCE).await {
-            Ok(Polled::Records(batches)) => batches.into_iter().for_each(|batch| take_over(batch, store)),
-            Ok(_) if consumer.position(changelog).is_some_and(|position| position >= end) => break,
-            Ok(_) => {
-                let topic = changelog.topic.clone();
-                return Err(TaskError::Silence { topic, limit: caps::PATIENCE });
+/// A store before it is restored: what was on disk is there.
+fn empty(job: &Job, task: TaskId, name: &Text) -> Result<Store, TaskError> {
+    let (Kept::OnDisk, Some(directory)) = (job.kept(name), &job.settings.state_directory) else {
+        return Ok(Store::default());
+    };
+    let place = Place { processor: job.topology.name(), task: &task.to_string(), store: name };
+    let table = directory.table(&place)?;
+    table.map(Store::on_disk).ok_or_else(|| TaskError::StoreInUse { store: name.clone() })
+}
+
+/// A store on its way back.
+struct Restore<'a> {
+    job: &'a Job,
+    name: &'a Text,
+    consumer: Consumer,
+    partition: TopicPartition,
+    store: Store,
+    changelog: Changelog,
+    /// Where it has begun.
+    from: Offset,
+    /// When what the store holds was the whole of its changelog.
+    since: mainstem_client::Timestamp,
+}
+
+impl<'a> Restore<'a> {
+    async fn begin(
+        job: &'a Job,
+        transport: &dyn Transport,
+        task: TaskId,
+        name: &'a Text,
+        mut store: Store,
+    ) -> Result<Self, TaskError> {
+        let partition = TopicPartition::new(job.topology.changelog(name), task.number);
+        let mut consumer = Consumer::new(transport, config());
+        let changelog = look(job, name, &consumer, &partition).await?;
+        let checkpoint = store.checkpoint()?;
+        let (from, since) = match changelog.resume(checkpoint.as_ref()) {
+            Resume::Tail(reached) => (reached, checkpoint.map_or(changelog.now, |checkpoint| checkpoint.at)),
+            Resume::Whole(reason) => {
+                if reason != Rebuild::New {
+                    warn!(%partition, store = %name, %reason, "store is built up again");
+                }
+                store.clear()?;
+                (changelog.start, changelog.now)
             }
-            Err(error @ ConsumeError::Damaged { .. }) => {
-                return Err(lost(&changelog.topic, &error.to_string()));
+            Resume::Lost(reached) => {
+                let (store, topic, start) = (name.clone(), partition.topic, changelog.start);
+                return Err(TaskError::StateLost { store, topic, reached, start });
             }
-            Err(error) => return Err(error.into()),
+        };
+        consumer.assign([partition.clone()]);
+        consumer.seek(&partition, from);
+        Ok(Self { job, name, consumer, partition, store, changelog, from, since })
+    }
+
+    async fn run(mut self) -> Result<Store, TaskError> {
+        let (began, mut reported) = (Instant::now(), Instant::now());
+        // The position moves past records that nobody gets to see, so it is what says that the end is reached.
+        while !self.is_at_end() {
+            self.step().await?;
+            if reported.elapsed() >= caps::RESTORE_REPORT_INTERVAL {
+                reported = Instant::now();
+                let (partition, reached, end) = (&self.partition, self.reached(), self.changelog.end);
+                info!(%partition, store = %self.name, %reached, %end, "state is being restored");
+            }
+        }
+        self.note_end()?;
+        let (records, took) = (self.changelog.end.0 - self.from.0, began.elapsed());
+        debug!(partition = %self.partition, store = %self.name, records, ?took, "state restored");
+        Ok(self.store)
+    }
+
+    async fn step(&mut self) -> Result<(), TaskError> {
+        let topic = || self.partition.topic.clone();
+        match self.consumer.poll(caps::PATIENCE).await {
+            Ok(Polled::Records(batches)) => batches.into_iter().try_for_each(|batch| self.take(batch)),
+            Ok(_) if self.is_at_end() => Ok(()),
+            Ok(_) => Err(TaskError::Silence { topic: topic(), limit: caps::PATIENCE }),
+            Err(error @ ConsumeError::Damaged { .. }) => Err(lost(&topic(), &error.to_string())),
+            Err(error @ ConsumeError::OutOfRange { .. }) => {
+                Err(TaskError::Overtaken { topic: topic(), reason: error.to_string() })
+            }
+            Err(error) => Err(error.into()),
         }
     }
-    debug!(%changelog, %end, "state restored");
-    Ok(())
+
+    fn take(&mut self, batch: PartitionRecords) -> Result<(), TaskError> {
+        let checkpoint = self.checkpoint(batch.next_offset);
+        let read = batch.records.len() as u64;
+        let entries = batch.records.into_iter().filter_map(|record| Some((record.key?, record.value)));
+        self.store.restore(entries, &checkpoint)?;
+        let left = self.changelog.end.0.saturating_sub(batch.next_offset.0);
+        self.job.settings.meter.restored(self.name, read, u64::try_from(left).unwrap_or(0));
+        Ok(())
+    }
+
+    /// Until its end is reached, the store is as old as it was when this began: a deletion that it has still to read may
+    /// be removed in the meantime.
+    const fn checkpoint(&self, offset: Offset) -> Checkpoint {
+        Checkpoint { topic: self.changelog.topic, offset, at: self.since }
+    }
+
+    /// The store holds all that there was when this began.
+    fn note_end(&mut self) -> Result<(), TaskError> {
+        let end = Checkpoint { at: self.changelog.now, ..self.checkpoint(self.changelog.end.max(self.from)) };
+        Ok(self.store.restore([], &end)?)
+    }
+
+    fn reached(&self) -> Offset {
+        self.consumer.position(&self.partition).unwrap_or(self.from)
+    }
+
+    fn is_at_end(&self) -> bool {
+        self.reached() >= self.changelog.end
+    }
+}
+
+/// Asks how the changelog is now.
+async fn look(
+    job: &Job,
+    name: &Text,
+    consumer: &Consumer,
+    changelog: &TopicPartition,
+) -> Result<Changelog, TaskError> {
+    let known = job.changelogs.get(name);
+    let known = known.ok_or_else(|| lost(&changelog.topic, "nothing is known of the topic"))?;
+    let now = SystemClock.now();
+    let (start, end) = bounds(consumer, changelog).await?;
+    let super::topics::ChangelogTopic { id, is_deleted_from, tombstones_kept_ms } = *known;
+    Ok(Changelog { topic: id, start, end, is_deleted_from, tombstones_kept_ms, now })
 }
 
 /// The first offset and the one behind the last.
@@ -58,17 +166,10 @@ async fn bounds(consumer: &Consumer, changelog: &TopicPartition) -> Result<(Offs
     start.zip(end).ok_or_else(|| lost(&changelog.topic, "nobody says where it begins and ends"))
 }
 
-fn take_over(batch: PartitionRecords, store: &mut Store) {
-    for record in batch.records {
-        if let Some(key) = record.key {
-            store.restore(key, record.value);
-        }
-    }
-}
-
+/// Records that are not there any more must not be passed over: they may have been deletions.
 fn config() -> ConsumerConfig {
     ConsumerConfig {
-        offset_reset: OffsetReset::Earliest,
+        offset_reset: OffsetReset::Fail,
         poll_records: caps::BATCH_RECORDS,
         ..Default::default()
     }

@@ -21,6 +21,7 @@ use crate::{
     TumblingWindows,
 };
 
+mod disk;
 mod pauses;
 mod restarts;
 mod trouble;

@@ -6,7 +6,9 @@ use mainstem_client::{
     Admin, AdminConfig, ErrorCode, NewTopic, Offset, Text, TopicPartition, Transport,
     admin::AdminError,
     consumer::{Consumer, ConsumerConfig},
+    protocol::ids::TopicId,
 };
+use tracing::{debug, warn};
 
 use super::{Job, StartError};
 use crate::{Topology, caps, topology::Plan};
@@ -22,19 +24,57 @@ pub(super) async fn plan(topology: &Topology, transport: &dyn Transport) -> Resu
     Ok(Plan::new(topology, partitions)?)
 }
 
-/// Creates changelogs and repartition topics.
-pub(super) async fn create(job: &Job, transport: &dyn Transport) -> Result<(), StartError> {
+/// What is known of a changelog besides its records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ChangelogTopic {
+    pub(super) id: TopicId,
+    /// Whether brokers delete its records by age or size, besides compacting them.
+    pub(super) is_deleted_from: bool,
+    /// How long brokers keep a tombstone.
+    pub(super) tombstones_kept_ms: i64,
+}
+
+/// Creates changelogs and repartition topics; says what it has found out of the changelogs, by store.
+pub(super) async fn create(
+    job: &Job,
+    transport: &dyn Transport,
+) -> Result<HashMap<Text, ChangelogTopic>, StartError> {
     let admin = Admin::new(transport, AdminConfig { timeout: caps::PATIENCE, ..AdminConfig::default() });
     for topic in job.plan.writers.keys() {
         let partitions = job.plan.partitions.get(topic).copied().unwrap_or(1);
         create_one(&admin, repartition(topic.clone(), partitions)).await?;
     }
+    let mut changelogs = HashMap::new();
     for (part, tasks) in job.topology.parts().iter().zip(&job.plan.tasks) {
         for store in &part.stores {
-            create_one(&admin, changelog(job.topology.changelog(store), *tasks)).await?;
+            let topic = job.topology.changelog(store);
+            let id = create_one(&admin, changelog(topic.clone(), *tasks)).await?;
+            changelogs.insert(store.clone(), look_at(&admin, &topic, id).await?);
         }
     }
-    Ok(())
+    Ok(changelogs)
+}
+
+/// Looks whether an own topic was made as it would be now. One that was made by hand may delete state by its age: that
+/// is said, and is its owner's to change.
+async fn look_at(admin: &Admin, topic: &Text, id: TopicId) -> Result<ChangelogTopic, StartError> {
+    let configs = match admin.describe_topic_configs(topic).await {
+        Ok(configs) => configs,
+        Err(error) => {
+            debug!(%topic, %error, "settings of the changelog are not known");
+            Vec::new()
+        }
+    };
+    let of = |name: &str| configs.iter().find(|config| config.name == name)?.value.as_deref();
+    let policy = of("cleanup.policy").unwrap_or("compact");
+    let is_deleted_from = policy.split(',').any(|policy| policy.trim() == "delete");
+    if is_deleted_from {
+        warn!(%topic, policy, "records of the changelog are deleted by age, and state with them: set cleanup.policy=compact");
+    }
+    let default_ms = caps::TOMBSTONES_KEPT.as_millis() as i64;
+    let tombstones_kept_ms =
+        of("delete.retention.ms").and_then(|kept| kept.parse().ok()).unwrap_or(default_ms);
+    Ok(ChangelogTopic { id, is_deleted_from, tombstones_kept_ms })
 }
 
 /// Where the repartition topics end. Before any task is started, that is where the marks of earlier runs end.
@@ -55,8 +95,15 @@ pub(super) async fn repartition_ends(
 }
 
 /// The last value of each key is all that a restart needs.
+///
+/// Nothing is deleted by age, not where windows expire either: they leave the store with a tombstone, so that compaction
+/// is enough, and the same topic says how far the task has come, which must not be forgotten while nothing comes in. (Kafka
+/// Streams drops windows without a word, and so has to have its changelogs deleted from: `compact,delete`.)
 fn changelog(topic: Text, partitions: i32) -> NewTopic {
-    NewTopic::new(topic, partitions).config("cleanup.policy", "compact")
+    let segment_bytes = caps::CHANGELOG_SEGMENT_BYTES.to_string();
+    NewTopic::new(topic, partitions)
+        .config("cleanup.policy", "compact")
+        .config("segment.bytes", segment_bytes)
 }
 
 /// Records of any age may pass through, so that their age must not delete them (Kafka Streams:
@@ -65,16 +112,17 @@ fn repartition(topic: Text, partitions: i32) -> NewTopic {
     NewTopic::new(topic, partitions).config("cleanup.policy", "delete").config("retention.ms", "-1")
 }
 
-async fn create_one(admin: &Admin, new: NewTopic) -> Result<(), StartError> {
+async fn create_one(admin: &Admin, new: NewTopic) -> Result<TopicId, StartError> {
     let (topic, expected) = (new.name.clone(), new.partitions);
     let unavailable = |error| StartError::Topic { topic: topic.clone(), error };
     match admin.create_topic(new).await {
-        Ok(_) => Ok(()),
+        Ok(created) => Ok(created.id),
         Err(AdminError::Refused { code: ErrorCode::TOPIC_ALREADY_EXISTS, .. }) => {
-            let found = admin.describe_topic(&topic).await.map_err(unavailable)?.partitions.len();
+            let described = admin.describe_topic(&topic).await.map_err(unavailable)?;
+            let found = described.partitions.len();
             // Keys of one task would be those of another: what is there cannot be moved, so it is not touched.
             let fits = usize::try_from(expected).is_ok_and(|expected| expected == found);
-            if fits { Ok(()) } else { Err(StartError::Partitions { topic, found, expected }) }
+            if fits { Ok(described.id) } else { Err(StartError::Partitions { topic, found, expected }) }
         }
         Err(error) => Err(unavailable(error)),
     }

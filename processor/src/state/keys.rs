@@ -46,6 +46,9 @@ const HOW_FAR_PREFIXES: [&[u8]; 4] =
 /// What stands before the time of a timer.
 pub(crate) const TIMER_PREFIX: &[u8] = b"\x01timer/";
 
+/// How far into its changelog a store on disk is. No changelog has it: it begins with a byte that is nobody's.
+pub(crate) const CHECKPOINT_KEY: &[u8] = b"\x02checkpoint";
+
 /// Stands between the name of a timer's node, which cannot hold it, and the timer's key.
 pub(crate) const NODE_END: u8 = 0;
 

@@ -1,16 +1,40 @@
-//! Stores in memory, behind an overlay (what has not been committed), with changelogs that bring them back.
+//! Stores, in memory or on disk, behind an overlay (what has not been committed), with changelogs that bring them back.
 //!
-//! - [`Store`]: one store; reads go through its overlay.
+//! - [`Store`]: one store; reads go through its overlay. [`Entries`]: its entries, one at a time.
+//! - [`StateDirectory`]: where stores are kept that may be larger than memory.
+//! - `committed`: the part behind the overlay: a map in memory, or a table on disk.
+//! - `checkpoint`: how far into its changelog a store on disk is, and whether it can go on from there.
 //! - `keys`: how keys are told apart: those of users from those of the runtime.
+//! - [`StoreFault`], [`DirectoryError`]: what may be wrong with state on disk.
 
+mod checkpoint;
+mod committed;
+mod disk;
+mod entries;
+mod fault;
 mod keys;
 mod store;
 
 use mainstem_client::Text;
 
+pub(crate) use checkpoint::{Changelog, Checkpoint, Rebuild, Resume};
+pub(crate) use disk::Place;
+pub use disk::StateDirectory;
+pub use entries::Entries;
+pub use fault::{DirectoryError, StoreFault};
 pub(crate) use keys::{SystemKey, ordered, says_how_far, unordered};
 pub use store::Store;
 pub(crate) use store::Timer;
+
+/// Where stores are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kept {
+    /// In memory: fast, and read from the changelog as a whole at each start.
+    #[default]
+    InMemory,
+    /// In a [`StateDirectory`]: as large as the disk, and a start reads what came since the last commit alone.
+    OnDisk,
+}
 
 /// The stores of a task.
 #[derive(Debug)]
@@ -19,8 +43,14 @@ pub(crate) struct Stores {
 }
 
 impl Stores {
+    /// Empty ones in memory.
     pub(crate) fn new(names: impl IntoIterator<Item = Text>) -> Self {
-        Self { all: names.into_iter().map(|name| (name, Store::default())).collect() }
+        Self::of(names.into_iter().map(|name| (name, Store::default())).collect())
+    }
+
+    /// There is at least one.
+    pub(crate) const fn of(all: Vec<(Text, Store)>) -> Self {
+        Self { all }
     }
 
     pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut Store> {
@@ -52,17 +82,32 @@ impl Stores {
         self.all.iter()
     }
 
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut (Text, Store)> {
-        self.all.iter_mut()
-    }
-
     /// Bytes that wait for a commit.
     pub(crate) fn uncommitted_bytes(&self) -> usize {
         self.all.iter().map(|(_, store)| store.uncommitted_bytes()).sum()
     }
 
-    /// Makes everything that waits part of the stores: the changelogs have it.
+    /// Why one of them could not be read, if so: nothing that came of it counts.
+    pub(crate) fn fault(&self) -> Option<&StoreFault> {
+        self.all.iter().find_map(|(_, store)| store.fault())
+    }
+
+    /// Makes everything that waits part of the stores, which are in memory and so refuse nothing.
     pub(crate) fn apply(&mut self) {
-        self.all.iter_mut().for_each(|(_, store)| store.apply());
+        self.all.iter_mut().for_each(|(_, store)| store.apply(None, &mut None));
+    }
+
+    /// Makes everything that waits part of the stores: the changelogs have it, up to these offsets. Those on disk are
+    /// written together or not at all.
+    pub(crate) fn commit(
+        &mut self,
+        checkpoint: impl Fn(&str) -> Option<Checkpoint>,
+    ) -> Result<(), StoreFault> {
+        let mut writes = None;
+        for (name, store) in &mut self.all {
+            let checkpoint = if store.is_on_disk() { checkpoint(name) } else { None };
+            store.apply(checkpoint.as_ref(), &mut writes);
+        }
+        writes.map_or(Ok(()), disk::Writes::commit)
     }
 }

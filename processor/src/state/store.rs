@@ -1,26 +1,37 @@
-//! A store in memory, and its overlay.
+//! A store, and its overlay.
 
-use std::{
-    collections::{BTreeMap, btree_map},
-    ops::Bound,
-};
+use std::{collections::BTreeMap, ops::Bound, sync::OnceLock};
 
 use bytes::Bytes;
 use mainstem_client::{Text, Timestamp};
 
-use super::keys::{NODE_END, Owned, SystemKey, TIMER_PREFIX, unordered};
+use super::{
+    checkpoint::Checkpoint,
+    committed::Committed,
+    disk::{Table, Writes},
+    entries::{Entries, Merged},
+    fault::StoreFault,
+    keys::{CHECKPOINT_KEY, NODE_END, Owned, SystemKey, TIMER_PREFIX, unordered},
+};
 use crate::watermark::BEGINNING;
 
-/// Sorted keys and values. What was written since the last commit is kept apart, and is dropped if the commit fails.
+/// Sorted keys and values, in memory or on disk. What was written since the last commit is kept apart, in memory, and is
+/// dropped if the commit fails.
 #[derive(Debug, Default)]
 pub struct Store {
-    committed: BTreeMap<Bytes, Bytes>,
+    committed: Committed,
     /// `None` for what is to be deleted.
     overlay: BTreeMap<Bytes, Option<Bytes>>,
     uncommitted_bytes: usize,
+    /// Why something could not be read: the task ends before anything comes of it.
+    fault: OnceLock<StoreFault>,
 }
 
 impl Store {
+    pub(crate) fn on_disk(table: Table) -> Self {
+        Self { committed: Committed::OnDisk(table), ..Self::default() }
+    }
+
     /// The value of a key.
     #[must_use]
     pub fn get(&self, key: &[u8]) -> Option<Bytes> {
@@ -40,18 +51,29 @@ impl Store {
     /// The entries whose keys are at least `from` and less than `to`, in the order of their keys.
     #[must_use]
     pub fn range(&self, from: &[u8], to: &[u8]) -> Vec<(Bytes, Bytes)> {
-        self.user_range(from, Bound::Excluded(Owned::ByUser.key(to)))
+        self.entries(from, to).collect()
     }
 
     /// The entries whose keys are at least `from`, in the order of their keys.
     #[must_use]
     pub fn range_from(&self, from: &[u8]) -> Vec<(Bytes, Bytes)> {
+        self.entries_from(from).collect()
+    }
+
+    /// As [`Self::range`], one at a time: what is not asked for is not read.
+    #[must_use]
+    pub fn entries(&self, from: &[u8], to: &[u8]) -> Entries<'_> {
+        self.user_range(from, Bound::Excluded(Owned::ByUser.key(to)))
+    }
+
+    /// As [`Self::range_from`], one at a time: what is not asked for is not read.
+    #[must_use]
+    pub fn entries_from(&self, from: &[u8]) -> Entries<'_> {
         self.user_range(from, Bound::Excluded(Owned::BySystem.key(&[])))
     }
 
-    fn user_range(&self, from: &[u8], to: Bound<Bytes>) -> Vec<(Bytes, Bytes)> {
-        let entries = self.raw_range((Bound::Included(Owned::ByUser.key(from)), to));
-        entries.map(|(key, value)| (key.slice(1..), value)).collect()
+    fn user_range(&self, from: &[u8], to: Bound<Bytes>) -> Entries<'_> {
+        Entries::new(self.raw_range((Bound::Included(Owned::ByUser.key(from)), to)))
     }
 
     pub(crate) fn number(&self, key: &SystemKey<'_>) -> Option<i64> {
@@ -93,14 +115,16 @@ impl Store {
 
     /// The first entry.
     pub(crate) fn first(&self) -> Option<(Bytes, Bytes)> {
-        let bounds = (Bound::Included(Owned::ByUser.key(&[])), Bound::Excluded(Owned::BySystem.key(&[])));
-        self.raw_range(bounds).next().map(|(key, value)| (key.slice(1..), value))
+        self.entries_from(&[]).next()
     }
 
     fn raw_get(&self, key: &[u8]) -> Option<Bytes> {
         match self.overlay.get(key) {
             Some(written) => written.clone(),
-            None => self.committed.get(key).cloned(),
+            None => self.committed.get(key).unwrap_or_else(|fault| {
+                self.fault.get_or_init(|| fault);
+                None
+            }),
         }
     }
 
@@ -114,10 +138,8 @@ impl Store {
     }
 
     fn raw_range(&self, bounds: (Bound<Bytes>, Bound<Bytes>)) -> Merged<'_> {
-        Merged {
-            committed: self.committed.range(bounds.clone()).peekable(),
-            overlay: self.overlay.range(bounds).peekable(),
-        }
+        let committed = self.committed.range(bounds.clone());
+        Merged::new(committed, self.overlay.range(bounds), &self.fault)
     }
 
     /// What has been written since the last commit, for the changelog.
@@ -129,20 +151,59 @@ impl Store {
         self.uncommitted_bytes
     }
 
-    /// Makes what has been written part of the store.
-    pub(crate) fn apply(&mut self) {
-        for (key, value) in std::mem::take(&mut self.overlay) {
-            self.restore(key, value);
-        }
-        self.uncommitted_bytes = 0;
+    /// Why something could not be read, if so.
+    pub(crate) fn fault(&self) -> Option<&StoreFault> {
+        self.fault.get()
     }
 
-    /// Takes over an entry of the changelog.
-    pub(crate) fn restore(&mut self, key: Bytes, value: Option<Bytes>) {
-        match value {
-            Some(value) => drop(self.committed.insert(key, value)),
-            None => drop(self.committed.remove(&key)),
+    /// Makes what has been written part of the store; where that is on disk, with the batch, and only if its place in the
+    /// changelog is known.
+    pub(crate) fn apply(&mut self, checkpoint: Option<&Checkpoint>, writes: &mut Option<Writes>) {
+        let changes = std::mem::take(&mut self.overlay);
+        self.uncommitted_bytes = 0;
+        if !changes.is_empty() {
+            self.take(changes, checkpoint, writes);
         }
+    }
+
+    /// Takes over entries of the changelog.
+    pub(crate) fn restore(
+        &mut self,
+        entries: impl IntoIterator<Item = (Bytes, Option<Bytes>)>,
+        checkpoint: &Checkpoint,
+    ) -> Result<(), StoreFault> {
+        let mut writes = None;
+        self.take(entries, Some(checkpoint), &mut writes);
+        writes.map_or(Ok(()), Writes::commit)
+    }
+
+    fn take(
+        &mut self,
+        changes: impl IntoIterator<Item = (Bytes, Option<Bytes>)>,
+        checkpoint: Option<&Checkpoint>,
+        writes: &mut Option<Writes>,
+    ) {
+        self.committed.take(changes, writes);
+        if let (Committed::OnDisk(_), Some(checkpoint)) = (&self.committed, checkpoint) {
+            let entry = (Bytes::from_static(CHECKPOINT_KEY), Some(checkpoint.bytes()));
+            self.committed.take([entry], writes);
+        }
+    }
+
+    /// How far into its changelog the store is; none where it is in memory, or empty.
+    pub(crate) fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreFault> {
+        Ok(self.committed.get(CHECKPOINT_KEY)?.as_ref().and_then(Checkpoint::read))
+    }
+
+    pub(crate) const fn is_on_disk(&self) -> bool {
+        matches!(self.committed, Committed::OnDisk(_))
+    }
+
+    /// Takes everything out, whether committed or not.
+    pub(crate) fn clear(&mut self) -> Result<(), StoreFault> {
+        self.overlay.clear();
+        self.uncommitted_bytes = 0;
+        self.committed.clear()
     }
 }
 
@@ -164,101 +225,5 @@ impl Timer {
     }
 }
 
-/// Entries of the store with those of the overlay in front of them.
-struct Merged<'a> {
-    committed: std::iter::Peekable<btree_map::Range<'a, Bytes, Bytes>>,
-    overlay: std::iter::Peekable<btree_map::Range<'a, Bytes, Option<Bytes>>>,
-}
-
-impl Iterator for Merged<'_> {
-    type Item = (Bytes, Bytes);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let overlay_key = self.overlay.peek().map(|(key, _)| *key);
-            let below = |(key, _): &(&Bytes, &Bytes)| overlay_key.is_none_or(|overlay| *key < overlay);
-            if let Some((key, value)) = self.committed.next_if(below) {
-                return Some((key.clone(), value.clone()));
-            }
-            let (key, value) = self.overlay.next()?;
-            self.committed.next_if(|(hidden, _)| *hidden == key);
-            if let Some(value) = value {
-                return Some((key.clone(), value.clone()));
-            }
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn entries(store: &Store) -> Vec<(Bytes, Bytes)> {
-        store.range_from(b"")
-    }
-
-    proptest! {
-        #[test]
-        fn store_and_overlay_together_are_a_map(
-            writes in prop::collection::vec((0..8_u8, prop::option::of(0..4_u8), any::<bool>()), 0..60),
-        ) {
-            let (mut store, mut model) = (Store::default(), BTreeMap::new());
-            for (key, value, apply) in writes {
-                match value {
-                    Some(value) => {
-                        store.put(&[key], vec![value]);
-                        model.insert(Bytes::from(vec![key]), Bytes::from(vec![value]));
-                    }
-                    None => {
-                        store.delete(&[key]);
-                        model.remove(&[key][..]);
-                    }
-                }
-                if apply {
-                    store.apply();
-                }
-                prop_assert_eq!(entries(&store), model.clone().into_iter().collect::<Vec<_>>());
-                prop_assert_eq!(store.get(&[key]), model.get(&[key][..]).cloned());
-            }
-        }
-    }
-
-    #[test]
-    fn range_ends_before_its_end() {
-        let mut store = Store::default();
-        for key in [b"a", b"b", b"c"] {
-            store.put(key, "v");
-        }
-        let keys: Vec<_> = store.range(b"a", b"c").into_iter().map(|(key, _)| key).collect();
-        assert_eq!(keys, ["a", "b"]);
-    }
-
-    #[test]
-    fn timers_come_in_the_order_of_their_times_once_they_are_due() {
-        let mut store = Store::default();
-        for (at, key) in [(5, "b"), (-3, "z"), (5, "a")] {
-            store.put_timer(Timestamp(at), "node", key.as_bytes());
-        }
-        store.put(b"not a timer", "v");
-        let mut fired = Vec::new();
-        while let Some(Timer { at, node, key }) = store.due_timer(Timestamp(5)) {
-            store.delete_timer(at, &node, &key);
-            fired.push((at.0, key));
-        }
-        assert_eq!(fired, [(-3, "z".into()), (5, "a".into()), (5, "b".into())]);
-    }
-
-    #[test]
-    fn uncommitted_bytes_are_those_of_the_overlay() {
-        let mut store = Store::default();
-        store.put(b"key", "value");
-        store.put(b"key", "v");
-        assert_eq!(store.uncommitted_bytes(), 1 + 3 + 1);
-        store.apply();
-        assert_eq!((store.uncommitted_bytes(), store.uncommitted().count()), (0, 0));
-    }
-}
+mod tests;

@@ -1,17 +1,19 @@
 //! Tasks that end, in order or in the middle of a commit, and go on where they were.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 use mainstem_client::{
     Text,
     protocol::{ApiKey, messages::RequestBody},
     testing::Around,
 };
+use tempfile::TempDir;
 use tokio::sync::watch;
 
 use super::*;
 use crate::{
-    Counters, Serde, Settings, StreamBuilder, TestDriver, TimeWindows, Topology, Windowed, runtime::run,
+    Counters, Serde, Settings, StateDirectory, StreamBuilder, TestDriver, TimeWindows, Topology, Windowed,
+    caps, runtime::run,
 };
 
 /// The death of a process with a write to a topic.
@@ -91,13 +93,47 @@ async fn results(broker: &FakeBroker) -> (Vec<String>, usize) {
 }
 
 async fn survives(topic: &str, left: u64, is_written: bool) {
+    dies_and_goes_on(topic, left, is_written, None).await;
+    let state = TempDir::new().unwrap();
+    dies_and_goes_on(topic, left, is_written, Some(&state)).await;
+}
+
+/// The spec, with its state on disk if there is a folder for it.
+fn kept_in(state: Option<&TempDir>) -> ProcessorSpec {
+    let open = |state: &TempDir| StateDirectory::open(state.path(), caps::STATE_MEMORY_BYTES_MIN).unwrap();
+    state.map_or_else(spec, |state| spec().on_disk(open(state)))
+}
+
+/// What the system has of a folder when a process that uses it is killed: the dead one holds on to its own.
+#[expect(clippy::disallowed_methods, reason = "a test copies files as a kill leaves them")]
+fn left_behind(state: &TempDir) -> TempDir {
+    fn copy(from: &Path, to: &Path) {
+        for entry in std::fs::read_dir(from).unwrap() {
+            let (from, to) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
+            if from.is_dir() {
+                std::fs::create_dir(&to).unwrap();
+                copy(&from, &to);
+            } else {
+                std::fs::copy(&from, &to).unwrap();
+            }
+        }
+    }
+    let left = TempDir::new().unwrap();
+    copy(state.path(), left.path());
+    left
+}
+
+async fn dies_and_goes_on(topic: &str, left: u64, is_written: bool, state: Option<&TempDir>) {
     let broker = broker(1);
     let death = Death::new(topic, left, is_written);
-    let first = super::super::start(spec(), Arc::new(mortal(&broker, &death))).await.unwrap();
+    let transport = Arc::new(mortal(&broker, &death));
+    let first = super::super::start(kept_in(state), transport).await.unwrap();
     feed(&broker, &first, &death).await;
-    let what = format!("{topic} {left} {is_written}");
+    let what = format!("{topic} {left} {is_written} {state:?}");
     assert!(death.is_dead(), "{what}: lived");
     drop(first);
+    let state = state.map(left_behind);
+    let spec = || kept_in(state.as_ref());
     let end = PIECES.iter().map(|piece| piece.len()).sum::<usize>() as i64;
     start(&broker, spec().input_end(until(end))).await.ended().await.unwrap();
     let (results, repeated) = results(&broker).await;
