@@ -45,8 +45,12 @@ impl Aborted {
     }
 }
 
-/// Whether a control batch ends a transaction that was aborted. What cannot be read ends none: its damage is told elsewhere.
+/// Whether a control batch ends a transaction that was aborted. Where compaction has left nothing but its header it ended
+/// the one that was open. What cannot be read ends none: its damage is told elsewhere.
 fn is_abort(batch: &Batch, decompressor: &mut Decompressor) -> bool {
+    if batch.header().record_count == 0 {
+        return true;
+    }
     let Ok(open) = batch.open(decompressor, caps::DECOMPRESSED_BYTES_MAX) else { return false };
     let first = open.refs().next();
     first.is_some_and(|record| {
@@ -60,7 +64,8 @@ mod tests {
     use mainstem_protocol::{
         Offset, ProducerEpoch, Sequence, Timestamp,
         records::{
-            BatchBuilder, Compression, EndTxnMarker, HeadersRef, NewRecord, ProducerStamp, header, only_batch,
+            BatchBuilder, Compression, EndTxnMarker, HeadersRef, NewRecord, ProducerStamp, header,
+            header_alone, only_batch,
         },
     };
 
@@ -130,6 +135,20 @@ mod tests {
                 (end(1, 5, true), false),
                 (data(1, 6, true), true),
                 (end(1, 8, false), false),
+            ],
+        );
+    }
+
+    #[test]
+    fn marker_of_which_the_header_alone_is_left_ends_its_transaction() {
+        let emptied = |batch: &Batch| only_batch(header_alone(batch.header())).unwrap();
+        check(
+            &[(1, 0)],
+            &[
+                (emptied(&data(1, 0, true)), true),
+                (emptied(&end(1, 2, false)), false),
+                (data(1, 3, true), false),
+                (end(1, 5, true), false),
             ],
         );
     }

@@ -24,6 +24,7 @@ use mainstem_protocol::{
 };
 
 use super::{FakeBroker, State, described::no_modern_groups, log::Log, modern::topic_id};
+use crate::consumer::IsolationLevel;
 
 /// How long a join waits for the other members, whatever they ask for.
 const REBALANCE: Duration = Duration::from_secs(60);
@@ -238,7 +239,7 @@ impl State {
                 .map(|wanted| {
                     let limit = usize::try_from(wanted.partition_max_bytes).unwrap_or(0);
                     let log = self.log(&topic.topic, wanted.partition);
-                    partition_data(log, wanted.partition, wanted.fetch_offset, limit)
+                    partition_data(log, wanted.partition, wanted.fetch_offset, limit, request.isolation_level)
                 })
                 .collect(),
         });
@@ -454,7 +455,9 @@ fn partition_data(
     partition_index: PartitionId,
     at: Offset,
     limit: usize,
+    isolation: i8,
 ) -> PartitionData {
+    let aborted = log.filter(|_| isolation == IsolationLevel::ReadCommitted.id()).map(|log| log.aborted(at));
     let read = log.ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION).and_then(|log| log.read(at.0, limit));
     let end = log.map_or(Offset::NONE, |log| Offset(log.end));
     let (error_code, records) = match read {
@@ -467,6 +470,7 @@ fn partition_data(
         high_watermark: end,
         last_stable_offset: end,
         log_start_offset: log.map_or(Offset::NONE, |log| Offset(log.start)),
+        aborted_transactions: aborted,
         records: Some(records),
         ..Default::default()
     }

@@ -5,8 +5,9 @@ use std::collections::{HashMap, VecDeque};
 use bytes::{Bytes, BytesMut};
 use mainstem_protocol::{
     ErrorCode, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp,
+    messages::fetch::AbortedTransaction,
     records::{
-        Batch, BatchHeader, EndTxnMarker,
+        Batch, BatchHeader, ControlType, Decompressor, EndTxnMarker,
         header::{HEADER_BYTES, patch_base_offset},
     },
 };
@@ -133,6 +134,24 @@ impl Log {
         Ok(read.freeze())
     }
 
+    /// The transactions that were aborted at an offset or behind it.
+    pub(super) fn aborted(&self, from: Offset) -> Vec<AbortedTransaction> {
+        let (mut open, mut aborted) = (HashMap::new(), Vec::new());
+        for batch in &self.batches {
+            let header = batch.header();
+            let (producer_id, offset) = (header.producer_id, header.base_offset);
+            if !header.attributes.is_control() {
+                open.entry(producer_id).or_insert(offset);
+            } else if let Some(first_offset) = open.remove(&producer_id)
+                && is_abort(batch)
+                && offset >= from
+            {
+                aborted.push(AbortedTransaction { producer_id, first_offset });
+            }
+        }
+        aborted
+    }
+
     /// What ListOffsets answers to a timestamp: the time and the offset of the first batch that is not older.
     pub(super) fn list(&self, timestamp: i64) -> (i64, i64) {
         match timestamp {
@@ -153,6 +172,12 @@ impl Log {
             self.batches.iter().map(|batch| (batch.header().max_timestamp.0, batch.header().base_offset.0));
         times.max_by_key(|(time, offset)| (*time, -offset)).unwrap_or((-1, -1))
     }
+}
+
+fn is_abort(batch: &Batch) -> bool {
+    let open = batch.open(&mut Decompressor::new(), crate::caps::DECOMPRESSED_BYTES_MAX).ok();
+    let first = open.as_ref().and_then(|open| open.refs().next()?.ok());
+    first.is_some_and(|record| ControlType::from_key(record.key) == Ok(ControlType::Abort))
 }
 
 fn placed_at(batch: &Batch, offset: Offset) -> Batch {

@@ -220,8 +220,15 @@ impl FakeBroker {
 
     /// Takes out the batches that begin at an offset, as compaction does; offsets are left with a gap.
     pub fn compact_away(&self, topic: &str, partition: i32, base: i64) {
+        self.compact(topic, partition, |batch| {
+            Some(batch.clone()).filter(|batch| batch.header().base_offset.0 != base)
+        });
+    }
+
+    /// Puts in the place of each batch what is left of it, as compaction does; the end of the log stays where it is.
+    pub fn compact(&self, topic: &str, partition: i32, rest: impl FnMut(&Batch) -> Option<Batch>) {
         if let Some(log) = self.state().log_mut(topic, PartitionId(partition)) {
-            log.batches.retain(|batch| batch.header().base_offset.0 != base);
+            log.batches = log.batches.iter().filter_map(rest).collect();
         }
     }
 

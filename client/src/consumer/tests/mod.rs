@@ -3,6 +3,7 @@
 mod cancel;
 mod ends;
 mod group;
+mod holes;
 mod modern;
 mod resets;
 mod schedules;

@@ -27,6 +27,11 @@ fn broker(level: i16) -> FakeBroker {
     broker
 }
 
+/// One of each generation.
+fn brokers() -> [FakeBroker; 2] {
+    [FIRST, SECOND].map(broker)
+}
+
 fn impatient() -> ProducerConfig {
     ProducerConfig { max_block: Duration::from_secs(3), ..ProducerConfig::default() }
 }
@@ -43,6 +48,21 @@ fn record(partition: i32, value: &str) -> ProducerRecord {
 
 async fn send(producer: &TransactionalProducer, partition: i32, value: &str) {
     drop(producer.send(record(partition, value)).await.unwrap());
+}
+
+/// A producer in a transaction, with one record that is on its way to the first partition.
+async fn begun(transport: &dyn Transport, value: &str) -> TransactionalProducer {
+    let producer = producer(transport).await;
+    producer.begin().unwrap();
+    send(&producer, 0, value).await;
+    producer
+}
+
+/// As [`begun`]; the record is in the log.
+async fn written(transport: &dyn Transport, value: &str) -> TransactionalProducer {
+    let producer = begun(transport, value).await;
+    producer.flush().await;
+    producer
 }
 
 /// A transaction of one record that is committed.
@@ -99,8 +119,7 @@ async fn committed_records_count_and_aborted_ones_do_not() {
 
 #[tokio::test(start_paused = true)]
 async fn transaction_ends_in_all_its_partitions_and_in_no_other() {
-    for level in [FIRST, SECOND] {
-        let broker = broker(level);
+    for broker in brokers() {
         let producer = producer(&broker).await;
         producer.begin().unwrap();
         for number in 0..50 {
@@ -138,8 +157,7 @@ async fn partitions_are_added_by_requests_in_the_first_generation_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn no_broker_hears_of_a_transaction_without_records() {
-    for level in [FIRST, SECOND] {
-        let broker = broker(level);
+    for broker in brokers() {
         let producer = producer(&broker).await;
         producer.begin().unwrap();
         producer.commit().await.unwrap();
@@ -211,12 +229,8 @@ async fn record_that_is_not_taken_leaves_the_transaction_as_it_was() {
 
 #[tokio::test(start_paused = true)]
 async fn closing_aborts_what_is_open() {
-    for level in [FIRST, SECOND] {
-        let broker = broker(level);
-        let producer = producer(&broker).await;
-        producer.begin().unwrap();
-        send(&producer, 0, "a").await;
-        producer.flush().await;
+    for broker in brokers() {
+        let producer = written(&broker, "a").await;
         assert!(broker.is_ongoing("x"));
         producer.close().await;
         assert!(!broker.is_ongoing("x"));
@@ -229,9 +243,7 @@ async fn commit_that_was_given_up_can_be_called_again() {
     for level in [FIRST, SECOND] {
         for polls in 1..15 {
             let broker = broker(level);
-            let producer = producer(&Hesitant(broker.transport())).await;
-            producer.begin().unwrap();
-            send(&producer, 0, "a").await;
+            let producer = begun(&Hesitant(broker.transport()), "a").await;
             let result = interrupted(polls, producer.commit()).await;
             match result {
                 Some(result) => result.unwrap(),

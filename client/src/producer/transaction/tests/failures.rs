@@ -4,12 +4,8 @@ use super::*;
 
 #[tokio::test(start_paused = true)]
 async fn producer_whose_place_was_taken_is_fenced_and_told_to_close() {
-    for level in [FIRST, SECOND] {
-        let broker = broker(level);
-        let old = producer(&broker).await;
-        old.begin().unwrap();
-        send(&old, 0, "late").await;
-        old.flush().await;
+    for broker in brokers() {
+        let old = written(&broker, "late").await;
         let new = producer(&broker).await;
         let error = old.commit().await.unwrap_err();
         assert!(matches!(error, TransactionError::Fenced { .. }), "{error}");
@@ -39,12 +35,8 @@ async fn record_of_a_fenced_producer_fails_and_the_abort_finds_out_why() {
 
 #[tokio::test(start_paused = true)]
 async fn transaction_that_was_open_for_too_long_fences_its_producer() {
-    for level in [FIRST, SECOND] {
-        let broker = broker(level);
-        let producer = producer(&broker).await;
-        producer.begin().unwrap();
-        send(&producer, 0, "a").await;
-        producer.flush().await;
+    for broker in brokers() {
+        let producer = written(&broker, "a").await;
         broker.time_out("x");
         assert!(matches!(producer.commit().await, Err(TransactionError::Fenced { .. })));
         assert_eq!(committed(&broker, 0), (vec![], 1));
@@ -100,15 +92,12 @@ async fn what_passes_is_tried_again_at_every_step() {
         ApiKey::TxnOffsetCommit,
         ApiKey::EndTxn,
     ];
-    for level in [FIRST, SECOND] {
-        let broker = broker(level);
+    for broker in brokers() {
         for key in steps {
             passing.into_iter().for_each(|code| broker.trouble(key, Trouble::Code(code)));
             broker.trouble(key, Trouble::LostBefore);
         }
-        let producer = producer(&broker).await;
-        producer.begin().unwrap();
-        send(&producer, 0, "a").await;
+        let producer = begun(&broker, "a").await;
         producer.send_offsets_to_transaction(&offset(0, 1), &GroupMetadata::of_group("g")).await.unwrap();
         producer.commit().await.unwrap();
         assert_eq!(committed(&broker, 0), (vec!["a".to_owned()], 1));
@@ -137,8 +126,7 @@ async fn end_whose_answer_was_lost_happens_once() {
 
 #[tokio::test(start_paused = true)]
 async fn commit_that_nobody_answers_is_called_again_until_its_fate_is_known() {
-    for level in [FIRST, SECOND] {
-        let broker = broker(level);
+    for broker in brokers() {
         let producer = producer(&broker).await;
         broker.trouble(ApiKey::EndTxn, Trouble::LostAfter);
         for _ in 0..20 {
@@ -179,8 +167,7 @@ async fn offsets_that_nobody_has_acknowledged_stand_in_the_way_of_a_commit() {
 
 #[tokio::test(start_paused = true)]
 async fn member_that_its_group_has_gone_on_without_commits_nothing() {
-    for level in [FIRST, SECOND] {
-        let broker = broker(level);
+    for broker in brokers() {
         let producer = producer(&broker).await;
         for code in
             [ErrorCode::ILLEGAL_GENERATION, ErrorCode::UNKNOWN_MEMBER_ID, ErrorCode::FENCED_INSTANCE_ID]
@@ -219,9 +206,7 @@ async fn producer_whose_id_was_forgotten_aborts_and_gets_another() {
 async fn codes_that_do_not_pass_end_the_producer() {
     for code in [ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED, ErrorCode::INVALID_TXN_STATE] {
         let broker = broker(SECOND);
-        let producer = producer(&broker).await;
-        producer.begin().unwrap();
-        send(&producer, 0, "a").await;
+        let producer = begun(&broker, "a").await;
         broker.trouble(ApiKey::EndTxn, Trouble::Code(code));
         let error = producer.commit().await.unwrap_err();
         assert!(matches!(error, TransactionError::Fatal { .. }), "{error}");
