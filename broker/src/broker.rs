@@ -11,7 +11,7 @@ use mainstem_storage::{
     Clock, Store, SystemClock,
     disk::{Disk, RealDisk},
     segment::{Append, MapAppend},
-    store::{CleanerOptions, OpenError, Options, Poisoned, Recovery, Topic},
+    store::{OpenError, Options, Poisoned, Recovery, Topic},
 };
 use tracing::{info, warn};
 
@@ -203,12 +203,7 @@ async fn open(
         producer_expiration: config.storage.producer_id_expiration,
         producers_max: config.storage.producers_per_partition,
         partitions_max: config.storage.partitions,
-        cleaner: CleanerOptions {
-            is_enabled: config.storage.compaction,
-            dedupe_buffer_bytes: config.storage.compaction_memory,
-            bytes_per_second_max: config.storage.compaction_rate as f64,
-            backoff: config.storage.compaction_backoff,
-        },
+        cleaner: config.storage.cleaner(),
         observer,
         ..Options::default()
     };

@@ -47,6 +47,7 @@ impl Node {
     pub(crate) fn follow_settings(&self) {
         let now = self.config.follow(self.id(), || self.store.resources());
         self.store.set_producer_expiration(now.storage.producer_id_expiration);
+        self.store.set_cleaner_options(now.storage.cleaner());
     }
 
     /// The topic of an id; none for the id that names no topic.

@@ -1,5 +1,7 @@
 //! Settings of brokers and groups, altered while the broker runs. The codes are those of Kafka 4.2.1.
 
+use std::time::Duration;
+
 use mainstem_protocol::{
     ErrorCode, Text,
     messages::{
@@ -111,6 +113,21 @@ async fn batches_are_measured_by_what_the_broker_allows_now() {
     assert_eq!(produced(client.ask(9, request.clone()).await).error_code, ErrorCode::MESSAGE_TOO_LARGE);
     set(&mut client, BROKER, &id, "message.max.bytes", "1000").await;
     assert_eq!(produced(client.ask(9, request).await).error_code, ErrorCode::NONE);
+}
+
+#[tokio::test]
+async fn compaction_is_as_fast_as_the_broker_allows_now() {
+    let broker = TestBroker::start().await;
+    let (mut client, node) = (broker.connect().await, here(&broker));
+    set(&mut client, BROKER, &node, "log.cleaner.io.max.bytes.per.second", "1000").await;
+    set(&mut client, BROKER, "", "log.cleaner.dedupe.buffer.size", "2000000").await;
+    set(&mut client, BROKER, "", "log.cleaner.backoff.ms", "7").await;
+    set(&mut client, BROKER, "", "log.cleaner.threads", "2").await;
+    let options = broker.broker.node().store.cleaner_options();
+    let expected = (1000.0, 2_000_000, Duration::from_millis(7));
+    assert_eq!((options.bytes_per_second_max, options.dedupe_buffer_bytes, options.backoff), expected);
+    let (error, _) = alter(&mut client, BROKER, &node, &[("log.cleaner.enable", SET, "false")]).await;
+    assert_eq!(error, ErrorCode::INVALID_REQUEST);
 }
 
 #[tokio::test]

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use mainstem_storage::store::CleanerOptions;
+
 use super::{INT_MAX, LONG_MAX};
 use crate::config::{LogAppend, Shape, setting::settings};
 
@@ -50,14 +52,29 @@ settings! {
         /// Bytes that the keys of one compaction may take, 24 for each key that the new part of a log has; where they are
         /// more, it is compacted in several passes. The memory is held only while a topic is compacted.
         compaction_memory: usize = 128 * 1024 * 1024, "log.cleaner.dedupe.buffer.size",
-            Shape::bytes(1024, LONG_MAX).kafka("CleanerConfig");
+            Shape::bytes(1024, LONG_MAX).kafka("CleanerConfig").dynamic();
 
         /// Bytes that compaction reads and writes in a second at most. A whole number here; the default is no limit.
         compaction_rate: u64 = i64::MAX.unsigned_abs(), "log.cleaner.io.max.bytes.per.second",
-            Shape::bytes(1, LONG_MAX).kafka("CleanerConfig");
+            Shape::bytes(1, LONG_MAX).kafka("CleanerConfig").dynamic();
 
         /// How long compaction waits when no topic is dirty enough.
         compaction_backoff: Duration = Duration::from_secs(15), "log.cleaner.backoff.ms",
-            Shape::milliseconds(0, LONG_MAX).kafka("CleanerConfig");
+            Shape::milliseconds(0, LONG_MAX).kafka("CleanerConfig").dynamic();
+
+        /// Accepted and without effect: one thread compacts all topics, the dirtiest first.
+        compaction_threads: u32 = 1, "log.cleaner.threads", Shape::count(0, INT_MAX).kafka("CleanerConfig").dynamic();
+    }
+}
+
+impl StorageSettings {
+    /// How compacted topics are cleaned.
+    pub(crate) fn cleaner(&self) -> CleanerOptions {
+        CleanerOptions {
+            is_enabled: self.compaction,
+            dedupe_buffer_bytes: self.compaction_memory,
+            bytes_per_second_max: self.compaction_rate as f64,
+            backoff: self.compaction_backoff,
+        }
     }
 }

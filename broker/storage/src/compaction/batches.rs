@@ -60,13 +60,13 @@ pub(crate) enum Noted {
 
 /// Notes the keys of the batches of a log's dirty part.
 #[derive(Debug)]
-pub(crate) struct Indexer {
-    pub(crate) transactions: Transactions,
+pub(crate) struct Indexer<'a> {
+    pub(crate) transactions: Transactions<'a>,
     decompressor: Decompressor,
 }
 
-impl Indexer {
-    pub(crate) fn new(transactions: Transactions) -> Self {
+impl<'a> Indexer<'a> {
+    pub(crate) fn new(transactions: Transactions<'a>) -> Self {
         Self { transactions, decompressor: Decompressor::new() }
     }
 
@@ -99,16 +99,16 @@ impl Indexer {
 }
 
 /// Cleans the batches of a log, one after the other.
-pub(crate) struct BatchCleaner {
+pub(crate) struct BatchCleaner<'a> {
     keys: KeyMap,
     terms: Terms,
-    pub(crate) transactions: Transactions,
+    pub(crate) transactions: Transactions<'a>,
     filter: Filter,
     decompressor: Decompressor,
 }
 
-impl BatchCleaner {
-    pub(crate) fn new(keys: KeyMap, terms: Terms, transactions: Transactions) -> Self {
+impl<'a> BatchCleaner<'a> {
+    pub(crate) fn new(keys: KeyMap, terms: Terms, transactions: Transactions<'a>) -> Self {
         Self { keys, terms, transactions, filter: Filter::new(), decompressor: Decompressor::new() }
     }
 
@@ -194,7 +194,10 @@ mod tests {
     };
 
     use super::*;
-    use crate::state::AbortedTransaction;
+    use crate::{
+        partition::AbortedIndex,
+        state::{Aborted, AbortedTransaction},
+    };
 
     const NOW: i64 = 1_000_000;
     const STAYS_MS: u64 = 1000;
@@ -248,7 +251,8 @@ mod tests {
     fn clean(log: &[Batch], aborted: &[AbortedTransaction], now: i64) -> (Vec<Batch>, Vec<Offset>) {
         let end = log.last().unwrap().header().next_offset();
         let mut keys = KeyMap::new(100, 1 << 16);
-        let mut indexer = Indexer::new(Transactions::new(aborted.to_vec()));
+        let index = AbortedIndex::new(Aborted::new(Offset::ZERO, aborted.iter().copied()));
+        let mut indexer = Indexer::new(Transactions::new(&index));
         for batch in log {
             assert_eq!(indexer.note(batch, Offset::ZERO, &mut keys), Ok(Noted::All));
         }
@@ -259,7 +263,7 @@ mod tests {
             end: end.plus(1),
             producers: BTreeMap::new(),
         };
-        let mut cleaner = BatchCleaner::new(keys, terms, Transactions::new(aborted.to_vec()));
+        let mut cleaner = BatchCleaner::new(keys, terms, Transactions::new(&index));
         let rest = log.iter().filter_map(|batch| match cleaner.clean(batch).unwrap() {
             Rest::Unchanged => Some(batch.clone()),
             Rest::Rewritten(mut bytes) => Some(Batch::split_from(&mut bytes).unwrap()),
@@ -331,7 +335,8 @@ mod tests {
             end: Offset(9),
             producers: [(ProducerId(1), last)].into(),
         };
-        let mut cleaner = BatchCleaner::new(keys, terms, Transactions::new(Vec::new()));
+        let index = AbortedIndex::new(Aborted::default());
+        let mut cleaner = BatchCleaner::new(keys, terms, Transactions::new(&index));
         let Rest::Rewritten(bytes) = cleaner.clean(&noted[0]).unwrap() else { panic!("it is rewritten") };
         assert_eq!(bytes.len(), 61);
         assert_eq!(cleaner.clean(&noted[1]).unwrap(), Rest::Nothing);

@@ -17,16 +17,17 @@ use super::{
 };
 use crate::{
     config::TopicConfig,
+    partition::AbortedIndex,
     segment::{Origin, ReadError, Segment, SegmentFiles, SegmentId},
-    state::{AbortedTransaction, SegmentState},
+    state::{Kept, SegmentState},
 };
 
-/// Bytes that are written at once, and whose write-back is started then.
-const WRITE_BYTES: usize = 1024 * 1024;
+/// Bytes that are written at once. Their write-back is started then, and waited for before the next are written: what
+/// the journal syncs meanwhile never waits behind more than this.
+const WRITE_BYTES: usize = 256 * 1024;
 
-/// What the entry of a swap says of a source, and of a marker that is kept.
+/// What the entry of a swap says of a source.
 const SOURCE_BYTES: usize = 12;
-const MARKER_BYTES: usize = 8;
 
 /// How many times the bytes of an entry one source alone may have, which cannot be split.
 const ALONE: usize = 8;
@@ -77,12 +78,11 @@ pub(crate) struct Job<'a> {
     pub(crate) config: &'a TopicConfig,
     pub(crate) dirt: Dirt,
     pub(crate) now: Timestamp,
-    /// Those with batches before the end.
-    pub(crate) aborted: Vec<AbortedTransaction>,
+    pub(crate) aborted: &'a AbortedIndex,
     pub(crate) producers: BTreeMap<ProducerId, LastWritten>,
     /// Bytes that the map of keys may have.
     pub(crate) map_bytes: usize,
-    /// Bytes of sources and markers that the entry of a swap should have at most.
+    /// Bytes of sources and aborted transactions that the entry of a swap should have at most.
     pub(crate) entry_bytes: usize,
     /// Is told of all bytes that were read or written; may wait, or end the pass.
     pub(crate) spend: &'a dyn Fn(u64) -> Result<(), CleanError>,
@@ -91,7 +91,7 @@ pub(crate) struct Job<'a> {
 /// A pass whose keys are known.
 pub(crate) struct Pass<'a> {
     job: Job<'a>,
-    cleaner: BatchCleaner,
+    cleaner: BatchCleaner<'a>,
     /// Segments that were gone through.
     done: usize,
     /// Segments that have anything to be gone through.
@@ -138,7 +138,7 @@ impl<'a> Pass<'a> {
             producers: job.producers.clone(),
         };
         let count = job.segments.iter().take_while(|(segment, _)| segment.base < clean_to).count();
-        let transactions = Transactions::new(job.aborted.clone());
+        let transactions = Transactions::new(job.aborted);
         let cleaner = BatchCleaner::new(keys, terms, transactions);
         Ok(Self { job, cleaner, done: 0, count, clean_to, tally })
     }
@@ -171,7 +171,7 @@ impl<'a> Pass<'a> {
         let mut entry = 0;
         let fits = |(at, (segment, _)): &(usize, &(SegmentState, Arc<Segment>))| {
             bytes += segment.end_position;
-            entry += SOURCE_BYTES + MARKER_BYTES * self.aborted_in(self.done + at);
+            entry += SOURCE_BYTES + Kept::bytes_of(self.aborted_in(self.done + at));
             let is_near = self.base_of(self.done + at + 1).0 - base.0 <= i64::from(i32::MAX);
             let entries = bytes / config.index_interval_bytes.max(1);
             let is_told = entry <= self.job.entry_bytes;
@@ -180,17 +180,16 @@ impl<'a> Pass<'a> {
         left.iter().enumerate().take_while(fits).map(|(_, segment)| segment.clone()).collect()
     }
 
-    /// The markers of aborted transactions in a segment: no more of them than these are kept.
+    /// The markers of aborted transactions in a segment: the entry has a bit for each.
     fn aborted_in(&self, at: usize) -> usize {
-        let below = |end| self.job.aborted.partition_point(|transaction| transaction.last_offset < end);
-        below(self.base_of(at + 1)) - below(self.base_of(at))
+        self.job.aborted.lock().count(self.base_of(at)..self.base_of(at + 1))
     }
 
     /// A segment alone may have so many that no frame of the journal takes them: it stays as it is, and what comes behind
     /// it, since a later pass could take a tombstone away whose record is in it.
     fn check_entry(&self, group: &[(SegmentState, Arc<Segment>)]) -> Result<(), CleanError> {
         let [(only, _)] = group else { return Ok(()) };
-        let (count, most) = (self.aborted_in(self.done), ALONE * self.job.entry_bytes / MARKER_BYTES);
+        let (count, most) = (self.aborted_in(self.done), ALONE * self.job.entry_bytes * 8);
         if count > most {
             return Err(CleanError::TooManyAborted { base: only.base, count, most });
         }
@@ -290,7 +289,7 @@ pub(crate) fn discard(segment: &Segment) {
 fn index(job: &Job<'_>, tally: &mut Tally) -> Result<(KeyMap, Offset), CleanError> {
     let Dirt { from, end, .. } = job.dirt;
     let mut keys = KeyMap::new(u64::try_from(end.0 - from.0).unwrap_or(0), job.map_bytes);
-    let mut indexer = Indexer::new(Transactions::new(job.aborted.clone()));
+    let mut indexer = Indexer::new(Transactions::new(job.aborted));
     let ends = job.segments.iter().skip(1).map(|(next, _)| next.base).chain([end]);
     for ((state, segment), behind) in job.segments.iter().zip(ends) {
         if behind <= from {
@@ -335,6 +334,7 @@ impl Writer<'_> {
         if waiting.is_empty() {
             return Ok(0);
         }
+        self.output.wait_for_writeback().map_err(CleanError::Sync)?;
         let end = self.output.end() + bytes;
         self.output.reserve(end, self.limit).map_err(CleanError::Write)?;
         self.output.append(&waiting).map_err(CleanError::Write)?;

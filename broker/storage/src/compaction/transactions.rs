@@ -4,13 +4,20 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use mainstem_protocol::{Offset, ProducerId, records::BatchHeader};
 
-use crate::state::AbortedTransaction;
+use crate::{partition::AbortedIndex, state::AbortedTransaction};
+
+/// How many offsets ahead is asked which transactions were aborted: so many of them are in memory at once, and those that
+/// were open there, however many a log has.
+const AHEAD: i64 = 4096;
 
 /// Goes from batch to batch, in the order of the log.
-#[derive(Debug, Default)]
-pub(crate) struct Transactions {
+#[derive(Debug)]
+pub(crate) struct Transactions<'a> {
+    index: &'a AbortedIndex,
     /// Those that were not come to yet, by their first offsets.
-    aborted: VecDeque<AbortedTransaction>,
+    coming: VecDeque<AbortedTransaction>,
+    /// Those that begin below are known.
+    known_to: Offset,
     open_aborted: BTreeMap<ProducerId, Open>,
     /// Producers with a batch of a transaction that was not aborted, and whose marker was not come to yet.
     open_committed: BTreeSet<ProducerId>,
@@ -24,11 +31,17 @@ struct Open {
     has_batches: bool,
 }
 
-impl Transactions {
-    /// These were aborted, of those whose batches come.
-    pub(crate) fn new(mut aborted: Vec<AbortedTransaction>) -> Self {
-        aborted.sort_by_key(|transaction| transaction.first_offset);
-        Self { aborted: aborted.into(), ..Self::default() }
+impl<'a> Transactions<'a> {
+    /// The index says which were aborted.
+    pub(crate) const fn new(index: &'a AbortedIndex) -> Self {
+        Self {
+            index,
+            coming: VecDeque::new(),
+            known_to: Offset(i64::MIN),
+            open_aborted: BTreeMap::new(),
+            open_committed: BTreeSet::new(),
+            kept: Vec::new(),
+        }
     }
 
     /// Comes to a batch of records; whether it was aborted.
@@ -76,9 +89,12 @@ impl Transactions {
 
     fn begin_up_to(&mut self, header: &BatchHeader) {
         let offset = header.last_offset();
-        while let Some(transaction) = self.aborted.front().copied().filter(|next| next.first_offset <= offset)
+        if offset >= self.known_to {
+            self.look_ahead(header.base_offset, offset.plus(AHEAD));
+        }
+        while let Some(transaction) = self.coming.front().copied().filter(|next| next.first_offset <= offset)
         {
-            self.aborted.pop_front();
+            self.coming.pop_front();
             // What ended before was not to be gone through.
             if transaction.last_offset < header.base_offset {
                 continue;
@@ -86,6 +102,18 @@ impl Transactions {
             let open = Open { transaction, has_batches: false };
             self.open_aborted.entry(transaction.producer_id).or_insert(open);
         }
+    }
+}
+
+impl Transactions<'_> {
+    /// Those that begin before what was asked for last were found then, where they have batches from `from` on. Nothing
+    /// is cleaned beyond the last stable offset, so that none comes in between later.
+    fn look_ahead(&mut self, from: Offset, upto: Offset) {
+        let mut found = self.index.lock().still_within(from, upto);
+        found.retain(|transaction| transaction.first_offset >= self.known_to);
+        found.sort_unstable_by_key(|transaction| transaction.first_offset);
+        self.coming.extend(found);
+        self.known_to = upto;
     }
 }
 

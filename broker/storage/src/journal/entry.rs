@@ -13,7 +13,7 @@ use crate::{
     codec::{DecodeError, Decoder, Encoder},
     config::{Overrides, Resource},
     segment::SegmentId,
-    state::{SegmentState, marker_of},
+    state::{Kept, SegmentState, marker_of},
 };
 
 /// One thing that a group does.
@@ -44,9 +44,9 @@ pub(crate) struct Cleaned {
     pub(crate) segment: Option<SegmentState>,
     /// Behind the last record of the sources.
     pub(crate) upto: Offset,
-    /// The markers of aborted transactions among the sources that readers must still know of; of all others there nothing
-    /// is left.
-    pub(crate) aborted: Vec<Offset>,
+    /// Of the aborted transactions whose markers are among the sources, those that readers must still know of; of all
+    /// others nothing is left.
+    pub(crate) aborted: Kept,
     /// Up to where the log is clean.
     pub(crate) clean_to: Offset,
 }
@@ -162,7 +162,7 @@ fn encode_cleaned(out: &mut Encoder, cleaned: &Cleaned) {
     });
     out.list(segment.iter(), encode_segment);
     out.i64(upto.0);
-    out.list(aborted.iter(), |out, marker| out.i64(marker.0));
+    aborted.encode(out);
     out.i64(clean_to.0);
 }
 
@@ -179,7 +179,7 @@ fn decode_cleaned(from: &mut Decoder) -> Result<Cleaned, DecodeError> {
         sources,
         segment: segment.first().copied(),
         upto: Offset(from.i64()?),
-        aborted: from.list(|from| Ok(Offset(from.i64()?)))?,
+        aborted: Kept::decode(from)?,
         clean_to: Offset(from.i64()?),
     })
 }
@@ -367,7 +367,7 @@ mod tests {
                     ..SegmentState::starting(Offset(5), Timestamp(8))
                 }),
                 upto: Offset(11),
-                aborted: vec![Offset(6)],
+                aborted: Kept::of([true, false, true]),
                 clean_to: Offset(12),
             }),
             Entry::SettingsChanged { resource: Resource::Brokers, overrides: overrides.clone() },

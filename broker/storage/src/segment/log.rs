@@ -319,6 +319,15 @@ impl Segment {
         unsynced.map_or(Ok(()), |file| file.start_writeback(from..end))
     }
 
+    /// Waits for the write-back that was started. Says nothing about durability.
+    ///
+    /// # Errors
+    /// A failure poisons the log directory: a later sync may not tell of it any more.
+    pub(crate) fn wait_for_writeback(&self) -> io::Result<()> {
+        let unsynced = self.state().unsynced.clone();
+        unsynced.map_or(Ok(()), |file| file.wait_for_writeback())
+    }
+
     /// Whether anything is not durable yet.
     #[must_use]
     pub fn is_unsynced(&self) -> bool {

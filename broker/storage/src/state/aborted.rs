@@ -5,6 +5,7 @@ use std::{collections::VecDeque, ops::Range};
 use mainstem_protocol::Offset;
 
 use super::AbortedTransaction;
+use crate::codec::{DecodeError, Decoder, Encoder};
 
 /// In the order of their markers, those whose marker is still in the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,11 +34,41 @@ impl Aborted {
 
     /// Of those whose markers are in the range these alone have anything left: the log was cleaned (Kafka:
     /// `CleanedTransactionMetadata.cleanedIndex`). Whoever heard of another would take what its producer wrote later for
-    /// aborted, since no marker ends it any more. The markers ascend, as a pass comes to them.
-    pub(crate) fn keep(&mut self, range: Range<Offset>, markers: &[Offset]) {
+    /// aborted, since no marker ends it any more.
+    pub(crate) fn keep(&mut self, range: Range<Offset>, kept: &Kept) {
+        let within = self.between(range);
+        let mut at = 0..;
+        self.transactions.retain(|_| {
+            let at = at.next().unwrap_or_default();
+            // A log start that moved meanwhile has taken the first of them: the last ones are the same.
+            let bit = (at + kept.count).checked_sub(within.end);
+            !within.contains(&at) || bit.is_none_or(|bit| kept.has(bit))
+        });
+    }
+
+    /// Of those whose markers are in the range, those whose markers are these; the markers ascend.
+    pub(crate) fn kept(&self, range: Range<Offset>, markers: &[Offset]) -> Kept {
         debug_assert!(markers.is_sorted(), "a pass goes through the log in its order");
-        let is_kept = |marker| !range.contains(&marker) || markers.binary_search(&marker).is_ok();
-        self.transactions.retain(|transaction| is_kept(transaction.last_offset));
+        let of_range = self.transactions.range(self.between(range));
+        Kept::of(of_range.map(|transaction| markers.binary_search(&transaction.last_offset).is_ok()))
+    }
+
+    /// How many have their markers in the range.
+    pub(crate) fn count(&self, range: Range<Offset>) -> usize {
+        self.between(range).len()
+    }
+
+    /// The places of those whose markers are in the range.
+    fn between(&self, range: Range<Offset>) -> Range<usize> {
+        let below =
+            |offset| self.transactions.partition_point(|transaction| transaction.last_offset < offset);
+        let first = below(range.start);
+        first..below(range.end).max(first)
+    }
+
+    /// Those with records in the range, as far as the log still reaches back to it.
+    pub(crate) fn still_within(&self, from: Offset, upto: Offset) -> Vec<AbortedTransaction> {
+        self.within(from.max(self.start), upto).unwrap_or_default()
     }
 
     /// Those with records in the range, by their markers; `None` where the log does not reach back to `from` any more.
@@ -61,6 +92,50 @@ impl Aborted {
 
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &AbortedTransaction> {
         self.transactions.iter()
+    }
+}
+
+/// Of neighbouring aborted transactions, in the order of their markers, those that readers must still know of: a bit for
+/// each, so that an entry of the journal has room for all that a partition may have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Kept {
+    count: usize,
+    bits: Vec<u8>,
+}
+
+impl Kept {
+    pub(crate) fn of(kept: impl IntoIterator<Item = bool>) -> Self {
+        let mut all = Self::default();
+        for is_kept in kept {
+            if all.count % 8 == 0 {
+                all.bits.push(0);
+            }
+            if let Some(last) = all.bits.last_mut() {
+                *last |= u8::from(is_kept) << (all.count % 8);
+            }
+            all.count += 1;
+        }
+        all
+    }
+
+    /// Bytes of the bits of so many.
+    pub(crate) const fn bytes_of(count: usize) -> usize {
+        count.div_ceil(8)
+    }
+
+    fn has(&self, at: usize) -> bool {
+        self.bits.get(at / 8).is_some_and(|bits| bits >> (at % 8) & 1 == 1)
+    }
+
+    pub(crate) fn encode(&self, out: &mut Encoder) {
+        out.count(self.count);
+        out.0.extend(&self.bits);
+    }
+
+    pub(crate) fn decode(from: &mut Decoder) -> Result<Self, DecodeError> {
+        let count = from.u32()? as usize;
+        let bits = from.take(Self::bytes_of(count))?.to_vec();
+        Ok(Self { count, bits })
     }
 }
 
@@ -115,7 +190,9 @@ mod tests {
     #[test]
     fn what_cleaning_left_nothing_of_is_forgotten() {
         let mut index = three();
-        index.keep(Offset(9)..Offset(30), &[Offset(20)]);
+        let range = Offset(9)..Offset(30);
+        let kept = index.kept(range.clone(), &[Offset(20)]);
+        index.keep(range, &kept);
         check(&index, 0, 31, Some(&[2, 3]));
     }
 
@@ -124,10 +201,17 @@ mod tests {
         let mut index =
             Aborted::new(Offset::ZERO, (0..100).map(|at| aborted(at, 2 * at, 2 * at + 1, 2 * at + 2)));
         let even: Vec<_> = (10..40).step_by(2).map(|at| Offset(2 * at + 1)).collect();
-        index.keep(Offset(20)..Offset(80), &even);
+        let range = Offset(20)..Offset(80);
+        let kept = index.kept(range.clone(), &even);
+        let mut moved = index.clone();
+        index.keep(range.clone(), &kept);
         let left: Vec<_> = index.iter().map(|one| one.producer_id.0).collect();
         let expected: Vec<_> = (0..100).filter(|at| !(10..40).contains(at) || at % 2 == 0).collect();
         assert_eq!(left, expected);
+        moved.start_at(Offset(43));
+        moved.keep(range, &kept);
+        index.start_at(Offset(43));
+        assert_eq!(moved, index, "a log start that moved meanwhile makes no difference");
     }
 
     /// Transactions as a log has them: each offset goes to one of few producers, or is its marker.

@@ -26,7 +26,7 @@ use crate::{
     journal::{Cleaned, Entry},
     partition::{Partition, Placing},
     segment::ReadError,
-    state::AbortedTransaction,
+    state::Kept,
     ticket::Ticket,
 };
 
@@ -172,9 +172,19 @@ impl Store {
         }
     }
 
-    /// How compacted topics are cleaned from the next pass on.
+    /// How compacted topics are cleaned from now on: the rate at once, the memory from the next pass on, and where nothing
+    /// was to be done is looked again.
     pub fn set_cleaner_options(&self, options: CleanerOptions) {
-        self.cleaner.options.store(Arc::new(options));
+        let before = self.cleaner.options.swap(Arc::new(options));
+        if *before != options {
+            self.cleaner.known().due = Duration::ZERO;
+        }
+    }
+
+    /// How compacted topics are cleaned.
+    #[must_use]
+    pub fn cleaner_options(&self) -> CleanerOptions {
+        **self.cleaner.options.load()
     }
 
     /// Figures for metrics.
@@ -265,7 +275,7 @@ impl Store {
             config: &topic.config,
             dirt: *dirt,
             now: self.clock.now(),
-            aborted: aborted_within(partition, &placing, dirt.end),
+            aborted: &partition.aborted,
             producers: last_written(&placing),
             map_bytes: options.dedupe_buffer_bytes,
             entry_bytes: self.pool.layout.payload_bytes_max as usize / 16,
@@ -275,15 +285,23 @@ impl Store {
 
     /// Looks whether to go on, and waits where it went too fast.
     fn spend(&self, partition: &Partition, pace: &RefCell<Pace>, bytes: u64) -> Result<(), CleanError> {
-        let wait = pace.borrow_mut().spend(bytes, self.clock.monotonic());
-        if self.has_threads() && !wait.is_zero() {
-            self.cleaner.wait(wait);
+        let mut pace = pace.borrow_mut();
+        pace.spend(bytes);
+        loop {
+            let rate = self.cleaner.options.load().bytes_per_second_max;
+            let wait = pace.wait(rate, self.clock.monotonic());
+            if self.has_threads() && !wait.is_zero() {
+                // The rate may be another one before that is over.
+                self.cleaner.wait(wait.min(HELD_MAX));
+            }
+            let is_gone = || self.topics.load().get(partition.topic()).is_none();
+            if self.cleaner.is_stopping() || self.poisoned().is_some() || is_gone() {
+                return Err(CleanError::Stopped);
+            }
+            if wait <= HELD_MAX || !self.has_threads() {
+                return Ok(());
+            }
         }
-        let is_gone = || self.topics.load().get(partition.topic()).is_none();
-        if self.cleaner.is_stopping() || self.poisoned().is_some() || is_gone() {
-            return Err(CleanError::Stopped);
-        }
-        Ok(())
     }
 
     /// Puts what is left in the place of its sources, durably.
@@ -298,7 +316,16 @@ impl Store {
         }
         let (topic, id) = (partition.topic(), partition.id());
         let clean_to = Offset::ZERO;
-        let cleaned = Cleaned { topic, partition: id, sources, segment: state, upto, aborted, clean_to };
+        let mut cleaned = Cleaned {
+            topic,
+            partition: id,
+            sources,
+            segment: state,
+            upto,
+            aborted: Kept::default(),
+            clean_to,
+        };
+        cleaned.aborted = partition.aborted.lock().kept(cleaned.range(), &aborted);
         match self.place_cleaned(partition, cleaned) {
             // Once it has a place, a journal that says that it failed may name it nevertheless, and then the next start
             // needs it: only that start knows, and removes what nobody names.
@@ -331,7 +358,7 @@ impl Store {
             sources: Vec::new(),
             segment: None,
             upto: Offset::ZERO,
-            aborted: Vec::new(),
+            aborted: Kept::default(),
             clean_to,
         };
         self.place_cleaned(partition, cleaned).and_then(|ticket| self.settle(ticket))
@@ -397,14 +424,6 @@ impl Store {
 fn dirt_of(placing: &Placing, topic: &Topic, now: Timestamp) -> Dirt {
     let state = placing.state();
     dirt(state, state.last_stable(), &topic.config, now)
-}
-
-/// The aborted transactions of all segments that are cleaned.
-fn aborted_within(partition: &Partition, placing: &Placing, end: Offset) -> Vec<AbortedTransaction> {
-    let state = placing.state();
-    let first = state.segments.first().map_or(end, |first| first.base);
-    let within = partition.aborted.lock().within(first.max(state.log_start), end);
-    within.unwrap_or_default()
 }
 
 /// What the producers of a partition wrote last.
