@@ -9,6 +9,7 @@
 //! - `groups`: partitions that a group shares out, in both protocols.
 //! - `commits`: how far a group is.
 //! - `transactional`: what our client produces in transactions; `transactions`: what others have.
+//! - `compacted`: what compaction leaves.
 //! - `admin`: topics, groups and disks as administrators see them.
 //!
 //! `run.sh` runs it on Mainstem and on two versions of Apache Kafka. What they differ in is a bug of ours.
@@ -18,6 +19,7 @@
 mod admin;
 mod assigned;
 mod commits;
+mod compacted;
 mod groups;
 mod member;
 mod records;

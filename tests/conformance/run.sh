@@ -46,7 +46,8 @@ kafka() {
   "$here/install.sh" modern "$part"
   mkdir -p "$work/$broker"
   INTEROP_BROKER=$part start_kafka "$work/$broker" "" group.consumer.min.session.timeout.ms=6000 \
-    group.consumer.session.timeout.ms=6000 group.consumer.min.heartbeat.interval.ms=300 group.consumer.heartbeat.interval.ms=300
+    group.consumer.session.timeout.ms=6000 group.consumer.min.heartbeat.interval.ms=300 group.consumer.heartbeat.interval.ms=300 \
+    log.cleaner.backoff.ms=100
   address=$(cat "$work/$broker/upstream")
   timeout 120 "$INTEROP_CACHE/modern/venv/bin/python" "$root/tests/conformance/transactions.py" "$address" "$topic"
   suite "$broker" "CONFORMANCE_BOOTSTRAP=$address" "CONFORMANCE_TRANSACTIONS=$topic" "$@"

@@ -60,6 +60,7 @@ fn config() -> Config {
     config.groups.consumer_heartbeat_interval_min = Duration::from_millis(300);
     config.groups.consumer_heartbeat_interval = Duration::from_millis(300);
     config.groups.initial_rebalance_delay = Duration::ZERO;
+    config.storage.compaction_backoff = Duration::from_millis(100);
     config.http.listener = HostPort { host: "127.0.0.1".to_owned(), port: 0 };
     config
 }
