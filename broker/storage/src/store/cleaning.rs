@@ -316,16 +316,9 @@ impl Store {
         }
         let (topic, id) = (partition.topic(), partition.id());
         let clean_to = Offset::ZERO;
-        let mut cleaned = Cleaned {
-            topic,
-            partition: id,
-            sources,
-            segment: state,
-            upto,
-            aborted: Kept::default(),
-            clean_to,
-        };
-        cleaned.aborted = partition.aborted.lock().kept(cleaned.range(), &aborted);
+        let bounds = sources.first().map_or(upto, |first| first.base)..upto;
+        let aborted = partition.aborted.lock().kept(bounds, &aborted);
+        let cleaned = Cleaned { topic, partition: id, sources, segment: state, upto, aborted, clean_to };
         match self.place_cleaned(partition, cleaned) {
             // Once it has a place, a journal that says that it failed may name it nevertheless, and then the next start
             // needs it: only that start knows, and removes what nobody names.
