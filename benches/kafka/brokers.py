@@ -121,6 +121,13 @@ class Mainstem(Broker):
         self.create(name, partitions, **({"flush_messages": 2**63 - 1} if durability == "os" else {}))
 
 
+class Unsynced(Mainstem):
+    """Its own topics, those of transactions among them, answer before the sync too, as Kafka's do."""
+
+    def command(self):
+        return [*super().command(), "--durability", "os"]
+
+
 def machine():
     """What the figures belong to."""
     cpu = next((row.split(":")[1].strip() for row in open("/proc/cpuinfo") if row.startswith("model name")), "unknown")

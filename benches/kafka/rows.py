@@ -7,10 +7,11 @@ import time
 import sync
 import tools
 import wire
-from brokers import Broker, Kafka, Mainstem
+from brokers import Broker, Kafka, Mainstem, Unsynced
 
 SETTLE_S = 2  # what a broker still does after the last answer belongs to the load: os topics sync within a second
 PARTITIONS = 6
+RECORDS_OF_A_TRANSACTION = 50
 
 
 @dataclasses.dataclass
@@ -130,6 +131,27 @@ def throughput(scene, row, partitions, records):
     yield Result(row, "a sync of 4 KiB in the same run", "ms", [], syncs, absolute=True)
 
 
+def transactions(scene, row, partitions, producers):
+    """The same records of a transaction over one partition or over many."""
+    brokers = scene.start(Kafka, Unsynced, Mainstem)
+    sides = [Side(name, broker, row) for name, broker in zip(("kafka", "os", "fsync"), brokers)]
+    for side in sides:
+        side.broker.topic(side.topic, partitions, side.name)
+
+    def measure(side, warm_up):
+        seconds = scene.size((2, 5), (1, 3))
+        work = lambda: tools.transactions(side.broker, row, partitions, producers, RECORDS_OF_A_TRANSACTION, 100, *seconds)
+        cpu, (rate, middle, late, count) = spent(side.broker, work)
+        return rate, middle, late, cpu / count * 1e3
+
+    taken = scene.in_turn(sides, measure)
+    load = f"transactions of {RECORDS_OF_A_TRANSACTION} records over {partitions} partition(s), {producers} producer(s)"
+    units = [("commits/s", ""), ("µs", ", p50 of a commit"), ("µs", ", p99 of a commit"), ("s", ", broker CPU per 1,000")]
+    for durability in ("os", "fsync"):
+        for at, (unit, what) in enumerate(units):
+            yield Result(row, f"{load}, {durability}{what}", unit, taken["kafka"][at], taken[durability][at])
+
+
 def latency(scene, row):
     sides = scene.sides(row, 1, "os")
     records, warm_up_records = scene.size((10_000, 20_000), (500, 100))
@@ -228,6 +250,10 @@ ROWS = {
     "throughput-100": lambda scene: throughput(scene, "throughput-100", 100, scene.size(300_000, 20_000)),
     "fetch-100": lambda scene: fetch(scene, "fetch-100", 100, scene.size(4_000_000, 50_000)),
     "fetch-1024": lambda scene: fetch(scene, "fetch-1024", 1024, scene.size(1_000_000, 20_000)),
+    "transactions-1": lambda scene: transactions(scene, "transactions-1", 1, 1),
+    "transactions-50": lambda scene: transactions(scene, "transactions-50", 50, 1),
+    "transactions-1-by-10": lambda scene: transactions(scene, "transactions-1-by-10", 1, 10),
+    "transactions-50-by-10": lambda scene: transactions(scene, "transactions-50-by-10", 50, 10),
     "latency": lambda scene: latency(scene, "latency"),
     "latency-fsync": lambda scene: latency_fsync(scene, "latency-fsync", 1),
     "latency-fsync-loaded": lambda scene: latency_fsync(scene, "latency-fsync-loaded", 2, scene.size(15_000, 1_000)),

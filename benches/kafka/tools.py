@@ -68,3 +68,11 @@ def round_trip(broker, topic, records, warm_up, size):
     arguments = [HERE / "RoundTrip.java", broker.bootstrap, topic, records, warm_up, size]
     out = java(*arguments, flags=["-XX:+UseSerialGC"])
     return [float(row) for row in out.split()]
+
+
+def transactions(broker, topic, partitions, producers, records, size, warm_up_s, seconds):
+    """Transactions of so many records in turn over the partitions. Returns commits per second, microseconds of a commit at 50 and
+    99 %, and how many transactions there were in all."""
+    arguments = [HERE / "Transactions.java", broker.bootstrap, topic, partitions, producers, records, size, warm_up_s, seconds]
+    out = java(*arguments, flags=["-XX:+UseSerialGC"])
+    return [float(row) for row in out.split()]
