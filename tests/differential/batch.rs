@@ -130,13 +130,19 @@ const FLAWS: &[Flaw] = &[
     Flaw::Record(0),
     Flaw::Record(1),
     Flaw::Record(2),
-    Flaw::Record(3),
     Flaw::Record(5),
     Flaw::Record(9),
     Flaw::NoRecords,
 ];
 
 impl Spec {
+    /// One good record in a batch with the flaw of that number.
+    pub(crate) fn flawed(number: usize) -> Self {
+        let record = RecordSpec { key: Some("k"), value: Some(1), has_headers: false, age: 0 };
+        let flaw = FLAWS[number % FLAWS.len()];
+        Self { compression: Compression::None, records: vec![record], producer: None, flaw }
+    }
+
     pub(crate) fn any(chance: &mut Chance) -> Self {
         let codecs =
             [Compression::None, Compression::Gzip, Compression::Snappy, Compression::Lz4, Compression::Zstd];

@@ -17,6 +17,7 @@ use crate::{
     side::Side,
     socket::{Outcome, Spoilt},
     step::{Step, Wait},
+    table::Table,
     tree::Tree,
 };
 
@@ -43,6 +44,8 @@ pub(crate) struct Duel {
     pub(crate) known: Vec<Known>,
     /// What was asked.
     pub(crate) covered: BTreeSet<(ApiKey, i16)>,
+    /// How it was answered.
+    pub(crate) table: Table,
     run: String,
     rounds: usize,
 }
@@ -67,7 +70,7 @@ impl Duel {
         mainstem.get_ready();
         let now = std::time::UNIX_EPOCH.elapsed().expect("the clock is set").as_millis() % 1_000_000_000;
         let run = format!("d{now}");
-        Self { kafka, mainstem, known, covered: BTreeSet::new(), run, rounds: 0 }
+        Self { kafka, mainstem, known, covered: BTreeSet::new(), table: Table::default(), run, rounds: 0 }
     }
 
     /// Plays the sequence until the answers differ.
@@ -86,6 +89,7 @@ impl Duel {
     pub(crate) fn shrink(&mut self, steps: &[Step], lost: Lost) -> Lost {
         let mut left: Vec<&Step> = steps.iter().collect();
         let (mut lost, mut tries) = (lost, 0);
+        let table = self.table.clone();
         let mut at = left.len();
         while at > 0 && tries < TRIES {
             at -= 1;
@@ -98,6 +102,8 @@ impl Duel {
             }
             at = at.min(left.len());
         }
+        // What is asked again to find the shortest form says nothing new.
+        self.table = table;
         lost
     }
 
@@ -206,6 +212,7 @@ impl Round<'_> {
     fn judge(&mut self, key: ApiKey, version: i16, kafka: &Outcome, mainstem: &Outcome) -> Vec<Difference> {
         let (kafka, mainstem) = self.trees(kafka, mainstem);
         let found = self.duel.unexcused(differences(key.name(), version, &kafka, &mainstem));
+        self.duel.table.note(key, version, found.is_empty());
         if found.is_empty() {
             let _ = writeln!(self.transcript, "    both: {kafka}");
         } else {

@@ -6,10 +6,11 @@
 //! - `chance`, `plan`, `scenes`, `batch`: what is asked, made from a seed.
 //! - `step`, `side`, `socket`: how a request is made for a broker and sent to it.
 //! - `tree`, `normal`, `compare`, `differences`: how answers are compared.
+//! - `table`: what was asked, and how it was answered.
 //! - `duel`: a sequence on both, and the shortest form of one whose answers differ.
 //!
 //! `run.sh` starts Kafka and names its address in `DIFFERENTIAL_KAFKA`; without it Mainstem is compared with itself.
-//! `DIFFERENTIAL_SEEDS` is a range of seeds (`0..100`), or one (`17`).
+//! `DIFFERENTIAL_TABLE` has the table printed. `DIFFERENTIAL_SEEDS` is a range of seeds (`0..100`), or one (`17`).
 
 #![allow(
     clippy::unwrap_used,
@@ -30,6 +31,7 @@ mod scenes;
 mod side;
 mod socket;
 mod step;
+mod table;
 mod tree;
 
 use std::{collections::BTreeSet, net::SocketAddr, ops::Range};
@@ -61,6 +63,10 @@ fn answers_are_those_of_kafka() {
     let seeds = seeds(0..300);
     let count = seeds.end - seeds.start;
     let lost = play(&mut duel, seeds);
+    if std::env::var_os("DIFFERENTIAL_TABLE").is_some() {
+        let (kafka, mainstem) = (duel.kafka.offered(), duel.mainstem.offered());
+        duel.table.print(&kafka, &mainstem);
+    }
     let is_whole = count >= 300;
     let unmet: Vec<_> = duel.known.iter().filter(|known| !known.was_met()).map(ToString::to_string).collect();
     assert!(lost.is_empty(), "{} sequences of {} differ", lost.len(), count);
@@ -126,7 +132,7 @@ fn seeds(usual: Range<u64>) -> Range<u64> {
 /// What both offer and no sequence asked.
 fn not_asked(duel: &mut Duel) -> Vec<(ApiKey, i16)> {
     let (kafka, mainstem) = (duel.kafka.offered(), duel.mainstem.offered());
-    let offered = |offered: &std::collections::BTreeMap<ApiKey, std::ops::RangeInclusive<i16>>| {
+    let offered = |offered: &table::Offered| {
         offered
             .iter()
             .flat_map(|(key, versions)| versions.clone().map(|it| (*key, it)))

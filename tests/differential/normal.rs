@@ -4,7 +4,7 @@ use std::{cmp::Ordering, collections::BTreeMap};
 
 use mainstem_protocol::{
     messages::ResponseBody,
-    records::{Batch, Records, Tail, batches},
+    records::{Batch, Records, Tail, TimestampType, batches},
 };
 
 use crate::{side::Side, socket::Outcome, tree::Tree};
@@ -189,11 +189,18 @@ fn of_records(records: &Records) -> Tree {
     Tree::List(whole.collect())
 }
 
+/// What a broker's clock says in a batch that it makes, or of which it sets the time.
+const TIMES: &[&str] = &["base_timestamp", "max_timestamp"];
+
 fn of_batch(batch: &Batch) -> Tree {
     let mut tree = Tree::of(batch.header());
     let Tree::Structure(fields) = &mut tree else { unreachable!("a header has fields") };
     // It covers the producer's id, which each broker chooses.
     fields.retain(|(name, _)| name != "crc");
+    let attributes = batch.header().attributes;
+    if attributes.is_control() || attributes.timestamp_type() == TimestampType::LogAppendTime {
+        fields.retain(|(name, _)| !TIMES.contains(&name.as_str()));
+    }
     fields.push(("is_intact".to_owned(), Tree::Atom(batch.is_intact().to_string())));
     let payload = batch.payload();
     let sum = payload.iter().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte)));

@@ -29,6 +29,7 @@ pub(crate) const ODD_TOPICS: &[Name] = &[
 ];
 
 pub(crate) struct Plan {
+    pub(crate) seed: u64,
     pub(crate) chance: Chance,
     pub(crate) steps: Vec<Step>,
     /// The next sequence of each producer in each partition.
@@ -37,7 +38,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) const fn new(seed: u64) -> Self {
-        Self { chance: Chance::new(seed), steps: Vec::new(), sequences: BTreeMap::new() }
+        Self { seed, chance: Chance::new(seed), steps: Vec::new(), sequences: BTreeMap::new() }
     }
 
     /// A version in which the API is spoken.

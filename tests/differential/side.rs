@@ -6,7 +6,8 @@ use mainstem_protocol::{
     ApiKey, ErrorCode, PartitionId, ProducerEpoch, ProducerId, Text, Timestamp, TopicId,
     messages::{
         ApiVersionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DescribeGroupsRequest,
-        FindCoordinatorRequest, ListOffsetsRequest, MetadataRequest, RequestBody, ResponseBody,
+        DescribeTransactionsRequest, FindCoordinatorRequest, ListOffsetsRequest, MetadataRequest,
+        RequestBody, ResponseBody,
         create_topics::CreatableTopic,
         delete_topics::DeleteTopicState,
         list_offsets::{ListOffsetsPartition, ListOffsetsTopic},
@@ -174,6 +175,11 @@ impl Side {
 
     /// Keeps what the answer has given.
     pub(crate) fn learn(&mut self, slot: usize, request: &RequestBody, response: &ResponseBody) {
+        if let (RequestBody::EndTxn(request), ResponseBody::EndTxn(response)) = (request, response)
+            && response.error_code.is_none()
+        {
+            self.await_markers(&request.transactional_id);
+        }
         match response {
             ResponseBody::InitProducerId(response) if response.error_code.is_none() => {
                 self.keep_producer(slot, response.producer_id, response.producer_epoch);
@@ -292,6 +298,20 @@ impl Side {
             ListOffsetsRequest { replica_id: (-1).into(), topics: vec![topic], ..Default::default() };
         let ResponseBody::ListOffsets(response) = self.ask(1, request) else { return false };
         response.topics.iter().flat_map(|topic| &topic.partitions).all(|it| it.error_code.is_none())
+    }
+
+    /// Waits until a transaction has ended everywhere: Kafka answers before it has written the markers.
+    fn await_markers(&mut self, id: &Text) {
+        if !self.is_late {
+            return;
+        }
+        let request = DescribeTransactionsRequest { transactional_ids: vec![id.clone()] };
+        self.until("a transaction has ended", |side| {
+            let ResponseBody::DescribeTransactions(response) = side.ask(0, request.clone()) else {
+                return false;
+            };
+            response.transaction_states.iter().all(|found| !found.transaction_state.starts_with("Prepare"))
+        });
     }
 
     /// Waits until the group is being rebalanced: then the broker has the request of a member that must wait.

@@ -17,14 +17,17 @@ use crate::{
 };
 
 pub(crate) const TOPIC: &str = "history";
+/// What workers make of the first topic's records.
+pub(crate) const RESULTS: &str = "results";
+/// Of each topic.
 pub(crate) const PARTITIONS: i32 = 3;
-const GROUP: &str = "readers";
+pub(crate) const READERS: &str = "readers";
 
 /// Records of one producer that wait for their acknowledgement.
 const WAITING_MAX: usize = 50;
 
 /// How long a poll waits.
-const POLL: Duration = Duration::from_millis(50);
+pub(crate) const POLL: Duration = Duration::from_millis(50);
 
 /// How long a transaction reads, which holds up those who read behind it.
 const GLANCE: Duration = Duration::from_millis(15);
@@ -34,20 +37,24 @@ const GLANCE: Duration = Duration::from_millis(15);
 pub(crate) struct Client {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) recorder: Recorder,
+    /// What those read who read everything.
+    pub(crate) everything: Vec<TopicPartition>,
     /// True once it is to stop.
     pub(crate) stop: watch::Receiver<bool>,
 }
 
-pub(crate) fn partitions() -> Vec<TopicPartition> {
-    (0..PARTITIONS).map(|id| TopicPartition::new(TOPIC, id)).collect()
+pub(crate) fn partitions(topic: &'static str) -> Vec<TopicPartition> {
+    (0..PARTITIONS).map(|id| TopicPartition::new(topic, id)).collect()
 }
 
-fn partition(of: &TopicPartition) -> Partition {
-    Partition(of.partition.0)
+/// Those of the results come after those of the first topic.
+pub(crate) fn partition(of: &TopicPartition) -> Partition {
+    Partition(if of.topic == RESULTS { PARTITIONS + of.partition.0 } else { of.partition.0 })
 }
 
-pub(crate) fn record(partition: Partition, value: Value) -> ProducerRecord {
-    ProducerRecord::new(TOPIC).partition(partition.0).value(value.0.to_string())
+pub(crate) fn record(to: Partition, value: Value) -> ProducerRecord {
+    let topic = if to.0 < PARTITIONS { TOPIC } else { RESULTS };
+    ProducerRecord::new(topic).partition(to.0 % PARTITIONS).value(value.0.to_string())
 }
 
 fn any_partition(chance: &mut Chance) -> Partition {
@@ -55,7 +62,7 @@ fn any_partition(chance: &mut Chance) -> Partition {
 }
 
 impl Client {
-    fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         *self.stop.borrow()
     }
 
@@ -174,14 +181,14 @@ impl Client {
 
     fn assigned(&self) -> Consumer {
         let mut consumer = Consumer::new(self.transport.as_ref(), reading());
-        consumer.assign(partitions());
+        consumer.assign(self.everything.clone());
         consumer
     }
 
     /// Reads everything that there is, from the first records to the ends as they are now.
-    pub(crate) async fn read_all(self) -> Process {
+    pub(crate) async fn read_all(&self) -> Process {
         let admin = Admin::new(self.transport.as_ref(), AdminConfig::default());
-        let wanted: Vec<_> = partitions().into_iter().map(|id| (id, OffsetSpec::Latest)).collect();
+        let wanted: Vec<_> = self.everything.iter().map(|id| (id.clone(), OffsetSpec::Latest)).collect();
         let ends = admin.list_offsets(&wanted).await.unwrap();
         let (process, mut consumer) = (self.recorder.process(), self.assigned());
         let is_behind = |consumer: &Consumer| {
@@ -207,7 +214,7 @@ impl Client {
     pub(crate) async fn belong(self, mut chance: Chance, protocol: GroupProtocol) {
         while !self.is_over() {
             let process = self.recorder.process();
-            let mut consumer = Consumer::new(self.transport.as_ref(), member(protocol));
+            let mut consumer = Consumer::new(self.transport.as_ref(), member(READERS, protocol));
             consumer.subscribe([TOPIC]).unwrap();
             let mut polls = 20 + chance.below(200);
             while !self.is_over() && polls > 0 {
@@ -235,26 +242,30 @@ impl Client {
     }
 
     /// Asks again and again how far the group has read.
-    pub(crate) async fn watch(self) {
-        let (process, partitions) = (self.recorder.process(), partitions());
-        let consumer = Consumer::new(self.transport.as_ref(), member(GroupProtocol::Classic));
+    pub(crate) async fn watch(self, group: &'static str) {
+        let process = self.recorder.process();
         while !self.is_over() {
-            let mut open = self.recorder.begin(process);
-            let Ok(found) = consumer.committed(&partitions).await else { continue };
-            let step = |id: &TopicPartition| Step::Committed {
-                partition: partition(id),
-                offset: found.get(id).map(|offset| offset.0),
-            };
-            open.steps = partitions.iter().map(step).collect();
-            self.recorder.end(open, Fate::Done);
+            self.committed(process, group).await;
             tokio::task::yield_now().await;
         }
+    }
+
+    /// How far a group has read the first topic, where that is told.
+    pub(crate) async fn committed(&self, process: Process, group: &'static str) -> Vec<(Partition, i64)> {
+        let consumer = Consumer::new(self.transport.as_ref(), member(group, GroupProtocol::Classic));
+        let (partitions, mut open) = (partitions(TOPIC), self.recorder.begin(process));
+        let Ok(found) = consumer.committed(&partitions).await else { return Vec::new() };
+        let offset = |id: &TopicPartition| found.get(id).map(|offset| offset.0);
+        let step = |id: &TopicPartition| Step::Committed { partition: partition(id), offset: offset(id) };
+        open.steps = partitions.iter().map(step).collect();
+        self.recorder.end(open, Fate::Done);
+        partitions.iter().filter_map(|id| Some((partition(id), offset(id)?))).collect()
     }
 }
 
 /// Polls once, adds what that brings to the steps, and yields where to go on. Whatever goes wrong is tried again by the next
 /// poll.
-async fn polled(
+pub(crate) async fn polled(
     consumer: &mut Consumer,
     limit: Duration,
     steps: &mut Vec<Step>,
@@ -291,9 +302,9 @@ fn reading() -> ConsumerConfig {
     }
 }
 
-fn member(protocol: GroupProtocol) -> ConsumerConfig {
+pub(crate) fn member(group: &'static str, protocol: GroupProtocol) -> ConsumerConfig {
     ConsumerConfig {
-        group_id: Some(GROUP.into()),
+        group_id: Some(group.into()),
         group_protocol: protocol,
         session_timeout: Duration::from_secs(6),
         heartbeat_interval: Duration::from_millis(300),

@@ -222,6 +222,35 @@ pub(crate) fn disowning(transport: Arc<dyn Transport>) -> Arc<dyn Transport> {
     })
 }
 
+/// Acknowledges some offsets of transactions and stores none of them.
+pub(crate) fn dropping_offsets(transport: Arc<dyn Transport>) -> Arc<dyn Transport> {
+    let (sometimes, left) = (sometimes(), Arc::new(AtomicU64::new(SKIPS)));
+    Arc::new(Around::new(transport, move |inner, call: Call| {
+        let is_one = matches!(call.request, RequestBody::TxnOffsetCommit(_)) && sometimes();
+        let drops = is_one && left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok();
+        async move {
+            match refusal(&call.request, ErrorCode::NONE).filter(|_| drops) {
+                Some(lie) => Ok(lie),
+                None => inner.call(call).await,
+            }
+        }
+    }))
+}
+
+/// Stores some offsets of transactions larger than they are.
+pub(crate) fn overstating_offsets(transport: Arc<dyn Transport>) -> Arc<dyn Transport> {
+    let sometimes = sometimes();
+    Arc::new(Around::new(transport, move |inner, mut call: Call| {
+        if let RequestBody::TxnOffsetCommit(request) = &mut call.request
+            && sometimes()
+        {
+            let partitions = request.topics.iter_mut().flat_map(|topic| &mut topic.partitions);
+            partitions.for_each(|partition| partition.committed_offset.0 += 3);
+        }
+        async move { inner.call(call).await }
+    }))
+}
+
 /// Says of one call in so many that it is the one.
 fn sometimes() -> impl Fn() -> bool + Send + Sync + Clone + 'static {
     let calls = Arc::new(AtomicU64::new(1));

@@ -1,6 +1,6 @@
 //! What clients did and saw, as they know it themselves: nothing here comes from the broker's own books.
 
-/// A partition of the one topic that a history is about.
+/// A partition of one of the topics that a history is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Partition(pub(crate) i32);
 
@@ -50,6 +50,8 @@ pub(crate) struct Operation {
 pub(crate) enum Step {
     /// A record was sent; its offset is there once the broker has told it.
     Send { partition: Partition, value: Value, offset: Option<i64> },
+    /// Of what somebody has read, another record was made; it is sent in the same operation.
+    Made { from: Value, value: Value },
     /// A consumer goes on elsewhere than where it was: what it polls next follows nothing.
     Seek { partition: Partition },
     /// Records came, of what is committed.

@@ -6,7 +6,7 @@ use mainstem_client::ProducerConfig;
 use crate::{
     check::{Finding, Isolation, check},
     faults::*,
-    scene::{Scene, Wrap, producer},
+    scene::{Cast, Scene, Wrap, producer},
 };
 
 #[test]
@@ -93,6 +93,23 @@ fn batch_that_overtakes_the_one_before_is_found() {
     finds("reorders", reordering, hasty, is_overtaken);
 }
 
+#[test]
+fn offsets_that_a_transaction_commits_without_are_found() {
+    let is_twice = |finding: &Finding| matches!(finding, Finding::CountedTwice { .. });
+    finds_in(Scene { wrap: dropping_offsets, ..workers("drops") }, is_twice);
+}
+
+#[test]
+fn offsets_that_are_larger_than_they_were_sent_are_found() {
+    let is_uncounted = |finding: &Finding| matches!(finding, Finding::Uncounted { .. });
+    finds_in(Scene { wrap: overstating_offsets, ..workers("overstates") }, is_uncounted);
+}
+
+fn workers(name: &'static str) -> Scene {
+    let cast = Cast::Workers { is_first_generation: false };
+    Scene { cast, records: 600, transactions: 60, ..Scene::new(name, std::process::id().into()) }
+}
+
 #[track_caller]
 fn finds(name: &'static str, wrap: Wrap, producer: fn() -> ProducerConfig, wanted: fn(&Finding) -> bool) {
     let scene = Scene {
@@ -102,6 +119,11 @@ fn finds(name: &'static str, wrap: Wrap, producer: fn() -> ProducerConfig, wante
         transactions: 30,
         ..Scene::new(name, std::process::id().into())
     };
+    finds_in(scene, wanted);
+}
+
+#[track_caller]
+fn finds_in(scene: Scene, wanted: fn(&Finding) -> bool) {
     let findings = check(&scene.play(), Isolation::Kafka);
     assert!(findings.iter().any(wanted), "{} others: {:#?}", findings.len(), findings.first());
 }

@@ -9,10 +9,11 @@ use tokio::{sync::watch, task::JoinSet, time::timeout};
 
 use crate::{
     chance::Chance,
-    clients::{Client, PARTITIONS, TOPIC},
+    clients::{Client, PARTITIONS, READERS, RESULTS, TOPIC, partitions},
     history::History,
     process::{self, Broker},
     recorder::Recorder,
+    workers::{SETTINGS, WORKERS},
 };
 
 /// Longer than any scene takes that goes on.
@@ -22,6 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) type Wrap = fn(Arc<dyn Transport>) -> Arc<dyn Transport>;
 
 /// What is played.
+#[derive(Clone, Copy)]
 pub(crate) struct Scene {
     pub(crate) name: &'static str,
     pub(crate) seed: u64,
@@ -34,6 +36,22 @@ pub(crate) struct Scene {
     pub(crate) wrap: Wrap,
     pub(crate) producer: fn() -> ProducerConfig,
     pub(crate) protocol: GroupProtocol,
+    pub(crate) cast: Cast,
+}
+
+/// Who is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cast {
+    /// Those who write, and a group that reads.
+    Readers,
+    /// Those who write, and a group that makes something of it in transactions: of the first generation, or of the second.
+    Workers { is_first_generation: bool },
+}
+
+impl Cast {
+    const fn settings(self) -> &'static [&'static str] {
+        if matches!(self, Self::Workers { .. }) { SETTINGS } else { &[] }
+    }
 }
 
 impl Scene {
@@ -48,6 +66,7 @@ impl Scene {
             wrap,
             producer,
             protocol: GroupProtocol::Classic,
+            cast: Cast::Readers,
         }
     }
 
@@ -55,42 +74,77 @@ impl Scene {
     pub(crate) fn play(self) -> History {
         println!("{}: seed {}", self.name, self.seed);
         let (data, mut chance) = (process::fresh_directory(self.name), Chance::new(self.seed));
-        let broker = Broker::start(&data, &[]);
+        let broker = Broker::start(&data, self.cast.settings());
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let transport = TcpTransport::new(TcpConfig::bootstrap(&broker.address.to_string()));
         let transport = (self.wrap)(Arc::new(transport));
         let (stop, stopped) = watch::channel(false);
-        let client = Client { transport, recorder: Recorder::new(), stop: stopped };
-        let mut clients = JoinSet::new();
-        runtime.block_on(soon(self.begin(&client, &mut clients, &mut chance)));
+        let topics = if self.cast == Cast::Readers { &[TOPIC][..] } else { &[TOPIC, RESULTS] };
+        let everything = topics.iter().copied().flat_map(partitions).collect();
+        let client = Client { transport, recorder: Recorder::new(), everything, stop: stopped };
+        let (mut clients, mut workers, done) = (JoinSet::new(), JoinSet::new(), watch::Sender::new(false));
+        runtime.block_on(soon(async {
+            self.begin(&client, topics, &mut clients, &mut chance).await;
+            let working = Client { stop: done.subscribe(), ..client.clone() };
+            self.employ(&working, &mut workers, &mut chance);
+        }));
         let broker = self.suffer(&runtime, &data, broker, &client.recorder, &mut chance);
         runtime.block_on(soon(async {
             more(client.recorder.acknowledged(), self.records).await;
             more(client.recorder.transactions(), self.transactions).await;
             stop.send_replace(true);
-            while let Some(ended) = clients.join_next().await {
-                ended.unwrap();
-            }
+            all_end(clients).await;
         }));
         let recorder = client.recorder.clone();
-        let last = runtime.block_on(soon(client.read_all()));
+        let last = runtime.block_on(soon(async {
+            if self.cast != Cast::Readers {
+                client.drained().await;
+            }
+            done.send_replace(true);
+            all_end(workers).await;
+            let last = client.read_all().await;
+            client.committed(last, self.group()).await;
+            last
+        }));
         broker.stop();
         let history = recorder.history(last);
         println!("{}", history.summary());
         history
     }
 
-    async fn begin(&self, client: &Client, clients: &mut JoinSet<()>, chance: &mut Chance) {
+    const fn group(&self) -> &'static str {
+        if matches!(self.cast, Cast::Readers) { READERS } else { WORKERS }
+    }
+
+    async fn begin(
+        &self,
+        client: &Client,
+        topics: &[&'static str],
+        clients: &mut JoinSet<()>,
+        chance: &mut Chance,
+    ) {
         let admin = Admin::new(client.transport.as_ref(), AdminConfig::default());
-        admin.create_topic(NewTopic::new(TOPIC, PARTITIONS)).await.unwrap();
+        for topic in topics {
+            admin.create_topic(NewTopic::new(*topic, PARTITIONS)).await.unwrap();
+        }
         for _ in 0..2 {
-            clients.spawn(client.clone().produce(Chance::new(chance.next()), (self.producer)()));
             clients.spawn(client.clone().transact(Chance::new(chance.next()), producer()));
-            clients.spawn(client.clone().belong(Chance::new(chance.next()), self.protocol));
+            if self.cast == Cast::Readers {
+                clients.spawn(client.clone().produce(Chance::new(chance.next()), (self.producer)()));
+                clients.spawn(client.clone().belong(Chance::new(chance.next()), self.protocol));
+            }
         }
         clients.spawn(client.clone().read());
-        clients.spawn(client.clone().watch());
+        clients.spawn(client.clone().watch(self.group()));
+    }
+
+    fn employ(&self, client: &Client, workers: &mut JoinSet<()>, chance: &mut Chance) {
+        let Cast::Workers { is_first_generation } = self.cast else { return };
+        for place in 0..3 {
+            let chance = Chance::new(chance.next());
+            workers.spawn(client.clone().work(chance, self.protocol, place, is_first_generation));
+        }
     }
 
     /// One accident after another, each after some more records.
@@ -108,7 +162,7 @@ impl Scene {
                 println!("accident {number}: killed");
                 let address = broker.address;
                 broker.kill();
-                broker = Broker::start_at(data, address);
+                broker = Broker::start_at_with(data, address, self.cast.settings());
             } else {
                 let pause = Duration::from_millis(100 + chance.below(900));
                 println!("accident {number}: stopped for {pause:?}");
@@ -124,6 +178,12 @@ impl Scene {
 
 pub(crate) fn producer() -> ProducerConfig {
     ProducerConfig { linger: Duration::from_millis(1), ..ProducerConfig::default() }
+}
+
+async fn all_end(mut clients: JoinSet<()>) {
+    while let Some(ended) = clients.join_next().await {
+        ended.unwrap();
+    }
 }
 
 /// Waits until a number has risen by so much.

@@ -92,6 +92,22 @@ async fn value(client: &mut Client, topic: &str, name: &str) -> (String, i8) {
 }
 
 #[tokio::test]
+async fn resource_of_an_unknown_type_refuses_the_others_of_the_question() {
+    let broker = TestBroker::start().await;
+    let mut client = broker.connect().await;
+    client.create_topic("kept", 1, &[]).await;
+    let resource = |resource_type| DescribeConfigsResource {
+        resource_type,
+        resource_name: "kept".into(),
+        configuration_keys: None,
+    };
+    let resources = [TOPIC, 1].map(resource).to_vec();
+    let response = client.ask(4, DescribeConfigsRequest { resources, ..Default::default() }).await;
+    let codes: Vec<_> = response.results.iter().map(|result| result.error_code).collect();
+    assert_eq!(codes, [ErrorCode::INVALID_REQUEST; 2]);
+}
+
+#[tokio::test]
 async fn added_partitions_are_there_at_once_and_stay() {
     let broker = TestBroker::start().await;
     let mut client = broker.connect().await;

@@ -88,15 +88,17 @@ async fn a_header_that_ends_early_closes_the_connection() {
 }
 
 #[tokio::test]
-async fn too_new_an_api_versions_is_answered_in_version_0() {
+async fn api_versions_in_a_version_that_there_is_not_is_answered_in_version_0() {
     let broker = TestBroker::start().await;
     let mut client = broker.connect().await;
-    client.send_raw(&frame(18, 99, b"what the future brings")).await;
-    let reply = client.receive_raw().await;
-    assert_eq!(reply[..4], 7_i32.to_be_bytes());
-    let response = ApiVersionsResponse::decode(reply.slice(4..), 0).unwrap();
-    assert_eq!(response.error_code, ErrorCode::UNSUPPORTED_VERSION);
-    assert_eq!(response.api_keys.len(), 1);
+    for version in [99, -1] {
+        client.send_raw(&frame(18, version, b"what the future brings")).await;
+        let reply = client.receive_raw().await;
+        assert_eq!(reply[..4], 7_i32.to_be_bytes());
+        let response = ApiVersionsResponse::decode(reply.slice(4..), 0).unwrap();
+        assert_eq!(response.error_code, ErrorCode::UNSUPPORTED_VERSION);
+        assert_eq!(response.api_keys.len(), 1);
+    }
     answers(&mut client).await;
 }
 

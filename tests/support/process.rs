@@ -25,7 +25,12 @@ impl Broker {
 
     /// Starts a broker where one was before, so that clients find it again.
     pub(crate) fn start_at(data: &Path, address: SocketAddr) -> Self {
-        Self::start_listening(data, &address.to_string(), &[], Stdio::inherit())
+        Self::start_at_with(data, address, &[])
+    }
+
+    /// Starts one with these settings where one was before.
+    pub(crate) fn start_at_with(data: &Path, address: SocketAddr, settings: &[&str]) -> Self {
+        Self::start_listening(data, &address.to_string(), settings, Stdio::inherit())
     }
 
     /// Starts a broker whose log lines go there.

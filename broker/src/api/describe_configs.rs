@@ -41,9 +41,34 @@ const SOURCE_GROUP: i8 = 8;
 
 pub(crate) fn answer(node: &Node, request: DescribeConfigsRequest) -> DescribeConfigsResponse {
     let wanted = Wanted { synonyms: request.include_synonyms, docs: request.include_documentation };
-    let describe = |resource| respond(node, &wanted, resource);
+    let stranger = request.resources.iter().map(|resource| resource.resource_type).find(|it| !is_known(*it));
+    let describe = |resource| match stranger {
+        Some(stranger) => refused(named(&resource), &unknown(stranger)),
+        None => respond(node, &wanted, resource),
+    };
     let results = request.resources.into_iter().map(describe).collect();
     DescribeConfigsResponse { results, ..Default::default() }
+}
+
+/// Where one type of resource is not known, the whole request is refused (Kafka: `ConfigHelper.handleDescribeConfigsRequest`).
+const fn is_known(resource_type: i8) -> bool {
+    matches!(resource_type, TOPIC | BROKER | BROKER_LOGGER | CLIENT_METRICS | GROUP)
+}
+
+fn unknown(resource_type: i8) -> Refusal {
+    Refusal::new(
+        ErrorCode::INVALID_REQUEST,
+        format!("settings of resource type {resource_type} are not known"),
+    )
+}
+
+fn named(resource: &DescribeConfigsResource) -> DescribeConfigsResult {
+    let DescribeConfigsResource { resource_type, ref resource_name, .. } = *resource;
+    DescribeConfigsResult { resource_type, resource_name: resource_name.clone(), ..Default::default() }
+}
+
+fn refused(described: DescribeConfigsResult, refusal: &Refusal) -> DescribeConfigsResult {
+    DescribeConfigsResult { error_code: refusal.code, error_message: refusal.text(), ..described }
 }
 
 /// What is told beside the values.
@@ -59,22 +84,16 @@ fn respond(node: &Node, wanted: &Wanted, resource: DescribeConfigsResource) -> D
         BROKER => brokers::describe(node, name),
         BROKER_LOGGER => loggers::describe(node, name),
         GROUP => groups::describe(node, name),
-        other => {
-            let message = format!("settings of resource type {other} are not known");
-            Err(Refusal::new(ErrorCode::INVALID_REQUEST, message))
-        }
+        other => Err(unknown(other)),
     };
-    let DescribeConfigsResource { resource_type, resource_name, configuration_keys } = resource;
-    let described = DescribeConfigsResult { resource_type, resource_name, ..Default::default() };
+    let (described, configuration_keys) = (named(&resource), resource.configuration_keys);
     match result {
         Ok(settings) => DescribeConfigsResult {
             configs: only(settings, configuration_keys).map(|setting| setting.told(wanted)).collect(),
             error_message: None,
             ..described
         },
-        Err(refusal) => {
-            DescribeConfigsResult { error_code: refusal.code, error_message: refusal.text(), ..described }
-        }
+        Err(refusal) => refused(described, &refusal),
     }
 }
 

@@ -222,9 +222,9 @@ impl Connection {
     }
 }
 
-/// Only ApiVersions may be asked in a version that is too new: the answer says which one is not (KIP-511).
+/// Only ApiVersions may be asked in a version that there is not: the answer says which ones there are (KIP-511).
 fn asks_too_new(header: &RequestHeader) -> bool {
-    header.key == ApiKey::ApiVersions as i16 && header.version > *ApiKey::ApiVersions.versions().end()
+    header.key == ApiKey::ApiVersions as i16 && !ApiKey::ApiVersions.versions().contains(&header.version)
 }
 
 fn reply_version(header: &RequestHeader) -> i16 {

@@ -15,7 +15,7 @@ use super::{
     attributes::{Compression, TimestampType, UnknownCompressionError},
     batch::Batch,
     compression::{DecompressError, Decompressor, KEPT_BYTES_MAX, malformed},
-    header::{BatchHeader, HeaderError, LENGTH, MAGIC_AT},
+    header::{BatchHeader, HeaderError, LENGTH, LENGTH_END, MAGIC_AT},
     record::{RecordError, RecordRef},
     varint::{VARINT_BYTES_MAX, take_varint},
 };
@@ -162,14 +162,32 @@ pub struct Summary {
 /// The one batch that a producer may send for a partition. Checksum and records are not looked at.
 ///
 /// # Errors
-/// Where there is no whole batch, or something behind it.
+/// Where there is no whole batch, or another one behind it.
 pub fn only_batch(mut records: Bytes) -> Result<Batch, ValidateError> {
     if records.is_empty() {
         return Err(ValidateError::NoBatch);
     }
     check_front(&records)?;
     let batch = Batch::split_from(&mut records)?;
-    if records.is_empty() { Ok(batch) } else { Err(ValidateError::MoreThanOneBatch(records.len())) }
+    check_behind(&records)?;
+    Ok(batch)
+}
+
+/// Too few bytes for another batch are left out of the log (Kafka: `ByteBufferLogInputStream.nextBatch`,
+/// `UnifiedLog.trimInvalidBytes`).
+fn check_behind(rest: &[u8]) -> Result<(), ValidateError> {
+    let Some(length) = rest.get(LENGTH..).and_then(<[u8]>::first_chunk) else { return Ok(()) };
+    let length = i32::from_be_bytes(*length);
+    if length < OLDEST_LENGTH_MIN {
+        return Err(HeaderError::LengthTooSmall(length).into());
+    }
+    match rest.get(MAGIC_AT) {
+        Some(magic @ 3..) => Err(HeaderError::UnsupportedMagic(*magic).into()),
+        Some(_) if rest.len() - LENGTH_END >= length as usize => {
+            Err(ValidateError::MoreThanOneBatch(rest.len()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A length that no batch of any format has is told before the format, of which it may say nothing
@@ -177,8 +195,7 @@ pub fn only_batch(mut records: Bytes) -> Result<Batch, ValidateError> {
 fn check_front(records: &[u8]) -> Result<(), HeaderError> {
     let Some(length) = records.get(LENGTH..).and_then(<[u8]>::first_chunk) else { return Ok(()) };
     let length = i32::from_be_bytes(*length);
-    let is_told = records.len() > MAGIC_AT;
-    if is_told && length < OLDEST_LENGTH_MIN { Err(HeaderError::LengthTooSmall(length)) } else { Ok(()) }
+    if length < OLDEST_LENGTH_MIN { Err(HeaderError::LengthTooSmall(length)) } else { Ok(()) }
 }
 
 /// Bytes behind the length field of the smallest message that there ever was, of format 0.

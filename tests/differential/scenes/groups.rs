@@ -135,7 +135,9 @@ fn second_member(plan: &mut Plan) {
     }
     join(plan, 0, false);
     heartbeat_of(plan, Identity::Of(1), 0);
-    sync(plan, 0, &[0, 1]);
+    // Where the leader was refused, the other one would wait for it until the group has given it up.
+    let leader = Syncing { slot: 0, more: 0, protocol: "range", identity: Identity::Of(0) };
+    sync_as(plan, leader, &[0, 1]);
     sync(plan, 1, &[]);
 }
 
@@ -156,10 +158,24 @@ fn odd_join(plan: &mut Plan) {
 }
 
 fn sync(plan: &mut Plan, slot: usize, assigned: &'static [usize]) {
-    let version = plan.version(ApiKey::SyncGroup);
     let more = plan.chance.mostly(&[0], 12, &[1, -1]);
     let protocol = plan.chance.mostly(&["range"], 15, &["other"]);
     let identity = plan.chance.mostly(&[Identity::Of(slot)], 15, &[Identity::Stranger, Identity::Nobody]);
+    sync_as(plan, Syncing { slot, more, protocol, identity }, assigned);
+}
+
+/// Who asks for its share, and in what way.
+struct Syncing {
+    slot: usize,
+    /// Added to the generation.
+    more: i32,
+    protocol: &'static str,
+    identity: Identity,
+}
+
+fn sync_as(plan: &mut Plan, syncing: Syncing, assigned: &'static [usize]) {
+    let Syncing { slot, more, protocol, identity } = syncing;
+    let version = plan.version(ApiKey::SyncGroup);
     let step = plan.add(version, move |side| {
         let Member { id, generation } = identity.of(side);
         let assignment = |slot: &usize| SyncGroupRequestAssignment {

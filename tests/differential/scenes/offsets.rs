@@ -25,6 +25,37 @@ pub(crate) fn scene(plan: &mut Plan) {
     for _ in 0..plan.chance.between(10, 20) {
         any(plan);
     }
+    if plan.chance.once_in(3) {
+        without_topics(plan);
+    }
+}
+
+/// A group that has read from one topic, which is deleted then.
+fn without_topics(plan: &mut Plan) {
+    const TOPIC: Name = Name::Own("gone");
+    const GROUP: Name = Name::Own("left");
+    topics::make(plan, TOPIC, 1, &[]);
+    let version = plan.version(ApiKey::OffsetCommit);
+    plan.add(version, |side| OffsetCommitRequest {
+        group_id: side.name(GROUP),
+        generation_id_or_member_epoch: -1,
+        topics: vec![OffsetCommitRequestTopic {
+            name: side.name(TOPIC),
+            topic_id: side.topic_id(TOPIC),
+            partitions: vec![OffsetCommitRequestPartition {
+                committed_offset: Offset(1),
+                ..Default::default()
+            }],
+        }],
+        ..Default::default()
+    });
+    topics::delete_named(plan, TOPIC);
+    let version = plan.version(ApiKey::DescribeGroups);
+    plan.add(version, |side| DescribeGroupsRequest {
+        groups: vec![side.name(GROUP)],
+        include_authorized_operations: false,
+    });
+    list(plan);
 }
 
 /// Any of these requests.
@@ -52,7 +83,7 @@ fn commit(plan: &mut Plan) {
     let instance = plan.chance.mostly(&[None], 12, &[Some("static"), Some("")]);
     let count = plan.chance.mostly(&[1, 1, 2], 10, &[0]);
     let metadata = &[Some("note"), None, Some("")];
-    let places: Vec<_> = (0..count)
+    let mut places: Vec<_> = (0..count)
         .map(|_| {
             let offset = plan.chance.mostly(&[0, 5, 1_000_000], 10, &[-1, -2, i64::MAX]);
             let epoch = plan.chance.mostly(&[-1, 0], 10, &[3, -2]);
@@ -60,6 +91,11 @@ fn commit(plan: &mut Plan) {
             (plan.topic(), plan.partition(), offset, epoch, plan.chance.one_of(metadata), is_long)
         })
         .collect();
+    // A commit of which nothing is taken makes a group in Kafka.
+    if places.iter().any(|(.., is_long)| *is_long) {
+        places.retain(|(topic, partition, ..)| (*topic, *partition) != (Name::Own("a"), 0));
+        places.push((Name::Own("a"), 0, 1, -1, None, false));
+    }
     plan.add(version, move |side| {
         let topic = |(name, partition, offset, epoch, note, is_long): &(
             Name,

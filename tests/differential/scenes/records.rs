@@ -14,7 +14,7 @@ use mainstem_protocol::{
     },
 };
 
-use super::topics;
+use super::{SCENES, topics};
 use crate::{
     batch::{Spec, now},
     plan::Plan,
@@ -34,14 +34,30 @@ pub(crate) fn scene(plan: &mut Plan) {
             _ => topics::metadata(plan),
         }
     }
+    each_flaw(plan);
+}
+
+/// Two of all the things that can be wrong with a batch, so that many sequences ask them all.
+fn each_flaw(plan: &mut Plan) {
+    let first = plan.seed as usize / SCENES.len() * 2;
+    for number in [first, first + 1] {
+        let version = plan.version(ApiKey::Produce);
+        let spec = Spec::flawed(number);
+        let note = format!("{spec:?}");
+        plan.add(version, move |side| request(side, -1, &[(Name::Own("a"), 0, spec.clone())])).note = note;
+    }
+    fetch(plan);
 }
 
 fn produce(plan: &mut Plan) {
     let version = plan.version(ApiKey::Produce);
     let acks = plan.chance.mostly(&[-1, -1, 1], 8, &[0, 2, -2, i16::MAX]);
     let count = plan.chance.mostly(&[1], 6, &[0, 2]);
-    let wanted: Vec<_> =
+    let mut wanted: Vec<_> =
         (0..count).map(|_| (plan.topic(), plan.partition(), Spec::any(&mut plan.chance))).collect();
+    // Of a partition that is named twice, Kafka knows the last time alone.
+    let mut seen = BTreeSet::new();
+    wanted.retain(|(topic, partition, _)| seen.insert((*topic, *partition)));
     let spoilt = plan.spoil(25);
     let note = format!("{wanted:?}");
     let step = plan.add(version, move |side| request(side, acks, &wanted));
@@ -108,7 +124,7 @@ pub(crate) fn fetch(plan: &mut Plan) {
     let mut seen = BTreeSet::new();
     places.retain(|place| seen.insert((place.topic, place.partition)));
     let min_bytes = plan.chance.mostly(&[0, 1], 8, &[-1, 1_000_000, i32::MAX]);
-    let max_bytes = plan.chance.mostly(&[1_000_000], 6, &[0, 1, 100, -1, i32::MAX]);
+    let max_bytes = plan.chance.mostly(&[1_000_000], 6, &[0, 1, 100, i32::MAX]);
     let max_wait_ms = plan.chance.mostly(&[0, 10], 12, &[-1]);
     let isolation_level = plan.chance.one_of(&[0, 1]);
     let session_epoch = plan.chance.mostly(&[-1], 6, &[0, 0, 1, 2, -2]);
@@ -194,7 +210,7 @@ fn leader_epoch(plan: &mut Plan) {
     let asked: Vec<_> = (0..count)
         .map(|_| {
             let current = plan.chance.mostly(&[-1, 0], 8, &[1, -2]);
-            let wanted = plan.chance.mostly(&[0], 3, &[-1, 1, i32::MAX]);
+            let wanted = plan.chance.mostly(&[0], 3, &[-1, -2, 1, i32::MAX]);
             (plan.topic(), plan.partition(), current, wanted)
         })
         .collect();

@@ -170,6 +170,16 @@ fn delete(plan: &mut Plan) {
     });
 }
 
+/// Deletes a topic as it should be.
+pub(crate) fn delete_named(plan: &mut Plan, name: Name) {
+    let version = plan.version(ApiKey::DeleteTopics);
+    plan.add(version, move |side| DeleteTopicsRequest {
+        topics: vec![DeleteTopicState { name: Some(side.name(name)), topic_id: TopicId::ZERO }],
+        topic_names: vec![side.name(name)],
+        timeout_ms: 10_000,
+    });
+}
+
 fn grow(plan: &mut Plan) {
     let version = plan.version(ApiKey::CreatePartitions);
     let count = plan.chance.mostly(&[1], 6, &[0, 2]);

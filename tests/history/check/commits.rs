@@ -44,7 +44,9 @@ fn regressed(
     // What nobody has confirmed may take place at any later time.
     let is_over =
         |one: &Operation| one.fate == Fate::Done && settled.iter().any(|other| one.precedes(other.operation));
-    let has_begun = |one: &Operation| reader.ended.is_none_or(|ended| one.begun < ended);
+    // What is stored in a transaction is there when it commits, and not before.
+    let begins = |one: &Operation| one.deciding.unwrap_or(one.begun);
+    let has_begun = |one: &Operation| reader.ended.is_none_or(|ended| begins(one) < ended);
     let live = stored.iter().filter(|stored| has_begun(stored.operation) && !is_over(stored.operation));
     let nothing = settled.is_empty().then_some(None);
     let mut possible: Vec<_> = nothing.into_iter().chain(live.map(|stored| Some(stored.offset))).collect();

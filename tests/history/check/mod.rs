@@ -8,12 +8,14 @@
 //! - `polls`: consumers that pass over records or go back.
 //! - `transactions`: what was read of those that were aborted, or not yet committed, or in part.
 //! - `cycles`: transactions that depend on one another in a circle.
+//! - `results`: records of which a group has made something twice, or nothing.
 //! - `commits`: a group's offsets that are not what was stored.
 
 mod commits;
 mod cycles;
 mod logs;
 mod polls;
+mod results;
 #[cfg(test)]
 mod tests;
 mod transactions;
@@ -52,6 +54,10 @@ pub(crate) enum Finding {
     NonmonotonicPoll { read_by: OperationId, partition: Partition, from: i64, to: i64 },
     /// What one producer sent later is in front of what it sent before.
     NonmonotonicSend { earlier: (OperationId, i64), later: (OperationId, i64), partition: Partition },
+    /// Of one record, several results are there.
+    CountedTwice { input: Value, results: Vec<(Value, OperationId)> },
+    /// The group is past a record of which no result is there.
+    Uncounted { input: Value, place: Place, committed: i64 },
     /// A group's offset is none of those that it may be after what was stored.
     OffsetRegression {
         read_by: OperationId,
@@ -96,6 +102,7 @@ pub(crate) fn check(history: &History, isolation: Isolation) -> Vec<Finding> {
     findings.extend(polls::check(history, &logs));
     findings.extend(transactions::check(history, &logs));
     findings.extend(cycles::check(history, &logs, isolation));
+    findings.extend(results::check(history, &logs));
     findings.extend(commits::check(history));
     findings
 }

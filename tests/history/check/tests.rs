@@ -287,3 +287,43 @@ fn offset_that_was_being_stored_may_be_read_or_not() {
     let told = Told::default().done(1, commit(5)).add(1, Fate::Failed, commit(7)).done(2, committed(Some(7)));
     told.finds(&[OffsetRegression { read_by: op(2), partition: P, read: Some(7), possible: vec![Some(5)] }]);
 }
+
+fn made(from: u64, value: u64) -> [Step; 2] {
+    [Step::Made { from: Value(from), value: Value(value) }, sent_somewhere(Q, value)]
+}
+
+/// Three records, of which a group makes something; the last reader finds these results, and the group at that offset.
+fn worked(fates: &[(Fate, u64, u64)], there: &[(i64, u64)], offset: i64) -> Told {
+    let told = fates.iter().fold(three_records(), |told, (fate, from, value)| {
+        told.transaction(2, *fate, made(*from, *value).to_vec())
+    });
+    let told = told.done(3, vec![poll(P, &[(0, 0), (1, 1), (2, 2)]), poll(Q, there)]);
+    told.add(2, Fate::Unknown, commit(offset)).done(3, committed(Some(offset))).last_reader(3)
+}
+
+#[test]
+fn each_record_that_is_counted_once_is_well() {
+    let fates = [(Fate::Done, 0, 10), (Fate::Failed, 1, 11), (Fate::Unknown, 1, 12)];
+    worked(&fates, &[(0, 10), (2, 12)], 2).finds(&[]);
+}
+
+#[test]
+fn record_of_which_two_results_are_there_was_counted_twice() {
+    let fates = [(Fate::Done, 0, 10), (Fate::Unknown, 0, 11)];
+    let results = vec![(Value(10), op(3)), (Value(11), op(4))];
+    worked(&fates, &[(0, 10), (1, 11)], 1).finds(&[CountedTwice { input: Value(0), results }]);
+}
+
+#[test]
+fn record_that_the_group_is_past_without_a_result_was_not_counted() {
+    let fates = [(Fate::Done, 0, 10), (Fate::Failed, 1, 11)];
+    let uncounted = Uncounted { input: Value(1), place: (P, 1), committed: 2 };
+    worked(&fates, &[(0, 10)], 2).finds(&[uncounted]);
+}
+
+#[test]
+fn offset_of_a_transaction_that_has_not_decided_is_none_that_may_be_read() {
+    let told = Told::default().done(2, committed(Some(5))).transaction(1, Fate::Done, commit(5)).meanwhile();
+    let possible = vec![None];
+    told.finds(&[OffsetRegression { read_by: op(0), partition: P, read: Some(5), possible }]);
+}

@@ -150,8 +150,11 @@ impl Partition {
         let placing = self.placing();
         let state = placing.state();
         match state.epochs.end_offset(epoch, state.end) {
-            // The current epoch may have no record yet.
+            // The current epoch, which may have no record yet, begins at the end.
             (LeaderEpoch::NONE, _) if epoch == state.leader_epoch => (epoch, state.end),
+            (LeaderEpoch::NONE, _) if epoch < state.leader_epoch && epoch != LeaderEpoch::NONE => {
+                (state.epochs.latest().unwrap_or(epoch), state.end)
+            }
             found => found,
         }
     }

@@ -32,6 +32,11 @@ impl Epochs {
         }
     }
 
+    /// The last one under which anything was written.
+    pub(crate) fn latest(&self) -> Option<LeaderEpoch> {
+        self.0.last().map(|entry| entry.epoch)
+    }
+
     /// The largest epoch not above `epoch` and the offset behind its last record, as OffsetForLeaderEpoch asks.
     pub(crate) fn end_offset(&self, epoch: LeaderEpoch, end: Offset) -> (LeaderEpoch, Offset) {
         let Some(latest) = self.0.last() else { return (LeaderEpoch::NONE, Offset::NONE) };

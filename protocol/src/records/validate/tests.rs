@@ -70,12 +70,25 @@ fn good_batches_pass_in_every_compression() {
 }
 
 #[test]
+fn what_is_too_short_for_a_batch_is_left_out_behind_one() {
+    let batch = good(Compression::None, &[1]);
+    for behind in [&b"x"[..], &[0; 11], &batch[..12], &batch[..batch.len() - 1]] {
+        let only = only_batch([&batch[..], behind].concat().into()).unwrap();
+        assert_eq!(only.bytes()[..], batch[..], "{} bytes behind it", behind.len());
+    }
+}
+
+#[test]
 fn wrong_envelopes_are_refused() {
     let invalid = ErrorCode::INVALID_RECORD;
     let batch = good(Compression::None, &[1]);
     refused(vec![], ValidateError::NoBatch, invalid);
     refused([&batch[..], &batch].concat(), ValidateError::MoreThanOneBatch(batch.len()), invalid);
-    refused([&batch[..], b"x"].concat(), ValidateError::MoreThanOneBatch(1), invalid);
+    refused(
+        [&batch[..], &[0; 12]].concat(),
+        HeaderError::LengthTooSmall(0).into(),
+        ErrorCode::CORRUPT_MESSAGE,
+    );
     let truncated = HeaderError::Truncated { wanted: batch.len(), left: batch.len() - 1 };
     refused(batch[..batch.len() - 1].to_vec(), truncated.into(), invalid);
     let mut old = batch.clone();

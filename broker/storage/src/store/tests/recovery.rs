@@ -215,6 +215,8 @@ fn durability_18_partitions_that_may_have_lost_records_have_a_higher_epoch() {
     assert_eq!(partition.leader_epoch(), LeaderEpoch(1));
     assert_eq!(partition.end_offset_for_epoch(LeaderEpoch(0)), (LeaderEpoch(0), Offset(5)));
     assert_eq!(partition.end_offset_for_epoch(LeaderEpoch(1)), (LeaderEpoch(1), Offset(5)));
+    assert_eq!(partition.end_offset_for_epoch(LeaderEpoch(-2)), (LeaderEpoch(-2), Offset(0)));
+    assert_eq!(partition.end_offset_for_epoch(LeaderEpoch(2)), (LeaderEpoch(-1), Offset(-1)));
     drop(partition);
     bench.fill(lax, 0, 1);
     assert_eq!(bench.read(lax, 0)[1].leader_epoch, LeaderEpoch(1));
