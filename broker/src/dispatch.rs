@@ -212,6 +212,23 @@ impl Dispatch {
             RequestBody::ListTransactions(request) => {
                 api::list_transactions::answer(node, request).await.into()
             }
+            RequestBody::DescribeQuorum(request) => {
+                api::describe_quorum::answer(node, context, request).await.into()
+            }
+            RequestBody::ListPartitionReassignments(_) => api::list_partition_reassignments::answer().into(),
+            RequestBody::AlterPartitionReassignments(request) => {
+                api::alter_partition_reassignments::answer(node, request).into()
+            }
+            RequestBody::DescribeAcls(_) => api::describe_acls::answer().into(),
+            RequestBody::CreateAcls(request) => api::create_acls::answer(&request).into(),
+            RequestBody::DeleteAcls(request) => api::delete_acls::answer(&request).into(),
+            RequestBody::DescribeClientQuotas(request) => {
+                api::describe_client_quotas::answer(&request).into()
+            }
+            RequestBody::AlterClientQuotas(request) => api::alter_client_quotas::answer(request).into(),
+            RequestBody::DescribeUserScramCredentials(request) => {
+                api::describe_user_scram_credentials::answer(request).into()
+            }
             group => api::groups::answer(node, context, group).await,
         }
     }

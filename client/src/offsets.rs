@@ -233,7 +233,9 @@ fn request(
     let topics =
         by_topic(partitions).into_iter().map(|(name, partitions)| ListOffsetsTopic { name, partitions });
     let (replica_id, isolation_level) = (BrokerId::NONE, isolation.id());
-    Ok(ListOffsetsRequest { replica_id, isolation_level, topics: topics.collect() })
+    let topics = topics.collect();
+    // How long a broker may look into a tiered log is left to it.
+    Ok(ListOffsetsRequest { replica_id, isolation_level, topics, ..Default::default() })
 }
 
 fn collect(

@@ -33,6 +33,9 @@ macro_rules! table {
             EndTxn = 26: EndTxnRequest, EndTxnResponse;
             WriteTxnMarkers = 27: WriteTxnMarkersRequest, WriteTxnMarkersResponse;
             TxnOffsetCommit = 28: TxnOffsetCommitRequest, TxnOffsetCommitResponse;
+            DescribeAcls = 29: DescribeAclsRequest, DescribeAclsResponse;
+            CreateAcls = 30: CreateAclsRequest, CreateAclsResponse;
+            DeleteAcls = 31: DeleteAclsRequest, DeleteAclsResponse;
             DescribeConfigs = 32: DescribeConfigsRequest, DescribeConfigsResponse;
             AlterConfigs = 33: AlterConfigsRequest, AlterConfigsResponse;
             DescribeLogDirs = 35: DescribeLogDirsRequest, DescribeLogDirsResponse;
@@ -40,7 +43,13 @@ macro_rules! table {
             DeleteGroups = 42: DeleteGroupsRequest, DeleteGroupsResponse;
             ElectLeaders = 43: ElectLeadersRequest, ElectLeadersResponse;
             IncrementalAlterConfigs = 44: IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse;
+            AlterPartitionReassignments = 45: AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse;
+            ListPartitionReassignments = 46: ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse;
             OffsetDelete = 47: OffsetDeleteRequest, OffsetDeleteResponse;
+            DescribeClientQuotas = 48: DescribeClientQuotasRequest, DescribeClientQuotasResponse;
+            AlterClientQuotas = 49: AlterClientQuotasRequest, AlterClientQuotasResponse;
+            DescribeUserScramCredentials = 50: DescribeUserScramCredentialsRequest, DescribeUserScramCredentialsResponse;
+            DescribeQuorum = 55: DescribeQuorumRequest, DescribeQuorumResponse;
             DescribeCluster = 60: DescribeClusterRequest, DescribeClusterResponse;
             DescribeProducers = 61: DescribeProducersRequest, DescribeProducersResponse;
             DescribeTransactions = 65: DescribeTransactionsRequest, DescribeTransactionsResponse;

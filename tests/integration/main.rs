@@ -38,6 +38,7 @@ mod log;
 mod order;
 mod processors;
 mod resource_settings;
+mod single_node;
 mod strangers;
 mod topics;
 mod transactions;

@@ -2,7 +2,9 @@
 //!
 //! A reader of what is committed knows of nothing behind the last stable offset, which is its latest one. A time that
 //! nothing matches has offset -1 and no error. Names came one by one: the largest timestamp (-3) with
-//! version 7, the local log's start (-4) with 8, the tiered log's end (-5) with 9.
+//! version 7, the local log's start (-4) with 8, the tiered log's end (-5) with 9, what is to be tiered next (-6) with 11. Nothing is
+//! tiered here, so the last two are as for a time that nothing matches (Kafka: `UnifiedLog.fetchOffsetByTimestamp`). The
+//! time that a client gives for an answer (version 10, KIP-1075) is for tiered logs as well.
 
 use std::collections::BTreeSet;
 
@@ -25,6 +27,7 @@ const EARLIEST: i64 = -2;
 const MAX_TIMESTAMP: i64 = -3;
 const EARLIEST_LOCAL: i64 = -4;
 const LATEST_TIERED: i64 = -5;
+const EARLIEST_PENDING_UPLOAD: i64 = -6;
 
 /// The first version in which a name may be asked for.
 const fn since(timestamp: i64) -> i16 {
@@ -32,6 +35,7 @@ const fn since(timestamp: i64) -> i16 {
         MAX_TIMESTAMP => 7,
         EARLIEST_LOCAL => 8,
         LATEST_TIERED => 9,
+        EARLIEST_PENDING_UPLOAD => 11,
         LATEST.. | EARLIEST => 1,
         _ => i16::MAX,
     }
@@ -96,7 +100,7 @@ async fn find(
     match asked.timestamp.0 {
         LATEST => Ok(at(end)),
         EARLIEST | EARLIEST_LOCAL => Ok(at(visible.log_start)),
-        LATEST_TIERED => Ok(NOTHING),
+        LATEST_TIERED | EARLIEST_PENDING_UPLOAD => Ok(NOTHING),
         MAX_TIMESTAMP => {
             let found = read::offset_of_largest_timestamp(partition, visible).await?;
             Ok(by_time(partition, found, end))

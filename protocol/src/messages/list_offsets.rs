@@ -5,10 +5,11 @@ use crate::{BrokerId, ErrorCode, LeaderEpoch, Offset, PartitionId, Text, Timesta
 
 message! {
     /// Asks for offsets by timestamp or by name (earliest, latest ...).
-    ListOffsetsRequest [1..=9, flexible 6..] {
+    ListOffsetsRequest [1..=11, flexible 6..] {
         replica_id: BrokerId,
         isolation_level: i8 [2..],
         topics: Vec<ListOffsetsTopic>,
+        timeout_ms: i32 [10..],
     }
 }
 
@@ -26,7 +27,7 @@ structure! {
 
 message! {
     /// The offsets asked for.
-    ListOffsetsResponse [1..=9, flexible 6..] {
+    ListOffsetsResponse [1..=11, flexible 6..] {
         throttle_time_ms: i32 [2..],
         topics: Vec<ListOffsetsTopicResponse>,
     }

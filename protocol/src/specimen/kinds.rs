@@ -30,7 +30,9 @@ numbers! {
     i8: i8, "int8", |number| number, |number: &Self| *number;
     i16: i16, "int16", |number| number, |number: &Self| *number;
     i32: i32, "int32", |number| number, |number: &Self| *number;
+    u16: u16, "uint16", |number| number, |number: &Self| *number;
     i64: i64, "int64", |number| number, |number: &Self| *number;
+    f64: f64, "float64", |number| number, |number: &Self| *number;
     BrokerId: i32, "int32", Self, |id: &Self| id.0;
     ErrorCode: i16, "int16", Self, |code: &Self| code.0;
     LeaderEpoch: i32, "int32", Self, |epoch: &Self| epoch.0;

@@ -73,7 +73,8 @@ impl Field {
         if versions.is_empty() {
             return Vec::new();
         }
-        let path = format!("{path}.{}", self.name);
+        // A name that is a word of Rust has a mark before it.
+        let path = format!("{path}.{}", self.name.trim_start_matches("r#"));
         let null = match self.shape {
             Shape::Nullable(_) => shown(&both(&self.null, &versions)),
             _ => "-".to_owned(),

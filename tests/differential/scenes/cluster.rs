@@ -9,7 +9,7 @@ use mainstem_protocol::{
     },
 };
 
-use super::{records, topics};
+use super::{administration, records, topics};
 use crate::{plan::Plan, side::Name, socket::Spoilt};
 
 pub(crate) fn scene(plan: &mut Plan) {
@@ -32,6 +32,7 @@ pub(crate) fn scene(plan: &mut Plan) {
             }
         }
     }
+    administration::some(plan);
 }
 
 fn versions(plan: &mut Plan) {

@@ -1,5 +1,6 @@
 //! Kinds of sequences. Each is made from a seed.
 
+mod administration;
 mod cluster;
 mod configs;
 mod groups;

@@ -186,7 +186,7 @@ pub(crate) fn list_offsets(plan: &mut Plan) {
             }],
         };
         let topics = asked.iter().map(topic).collect();
-        ListOffsetsRequest { replica_id: BrokerId(replica_id), isolation_level, topics }
+        ListOffsetsRequest { replica_id: BrokerId(replica_id), isolation_level, topics, timeout_ms: 10_000 }
     })
     .spoilt = spoilt;
 }

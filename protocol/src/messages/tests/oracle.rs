@@ -24,6 +24,8 @@ impl<T: OracleMessage + Decodable + Encodable + HeaderVersion + std::fmt::Debug>
 
 /// Versions that the oracle does not have; the recorded frames have them, or the golden messages.
 const ORACLE_LACKS: &[(ApiKey, Kind, i16)] = &[
+    (ApiKey::ListOffsets, Kind::Request, 11),
+    (ApiKey::ListOffsets, Kind::Response, 11),
     (ApiKey::OffsetCommit, Kind::Request, 10),
     (ApiKey::OffsetFetch, Kind::Request, 10),
     (ApiKey::WriteTxnMarkers, Kind::Request, 2),

@@ -5,8 +5,10 @@ import java.util.Map;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
 
 /** What only the client before Kafka 4 has. */
@@ -30,5 +32,12 @@ final class Versioned {
     /** What has settings of its own: this client asks for those of metrics alone. */
     static boolean hasConfigResources(Admin admin) throws Exception {
         return admin.listClientMetricsResources().all().get().isEmpty();
+    }
+
+    /** Asks for the offset of what was moved there last; there is no other tier. */
+    static boolean hasNoTiers(Clients clients) throws Exception {
+        TopicPartition place = Clients.place(clients.create("tiers"));
+        var found = clients.admin.listOffsets(Map.of(place, OffsetSpec.latestTiered())).partitionResult(place).get();
+        return found.offset() == -1;
     }
 }

@@ -2,9 +2,11 @@ package interop;
 
 import java.util.Map;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.SubscriptionPattern;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
 
 /** What only the client since Kafka 4 has. */
@@ -23,5 +25,12 @@ final class Versioned {
     /** What has settings of its own: the broker at least. */
     static boolean hasConfigResources(Admin admin) throws Exception {
         return admin.listConfigResources().all().get().stream().anyMatch(it -> it.type() == ConfigResource.Type.BROKER);
+    }
+
+    /** Asks for the offset of what is to be moved there next; there is no other tier. */
+    static boolean hasNoTiers(Clients clients) throws Exception {
+        TopicPartition place = Clients.place(clients.create("tiers"));
+        var found = clients.admin.listOffsets(Map.of(place, OffsetSpec.earliestPendingUpload())).partitionResult(place).get();
+        return found.offset() == -1;
     }
 }
