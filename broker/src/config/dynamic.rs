@@ -5,7 +5,7 @@ use mainstem_storage::{
     config::{Kind, Rules, Setting as TopicDefault},
 };
 
-use super::{Config, nearest, setting, value};
+use super::{Config, foreign, nearest, setting, value};
 
 /// Whether a setting may change while the broker runs: all defaults for topics may, and those that say so.
 #[must_use]
@@ -46,9 +46,7 @@ impl Rules for BrokerRules<'_> {
 
 fn check_names(overrides: &Overrides) -> Result<(), ConfigError> {
     if let Some(unknown) = overrides.keys().find(|name| !is_known(name)) {
-        let advice =
-            nearest::name(unknown).map(|meant| format!(": did you mean {meant}?")).unwrap_or_default();
-        return Err(refused(format!("there is no setting {unknown}{advice}")));
+        return Err(refused(format!("there is no setting {unknown}{}", advice(unknown))));
     }
     let fixed: Vec<_> = overrides.keys().filter(|name| !is_dynamic(name)).map(String::as_str).collect();
     if fixed.is_empty() {
@@ -56,6 +54,13 @@ fn check_names(overrides: &Overrides) -> Result<(), ConfigError> {
     }
     let names = fixed.join(", ");
     Err(refused(format!("cannot update these settings while the broker runs: {names}; start it with others")))
+}
+
+/// Why there is no such setting, or what may have been meant.
+fn advice(unknown: &str) -> String {
+    let why = foreign::why(unknown).map(|why| format!(": {why}"));
+    let meant = || nearest::name(unknown).map(|meant| format!(": did you mean {meant}?"));
+    why.or_else(meant).unwrap_or_default()
 }
 
 fn is_known(name: &str) -> bool {
@@ -105,6 +110,12 @@ mod tests {
     fn unknown_settings_are_refused_with_the_nearest_name() {
         let refused = "there is no setting log.retentoin.ms: did you mean log.retention.ms?";
         assert_eq!(check("log.retentoin.ms", "1"), Err(refused.to_owned()));
+    }
+
+    #[test]
+    fn settings_of_kafka_that_are_none_here_are_refused_with_the_reason() {
+        let refused = "there is no setting ssl.keystore.location: connections are not encrypted here";
+        assert_eq!(check("ssl.keystore.location", "/key"), Err(refused.to_owned()));
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! - `aliases`: Kafka's second names for times.
 //! - [`Live`]: the settings in force; `dynamic`: those that change while the broker runs.
 //! - `manual`: the reference manual; `listing`: what DescribeConfigs says.
+//! - `foreign`: Kafka's dynamic settings that are none here.
 //! - `nearest`: the name that was meant.
 
 mod aliases;
@@ -21,6 +22,7 @@ mod environment;
 mod error;
 mod file;
 pub mod flags;
+mod foreign;
 mod group;
 mod listener;
 mod listing;
