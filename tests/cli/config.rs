@@ -85,3 +85,44 @@ fn what_cannot_be_set_is_told_with_what_would_be_right() {
     assert!(broker.run(&twice).failed(2).contains("retention.ms is named twice"));
     assert!(broker.run(&["config", "set", "broker", "one", "a=b"]).failed(2).contains("number of a broker"));
 }
+
+#[test]
+fn levels_of_the_log_change_at_once_and_are_not_kept() {
+    let folder = Folder::new();
+    let data = folder.path("data");
+    let broker = Broker::start(&data, &["--set", "logging.filter=info,mainstem::net=warn"]);
+    let get = |broker: &Broker, logger: &str| broker.run(&["config", "get", "logger", "1", logger]).well();
+    assert_eq!(get(&broker, "root"), "INFO\n");
+    assert_eq!(get(&broker, "mainstem::net"), "WARN\n");
+    let set = broker.run(&["config", "set", "logger", "1", "root=ERROR", "mainstem::group=TRACE"]).well();
+    assert_eq!(
+        set,
+        "SETTING          VALUE  FROM\nmainstem::group  TRACE  the log\nroot             ERROR  the log\n"
+    );
+    assert_eq!(get(&broker, "mainstem_storage"), "ERROR\n");
+    broker.run(&["config", "unset", "logger", "1", "mainstem::net"]).well();
+    assert_eq!(get(&broker, "mainstem::net"), "ERROR\n");
+    let tried = ["config", "set", "logger", "1", "root=TRACE", "--dry-run"];
+    assert_eq!(broker.run(&tried).well(), "nothing has changed: it could be set so\n");
+    assert_eq!(get(&broker, "root"), "ERROR\n");
+    drop(broker);
+    let broker = Broker::start(&data, &[]);
+    assert_eq!((get(&broker, "root"), get(&broker, "mainstem::group")), ("INFO\n".into(), "INFO\n".into()));
+}
+
+#[test]
+fn levels_that_cannot_be_are_told_with_what_would_be_right() {
+    let (_folder, broker) = broker();
+    let check = |args: &[&str], words: &[&str]| {
+        let err = broker.run(&[&["config"], args].concat()).failed(1);
+        assert!(words.iter().all(|word| err.contains(word)), "{err}");
+    };
+    check(
+        &["set", "logger", "1", "root=LOUD"],
+        &["INVALID_CONFIG", "DEBUG, ERROR, FATAL, INFO, TRACE, WARN"],
+    );
+    check(&["set", "logger", "1", "kafka.server=INFO"], &["INVALID_CONFIG", "kafka.server does not exist"]);
+    check(&["unset", "logger", "1", "root"], &["INVALID_REQUEST", "root"]);
+    check(&["set", "logger", "7", "root=INFO"], &["7"]);
+    assert!(broker.run(&["config", "get", "logger", "all", "root"]).failed(2).contains("number of a broker"));
+}

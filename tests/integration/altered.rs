@@ -323,7 +323,7 @@ async fn settings_that_cannot_be_altered_so_are_refused_and_nothing_changes() {
         ),
         (of(TOPIC, ""), invalid, "all topics together"),
         (of(0, "kept"), invalid, "unknown resource type 0"),
-        (of(8, &here), invalid, "log levels are those of logging.filter"),
+        (of(8, &here), invalid, "this broker does not write the log"),
         (of(16, "kept"), invalid, "metrics of clients are not collected"),
         (of(32, ""), invalid, "all groups together"),
         (of(32, "kept"), config, "group setting retention.ms is not known"),

@@ -2,7 +2,8 @@
 # Runs the tools that come with Apache Kafka against Mainstem and looks at what they print; ends with 'N passed, N failed'.
 #
 #   run.sh                    every case
-#   run.sh topics groups      only these: topics configs groups offsets records verifiable performance cluster transactions
+#   run.sh topics groups      only these: topics configs groups offsets records verifiable performance cluster
+#                         transactions operators
 #
 # TOOLS_BINARY names the built `mainstem` to use instead of building one, TOOLS_BOOTSTRAP a broker that runs already (Kafka's,
 # to check a case). Kafka's tools come from Maven Central into ${INTEROP_CACHE:-~/.cache/mainstem-interop}.
@@ -173,8 +174,46 @@ transactions() {
   expect "every copy is read once" 'Processed a total of 1000 messages' -- $tools.consumer.ConsoleConsumer --bootstrap-server "$bootstrap" --topic tool-target --from-beginning --max-messages 1001 --timeout-ms 5000 --isolation-level read_committed
 }
 
+operators() {
+  local configs=(kafka.admin.ConfigCommand --bootstrap-server "$bootstrap") quorum=($tools.MetadataQuorumCommand --bootstrap-server "$bootstrap" describe)
+  expect "a topic for operators is created" 'Created topic tool-owned' -- $tools.TopicCommand --bootstrap-server "$bootstrap" --create --topic tool-owned --partitions 1
+  expect "a setting of a broker is altered" 'Completed updating config for broker 1' -- "${configs[@]}" --alter --broker 1 --add-config log.retention.ms=700000000
+  expect "a setting of a broker is described" 'log.retention.ms=700000000.*DYNAMIC_BROKER_CONFIG:log.retention.ms=700000000' -- "${configs[@]}" --describe --broker 1
+  expect "a setting of a broker is taken back" 'Completed updating config for broker 1' -- "${configs[@]}" --alter --broker 1 --delete-config log.retention.ms
+  expect "a setting of a broker is its default again" '!log.retention.ms=700000000' -- "${configs[@]}" --describe --broker 1
+  expect "a setting of all brokers is altered" 'Completed updating default config for brokers' -- "${configs[@]}" --alter --entity-type brokers --entity-default --add-config max.connections=5000
+  expect "a setting of all brokers is described" 'max.connections=5000' -- "${configs[@]}" --describe --entity-type brokers --entity-default
+  expect "a setting of all brokers is taken back" 'Completed updating default config' -- "${configs[@]}" --alter --entity-type brokers --entity-default --delete-config max.connections
+  refused "a setting that only a start gives is refused" 'InvalidRequestException: [Cc]annot update these' -- "${configs[@]}" --alter --broker 1 --add-config num.partitions=3
+  expect "a setting of a group is altered" 'Completed updating config for group tool-owners' -- "${configs[@]}" --alter --group tool-owners --add-config consumer.session.timeout.ms=50000
+  expect "a setting of a group is described" 'consumer.session.timeout.ms=50000' -- "${configs[@]}" --describe --group tool-owners
+  expect "a setting of a group is taken back" 'Completed updating config for group tool-owners' -- "${configs[@]}" --alter --group tool-owners --delete-config consumer.session.timeout.ms
+  expect "levels of the log are described" '^ *root=[A-Z]+ ' -- "${configs[@]}" --describe --entity-type broker-loggers --entity-name 1
+  expect "the level of the log is altered" 'Completed updating config for broker-logger 1' -- "${configs[@]}" --alter --entity-type broker-loggers --entity-name 1 --add-config root=ERROR
+  expect "the level of the log has been altered" '^ *root=ERROR ' -- "${configs[@]}" --describe --entity-type broker-loggers --entity-name 1
+  refused "a level that does not exist is refused" 'InvalidConfigurationException' -- "${configs[@]}" --alter --entity-type broker-loggers --entity-name 1 --add-config root=LOUD
+  refused "the level of all is not taken away" 'InvalidRequestException' -- "${configs[@]}" --alter --entity-type broker-loggers --entity-name 1 --delete-config root
+  refused "the level of what does not log is refused" 'no[.]such' -- "${configs[@]}" --alter --entity-type broker-loggers --entity-name 1 --add-config no.such=INFO
+  expect "the level of the log is altered back" 'Completed updating config' -- "${configs[@]}" --alter --entity-type broker-loggers --entity-name 1 --add-config root=WARN
+  expect "quotas are described" '!rror|xception' -- "${configs[@]}" --describe --entity-type clients
+  expect "a leader that leads needs no election" 'Valid replica already elected for partitions' -- $tools.LeaderElectionCommand --bootstrap-server "$bootstrap" --election-type preferred --topic tool-owned --partition 0
+  expect "the quorum of the metadata has one leader" '^LeaderId: +1$' '^LeaderEpoch: +[1-9]' '^MaxFollowerLag: +0$' '^CurrentVoters: +\[.*"id": 1' -- "${quorum[@]}" --status
+  expect "the quorum of the metadata has one voter" '^1[[:space:]].*Leader' '!Follower' -- "${quorum[@]}" --replication
+  expect "no partition is on its way" '^No partition reassignments found' -- $tools.reassign.ReassignPartitionsCommand --bootstrap-server "$bootstrap" --list
+  echo '{"version":1,"partitions":[{"topic":"tool-owned","partition":0,"replicas":[1]}]}' >"$work/moves.json"
+  expect "a partition is moved to where it is" 'Successfully started partition reassignment for tool-owned-0' -- $tools.reassign.ReassignPartitionsCommand --bootstrap-server "$bootstrap" --execute --reassignment-json-file "$work/moves.json"
+  expect "a partition is where it was moved to" 'Reassignment of partition tool-owned-0 is completed' -- $tools.reassign.ReassignPartitionsCommand --bootstrap-server "$bootstrap" --verify --reassignment-json-file "$work/moves.json"
+  refused "rules of access are not listed without an authorizer" 'SecurityDisabledException' -- $tools.AclCommand --bootstrap-server "$bootstrap" --list
+  expect "metrics of clients are listed" '!rror|xception' -- $tools.ClientMetricsCommand --bootstrap-server "$bootstrap" --list
+  expect "the level of transactions is described" '^Feature: transaction.version.*SupportedMaxVersion: 2.*FinalizedVersionLevel: 2' -- $tools.FeatureCommand --bootstrap-server "$bootstrap" describe
+  local offsets=($tools.GetOffsetShell --bootstrap-server "$bootstrap" --topic tool-owned)
+  expect "nothing is tiered" '!tool-owned:0:[0-9]' '!xception' -- "${offsets[@]}" --time -5
+  expect "nothing is to be tiered" '!tool-owned:0:[0-9]' '!xception' -- "${offsets[@]}" --time -6
+  expect "the local log begins where the log does" '^tool-owned:0:0$' -- "${offsets[@]}" --time -4
+}
+
 cases=("$@")
-[ ${#cases[@]} -gt 0 ] || cases=(topics configs records groups offsets verifiable performance cluster transactions)
+[ ${#cases[@]} -gt 0 ] || cases=(topics configs records groups offsets verifiable performance cluster transactions operators)
 if [ -n "${TOOLS_BOOTSTRAP:-}" ]; then
   bootstrap=$TOOLS_BOOTSTRAP
 else
@@ -187,8 +226,8 @@ else
 fi
 for case in "${cases[@]}"; do
   case $case in
-    topics | configs | records | groups | offsets | verifiable | performance | cluster | transactions) "$case" ;;
-    *) sed -n 's/^# \{0,1\}//; 2,9p' "$0" >&2; exit 2 ;;
+    topics | configs | records | groups | offsets | verifiable | performance | cluster | transactions | operators) "$case" ;;
+    *) sed -n 's/^# \{0,1\}//; 2,10p' "$0" >&2; exit 2 ;;
   esac
 done
 echo "$passed passed, $failed failed"

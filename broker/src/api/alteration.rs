@@ -13,7 +13,7 @@ use mainstem_storage::{
 use super::{
     Refusal, creation,
     describe_configs::{BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP, TOPIC, brokers},
-    topic_name,
+    loggers, topic_name,
 };
 use crate::{
     caps::TOPICS_PER_REQUEST_MAX,
@@ -91,15 +91,11 @@ fn check(
         }
         TOPIC => topic_name::check(name),
         BROKER if name.is_empty() => Ok(()),
-        BROKER => brokers::check_name(node, name),
+        BROKER | BROKER_LOGGER => brokers::check_name(node, name),
         GROUP if name.is_empty() => {
             Err(Refusal::new(ErrorCode::INVALID_REQUEST, "there are no settings for all groups together"))
         }
         GROUP => Ok(()),
-        BROKER_LOGGER => {
-            let message = "log levels are those of logging.filter: start the broker with another";
-            Err(Refusal::new(ErrorCode::INVALID_REQUEST, message))
-        }
         CLIENT_METRICS => {
             Err(Refusal::new(ErrorCode::INVALID_REQUEST, "metrics of clients are not collected here"))
         }
@@ -130,6 +126,7 @@ async fn begin(
             let begun = begin_of_resource(node, &resource, &alteration, &rules, validate_only).await;
             begun.map_err(|error| creation::refusal(&error))
         }
+        BROKER_LOGGER => loggers::alter(&alteration, validate_only).map(|()| None),
         _ => begin_of_topic(node, name, &alteration, validate_only).await,
     }
 }

@@ -2,10 +2,12 @@
 
 use std::io::{self, IsTerminal};
 
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+use tracing_subscriber::{EnvFilter, Layer, fmt, reload};
 
+use super::levels::{self, Levels};
 use crate::config::{LogFormat, ProcessSettings};
 
 /// Log lines cannot be written.
@@ -19,18 +21,29 @@ pub enum InitError {
     Twice(#[from] TryInitError),
 }
 
-/// Begins to write log lines to standard error, with colours where that is a terminal and `NO_COLOR` is not set.
+/// Begins to write log lines to standard error, with colours where that is a terminal and `NO_COLOR` is not set. What is
+/// logged can be changed from then on.
 ///
 /// # Errors
 /// The filter is none, or log lines are written already.
 pub fn init(settings: &ProcessSettings) -> Result<(), InitError> {
-    let filter = EnvFilter::try_new(settings.log_filter.as_str())?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    match settings.log_format {
-        LogFormat::Text => lines.with_ansi(has_colours()).with_target(false).finish().try_init()?,
-        LogFormat::Json => lines.json().flatten_event(true).finish().try_init()?,
-    }
+    let written = settings.log_filter.as_str();
+    let (filter, handle) = reload::Layer::new(EnvFilter::try_new(written)?);
+    let lines = lines(settings.log_format);
+    tracing_subscriber::registry().with(filter).with(lines).try_init()?;
+    levels::take_over(Levels::of(written), Box::new(move |filter| handle.reload(filter)));
     Ok(())
+}
+
+fn lines<S>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: tracing::Subscriber + for<'span> tracing_subscriber::registry::LookupSpan<'span>,
+{
+    let lines = fmt::layer().with_writer(io::stderr);
+    match format {
+        LogFormat::Text => lines.with_ansi(has_colours()).with_target(false).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    }
 }
 
 fn has_colours() -> bool {

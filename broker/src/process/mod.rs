@@ -1,6 +1,7 @@
 //! What a long-running command needs of the process: log lines, descriptors, threads, signals.
 
 mod descriptors;
+pub(crate) mod levels;
 mod logging;
 mod runtime;
 mod signals;

@@ -12,7 +12,7 @@ use mainstem_protocol::{
 
 use super::{
     Admin, AdminError,
-    configs::{BROKER, GROUP, TOPIC},
+    configs::{BROKER, BROKER_LOGGER, GROUP, TOPIC},
 };
 use crate::transport::Node;
 
@@ -51,6 +51,8 @@ pub enum ConfigResource {
     Brokers,
     /// A consumer group (KIP-848), whether there is one of that name or not.
     Group(Text),
+    /// What a broker logs: levels by logger (KIP-412, Kafka 2.4 or newer), which it does not keep.
+    BrokerLogger(BrokerId),
 }
 
 impl ConfigResource {
@@ -61,13 +63,14 @@ impl ConfigResource {
             Self::Broker(id) => (BROKER, Text::from(id.to_string())),
             Self::Brokers => (BROKER, Text::default()),
             Self::Group(name) => (GROUP, name.clone()),
+            Self::BrokerLogger(id) => (BROKER_LOGGER, Text::from(id.to_string())),
         }
     }
 
     /// The one broker that must be asked, if any one will not do.
     pub(super) const fn node(&self) -> Option<Node> {
         match self {
-            Self::Broker(id) => Some(Node::Id(*id)),
+            Self::Broker(id) | Self::BrokerLogger(id) => Some(Node::Id(*id)),
             Self::Topic(_) | Self::Brokers | Self::Group(_) => None,
         }
     }
@@ -80,6 +83,7 @@ impl fmt::Display for ConfigResource {
             Self::Broker(id) => write!(f, "broker {id}"),
             Self::Brokers => f.write_str("all brokers"),
             Self::Group(name) => write!(f, "group {name}"),
+            Self::BrokerLogger(id) => write!(f, "the log of broker {id}"),
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::transport::Node;
 /// Resource types on the wire (Kafka: `ConfigResource.Type`).
 pub(super) const TOPIC: i8 = 2;
 pub(super) const BROKER: i8 = 4;
+pub(super) const BROKER_LOGGER: i8 = 8;
 pub(super) const GROUP: i8 = 32;
 
 /// Where a setting comes from (Kafka: `DescribeConfigsResponse.ConfigSource`).
@@ -43,6 +44,8 @@ pub enum ConfigSource {
     Default,
     /// It was set for this group.
     Group,
+    /// It is a level of a broker's log.
+    BrokerLogger,
     /// Something else.
     Unknown,
 }
@@ -55,6 +58,7 @@ impl From<i8> for ConfigSource {
             3 => Self::DynamicDefault,
             4 => Self::StaticBroker,
             5 => Self::Default,
+            6 => Self::BrokerLogger,
             8 => Self::Group,
             _ => Self::Unknown,
         }

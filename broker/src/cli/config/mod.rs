@@ -21,6 +21,7 @@ Examples:
   mainstem config set broker 1 max.connections=2000
   mainstem config set broker all log.retention.ms=86400000
   mainstem config describe group billing
+  mainstem config set logger 1 mainstem::net=DEBUG
 
 `mainstem settings` lists what a broker may be started with.";
 

@@ -19,6 +19,8 @@ enum Kind {
     Broker,
     /// A consumer group of the newer protocol
     Group,
+    /// What a broker logs, by its number: levels by module
+    Logger,
 }
 
 /// Whose settings.
@@ -49,13 +51,15 @@ impl ResourceArgs {
     pub(super) fn resource(&self) -> Result<ConfigResource, Error> {
         let name = self.name.as_str();
         let number = || name.parse().ok().filter(|number| *number >= 0).map(BrokerId);
+        let broker = |expected: &str| {
+            number().ok_or_else(|| Error::usage(format_args!("expected {expected}, and not {name}")))
+        };
         Ok(match self.kind {
             Kind::Topic => ConfigResource::Topic(name.into()),
             Kind::Group => ConfigResource::Group(name.into()),
             Kind::Broker if name == ALL => ConfigResource::Brokers,
-            Kind::Broker => ConfigResource::Broker(number().ok_or_else(|| {
-                Error::usage(format_args!("expected the number of a broker, or `all`, and not {name}"))
-            })?),
+            Kind::Broker => ConfigResource::Broker(broker("the number of a broker, or `all`")?),
+            Kind::Logger => ConfigResource::BrokerLogger(broker("the number of a broker")?),
         })
     }
 }
@@ -91,6 +95,7 @@ const fn from(source: ConfigSource) -> &'static str {
         ConfigSource::DynamicDefault => "all brokers",
         ConfigSource::StaticBroker => "start",
         ConfigSource::Default => "default",
+        ConfigSource::BrokerLogger => "the log",
         ConfigSource::Unknown => "unknown",
     }
 }
@@ -110,6 +115,10 @@ pub(super) fn check_names<'a>(
     names: impl IntoIterator<Item = &'a str>,
     possible: &[ConfigEntry],
 ) -> Result<(), Error> {
+    // A broker lists some of its loggers, and has levels for whatever lies below them.
+    if matches!(resource, ConfigResource::BrokerLogger(_)) {
+        return Ok(());
+    }
     let known = || possible.iter().map(|entry| &*entry.name);
     let Some(unknown) = names.into_iter().find(|name| !known().any(|known| known == *name)) else {
         return Ok(());

@@ -15,9 +15,10 @@ Examples:
   mainstem config set topic orders cleanup.policy=compact,delete min.cleanable.dirty.ratio=0.2
   mainstem config set broker all log.retention.ms=86400000
   mainstem config set group billing consumer.session.timeout.ms=60000 --dry-run
+  mainstem config set logger 1 root=WARN mainstem::group=TRACE
 
 What is set holds at once and after every start. A setting of a broker goes before that of all brokers, and both go before
-what the broker was started with.";
+what the broker was started with. Only levels of the log are not kept: the next start has those of logging.filter.";
 
 /// Give settings other values
 #[derive(Debug, clap::Args)]

@@ -9,7 +9,8 @@ settings! {
         threads: usize = 0, "num.network.threads", Shape::count(0, 1024).kafka("SocketServerConfigs");
 
         /// What is logged: a level (error, warn, info, debug, trace), or levels by module, such as
-        /// `info,mainstem::net=debug`.
+        /// `info,mainstem::net=debug`. `mainstem config set logger` changes levels while the broker runs; the next start has
+        /// these again.
         log_filter: LogFilter = LogFilter::default(), "logging.filter", Shape::word();
 
         /// How log lines look.
