@@ -73,7 +73,8 @@ mod work;
 
 pub use context::{Context, UnknownName};
 pub use dsl::{
-    Data, Grouped, GroupedTable, Input, Split, Stream, StreamBuilder, Table, WindowedStream, Windows,
+    Data, Grouped, GroupedTable, Input, SessionStream, Split, Stream, StreamBuilder, Table, WindowedStream,
+    Windows,
 };
 pub use graph::{MalformedRecord, NodeError, source::BadRecords};
 pub use meter::{Counters, Meter, NoMeter, NodeCounts};
@@ -85,4 +86,4 @@ pub use spec::{InputEnd, ProcessorSpec, Settings};
 pub use state::{DirectoryError, Kept, StateDirectory, StoreFault};
 pub use testing::{TestDriver, TestError, TestRecord};
 pub use topology::{PlanError, Topology, TopologyBuilder, TopologyError};
-pub use window::{CumulatingWindows, TimeWindows, TumblingWindows, Window};
+pub use window::{CumulatingWindows, SessionWindows, SlidingWindows, TimeWindows, TumblingWindows, Window};

@@ -2,7 +2,7 @@
 //!
 //! - [`StreamBuilder`]: where a program begins, with the topics that it reads ([`Input`] says how).
 //! - [`Stream`]: records, one by one; [`Split`] shares them out by name.
-//! - [`Grouped`] and [`WindowedStream`]: records by key, and by window and key.
+//! - [`Grouped`], [`WindowedStream`] and [`SessionStream`]: records by key, by window and key, by session and key.
 //! - [`Table`]: a value for each key, and the stream of its updates; [`GroupedTable`]: its values by another key.
 //!
 //! Each step is a node. It is named after the node in front of it and what it does (`words.filter`; a second filter
@@ -13,21 +13,25 @@
 mod builder;
 mod grouped;
 mod input;
+mod sessions;
 mod split;
 mod stream;
 mod table;
 #[cfg(test)]
 mod tests;
 mod windowed;
+mod windows;
 
 pub(crate) use builder::Draft;
 pub use builder::StreamBuilder;
 pub use grouped::Grouped;
 pub use input::Input;
+pub use sessions::SessionStream;
 pub use split::Split;
 pub use stream::Stream;
 pub use table::{GroupedTable, Table};
-pub use windowed::{WindowedStream, Windows};
+pub use windowed::WindowedStream;
+pub use windows::Windows;
 
 /// What streams are made of: anything that can be copied and moved to another thread.
 pub trait Data: Clone + Send + 'static {}

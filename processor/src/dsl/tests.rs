@@ -3,6 +3,8 @@
 mod bad_records;
 mod formats;
 mod keepers;
+mod sessions;
+mod sliding;
 mod steps;
 mod tables;
 mod windows;

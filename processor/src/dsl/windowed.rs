@@ -7,52 +7,21 @@ use mainstem_client::Text;
 use super::{
     Data, Stream, Table,
     grouped::{add_keeper, aggregated, count, reduced},
+    windows::{Results, Shape},
 };
 use crate::{
-    CumulatingWindows, TimeWindows, TopologyError, Windowed,
+    TopologyError, Windowed,
     graph::{
         aggregate::Change,
         cells::Cells,
-        late::Late,
-        operator::node,
-        windowed::{Emission, WindowedAggregate},
+        operator::{Operator, node},
+        sliding::SlidingAggregate,
+        spans::Spans,
+        windowed::WindowedAggregate,
     },
     serdes::Serde,
-    topology::{Make, Node},
-    window::FixedWindows,
+    topology::{Make, Node, Setting},
 };
-
-/// Windows that [`super::Grouped::windowed_by`] takes.
-pub trait Windows: sealed::Sealed {
-    /// What becomes of records that are brought together by such windows.
-    type Stream<K: Data, V: Data>;
-
-    #[doc(hidden)]
-    fn over<K: Data, V: Data>(self, stream: Stream<K, V>) -> Self::Stream<K, V>;
-}
-
-mod sealed {
-    pub trait Sealed {}
-
-    impl Sealed for crate::TimeWindows {}
-    impl Sealed for crate::CumulatingWindows {}
-}
-
-impl Windows for TimeWindows {
-    type Stream<K: Data, V: Data> = WindowedStream<K, V>;
-
-    fn over<K: Data, V: Data>(self, stream: Stream<K, V>) -> WindowedStream<K, V> {
-        WindowedStream::new(stream, self.fixed(), self.fault())
-    }
-}
-
-impl Windows for CumulatingWindows {
-    type Stream<K: Data, V: Data> = WindowedStream<K, V>;
-
-    fn over<K: Data, V: Data>(self, stream: Stream<K, V>) -> WindowedStream<K, V> {
-        WindowedStream::new(stream, self.fixed(), self.fault())
-    }
-}
 
 /// Records that are brought together by their windows and keys.
 ///
@@ -83,28 +52,26 @@ impl Windows for CumulatingWindows {
 /// ```
 pub struct WindowedStream<K, V> {
     stream: Stream<K, V>,
-    windows: FixedWindows,
+    windows: Shape,
     /// What is wrong with them.
     fault: Option<String>,
-    is_on_close: bool,
-    late: Late,
+    results: Results,
 }
 
 impl<K, V> fmt::Debug for WindowedStream<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { stream, windows, fault: _, is_on_close, late } = self;
+        let Self { stream, windows, fault: _, results } = self;
         f.debug_struct("WindowedStream")
             .field("stream", stream)
             .field("windows", windows)
-            .field("is_on_close", is_on_close)
-            .field("late", late)
+            .field("results", results)
             .finish()
     }
 }
 
 impl<K: Data, V: Data> WindowedStream<K, V> {
-    fn new(stream: Stream<K, V>, windows: FixedWindows, fault: Option<String>) -> Self {
-        Self { stream, windows, fault, is_on_close: false, late: Late::default() }
+    pub(super) fn new(stream: Stream<K, V>, windows: Shape, fault: Option<String>) -> Self {
+        Self { stream, windows, fault, results: Results::default() }
     }
 }
 
@@ -113,7 +80,7 @@ impl<K: Serde, V: Serde> WindowedStream<K, V> {
     /// Otherwise each change is passed on, those of one commit as one.
     #[must_use]
     pub fn on_close(self) -> Self {
-        Self { is_on_close: true, ..self }
+        Self { results: self.results.on_close(), ..self }
     }
 
     /// Writes a record to this topic, as it came, where all windows that it lies in are closed; it is counted all the
@@ -139,7 +106,7 @@ impl<K: Serde, V: Serde> WindowedStream<K, V> {
     /// ```
     #[must_use]
     pub fn late_to(self, topic: impl Into<Text>) -> Self {
-        Self { late: Late { topic: Some(topic.into()) }, ..self }
+        Self { results: self.results.late_to(topic.into()), ..self }
     }
 
     /// Counts the records of each window and key.
@@ -167,27 +134,35 @@ impl<K: Serde, V: Serde> WindowedStream<K, V> {
     }
 
     fn change<A: Serde>(&self, store: Text, change: Change<K, V, A>) -> Table<Windowed<K>, A> {
-        let Self { windows, is_on_close, .. } = *self;
-        let (name, late) = (store.clone(), self.late.clone());
-        if let Some(fault) = self.fault.clone() {
-            self.stream.draft().lock().refuse(TopologyError::BadWindows { node: store.clone(), fault });
+        let Self { stream, windows, fault, results } = self;
+        if let Some(fault) = fault.clone() {
+            stream.draft().lock().refuse(TopologyError::BadWindows { node: store.clone(), fault });
         }
-        let make: Make = Arc::new(move |setting| {
-            let emission = match (is_on_close, setting.is_eager) {
-                (true, _) => Emission::OnClose,
-                (false, true) => Emission::EachChange,
-                (false, false) => Emission::LastChange,
-            };
-            let cells = Cells::new(name.clone());
-            let (late, change) = (late.clone(), Arc::clone(&change));
-            node(WindowedAggregate::new(windows, emission, setting.sends_old, late, change, cells))
-        });
-        let delay_ms = if is_on_close { windows.grace_ms() } else { 0 };
-        add_keeper(&self.stream, store, make, |node| Node {
-            delay_ms,
-            is_timed: true,
-            windows: Some(windows),
-            ..node
-        })
+        let kept = windows.kept();
+        let delay_ms = if results.is_on_close { windows.grace_ms() } else { 0 };
+        let (windows, results, name) = (*windows, results.clone(), store.clone());
+        let make: Make =
+            Arc::new(move |setting| operator(windows, &results, name.clone(), Arc::clone(&change), setting));
+        add_keeper(stream, store, make, |node| Node { delay_ms, is_timed: true, windows: Some(kept), ..node })
+    }
+}
+
+fn operator<K: Serde, V: Serde, A: Serde>(
+    windows: Shape,
+    results: &Results,
+    store: Text,
+    change: Change<K, V, A>,
+    setting: &Setting,
+) -> Box<dyn Operator> {
+    let (emission, sends_old, late) = (results.emission(setting), setting.sends_old, results.late.clone());
+    match windows {
+        Shape::Fixed(windows) => {
+            node(WindowedAggregate::new(windows, emission, sends_old, late, change, Cells::new(store)))
+        }
+        Shape::Sliding(windows) => {
+            let keep_ms = SlidingAggregate::<K, V, A>::keep_ms(windows);
+            let spans = Spans::new(store, keep_ms, results.reads_old(setting));
+            node(SlidingAggregate::new(windows, emission, sends_old, late, change, spans))
+        }
     }
 }

@@ -48,6 +48,15 @@ pub enum NodeError {
     /// A store on disk cannot be read.
     #[error(transparent)]
     Store(#[from] StoreFault),
+    /// More windows around a record than there may be.
+    #[error(
+        "a record lies in more than {limit} sliding windows of its key; a smaller time difference is needed, or hopping \
+         windows"
+    )]
+    TooManyWindows {
+        /// How many there may be.
+        limit: i64,
+    },
     /// A processor returned an error.
     #[error("processor failed: {0}")]
     User(Arc<dyn std::error::Error + Send + Sync>),

@@ -9,6 +9,7 @@
 //! - `stateless`: filter, map and their like.
 //! - `cells`: values of a store that are at hand; `aggregate` and `windowed`: what they are for; `late`: what becomes of
 //!   records that come too late for their windows.
+//! - `spans`: windows at hand whose bounds follow from their records; `session` and `sliding`: what they are for.
 //! - `table`: what becomes of the values of tables.
 //! - `custom`: processors that users write against the low-level interface.
 //! - `repartition`: sinks of repartition topics; `mark`: records there that say how far time has come.
@@ -23,8 +24,11 @@ pub(crate) mod mark;
 pub(crate) mod operator;
 pub(crate) mod outlet;
 pub(crate) mod repartition;
+pub(crate) mod session;
 pub(crate) mod sink;
+pub(crate) mod sliding;
 pub(crate) mod source;
+pub(crate) mod spans;
 pub(crate) mod stateless;
 pub(crate) mod table;
 pub(crate) mod windowed;

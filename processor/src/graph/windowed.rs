@@ -26,7 +26,7 @@ use crate::{
     Windowed,
     record::Item,
     serdes::Serde,
-    state::{ordered, unordered},
+    state::{Store, ordered, unordered},
     watermark::{BEGINNING, END},
     window::FixedWindows,
 };
@@ -167,24 +167,16 @@ impl<K: Serde, V: Serde, A: Serde> WindowedAggregate<K, V, A> {
                 out.push(result);
             }
         }
-        self.note_closed(watermark, last_closed, cx);
+        let last = last_closed.map(|mark| self.windows.close_time(mark));
+        let closed_to = note_closed(watermark, last, cx.store(self.cells.store()));
+        self.closed_to = self.closed_to.max(closed_to);
         let first = cx.store(self.cells.store()).first();
         let first = first.and_then(|(entry, _)| mark(&entry));
         self.next_close = first.map_or(END, |mark| self.windows.close_time(mark));
         Ok(())
     }
 
-    /// Where it is the end of the input that closes windows, time will not say after a restart that they are closed.
-    fn note_closed(&mut self, watermark: Timestamp, last: Option<i64>, cx: &mut Cx<'_>) {
-        let store = cx.store(self.cells.store());
-        if let (END, Some(last)) = (watermark, last) {
-            store.close_to(self.windows.close_time(last));
-        }
-        self.closed_to = self.closed_to.max(watermark).max(store.closed_to());
-    }
-
-    /// The result of a closed window bears the last moment of the window: nothing that comes later bears an earlier
-    /// one, so that is the watermark too at which those behind this node see it, who are behind the task's by the grace.
+    /// The result of a closed window bears the last moment of the window.
     fn closed(
         &self,
         entry: &Bytes,
@@ -195,15 +187,31 @@ impl<K: Serde, V: Serde, A: Serde> WindowedAggregate<K, V, A> {
         let key = self.key(entry)?;
         let (value, _) = self.cells.read(value)?;
         let time = Timestamp(key.window.end.0.saturating_sub(1));
-        let watermark = Timestamp(time.0.saturating_add(self.windows.grace_ms()).saturating_add(delay_ms));
-        let watermark = watermark.min(LAST);
-        Ok(result(key, Update { old: None, new: Some(value) }, Seen { time, watermark, order }))
+        let seen = seen_closed(time, self.windows.grace_ms(), order, delay_ms);
+        Ok(result(key, Update { old: None, new: Some(value) }, seen))
     }
 
     fn key(&self, entry: &Bytes) -> Result<Windowed<K>, NodeError> {
         windowed_key(&self.windows, entry)
             .map_err(|cause| NodeError::Stored { store: self.cells.store().clone(), cause })
     }
+}
+
+/// Notes up to where windows are closed, the last of which closes at `last`, and says it. Where it is the end of the
+/// input that closes windows, time will not say after a restart that they are closed.
+pub(super) fn note_closed(watermark: Timestamp, last: Option<Timestamp>, store: &mut Store) -> Timestamp {
+    if let (END, Some(last)) = (watermark, last) {
+        store.close_to(last);
+    }
+    watermark.max(store.closed_to())
+}
+
+/// When those behind a node see the result of a window that has closed `wait_ms` behind the time that the result bears.
+/// Nothing that comes later bears an earlier time, so that is the watermark too at which they see it, who are behind the
+/// task's by the wait.
+pub(super) fn seen_closed(time: Timestamp, wait_ms: i64, order: u64, delay_ms: i64) -> Seen {
+    let watermark = Timestamp(time.0.saturating_add(wait_ms).saturating_add(delay_ms)).min(LAST);
+    Seen { time, watermark, order }
 }
 
 /// The mark of an entry's window.

@@ -8,11 +8,11 @@ use mainstem_client::{PartitionId, Text, TopicPartition};
 use super::{Encode, TestRecord, topics::Topics};
 use crate::{
     Counters, NodeCounts, OutputRecord, Topology, Windowed, caps,
-    graph::{cells, windowed},
+    graph::{cells, spans, windowed},
     record::Emitted,
     serdes::{Serde, SerdeError},
     state::Stores,
-    topology::{Plan, PlanError},
+    topology::{Layout, Plan, PlanError},
     work::{self, Work, WorkError},
 };
 
@@ -293,18 +293,27 @@ impl TestDriver {
         self.raw_store(store)?.iter().map(entry).collect()
     }
 
-    /// What a store of a [`crate::WindowedStream`] holds, in all tasks, in the order of windows and then of the keys'
-    /// bytes.
+    /// What a store of a [`crate::WindowedStream`] or [`crate::SessionStream`] holds, in all tasks, in the order of
+    /// windows and then of the keys' bytes; sliding windows and sessions stand key by key.
     ///
     /// # Errors
     /// Where there is no such store, or it holds something else.
     pub fn window_store<K: Serde, V: Serde>(&self, store: &str) -> Result<Vec<(Windowed<K>, V)>, TestError> {
         let node = self.topology.nodes().iter().find(|node| node.name == store);
         let windows = node.and_then(|node| node.windows).ok_or_else(|| self.no_store(store))?;
-        let entry = |(key, value): &(Bytes, Bytes)| {
-            Ok((windowed::windowed_key(&windows, key)?, cells::read(value)?.0))
-        };
-        self.raw_store(store)?.iter().map(entry).collect()
+        let raw = self.raw_store(store)?;
+        match windows.layout {
+            Layout::ByMark(windows) => {
+                let entry = |(key, value): &(Bytes, Bytes)| {
+                    Ok((windowed::windowed_key(&windows, key)?, cells::read(value)?.0))
+                };
+                raw.iter().map(entry).collect()
+            }
+            Layout::ByKey => {
+                let held = raw.iter().filter_map(|(key, value)| spans::held(key, value).transpose());
+                Ok(held.collect::<Result<_, _>>()?)
+            }
+        }
     }
 
     /// The bytes that a store holds, in all tasks, in the order of their keys.

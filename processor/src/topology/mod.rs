@@ -22,7 +22,7 @@ use mainstem_client::Text;
 pub use builder::TopologyBuilder;
 pub(crate) use builder::named;
 pub use error::TopologyError;
-pub(crate) use node::{Kind, Make, Node, Parent, Setting};
+pub(crate) use node::{KeptWindows, Kind, Layout, Make, Node, Parent, Setting};
 pub(crate) use parts::Part;
 pub(crate) use plan::Plan;
 pub use plan::PlanError;

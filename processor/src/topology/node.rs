@@ -49,6 +49,25 @@ pub(crate) struct Setting {
 /// Makes a node's operator, one for each task.
 pub(crate) type Make = Arc<dyn Fn(&Setting) -> Box<dyn Operator> + Send + Sync>;
 
+/// Windows by which a node keeps its store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KeptWindows {
+    pub(crate) layout: Layout,
+    /// A window closes when the watermark is so far behind its end.
+    pub(crate) closes_after_ms: i64,
+    /// The longest time from a record in a window to the window's end.
+    pub(crate) length_ms: i64,
+}
+
+/// How windows stand in a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// Key by key behind their marks.
+    ByMark(FixedWindows),
+    /// Window by window behind their keys.
+    ByKey,
+}
+
 /// A node.
 #[derive(Clone)]
 pub(crate) struct Node {
@@ -62,7 +81,7 @@ pub(crate) struct Node {
     /// Whether it goes by the watermark.
     pub(crate) is_timed: bool,
     /// The windows by which its store is kept.
-    pub(crate) windows: Option<FixedWindows>,
+    pub(crate) windows: Option<KeptWindows>,
     /// Whether it needs the value that a key of a table had before.
     pub(crate) wants_old: bool,
     /// Whether it is a processor of the low-level interface.

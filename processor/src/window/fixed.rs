@@ -39,6 +39,11 @@ impl FixedWindows {
         self.grace_ms
     }
 
+    /// The length of a window at its longest.
+    pub(crate) fn length_ms(&self) -> i64 {
+        self.reach_ms.max(self.round_ms)
+    }
+
     /// The marks of the windows that a time lies in, in their order. The ends of time cut them short.
     pub(crate) fn marks_of(&self, time: Timestamp) -> impl Iterator<Item = i64> + use<> {
         let advance_ms = self.advance_ms;

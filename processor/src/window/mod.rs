@@ -4,6 +4,8 @@
 //! |---|---|---|
 //! | [`TimeWindows`]: tumbling, hopping | one, or several of one size | is not in it |
 //! | [`CumulatingWindows`] | those that grow step by step from one start | is not in it |
+//! | [`SlidingWindows`] | those that end with a record, or begin behind one | is in it |
+//! | [`SessionWindows`] | the one that its neighbours in time make with it | is in it: the last record |
 //! | [`TumblingWindows`] | one; for processors of the low-level interface | is not in it |
 //!
 //! All are counted in UTC: a day has 24 hours, also where clocks are put forward or back that day, and windows of days
@@ -20,6 +22,8 @@
 
 mod cumulating;
 mod fixed;
+mod session;
+mod sliding;
 mod time;
 mod tumbling;
 
@@ -29,6 +33,8 @@ use mainstem_client::Timestamp;
 
 pub use cumulating::CumulatingWindows;
 pub(crate) use fixed::FixedWindows;
+pub use session::SessionWindows;
+pub use sliding::SlidingWindows;
 pub use time::TimeWindows;
 pub use tumbling::TumblingWindows;
 
