@@ -83,7 +83,7 @@ pub use record::{InputBatch, InputRecord, OutputRecord};
 pub use runtime::{Handle, StartError, TaskState};
 pub use serdes::{Json, Serde, SerdeError, Windowed};
 pub use spec::{InputEnd, ProcessorSpec, Settings};
-pub use state::{DirectoryError, Kept, StateDirectory, StoreFault};
+pub use state::{DirectoryError, FormError, Kept, StateDirectory, StoreFault, StoreSpec};
 pub use testing::{TestDriver, TestError, TestRecord};
 pub use topology::{PlanError, Topology, TopologyBuilder, TopologyError};
 pub use window::{CumulatingWindows, SessionWindows, SlidingWindows, TimeWindows, TumblingWindows, Window};

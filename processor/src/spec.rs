@@ -5,7 +5,8 @@ use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 use mainstem_client::{Offset, Record, Text, Timestamp, TopicPartition};
 
 use crate::{
-    Kept, Meter, NoMeter, Processor, StateDirectory, Topology, TopologyBuilder, TopologyError, caps,
+    Kept, Meter, NoMeter, Processor, StateDirectory, StoreSpec, Topology, TopologyBuilder, TopologyError,
+    caps,
 };
 
 /// Where the input ends.
@@ -73,7 +74,7 @@ pub struct ProcessorSpec {
     factory: Factory,
     inputs: Vec<Text>,
     outputs: Vec<(Text, Text)>,
-    stores: Vec<Text>,
+    stores: Vec<StoreSpec>,
     event_time: EventTime,
     pub(crate) settings: Settings,
 }
@@ -121,10 +122,10 @@ impl ProcessorSpec {
         self
     }
 
-    /// Keeps a store. Its changelog is the topic `NAME-STORE-changelog`.
+    /// Keeps a store: a name, or what else there is to say about it. Its changelog is the topic `NAME-STORE-changelog`.
     #[must_use]
-    pub fn store(mut self, name: impl Into<Text>) -> Self {
-        self.stores.push(name.into());
+    pub fn store(mut self, store: impl Into<StoreSpec>) -> Self {
+        self.stores.push(store.into());
         self
     }
 
@@ -182,8 +183,9 @@ impl ProcessorSpec {
         for (source, topic) in sources.iter().zip(inputs) {
             builder = builder.source_at(source.clone(), topic.clone(), Arc::clone(event_time));
         }
+        let names = stores.iter().map(|store| store.name.clone()).collect();
         let parents: Vec<&str> = sources.iter().map(String::as_str).collect();
-        builder = builder.processor_of(name.clone(), &parents, stores.clone(), Arc::clone(factory));
+        builder = builder.processor_of(name.clone(), &parents, names, Arc::clone(factory));
         for (output, topic) in outputs {
             builder = builder.sink(output.clone(), topic.clone(), [&**name]);
         }

@@ -6,6 +6,7 @@ use mainstem_client::Text;
 
 use super::{Data, Stream, Table, Windows};
 use crate::{
+    StoreSpec,
     graph::{
         aggregate::{Aggregate, Change, Fold, Passing},
         cells::Cells,
@@ -111,7 +112,7 @@ impl<K: Serde, V: Serde> Grouped<K, V> {
 }
 
 /// Adds a node that keeps a store, behind a repartition topic where one is needed.
-pub(super) fn add_keeper<K: Serde, V: Serde, K2: Data, A: Data>(
+pub(super) fn add_keeper<K: Serde, V: Serde, K2: Data, A: Serde>(
     stream: &Stream<K, V>,
     store: Text,
     make: Make,
@@ -120,10 +121,20 @@ pub(super) fn add_keeper<K: Serde, V: Serde, K2: Data, A: Data>(
     let stream = if stream.is_rekeyed() { stream.repartition(store.clone()) } else { stream.clone() };
     let node = Node::new(store.clone(), Kind::Processor, vec![stream.node().clone()], make);
     let mut draft = stream.draft().lock();
-    draft.add_store(store.clone());
-    draft.add(with(Node { stores: vec![store.clone()], ..node }));
+    let node = with(Node { stores: vec![store.clone()], ..node });
+    draft.add_store(spec::<K, A>(&node));
+    draft.add(node);
     drop(draft);
     Table::new(Stream::new(stream.draft().clone(), Parent::only(store), false))
+}
+
+/// What the store of a node holds.
+fn spec<K: Serde, A: Serde>(node: &Node) -> StoreSpec {
+    let spec = StoreSpec::new(node.name.clone()).keys(K::format()).values(A::format());
+    match &node.windows {
+        Some(windows) => spec.kind("window").windows(windows.form()),
+        None => spec.kind("key-value"),
+    }
 }
 
 pub(super) fn count<K, V>() -> Change<K, V, i64> {

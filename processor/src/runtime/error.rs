@@ -11,7 +11,7 @@ use mainstem_client::{
     producer::{ProduceError, SendError},
 };
 
-use crate::{NodeError, PlanError, StoreFault, TopologyError, work::WorkError};
+use crate::{FormError, NodeError, PlanError, StoreFault, TopologyError, work::WorkError};
 
 /// Why a topology was not started.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -91,6 +91,9 @@ pub enum TaskError {
         /// What is wrong.
         reason: String,
     },
+    /// A store holds something else than the topology keeps there, or has a newer format.
+    #[error(transparent)]
+    Form(#[from] Box<FormError>),
     /// A store on disk cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreFault),
@@ -166,6 +169,7 @@ impl TaskError {
             Self::Node { .. }
             | Self::Restore { .. }
             | Self::Store(_)
+            | Self::Form(_)
             | Self::StateLost { .. }
             | Self::Thread(_) => false,
             Self::Silence { .. } | Self::StoreInUse { .. } | Self::Overtaken { .. } => true,

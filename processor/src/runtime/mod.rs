@@ -29,7 +29,12 @@ use topics::ChangelogTopic;
 pub use error::{StartError, TaskError};
 pub use handle::{Handle, TaskState};
 
-use crate::{Kept, ProcessorSpec, Settings, Topology, topology::Plan, work};
+use crate::{
+    Kept, ProcessorSpec, Settings, Topology,
+    state::{Description, Whose},
+    topology::Plan,
+    work,
+};
 
 /// A topology that is run.
 struct Job {
@@ -73,8 +78,20 @@ impl Job {
     }
 
     /// Where a store is kept.
-    fn kept(&self, _store: &str) -> Kept {
-        self.settings.kept
+    fn kept(&self, store: &str) -> Kept {
+        self.topology.store(store).and_then(|store| store.kept).unwrap_or(self.settings.kept)
+    }
+
+    /// What a store must say of itself.
+    fn description(&self, part: usize, store: &str) -> Description {
+        let form = self.topology.store(store).map(|store| store.form.clone()).unwrap_or_default();
+        Description::new(&form, self.plan.tasks[part])
+    }
+
+    /// Who is told about it.
+    fn whose(&self, store: &Text) -> Whose {
+        let node = self.topology.keeper(store).map_or_else(|| store.clone(), |node| node.name.clone());
+        Whose { store: store.clone(), node, changelog: self.topology.changelog(store) }
     }
 }
 

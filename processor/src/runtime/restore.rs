@@ -1,8 +1,9 @@
 //! Brings the stores back from their changelogs: those in memory from the first record to the last, those on disk from
 //! where they are.
 
+use bytes::Bytes;
 use mainstem_client::{
-    Consumer, ConsumerConfig, Offset, Text, TopicPartition, Transport,
+    Consumer, ConsumerConfig, Offset, Record, Text, Timestamp, TopicPartition, Transport,
     clock::{Clock, SystemClock},
     consumer::{ConsumeError, OffsetReset, PartitionRecords, Polled},
 };
@@ -12,7 +13,7 @@ use tracing::{debug, info, warn};
 use super::{Job, TaskError, TaskId};
 use crate::{
     Kept, caps,
-    state::{Changelog, Checkpoint, Place, Rebuild, Resume, Store, Stores},
+    state::{Changelog, Checkpoint, Description, Place, Rebuild, Resume, Store, Stores, SystemKey, Whose},
 };
 
 /// The stores of a task, as its last commit left them.
@@ -47,7 +48,10 @@ struct Restore<'a> {
     /// Where it has begun.
     from: Offset,
     /// When what the store holds was the whole of its changelog.
-    since: mainstem_client::Timestamp,
+    since: Timestamp,
+    /// What it must say of itself.
+    description: Description,
+    whose: Whose,
 }
 
 impl<'a> Restore<'a> {
@@ -78,7 +82,16 @@ impl<'a> Restore<'a> {
         };
         consumer.assign([partition.clone()]);
         consumer.seek(&partition, from);
-        Ok(Self { job, name, consumer, partition, store, changelog, from, since })
+        let (description, whose) = (job.description(task.part, name), job.whose(name));
+        let restore =
+            Self { job, name, consumer, partition, store, changelog, from, since, description, whose };
+        restore.check(restore.store.description().as_ref())?;
+        Ok(restore)
+    }
+
+    /// Refuses what a store says of itself before anything else of it is believed.
+    fn check(&self, said: Option<&Bytes>) -> Result<(), TaskError> {
+        Ok(said.map_or(Ok(()), |said| self.description.accepts(said, &self.whose))?)
     }
 
     async fn run(mut self) -> Result<Store, TaskError> {
@@ -95,7 +108,16 @@ impl<'a> Restore<'a> {
         self.note_end()?;
         let (records, took) = (self.changelog.end.0 - self.from.0, began.elapsed());
         debug!(partition = %self.partition, store = %self.name, records, ?took, "state restored");
+        self.describe();
         Ok(self.store)
+    }
+
+    /// A store that says nothing of itself, or less than is known, does so from its first commit on.
+    fn describe(&mut self) {
+        let description = self.description.bytes();
+        if self.store.description().as_ref() != Some(&description) {
+            self.store.describe(description);
+        }
     }
 
     async fn step(&mut self) -> Result<(), TaskError> {
@@ -115,6 +137,10 @@ impl<'a> Restore<'a> {
     fn take(&mut self, batch: PartitionRecords) -> Result<(), TaskError> {
         let checkpoint = self.checkpoint(batch.next_offset);
         let read = batch.records.len() as u64;
+        let is_description =
+            |record: &&Record| record.key.as_deref() == Some(&*SystemKey::Description.bytes());
+        let said = batch.records.iter().find(is_description).and_then(|record| record.value.as_ref());
+        self.check(said)?;
         let entries = batch.records.into_iter().filter_map(|record| Some((record.key?, record.value)));
         self.store.restore(entries, &checkpoint)?;
         let left = self.changelog.end.0.saturating_sub(batch.next_offset.0);

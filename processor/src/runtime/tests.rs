@@ -22,6 +22,7 @@ use crate::{
 };
 
 mod disk;
+mod forms;
 mod pauses;
 mod restarts;
 mod trouble;

@@ -13,6 +13,10 @@ impl Serde for Bytes {
     fn encode(&self, _: &mut BytesMut) -> Result<Option<Bytes>, SerdeError> {
         Ok(Some(self.clone()))
     }
+
+    fn format() -> String {
+        "bytes".to_owned()
+    }
 }
 
 /// Text that shares the record's memory.
@@ -26,6 +30,10 @@ impl Serde for Text {
     fn encode(&self, _: &mut BytesMut) -> Result<Option<Bytes>, SerdeError> {
         Ok(Some(self.as_bytes().clone()))
     }
+
+    fn format() -> String {
+        "text".to_owned()
+    }
 }
 
 /// Text in memory of its own.
@@ -37,6 +45,10 @@ impl Serde for String {
     fn encode(&self, buffer: &mut BytesMut) -> Result<Option<Bytes>, SerdeError> {
         buffer.extend_from_slice(self.as_bytes());
         Ok(super::written(buffer))
+    }
+
+    fn format() -> String {
+        "text".to_owned()
     }
 
     const SHARES_MEMORY: bool = false;
@@ -74,6 +86,10 @@ impl<T: Serde> Serde for Option<T> {
 
     fn is_null(&self) -> bool {
         self.as_ref().is_none_or(T::is_null)
+    }
+
+    fn format() -> String {
+        T::format()
     }
 
     const SHARES_MEMORY: bool = T::SHARES_MEMORY;

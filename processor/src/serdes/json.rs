@@ -61,6 +61,10 @@ where
         Ok(super::written(buffer))
     }
 
+    fn format() -> String {
+        "json".to_owned()
+    }
+
     const SHARES_MEMORY: bool = false;
 }
 

@@ -110,6 +110,13 @@ pub trait Serde: Sized + Clone + Send + 'static {
         false
     }
 
+    /// What its bytes are, in a word: stores write it down, so that nobody reads them as something else. Empty where
+    /// that is not said, and then nothing is compared.
+    #[must_use]
+    fn format() -> String {
+        String::new()
+    }
+
     /// Whether it may hold on to the memory that it was read from. What does is read anew from memory of its own
     /// before it is kept for long; saying `false` saves that.
     const SHARES_MEMORY: bool = true;

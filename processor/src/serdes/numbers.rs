@@ -23,6 +23,10 @@ macro_rules! numbers {
                 Ok(super::written(buffer))
             }
 
+            fn format() -> String {
+                stringify!($type).to_owned()
+            }
+
             const SHARES_MEMORY: bool = false;
         }
     )*};

@@ -43,6 +43,10 @@ impl<K: Serde> Serde for Windowed<K> {
         buffer.put_i64(self.window.end.0);
         Ok(super::written(buffer))
     }
+
+    fn format() -> String {
+        format!("windowed {}", K::format())
+    }
 }
 
 /// The key, and start and end.

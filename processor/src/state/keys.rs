@@ -35,13 +35,17 @@ pub(crate) enum SystemKey<'a> {
     Watermark,
     /// How far the windows of a store were closed when the input ended.
     ClosedTo,
+    /// The largest time that a store was told of.
+    Observed,
+    /// What the store says of itself.
+    Description,
     /// A timer of a node.
     Timer(Timestamp, &'a str, &'a [u8]),
 }
 
 /// What the keys begin with that say how far a task has come, in its inputs and in time.
-const HOW_FAR_PREFIXES: [&[u8]; 4] =
-    [b"\x01position/", b"\x01stream-time/", b"\x01watermark", b"\x01closed-to"];
+const HOW_FAR_PREFIXES: [&[u8]; 5] =
+    [b"\x01position/", b"\x01stream-time/", b"\x01watermark", b"\x01closed-to", b"\x01observed"];
 
 /// What stands before the time of a timer.
 pub(crate) const TIMER_PREFIX: &[u8] = b"\x01timer/";
@@ -59,6 +63,8 @@ impl SystemKey<'_> {
             Self::StreamTime(channel) => Owned::BySystem.key(format!("stream-time/{channel}").as_bytes()),
             Self::End(channel) => Owned::BySystem.key(format!("position/end/{channel}").as_bytes()),
             Self::ClosedTo => Bytes::from_static(b"\x01closed-to"),
+            Self::Observed => Bytes::from_static(b"\x01observed"),
+            Self::Description => Bytes::from_static(b"\x01description"),
             Self::Watermark => Owned::BySystem.key(b"watermark"),
             Self::Timer(at, node, key) => {
                 let mut whole = BytesMut::from(TIMER_PREFIX);
@@ -104,6 +110,7 @@ mod tests {
             SystemKey::End(&channel),
             SystemKey::Watermark,
             SystemKey::ClosedTo,
+            SystemKey::Observed,
         ];
         assert!(far.iter().all(|key| says_how_far(&key.bytes())));
         assert!(!says_how_far(&SystemKey::Timer(Timestamp(1), "node", b"key").bytes()));

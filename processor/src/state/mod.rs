@@ -4,27 +4,40 @@
 //! - [`StateDirectory`]: where stores are kept that may be larger than memory.
 //! - `committed`: the part behind the overlay: a map in memory, or a table on disk.
 //! - `checkpoint`: how far into its changelog a store on disk is, and whether it can go on from there.
+//! - [`StoreSpec`]: a store as a topology declares it; `description`: what a store says of itself, so that nobody reads it
+//!   as something else ([`FormError`]).
+//! - [`KeyValueStore`], [`ExpiringStore`], [`WindowStore`], [`SessionStore`], [`VersionedStore`] (`typed`): stores of keys and
+//!   values with types.
 //! - `keys`: how keys are told apart: those of users from those of the runtime.
 //! - [`StoreFault`], [`DirectoryError`]: what may be wrong with state on disk.
 
 mod checkpoint;
 mod committed;
+mod description;
 mod disk;
 mod entries;
 mod fault;
 mod keys;
+mod spec;
 mod store;
+mod typed;
 
 use mainstem_client::Text;
 
 pub(crate) use checkpoint::{Changelog, Checkpoint, Rebuild, Resume};
+pub use description::FormError;
+pub(crate) use description::{Description, Whose};
 pub(crate) use disk::Place;
 pub use disk::StateDirectory;
 pub use entries::Entries;
 pub use fault::{DirectoryError, StoreFault};
 pub(crate) use keys::{SystemKey, ordered, says_how_far, unordered};
+pub use spec::StoreSpec;
 pub use store::Store;
 pub(crate) use store::Timer;
+pub use typed::{
+    ExpiringStore, KeyValueStore, Put, Session, SessionStore, Version, VersionedStore, WindowStore,
+};
 
 /// Where stores are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -98,6 +98,28 @@ impl Store {
         }
     }
 
+    /// What the store says of itself, as it stands there.
+    pub(crate) fn description(&self) -> Option<Bytes> {
+        self.raw_get(&SystemKey::Description.bytes())
+    }
+
+    /// Lets the store say this of itself from the next commit on.
+    pub(crate) fn describe(&mut self, description: Bytes) {
+        self.raw_put(SystemKey::Description.bytes(), Some(description));
+    }
+
+    /// The time of the store: the largest that it was told of.
+    pub(crate) fn observed(&self) -> Timestamp {
+        self.number(&SystemKey::Observed).map_or(BEGINNING, Timestamp)
+    }
+
+    /// Tells the store of a time.
+    pub(crate) fn observe(&mut self, time: Timestamp) {
+        if time > self.observed() {
+            self.put_number(&SystemKey::Observed, time.0);
+        }
+    }
+
     pub(crate) fn put_timer(&mut self, at: Timestamp, node: &str, key: &[u8]) {
         self.raw_put(SystemKey::Timer(at, node, key).bytes(), Some(Bytes::new()));
     }

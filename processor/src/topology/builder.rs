@@ -6,7 +6,7 @@ use mainstem_client::{Record, Text};
 
 use super::{Kind, Make, Node, Parent, Topology, TopologyError};
 use crate::{
-    BadRecords, InputRecord, Processor,
+    BadRecords, InputRecord, Processor, StoreSpec,
     graph::{
         custom::Custom,
         operator::{node, node_with},
@@ -39,7 +39,7 @@ use crate::{
 pub struct TopologyBuilder {
     name: Text,
     nodes: Vec<Node>,
-    stores: Vec<Text>,
+    stores: Vec<StoreSpec>,
     fault: Option<TopologyError>,
 }
 
@@ -131,10 +131,10 @@ impl TopologyBuilder {
         self
     }
 
-    /// Adds a store. Its changelog is the topic `NAME-STORE-changelog`.
+    /// Adds a store: a name, or what else there is to say about it. Its changelog is the topic `NAME-STORE-changelog`.
     #[must_use]
-    pub fn store(mut self, name: impl Into<Text>) -> Self {
-        self.add_store(name.into());
+    pub fn store(mut self, store: impl Into<StoreSpec>) -> Self {
+        self.add_store(store);
         self
     }
 
@@ -157,9 +157,10 @@ impl TopologyBuilder {
         self.nodes.push(node);
     }
 
-    pub(crate) fn add_store(&mut self, store: Text) {
-        if self.stores.contains(&store) {
-            self.refuse(TopologyError::DuplicateStore { store: store.clone() });
+    pub(crate) fn add_store(&mut self, store: impl Into<StoreSpec>) {
+        let store = store.into();
+        if self.stores.iter().any(|known| known.name == store.name) {
+            self.refuse(TopologyError::DuplicateStore { store: store.name.clone() });
         }
         self.stores.push(store);
     }
@@ -200,17 +201,17 @@ impl TopologyBuilder {
             Some(fault) => return Err(fault.clone()),
             None => self.check()?,
         }
-        let Self { name, nodes, stores: _, fault: _ } = self;
-        Ok(Topology::new(name, sorted(nodes)?))
+        let Self { name, nodes, stores, fault: _ } = self;
+        Ok(Topology::new(name, sorted(nodes)?, stores))
     }
 
     fn check(&self) -> Result<(), TopologyError> {
         named(&self.name, "topology")?;
-        self.stores.iter().try_for_each(|store| named(store, "store"))?;
+        self.stores.iter().try_for_each(|store| named(&store.name, "store"))?;
         self.nodes.iter().try_for_each(|node| self.check_node(node))?;
         self.check_topics()?;
         let is_used = |store: &&Text| self.nodes.iter().any(|node| node.stores.contains(store));
-        match self.stores.iter().find(|store| !is_used(store)) {
+        match self.stores.iter().map(|store| &store.name).find(|store| !is_used(store)) {
             Some(store) => Err(TopologyError::UnusedStore { store: store.clone() }),
             None => Ok(()),
         }
@@ -224,12 +225,12 @@ impl TopologyBuilder {
         for parent in &node.parents {
             self.check_parent(&node.name, &parent.name)?;
         }
-        let known = |store: &&Text| self.stores.contains(store);
+        let known = |store: &&Text| self.stores.iter().any(|known| known.name == **store);
         match node.stores.iter().find(|store| !known(store)) {
             Some(store) => Err(TopologyError::UnknownStore {
                 node: node.name.clone(),
                 store: store.clone(),
-                known: listed(self.stores.iter()),
+                known: listed(self.stores.iter().map(|store| &store.name)),
             }),
             None => Ok(()),
         }

@@ -27,7 +27,10 @@ pub(crate) use parts::Part;
 pub(crate) use plan::Plan;
 pub use plan::PlanError;
 
-use crate::graph::{Graph, RunningNode, Wire};
+use crate::{
+    StoreSpec,
+    graph::{Graph, RunningNode, Wire},
+};
 
 /// Named nodes that give records to one another, known to fit together.
 ///
@@ -68,12 +71,14 @@ struct Inner {
     /// Each behind its parents.
     nodes: Vec<Node>,
     parts: Vec<Part>,
+    /// Those that were declared.
+    stores: Vec<StoreSpec>,
 }
 
 impl Topology {
-    fn new(name: Text, nodes: Vec<Node>) -> Self {
+    fn new(name: Text, nodes: Vec<Node>, stores: Vec<StoreSpec>) -> Self {
         let parts = parts::of(&nodes);
-        Self { inner: Arc::new(Inner { name, nodes, parts }) }
+        Self { inner: Arc::new(Inner { name, nodes, parts, stores }) }
     }
 
     /// Its name.
@@ -110,6 +115,16 @@ impl Topology {
 
     fn topics(&self, of: impl Fn(&Kind) -> Option<&Text>) -> Vec<Text> {
         self.nodes().iter().filter_map(|node| of(&node.kind)).cloned().collect()
+    }
+
+    /// What was declared of a store; nothing of those that the runtime adds.
+    pub(crate) fn store(&self, name: &str) -> Option<&StoreSpec> {
+        self.inner.stores.iter().find(|store| store.name == name)
+    }
+
+    /// The node that keeps a store, or the first of those that do.
+    pub(crate) fn keeper(&self, store: &str) -> Option<&Node> {
+        self.nodes().iter().find(|node| node.stores.iter().any(|name| name == store))
     }
 
     /// The changelog of a store.

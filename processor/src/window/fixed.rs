@@ -34,6 +34,13 @@ impl FixedWindows {
         Self { advance_ms: step_ms, reach_ms: step_ms, round_ms: size_ms.max(step_ms), offset_ms, grace_ms }
     }
 
+    /// What a store by such windows must have been kept by: they, but for the grace.
+    pub(crate) fn form(&self) -> String {
+        let Self { advance_ms, reach_ms, round_ms, offset_ms, grace_ms: _ } = self;
+        let round = if round_ms == advance_ms { String::new() } else { format!(" round {round_ms} ms") };
+        format!("reach {reach_ms} ms advance {advance_ms} ms{round} offset {offset_ms} ms")
+    }
+
     /// How long windows wait.
     pub(crate) const fn grace_ms(&self) -> i64 {
         self.grace_ms

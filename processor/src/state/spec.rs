@@ -1,0 +1,113 @@
+//! A store as a topology declares it.
+
+use mainstem_client::Text;
+
+use super::Kept;
+
+/// A store as a topology declares it: its name, where it is kept, and what it holds. A name alone is one too.
+///
+/// What it holds is written down beside it, so that another topology, or a newer version of the same, does not read
+/// it as something else.
+///
+/// ```
+/// use mainstem_processor::{StoreSpec, TopologyBuilder};
+/// # use mainstem_processor::{Context, InputBatch, ProcessResult, Processor};
+/// # struct Count;
+/// # impl Processor for Count {
+/// #     fn process(&mut self, _: &InputBatch, _: &mut Context<'_>) -> ProcessResult { Ok(()) }
+/// # }
+/// let counts = StoreSpec::new("counts").on_disk().keys("text").values("i64");
+/// let topology = TopologyBuilder::new("word-count")
+///     .source("words", "words-topic")
+///     .processor("count", ["words"], ["counts"], || Count)
+///     .store(counts)
+///     .build()?;
+/// # Ok::<(), mainstem_processor::TopologyError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreSpec {
+    pub(crate) name: Text,
+    pub(crate) kept: Option<Kept>,
+    pub(crate) form: Form,
+}
+
+/// What a store holds; what is empty is not known, and not compared.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Form {
+    pub(crate) kind: Text,
+    pub(crate) keys: Text,
+    pub(crate) values: Text,
+    pub(crate) windows: Text,
+}
+
+impl StoreSpec {
+    /// A store of that name, kept where [`crate::Settings::kept`] says.
+    #[must_use]
+    pub fn new(name: impl Into<Text>) -> Self {
+        Self { name: name.into(), kept: None, form: Form::default() }
+    }
+
+    /// Keeps it in memory.
+    #[must_use]
+    pub fn in_memory(self) -> Self {
+        Self { kept: Some(Kept::InMemory), ..self }
+    }
+
+    /// Keeps it in the state directory.
+    #[must_use]
+    pub fn on_disk(self) -> Self {
+        Self { kept: Some(Kept::OnDisk), ..self }
+    }
+
+    /// The kind of store: how its keys are put together.
+    #[must_use]
+    pub fn kind(mut self, kind: impl Into<Text>) -> Self {
+        self.form.kind = kind.into();
+        self
+    }
+
+    /// The format of its keys, as [`crate::Serde::format`] says it.
+    #[must_use]
+    pub fn keys(mut self, format: impl Into<Text>) -> Self {
+        self.form.keys = format.into();
+        self
+    }
+
+    /// The format of its values, as [`crate::Serde::format`] says it.
+    #[must_use]
+    pub fn values(mut self, format: impl Into<Text>) -> Self {
+        self.form.values = format.into();
+        self
+    }
+
+    /// The windows by which its keys are kept.
+    #[must_use]
+    pub fn windows(mut self, windows: impl Into<Text>) -> Self {
+        self.form.windows = windows.into();
+        self
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(&self) -> &Text {
+        &self.name
+    }
+}
+
+impl From<&str> for StoreSpec {
+    fn from(name: &str) -> Self {
+        Self::new(name)
+    }
+}
+
+impl From<String> for StoreSpec {
+    fn from(name: String) -> Self {
+        Self::new(name)
+    }
+}
+
+impl From<Text> for StoreSpec {
+    fn from(name: Text) -> Self {
+        Self::new(name)
+    }
+}
