@@ -131,8 +131,8 @@ pub(super) fn add_keeper<K: Serde, V: Serde, K2: Data, A: Serde>(
 /// What the store of a node holds.
 fn spec<K: Serde, A: Serde>(node: &Node) -> StoreSpec {
     let spec = StoreSpec::new(node.name.clone()).keys(K::format()).values(A::format());
-    match &node.windows {
-        Some(windows) => spec.kind("window").windows(windows.form()),
+    match node.windows.map(|windows| windows.form()) {
+        Some((kind, windows)) => spec.kind(kind).windows(windows),
         None => spec.kind("key-value"),
     }
 }

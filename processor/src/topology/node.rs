@@ -59,6 +59,17 @@ pub(crate) struct KeptWindows {
     pub(crate) length_ms: i64,
 }
 
+impl KeptWindows {
+    /// The kind of store, and what it must have been kept by to be read so: the windows, but for how long they wait.
+    pub(crate) fn form(&self) -> (&'static str, String) {
+        match self.layout {
+            Layout::ByMark(windows) => ("window", windows.form()),
+            Layout::ByKey if self.length_ms == 0 => ("session", String::new()),
+            Layout::ByKey => ("sliding window", format!("length {} ms", self.length_ms)),
+        }
+    }
+}
+
 /// How windows stand in a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Layout {
