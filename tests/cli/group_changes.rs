@@ -232,3 +232,46 @@ fn what_cannot_be_reset_is_named() {
     check(&["readers", "--all-topics", "--to-time", "soon"], 2, "expected a time, such as");
     check(&["readers", "--topic", "logs:x", "--to-earliest"], 2, "such as orders:0,2");
 }
+
+#[test]
+fn offsets_of_a_topic_are_deleted_and_the_group_stays() {
+    let folder = Folder::new();
+    let broker = broker(&folder);
+    broker.run(&["topic", "create", "others", "--partitions", "2"]).well();
+    broker.run(&["group", "reset", "readers", "--topic", "others", "--to-earliest", "--execute"]).well();
+    let deleted =
+        broker.run(&["group", "delete-offsets", "readers", "--topic", "logs", "--topic", "others:1"]).well();
+    assert_eq!(deleted, "TOPIC   PARTITION  DELETED\nlogs    0          4\nothers  1          0\n");
+    let described = broker.run(&["group", "describe", "readers", "--output", "json"]).well();
+    let described: serde_json::Value = serde_json::from_str(&described).unwrap();
+    assert_eq!(described["partitions"].as_array().unwrap().len(), 1, "{described}");
+    let json =
+        broker.run(&["group", "delete-offsets", "readers", "--topic", "others", "--output", "json"]).well();
+    let expected = serde_json::json!({ "group": "readers", "deleted": [
+        { "topic": "others", "partition": 0, "committed": 0 },
+    ]});
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap(), expected);
+    let read = broker.run(&["consume", "logs", "--group", "readers", "--count", "1"]).well();
+    assert_eq!(read, "0\n", "from where it would begin");
+}
+
+#[test]
+fn offsets_that_cannot_be_deleted_are_named() {
+    let folder = Folder::new();
+    let broker = broker(&folder);
+    let check = |args: &[&str], code: i32, expected: &str| {
+        let err = broker.run(&[&["group", "delete-offsets"], args].concat()).failed(code);
+        assert!(err.contains(expected), "{args:?}: {err}");
+    };
+    check(&["nobody", "--topic", "logs"], 1, "there is no group nobody");
+    check(&["readers", "--topic", "logs:7"], 1, "logs-7 does not exist: the topic has 1 partition");
+    check(&["readers", "--topic", "nowhere"], 1, "nowhere");
+    check(&["readers"], 2, "--topic");
+    broker.run(&["topic", "create", "others"]).well();
+    check(&["readers", "--topic", "others"], 1, "group readers has committed no offsets there");
+    let mut reader = reader(&broker);
+    check(&["readers", "--topic", "logs"], 1, "group readers has members: mainstem at 127.0.0.1 (mainstem-");
+    check(&["readers", "--topic", "logs"], 1, "its offsets can be deleted when they have left");
+    reader.kill().unwrap();
+    reader.wait().unwrap();
+}

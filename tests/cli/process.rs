@@ -63,7 +63,7 @@ fn limited(args: &[&str]) -> Command {
 }
 
 /// A command line for each command that talks to a broker.
-pub(crate) const TALKING: [&[&str]; 17] = [
+pub(crate) const TALKING: [&[&str]; 19] = [
     &["topic", "list"],
     &["topic", "create", "logs"],
     &["topic", "describe", "logs"],
@@ -74,10 +74,12 @@ pub(crate) const TALKING: [&[&str]; 17] = [
     &["produce", "logs"],
     &["consume", "logs"],
     &["consume", "logs", "--group", "readers"],
+    &["consume", "--include", "logs.*"],
     &["group", "list"],
     &["group", "describe", "readers"],
     &["group", "reset", "readers", "--all-topics", "--to-earliest"],
     &["group", "delete", "readers"],
+    &["group", "delete-offsets", "readers", "--topic", "logs"],
     &["bench", "produce"],
     &["bench", "consume"],
     &["bench", "latency"],

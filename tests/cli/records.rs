@@ -263,3 +263,59 @@ fn a_line_that_is_too_large_is_told_with_the_setting() {
     assert!(err.contains("line 1: logs-0 refused the batch: MESSAGE_TOO_LARGE"), "{err}");
     assert!(err.contains("the topic's max.message.bytes is below it"), "{err}");
 }
+
+#[test]
+fn topics_whose_names_match_are_read() {
+    let folder = Folder::new();
+    let broker = broker(&folder);
+    for topic in ["orders", "orders-eu", "refunds", "logs"] {
+        broker.run_with(&["produce", topic], format!("of {topic}\n").as_bytes()).well();
+    }
+    let read = |include: &str, more: &[&str]| {
+        let args = [&["consume", "--include", include, "--exit", "--format", "%t: %s\\n"], more].concat();
+        let mut lines: Vec<_> = broker.run(&args).well().lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(read("orders.*", &[]), ["orders-eu: of orders-eu", "orders: of orders"]);
+    assert_eq!(read("orders|refunds", &[]), ["orders: of orders", "refunds: of refunds"]);
+    assert_eq!(read(".*", &[]).len(), 4, "the broker's own topics are left out");
+    assert_eq!(read("orders|refunds", &["--group", "readers"]), ["orders: of orders", "refunds: of refunds"]);
+    assert_eq!(read("orders|refunds", &["--group", "readers"]), [""; 0], "it has been read");
+    let modern = ["--group", "modern", "--group-protocol", "consumer"];
+    assert_eq!(read("orders.*", &modern), ["orders-eu: of orders-eu", "orders: of orders"]);
+}
+
+#[test]
+fn a_topic_that_comes_later_is_read_where_it_matches() {
+    let folder = Folder::new();
+    let broker = broker(&folder);
+    let mut follower = piped(mainstem(&["consume", "--include", "orders.*", "-b", &broker.kafka]));
+    let mut said = BufReader::new(follower.stderr.take().unwrap()).lines();
+    assert_eq!(said.next().unwrap().unwrap(), "mainstem: no topic matches orders.*; waiting for one");
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    broker.run_with(&["produce", "logs"], b"not asked for\n").well();
+    for topic in ["orders-eu", "orders-us"] {
+        broker.run_with(&["produce", topic], format!("of {topic}\n").as_bytes()).well();
+        assert_eq!(lines.next().unwrap().unwrap(), format!("of {topic}"));
+    }
+    follower.kill().unwrap();
+    follower.wait().unwrap();
+}
+
+#[test]
+fn what_matches_nothing_or_is_no_pattern_is_told() {
+    let folder = Folder::new();
+    let broker = broker(&folder);
+    let none = broker.run(&["consume", "--include", "orders.*", "--exit"]).failed(1);
+    let expected = "mainstem: no topic matches orders.*\n  `mainstem topic list` shows what there is\n";
+    assert_eq!(none, expected);
+    let check = |args: &[&str], expected: &str| {
+        let err = broker.run(&[&["consume"], args].concat()).failed(2);
+        assert!(err.contains(expected), "{args:?}: {err}");
+    };
+    check(&["--include", "("], "expected a regular expression");
+    check(&["logs", "--include", "logs"], "cannot be used with");
+    check(&["--include", "logs", "--partition", "0"], "cannot be used with");
+    check(&[], "<TOPIC|--include <REGEX>>");
+}

@@ -1,4 +1,4 @@
-//! `mainstem consume`: records of a topic to standard output.
+//! `mainstem consume`: records of a topic, or of several, to standard output.
 
 mod ends;
 pub(super) mod failure;
@@ -15,6 +15,7 @@ mod sharing;
 mod shown;
 mod sink;
 pub(super) mod start;
+mod subject;
 
 use std::process::ExitCode;
 
@@ -28,6 +29,7 @@ use membership::MembershipArgs;
 use part::Kind;
 use reader::Reader;
 use sink::Sink;
+use subject::{Pattern, Subject};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,6 +38,7 @@ Examples:
   mainstem consume access-log --from latest                Only what comes from now on
   mainstem consume access-log --from 15m --exit            The last quarter of an hour
   mainstem consume access-log --from 1000 --count 10 --partition 0
+  mainstem consume --include 'orders|refunds' --format '%t %s\\n'
   mainstem consume orders --group billing                  Where the group has left off
   mainstem consume orders --group billing --instance-id billing-1 --assignor cooperative-sticky
   mainstem consume orders --group billing --group-protocol consumer
@@ -51,10 +54,14 @@ Exit codes: 0 done, 1 failed, 2 called wrongly.";
 /// Print the records of a topic
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
+#[command(group = clap::ArgGroup::new("subject").required(true).args(["topic", "include"]))]
 pub(super) struct Args {
     /// The topic
     #[arg(value_parser = arguments::topic)]
-    topic: String,
+    topic: Option<String>,
+    /// Instead of one topic, all whose whole names match, also those that come later
+    #[arg(long, value_name = "REGEX", value_parser = subject::pattern, conflicts_with = "partition")]
+    include: Option<Pattern>,
     #[command(flatten)]
     remote: RemoteArgs,
     /// Where to begin: earliest, latest, an offset, a time, or how long ago; in a group, where it has committed nothing
@@ -106,6 +113,13 @@ async fn consume(args: &Args) -> Result<(), Error> {
 }
 
 impl Args {
+    /// One of the two is there, which clap sees to.
+    fn subject(&self) -> Result<Subject, Error> {
+        let topic = self.topic.clone().map(Subject::Topic);
+        let subject = topic.or_else(|| self.include.clone().map(Subject::Matching));
+        subject.ok_or_else(|| Error::usage("no topic to read was given"))
+    }
+
     fn sink(&self) -> Sink {
         match self.output {
             Output::Json => Sink::json(),

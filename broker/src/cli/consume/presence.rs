@@ -16,7 +16,8 @@ const ANSWER: Duration = Duration::from_secs(5);
 /// What is known of the broker.
 pub(super) struct Presence {
     cluster: Cluster,
-    topic: Text,
+    /// Without these there is nothing to wait for; none where others may come.
+    topics: Vec<Text>,
     heard: Instant,
     is_away: bool,
     /// Whether it is waited for until it is back.
@@ -24,9 +25,9 @@ pub(super) struct Presence {
 }
 
 impl Presence {
-    pub(super) fn new(transport: &TcpTransport, topic: &str, is_awaited: bool) -> Self {
+    pub(super) fn new(transport: &TcpTransport, topics: Vec<Text>, is_awaited: bool) -> Self {
         let cluster = Cluster::new(transport.split(), ANSWER);
-        Self { cluster, topic: topic.into(), heard: Instant::now(), is_away: false, is_awaited }
+        Self { cluster, topics, heard: Instant::now(), is_away: false, is_awaited }
     }
 
     /// Something came from it.
@@ -48,13 +49,12 @@ impl Presence {
         if self.heard.elapsed() < SILENCE {
             return Ok(());
         }
-        self.cluster.forget(&self.topic);
-        match self.cluster.topic(&self.topic, false, Duration::ZERO).await {
+        match self.ask().await {
             Err(MetadataError::Topic { topic, code: ErrorCode::UNKNOWN_TOPIC_OR_PARTITION }) => {
                 let advice = "what was printed is all that came; `mainstem topic list` shows what there is";
                 return Err(Error::new(format_args!("topic {topic} has been deleted")).advise(advice));
             }
-            Ok(_) | Err(MetadataError::Topic { .. }) => self.heard(),
+            Ok(()) | Err(MetadataError::Topic { .. }) => self.heard(),
             Err(error) if !self.is_awaited => {
                 let advice = "is the broker still running? what was printed is all that came";
                 return Err(Error::new(error).advise(advice));
@@ -65,6 +65,17 @@ impl Presence {
                     error::note(format_args!("{error}; waiting for it to come back"));
                 }
             }
+        }
+        Ok(())
+    }
+
+    async fn ask(&self) -> Result<(), MetadataError> {
+        if self.topics.is_empty() {
+            return self.cluster.refresh_all().await;
+        }
+        for topic in &self.topics {
+            self.cluster.forget(topic);
+            self.cluster.topic(topic, false, Duration::ZERO).await?;
         }
         Ok(())
     }

@@ -22,6 +22,7 @@ use super::sharing::Sharing;
 use super::shown::Shown;
 use super::sink::Sink;
 use super::start::{self, Offsets, POLL};
+use super::subject::Subject;
 use crate::cli::error::{self, Error};
 use crate::cli::remote;
 
@@ -59,8 +60,11 @@ pub(super) struct Reader {
 impl Reader {
     /// Begins to read what the arguments say.
     pub(super) async fn start(args: &Args, transport: &TcpTransport) -> Result<Self, Error> {
-        let admin = Admin::new(transport, remote::PATIENCE);
-        let partitions = partitions(args, &admin).await?;
+        let (admin, subject) = (Admin::new(transport, remote::PATIENCE), args.subject()?);
+        let partitions = subject.partitions(&admin, &args.partition).await?;
+        if partitions.is_empty() {
+            tell_nothing(args, &subject)?;
+        }
         let starts = start::offsets(&admin, &partitions, args.from).await?;
         if let Some(note) = start::away(args.from, &starts) {
             error::note(note);
@@ -71,14 +75,14 @@ impl Reader {
         };
         let group = args.membership.shared_by_broker().map(str::to_owned);
         let grows = !args.exit && args.partition.is_empty() && args.membership.group.is_none();
-        let growth = || Growth::new(Admin::new(transport, remote::PATIENCE), args.topic.clone());
+        let growth = || Growth::new(Admin::new(transport, remote::PATIENCE), subject.clone());
         let mut reader = Self {
             consumer: Consumer::new(transport, config(args)?),
             sink: args.sink(),
             key_as: args.key_as,
             value_as: args.value_as,
             ends: Ends::new(ends, args.count),
-            presence: Presence::new(transport, &args.topic, !args.exit),
+            presence: Presence::new(transport, subject.needed(&partitions, args.exit), !args.exit),
             growth: grows.then(growth),
             sharing: group.map(|group| Sharing::new(admin, group)),
             starts: Offsets::new(),
@@ -87,14 +91,19 @@ impl Reader {
             printed: Offsets::new(),
             committed_at: Instant::now(),
         };
-        reader.begin(args, partitions, starts)?;
+        reader.begin(&subject, partitions, starts)?;
         Ok(reader)
     }
 
-    fn begin(&mut self, args: &Args, partitions: Vec<TopicPartition>, starts: Offsets) -> Result<(), Error> {
+    fn begin(
+        &mut self,
+        subject: &Subject,
+        partitions: Vec<TopicPartition>,
+        starts: Offsets,
+    ) -> Result<(), Error> {
         if self.is_member {
             self.starts = starts;
-            return Ok(self.consumer.subscribe([args.topic.as_str()])?);
+            return Ok(subject.subscribe(&mut self.consumer)?);
         }
         self.consumer.assign(partitions);
         starts.iter().for_each(|(partition, offset)| self.consumer.seek(partition, *offset));
@@ -255,17 +264,14 @@ fn config(args: &Args) -> Result<ConsumerConfig, Error> {
     Ok(ConsumerConfig { offset_reset, poll_records: POLL_RECORDS, ..args.membership.config()? })
 }
 
-/// The partitions that were asked for, or all of them.
-async fn partitions(args: &Args, admin: &Admin) -> Result<Vec<TopicPartition>, Error> {
-    let topic = admin.describe_topic(&args.topic).await?;
-    let count = topic.partitions.len();
-    let all = || topic.partitions.iter().map(|partition| partition.id.0).collect();
-    let wanted: Vec<i32> = if args.partition.is_empty() { all() } else { args.partition.clone() };
-    let is_missing = |id: &&i32| !topic.partitions.iter().any(|partition| partition.id.0 == **id);
-    if let Some(missing) = wanted.iter().find(is_missing) {
-        return Err(super::failure::no_such_partition(&args.topic, count, *missing));
+/// Whoever follows waits for a topic that matches.
+fn tell_nothing(args: &Args, subject: &Subject) -> Result<(), Error> {
+    if args.exit {
+        let advice = "`mainstem topic list` shows what there is";
+        return Err(Error::new(subject.nothing()).advise(advice));
     }
-    Ok(wanted.into_iter().map(|id| TopicPartition::new(args.topic.as_str(), id)).collect())
+    error::note(format_args!("{}; waiting for one", subject.nothing()));
+    Ok(())
 }
 
 /// What a record that is not as it was said to be keeps from being printed is named with its place.

@@ -1,10 +1,12 @@
-//! `mainstem group`: list, describe, reset, delete.
+//! `mainstem group`: list, describe, reset, delete, delete-offsets.
 
 mod delete;
+mod delete_offsets;
 mod describe;
 mod list;
 mod members;
 mod reset;
+mod scope;
 
 use std::process::ExitCode;
 
@@ -17,7 +19,8 @@ Examples:
   mainstem group list
   mainstem group describe billing
   mainstem group reset billing --topic orders --to-earliest
-  mainstem group delete billing";
+  mainstem group delete billing
+  mainstem group delete-offsets billing --topic orders";
 
 /// List, describe, reset and delete consumer groups
 #[derive(Debug, clap::Args)]
@@ -33,6 +36,7 @@ enum Command {
     Describe(describe::Args),
     Reset(Box<reset::Args>),
     Delete(delete::Args),
+    DeleteOffsets(delete_offsets::Args),
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
@@ -41,6 +45,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
         Command::Describe(args) => describe::run(args),
         Command::Reset(args) => reset::run(args),
         Command::Delete(args) => delete::run(args),
+        Command::DeleteOffsets(args) => delete_offsets::run(args),
     }
 }
 

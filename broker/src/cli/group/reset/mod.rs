@@ -2,7 +2,6 @@
 
 mod file;
 mod plan;
-mod scope;
 mod target;
 
 use std::path::PathBuf;
@@ -12,12 +11,12 @@ use mainstem_client::admin::GroupMember;
 use serde::Serialize;
 
 use super::members;
+use super::scope::{self, TopicScope};
 use crate::cli::error::note;
 use crate::cli::output::{self, Output};
 use crate::cli::remote::{self, RemoteArgs};
 use crate::cli::{Error, arguments};
 use plan::{Plan, Step};
-use scope::TopicScope;
 use target::Target;
 
 const EXAMPLES: &str = "\

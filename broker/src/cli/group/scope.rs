@@ -1,4 +1,4 @@
-//! Which partitions are to be reset.
+//! Which partitions of a group are meant.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
@@ -75,7 +75,11 @@ fn by_topic<'a>(partitions: impl Iterator<Item = &'a TopicPartition>) -> Vec<Top
     topics.into_iter().map(scope).collect()
 }
 
-async fn of_topics(admin: &Admin, named: &[TopicScope]) -> Result<BTreeSet<TopicPartition>, Error> {
+/// The partitions of the topics that were named.
+pub(super) async fn of_topics(
+    admin: &Admin,
+    named: &[TopicScope],
+) -> Result<BTreeSet<TopicPartition>, Error> {
     let mut partitions = BTreeSet::new();
     for TopicScope { topic, partitions: wanted } in named {
         let there = admin.describe_topic(topic).await?;
