@@ -113,6 +113,11 @@ pub const TOPIC_PATTERN_BYTES_MAX: usize = 1024 * 1024;
 /// Transactional ids that are kept in memory; where none of them can be let go, another one is told to come again.
 pub const TRANSACTIONAL_IDS_MAX: usize = 100_000;
 
+/// Offsets that one transaction may commit in one partition of `__consumer_offsets`; each takes about 500 bytes of memory
+/// until the transaction ends, metadata aside. One group of 50,000 partitions has room. Beyond it the client is told to
+/// abort: TRANSACTION_ABORTABLE, or INVALID_TXN_STATE where it does not know that.
+pub const TRANSACTION_OFFSETS_MAX: usize = 100_000;
+
 /// Producers that one answer tells of: no further partition is told behind so many, so that it has these and those of one
 /// partition at most, in about 50 bytes each.
 pub const PRODUCERS_DESCRIBED_MAX: usize = 100_000;

@@ -3,9 +3,11 @@
 use mainstem_protocol::{
     ErrorCode, PartitionId, ProducerEpoch, ProducerId, Sequence, Text, Timestamp, TopicId,
     messages::{
-        AddPartitionsToTxnRequest, InitProducerIdRequest, ProduceRequest, ResponseBody,
+        AddPartitionsToTxnRequest, EndTxnRequest, InitProducerIdRequest, ProduceRequest, ResponseBody,
+        WriteTxnMarkersRequest,
         add_partitions_to_txn::AddPartitionsToTxnTopic,
         produce::{PartitionProduceData, TopicProduceData},
+        write_txn_markers::{WritableTxnMarker, WritableTxnMarkerTopic},
     },
     records::{BatchBuilder, Compression, NewRecord, ProducerStamp, Records},
 };
@@ -27,8 +29,43 @@ fn open(broker: &Broker) -> ProducerId {
     connection.create_topic("orders", 2, &[]);
     let (id, epoch) = init(&mut connection);
     add(&mut connection, id, epoch);
-    write(&mut connection, id, epoch);
+    write(&mut connection, id, epoch, 0);
     id
+}
+
+/// As [`open`], and then the transaction hangs: it is aborted past its coordinator, by somebody who claims to be a newer
+/// one, and its producer writes on before it commits. The coordinator's own marker is too old for the partition.
+fn hang(broker: &Broker) -> ProducerId {
+    let mut connection = Connection::open(broker.kafka.parse().unwrap());
+    connection.create_topic("orders", 2, &[]);
+    let (id, epoch) = init(&mut connection);
+    add(&mut connection, id, epoch);
+    write(&mut connection, id, epoch, 0);
+    abort_past_the_coordinator(&mut connection, id, epoch);
+    write(&mut connection, id, epoch, 1);
+    commit(&mut connection, id, epoch);
+    id
+}
+
+fn abort_past_the_coordinator(connection: &mut Connection, id: ProducerId, epoch: ProducerEpoch) {
+    let marker = WritableTxnMarker {
+        producer_id: id,
+        producer_epoch: epoch,
+        transaction_result: false,
+        topics: vec![WritableTxnMarkerTopic { name: TOPIC, partition_indexes: vec![PartitionId(0)] }],
+        coordinator_epoch: 5,
+        ..Default::default()
+    };
+    let answer = connection.call(WriteTxnMarkersRequest { markers: vec![marker] });
+    let ResponseBody::WriteTxnMarkers(answer) = answer else { panic!("wrong response") };
+    assert_eq!(answer.markers[0].topics[0].partitions[0].error_code, ErrorCode::NONE);
+}
+
+fn commit(connection: &mut Connection, id: ProducerId, epoch: ProducerEpoch) {
+    let request =
+        EndTxnRequest { transactional_id: ID, producer_id: id, producer_epoch: epoch, committed: true };
+    let ResponseBody::EndTxn(answer) = connection.call(request) else { panic!("wrong response") };
+    assert_eq!(answer.error_code, ErrorCode::NONE);
 }
 
 fn init(connection: &mut Connection) -> (ProducerId, ProducerEpoch) {
@@ -56,11 +93,11 @@ fn add(connection: &mut Connection, id: ProducerId, epoch: ProducerEpoch) {
     assert_eq!(added.partition_error_code, ErrorCode::NONE);
 }
 
-fn write(connection: &mut Connection, id: ProducerId, epoch: ProducerEpoch) {
+fn write(connection: &mut Connection, id: ProducerId, epoch: ProducerEpoch, sequence: i32) {
     let stamp = ProducerStamp {
         producer_id: id,
         producer_epoch: epoch,
-        base_sequence: Sequence(0),
+        base_sequence: Sequence(sequence),
         transactional: true,
     };
     let mut builder = BatchBuilder::new(Compression::None);
@@ -117,6 +154,38 @@ fn an_open_transaction_does_not_hang_and_is_aborted_once_by_its_start_offset() {
     let (problem, advice) = again.split_once("\n  ").unwrap();
     assert!(problem.starts_with("mainstem: no transaction begins at offset 0 in orders"), "{again}");
     assert_eq!(advice, "`mainstem txn find-hanging` shows where those begin that hang\n");
+}
+
+#[test]
+fn a_transaction_that_hangs_is_found_and_aborted_and_then_there_is_none() {
+    let folder = Folder::new();
+    let broker = Broker::start(&folder.path("data"), &[]);
+    let producer = hang(&broker).0;
+    let read = ["consume", "orders", "--exit", "--partition", "0", "--format", "%o %s\\n"];
+    for topic in [&[][..], &["orders"]] {
+        let hanging = [&["txn", "find-hanging"][..], topic].concat();
+        let shown = broker.run(&hanging).well();
+        let heading = "TOPIC   PARTITION  START OFFSET  PRODUCER  EPOCH  LAST WRITTEN\n";
+        assert!(shown.starts_with(&format!("{heading}orders  0          2 ")), "{shown}");
+        assert_eq!(shown.lines().count(), 2, "{shown}");
+        let found = json(&broker.run(&[&hanging[..], &["--output", "json"]].concat()).well());
+        let [found] = &found.as_array().unwrap()[..] else { panic!("one hangs: {found}") };
+        let expected = serde_json::json!({
+            "topic": "orders", "partition": 0, "start_offset": 2, "producer_id": producer, "producer_epoch": 0,
+            "coordinator_epoch": 5, "last_timestamp_ms": 1_700_000_000_000_i64,
+        });
+        assert_eq!(*found, expected);
+    }
+    let abort = ["txn", "abort", "orders", "--partition", "0", "--start-offset", "2"];
+    let said = broker.run(&abort).well();
+    assert_eq!(said, format!("aborted the transaction of producer {producer} in orders-0\n"));
+    assert_eq!(broker.run(&["txn", "find-hanging"]).well(), "no transaction hangs\n");
+    assert_eq!(broker.run(&abort).failed(1).lines().count(), 2);
+    assert_eq!(
+        broker.run(&read).well(),
+        "0 held\n2 held\n",
+        "markers are no records, and the last one is the end"
+    );
 }
 
 #[test]

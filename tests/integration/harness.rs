@@ -1,6 +1,6 @@
 //! A broker on a temporary directory, and a client that says exactly what it is told to.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use mainstem::{
@@ -56,6 +56,15 @@ impl TestBroker {
     pub(crate) async fn restart(self) -> Self {
         let Self { broker, directory } = self;
         broker.shutdown().await.unwrap();
+        Self { broker: Broker::start(config(&directory)).await.unwrap(), directory }
+    }
+
+    /// As [`Self::restart`]; what is on the disk may be changed in between, on a thread that may block.
+    pub(crate) async fn restart_after(self, change: impl FnOnce(&Path) + Send + 'static) -> Self {
+        let Self { broker, directory } = self;
+        broker.shutdown().await.unwrap();
+        let path = directory.0.clone();
+        tokio::task::spawn_blocking(move || change(&path)).await.unwrap();
         Self { broker: Broker::start(config(&directory)).await.unwrap(), directory }
     }
 

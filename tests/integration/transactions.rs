@@ -1,7 +1,10 @@
 //! Transactions over the wire, in both generations: what is committed is seen whole, what is not is never seen, and who was
 //! replaced writes nothing.
 
+mod exhausted;
+mod limits;
 mod offsets;
+mod sequences;
 
 use bytes::Bytes;
 use mainstem::config::Config;
@@ -292,16 +295,20 @@ async fn partitions_that_are_not_there_keep_all_others_out() {
 
 #[tokio::test]
 async fn end_that_is_repeated_is_answered_as_the_first_across_a_restart() {
-    let (broker, _) = start().await;
-    let mut producer = Producer::new(&broker, SECOND).await;
-    producer.write(0, "kept").await;
-    let first = producer.ask_end(true).await;
-    assert_eq!(first.error_code, ErrorCode::NONE);
-    assert_eq!(producer.ask_end(true).await, first);
-    let broker = broker.restart().await;
-    producer.client = broker.connect().await;
-    assert_eq!(producer.ask_end(true).await, first);
-    assert_eq!(producer.ask_end(false).await.error_code, ErrorCode::INVALID_TXN_STATE);
+    for (generation, committed) in [(FIRST, true), (FIRST, false), (SECOND, true), (SECOND, false)] {
+        let (broker, mut reader) = start().await;
+        let mut producer = Producer::new(&broker, generation).await;
+        producer.write(0, "once").await;
+        let first = producer.ask_end(committed).await;
+        assert_eq!(first.error_code, ErrorCode::NONE);
+        assert_eq!(producer.ask_end(committed).await, first);
+        assert_eq!(stable(&mut reader, 0).await, (2, usize::from(!committed)), "one marker");
+        let broker = broker.restart().await;
+        producer.client = broker.connect().await;
+        assert_eq!(producer.ask_end(committed).await, first);
+        assert_eq!(producer.ask_end(!committed).await.error_code, ErrorCode::INVALID_TXN_STATE);
+        assert_eq!(stable(&mut broker.connect().await, 0).await, (2, usize::from(!committed)));
+    }
 }
 
 #[tokio::test]
@@ -309,16 +316,29 @@ async fn end_that_is_delayed_past_the_next_begin_ends_nothing() {
     let (broker, mut reader) = start().await;
     let mut producer = Producer::new(&broker, SECOND).await;
     producer.write(0, "first").await;
-    let delayed = EndTxnRequest {
-        transactional_id: ID,
-        producer_id: producer.id,
-        producer_epoch: producer.epoch,
-        committed: true,
-    };
+    let delayed = end_of(&producer.id, producer.epoch);
     assert_eq!(producer.end(true).await, ErrorCode::NONE);
     producer.write(0, "second").await;
     assert_eq!(producer.client.ask(5, delayed).await.error_code, ErrorCode::PRODUCER_FENCED);
     assert_eq!(stable(&mut reader, 0).await, (2, 0));
+    assert_eq!(producer.end(true).await, ErrorCode::NONE);
+    assert_eq!(stable(&mut reader, 0).await, (4, 0));
+}
+
+/// In the first generation the epoch does not tell one transaction from the next, in Kafka as here: KIP-890 is the mend.
+#[tokio::test]
+async fn delayed_end_of_the_first_generation_ends_the_next_transaction_whole() {
+    let (broker, mut reader) = start().await;
+    let mut producer = Producer::new(&broker, FIRST).await;
+    producer.write(0, "first").await;
+    let delayed = end_of(&producer.id, producer.epoch);
+    assert_eq!(producer.end(true).await, ErrorCode::NONE);
+    for partition in [0, 1] {
+        producer.write(partition, "second").await;
+    }
+    assert_eq!(producer.client.ask(4, delayed).await.error_code, ErrorCode::NONE);
+    assert_eq!((stable(&mut reader, 0).await, stable(&mut reader, 1).await), ((4, 0), (2, 0)));
+    assert_eq!(producer.ask_end(false).await.error_code, ErrorCode::INVALID_TXN_STATE, "it is not torn");
 }
 
 /// A producer with a transaction that will soon be too late; it begins another where it was too late at once.

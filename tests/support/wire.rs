@@ -27,7 +27,7 @@ const fn version(key: ApiKey) -> i16 {
         ApiKey::Produce | ApiKey::JoinGroup | ApiKey::OffsetCommit => 9,
         ApiKey::Fetch => 12,
         ApiKey::CreateTopics | ApiKey::SyncGroup => 5,
-        ApiKey::ConsumerGroupHeartbeat => 1,
+        ApiKey::ConsumerGroupHeartbeat | ApiKey::WriteTxnMarkers => 1,
         ApiKey::InitProducerId | ApiKey::DescribeConfigs => 4,
         ApiKey::Metadata => 9,
         _ => 0,

@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use bytes::Bytes;
 use mainstem_protocol::{
-    ErrorCode, PartitionId, Text, Timestamp, TopicId,
+    ErrorCode, PartitionId, ProducerId, Text, Timestamp, TopicId,
     formats::consumer_groups,
     formats::offsets::{GroupMetadataKey, GroupMetadataValue, Key, OffsetCommitKey, OffsetCommitValue},
     records::{Batch, BatchBuilder, Compression, NewRecord, ProducerStamp},
@@ -16,6 +16,7 @@ use mainstem_storage::{
 use tracing::warn;
 
 use super::modern;
+use crate::caps;
 
 /// The topic's name.
 pub(crate) const TOPIC: &str = "__consumer_offsets";
@@ -30,6 +31,13 @@ pub(super) struct GroupLog {
 
 /// Records of one group that are stored together.
 pub(super) type Records = Vec<(Key, Option<Bytes>)>;
+
+/// Records for which room was made.
+#[derive(Debug)]
+pub(super) struct Made {
+    records: Records,
+    group: AppendGroup,
+}
 
 impl GroupLog {
     /// Opens the topic, which is created where it is not there yet. Blocks.
@@ -50,20 +58,31 @@ impl GroupLog {
         partition_of(group, self.partitions)
     }
 
-    /// Gives records their place in the log. Does not block.
+    /// Gives records their place in the log: as a group for which room was made, where that is for the same records. Does
+    /// not block.
     ///
     /// # Errors
     /// [`AppendError::NoRoom`] asks to wait for [`Self::make_room`].
-    pub(super) fn append(&self, group: &str, records: &Records) -> Result<Ticket, AppendError> {
-        self.store.append(&self.group(group, records)?)
+    pub(super) fn append(
+        &self,
+        group: &str,
+        records: &Records,
+        made: Option<&Made>,
+    ) -> Result<Ticket, AppendError> {
+        match made.filter(|made| made.records == *records) {
+            Some(made) => self.store.append(&made.group),
+            None => self.store.append(&self.group(group, records)?),
+        }
     }
 
-    /// Makes room for records. Blocks.
+    /// Makes room for records. Many of them are written ahead, and get their place with what is returned alone. Blocks.
     ///
     /// # Errors
     /// Where there can be none.
-    pub(super) fn make_room(&self, group: &str, records: &Records) -> Result<(), AppendError> {
-        self.store.make_room(&mut self.group(group, records)?)
+    pub(super) fn make_room(&self, group: &str, records: Records) -> Result<Made, AppendError> {
+        let mut made = Made { group: self.group(group, &records)?, records };
+        self.store.make_room(&mut made.group)?;
+        Ok(made)
     }
 
     fn group(&self, group: &str, records: &Records) -> Result<AppendGroup, AppendError> {
@@ -90,6 +109,20 @@ impl GroupLog {
             _ => None,
         };
         found.into_iter().flatten().filter_map(offset).collect()
+    }
+
+    /// Whether a transaction may commit these offsets besides those that it has. What is on its way to the log is not
+    /// counted yet.
+    pub(super) fn has_room(&self, group: &Text, producer: ProducerId, records: &Records) -> bool {
+        let (topic, partition) = (self.topic, self.partition(group));
+        if self.store.keyed_pending_count(topic, partition, producer) + records.len()
+            <= caps::TRANSACTION_OFFSETS_MAX
+        {
+            return true;
+        }
+        let mut keys = self.store.keyed_pending_of(topic, partition, producer);
+        keys.extend(records.iter().filter_map(|(key, _)| key.to_bytes().ok()));
+        keys.len() <= caps::TRANSACTION_OFFSETS_MAX
     }
 
     /// The offset that a group has committed for a partition.

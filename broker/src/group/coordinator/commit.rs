@@ -17,7 +17,7 @@ use mainstem_storage::{AppendError, Ticket};
 
 use super::{Coordinator, Slot, slot::Storing};
 use crate::{
-    group::log::{Records, error_code},
+    group::log::{Made, Records, error_code},
     task::OnFailure,
 };
 
@@ -155,20 +155,42 @@ impl Coordinator {
         request: &OffsetCommitRequest,
         accepted: &Accepted,
     ) -> Result<(), NoPlace> {
+        let slot = self.commit_slot(version, request).map_err(NoPlace::Refused)?;
+        let committed = self.commit_plainly(version, &slot, request, accepted).await;
+        if committed.is_err() {
+            self.end_if_empty(&request.group_id, slot).await;
+        }
+        committed
+    }
+
+    async fn commit_plainly(
+        &self,
+        version: i16,
+        slot: &Arc<Slot>,
+        request: &OffsetCommitRequest,
+        accepted: &Accepted,
+    ) -> Result<(), NoPlace> {
         let refused = NoPlace::Refused;
-        let slot = self.commit_slot(version, request).map_err(refused)?;
+        let mut made = None;
         let (ticket, number) = loop {
-            match self.place_commit(version, &slot, request, accepted) {
+            match self.place_commit(version, slot, request, accepted, made.as_ref()) {
                 Ok(placed) => break placed,
                 Err(NoPlace::NoRoom) => {
                     let room = self.make_room(&request.group_id, &accepted.records).await;
-                    room.map_err(|error| refused(error_code(&error)))?;
+                    made = Some(room.map_err(|error| refused(error_code(&error)))?);
                 }
                 Err(no_place) => return Err(no_place),
             }
         };
-        let committed = self.watch_commit(slot, ticket, number).await;
+        let committed = self.watch_commit(Arc::clone(slot), ticket, number).await;
         committed.unwrap_or(Err(ErrorCode::COORDINATOR_NOT_AVAILABLE)).map_err(refused)
+    }
+
+    /// A group that was made for offsets that are refused must not stay.
+    pub(super) async fn end_if_empty(&self, id: &Text, slot: Arc<Slot>) {
+        if slot.read(|group| group.is_empty()) {
+            self.end_unused(id, slot).await;
+        }
     }
 
     /// The group that the offsets are for. An offset that comes from no member makes a group of its own.
@@ -189,6 +211,7 @@ impl Coordinator {
         slot: &Slot,
         request: &OffsetCommitRequest,
         accepted: &Accepted,
+        made: Option<&Made>,
     ) -> Result<(Ticket, u64), NoPlace> {
         let now = self.now();
         slot.place(|group| {
@@ -200,7 +223,7 @@ impl Coordinator {
             let (instance_id, generation) = (group_instance_id.as_ref(), *generation_id_or_member_epoch);
             let checked = group.check_commit(member_id, instance_id, generation, version, now);
             checked.map_err(NoPlace::Refused)?;
-            self.0.log.append(&request.group_id, &accepted.records).map_err(|error| match error {
+            self.0.log.append(&request.group_id, &accepted.records, made).map_err(|error| match error {
                 AppendError::NoRoom => NoPlace::NoRoom,
                 error => NoPlace::Refused(error_code(&error)),
             })

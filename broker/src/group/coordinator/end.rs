@@ -11,7 +11,7 @@ use crate::{
     caps,
     group::{
         classic,
-        log::{Records, error_code},
+        log::{Made, Records, error_code},
     },
 };
 
@@ -59,14 +59,15 @@ impl Coordinator {
         slot: Arc<Slot>,
         mut plan: impl FnMut(&Group) -> Result<Tombstones, ErrorCode>,
     ) -> Result<Ending, ErrorCode> {
+        let mut made = None;
         for _ in 0..caps::TOMBSTONES_TRIED_MAX {
             let placed = slot.placed();
             slot.decided().await;
-            match slot.place_end(placed, |group| self.place_planned(group, &mut plan)) {
+            match slot.place_end(placed, |group| self.place_planned(group, made.as_ref(), &mut plan)) {
                 Some(Ok((ticket, number))) => return Ok(self.ending(id, slot, ticket, number)),
                 Some(Err(Kept::Refused(error))) => return Err(error),
                 Some(Err(Kept::NoRoom(records))) => {
-                    self.make_room(id, &records).await.map_err(|error| error_code(&error))?;
+                    made = Some(self.make_room(id, &records).await.map_err(|error| error_code(&error))?);
                 }
                 // Somebody has committed meanwhile.
                 None => {}
@@ -96,6 +97,7 @@ impl Coordinator {
     fn place_planned(
         &self,
         group: &Group,
+        made: Option<&Made>,
         plan: impl FnOnce(&Group) -> Result<Tombstones, ErrorCode>,
     ) -> Result<(Option<Ticket>, Option<Group>), Kept> {
         let Tombstones { records, is_last } = plan(group).map_err(Kept::Refused)?;
@@ -104,7 +106,7 @@ impl Coordinator {
         if records.is_empty() {
             return Ok((None, successor));
         }
-        match self.0.log.append(group.id(), &records) {
+        match self.0.log.append(group.id(), &records, made) {
             Ok(ticket) => Ok((Some(ticket), successor)),
             Err(AppendError::NoRoom) => Err(Kept::NoRoom(records)),
             Err(error) => Err(Kept::Refused(error_code(&error))),

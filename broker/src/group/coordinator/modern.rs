@@ -15,7 +15,7 @@ use crate::{
     config::GroupTimes,
     group::{
         classic,
-        log::{Records, error_code},
+        log::{Made, Records, error_code},
         modern::{self, Change, Record, Refusal, stored_record},
     },
     task::OnFailure,
@@ -49,12 +49,14 @@ impl Coordinator {
         change: impl Fn(&modern::Group, &TopicView) -> Result<Change<A>, Refusal>,
     ) -> Result<A, Refusal> {
         let id = slot.read(|group| group.id().clone());
+        let mut made = None;
         let placed = loop {
-            match self.place_change(slot, may_convert, &change) {
+            match self.place_change(slot, may_convert, &change, made.as_ref()) {
                 Ok(placed) => break placed,
                 Err(Hindered::Refused(refusal)) => return Err(refusal),
                 Err(Hindered::NoRoom(records)) => {
-                    self.make_room(&id, &records).await.map_err(|error| refused(error_code(&error)))?;
+                    let room = self.make_room(&id, &records).await;
+                    made = Some(room.map_err(|error| refused(error_code(&error)))?);
                 }
             }
         };
@@ -70,6 +72,7 @@ impl Coordinator {
         slot: &Arc<Slot>,
         may_convert: bool,
         change: impl Fn(&modern::Group, &TopicView) -> Result<Change<A>, Refusal>,
+        made: Option<&Made>,
     ) -> Result<Placed<A>, Hindered> {
         let (answer, ticket) = self.change_slot(slot, |group, waiting| {
             // Looked at in the order of the changes: a later one must not know less of the topics.
@@ -89,7 +92,7 @@ impl Coordinator {
             records.extend(
                 successor.iter().flat_map(|group| self.metadata_records(group, &group.assignments())),
             );
-            let ticket = self.place_records(&machine.id, records)?;
+            let ticket = self.place_records(&machine.id, records, made)?;
             if let (Group::Classic(classic), Some(converted)) = (&*group, converted) {
                 waiting.send_away(classic);
                 *group = Group::Modern(converted);
@@ -128,11 +131,16 @@ impl Coordinator {
         stored.map(|stored| classic::Group::restored(group.id.clone(), self.limits(), stored, now))
     }
 
-    fn place_records(&self, group: &Text, records: Records) -> Result<Option<Ticket>, Hindered> {
+    fn place_records(
+        &self,
+        group: &Text,
+        records: Records,
+        made: Option<&Made>,
+    ) -> Result<Option<Ticket>, Hindered> {
         if records.is_empty() {
             return Ok(None);
         }
-        self.0.log.append(group, &records).map(Some).map_err(|error| match error {
+        self.0.log.append(group, &records, made).map(Some).map_err(|error| match error {
             AppendError::NoRoom => Hindered::NoRoom(records),
             error => Hindered::Refused(refused(error_code(&error))),
         })
@@ -190,9 +198,9 @@ impl Coordinator {
     }
 
     /// Tells a group the time: members who are silent or late are taken out.
-    pub(super) fn tick_modern(&self, slot: &Arc<Slot>) {
+    pub(super) fn tick_modern(&self, slot: &Arc<Slot>, made: Option<&Made>) {
         let now = self.now();
-        let placed = self.place_change(slot, false, |group, topics| Ok(group.tick(now, topics)));
+        let placed = self.place_change(slot, false, |group, topics| Ok(group.tick(now, topics)), made);
         let id = slot.read(|group| group.id().clone());
         match placed {
             Ok(Placed { ticket: Some((ticket, number)), .. }) => {
@@ -205,10 +213,12 @@ impl Coordinator {
             }
             Ok(Placed { ticket: None, .. }) => {}
             Err(Hindered::NoRoom(records)) => {
-                let coordinator = self.clone();
+                let (coordinator, slot) = (self.clone(), Arc::clone(slot));
                 self.0.tasks.spawn("group room", OnFailure::Log, async move {
-                    let _ = coordinator.make_room(&id, &records).await;
-                    coordinator.0.timers.arm(coordinator.now(), &id);
+                    match coordinator.make_room(&id, &records).await {
+                        Ok(made) => coordinator.tick_modern(&slot, Some(&made)),
+                        Err(_) => coordinator.0.timers.arm(coordinator.now() + REST, &id),
+                    }
                 });
             }
             Err(Hindered::Refused(_)) => self.0.timers.arm(now + REST, &id),
@@ -221,12 +231,13 @@ impl Coordinator {
     /// The code for records that could not be stored.
     pub(super) async fn make_classic(&self, slot: &Arc<Slot>) -> Result<(), ErrorCode> {
         let id = slot.read(|group| group.id().clone());
+        let mut made = None;
         let placed = loop {
-            match self.change_slot(slot, |group, _| self.place_classic(group)) {
+            match self.change_slot(slot, |group, _| self.place_classic(group, made.as_ref())) {
                 Ok(((), placed)) => break placed,
                 Err(Hindered::Refused(Refusal { error, .. })) => return Err(error),
                 Err(Hindered::NoRoom(records)) => {
-                    self.make_room(&id, &records).await.map_err(|error| error_code(&error))?;
+                    made = Some(self.make_room(&id, &records).await.map_err(|error| error_code(&error))?);
                 }
             }
         };
@@ -236,12 +247,16 @@ impl Coordinator {
         }
     }
 
-    fn place_classic(&self, group: &mut Group) -> Result<((), Option<Ticket>), Hindered> {
+    fn place_classic(
+        &self,
+        group: &mut Group,
+        made: Option<&Made>,
+    ) -> Result<((), Option<Ticket>), Hindered> {
         let Group::Modern(modern) = &*group else { return Ok(((), None)) };
         if !modern.is_empty() {
             return Ok(((), None));
         }
-        let ticket = self.place_records(&modern.id, modern.tombstones())?;
+        let ticket = self.place_records(&modern.id, modern.tombstones(), made)?;
         *group = Group::Classic(classic::Group::new(modern.id.clone(), self.limits()));
         Ok(((), ticket))
     }

@@ -224,7 +224,7 @@ impl Coordinator {
         let now = self.now();
         slot.lock().armed = None;
         if slot.read(|group| group.is_modern()) {
-            self.tick_modern(&slot);
+            self.tick_modern(&slot, None);
         } else {
             self.with(&slot, |group, _| ((), group.tick(now)));
         }

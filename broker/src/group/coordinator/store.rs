@@ -17,7 +17,7 @@ use crate::{
     group::{
         classic::{self, Limits, Member, Profile, Protocol, Store, Stored},
         duration,
-        log::{Records, error_code},
+        log::{Made, Records, error_code},
     },
     task::OnFailure,
 };
@@ -44,7 +44,7 @@ impl Coordinator {
         *stores += 1;
         let records = self.metadata_records(group, &store.assignments);
         let generation = Generation { number: *stores, records, store };
-        let placed = self.0.log.append(&group.id, &generation.records);
+        let placed = self.0.log.append(&group.id, &generation.records, None);
         let storing = self.clone().finish_store(Arc::clone(slot), group.id.clone(), generation, placed);
         let (sender, receiver) = oneshot::channel();
         self.0.tasks.spawn("group store", OnFailure::Log, async move {
@@ -82,9 +82,10 @@ impl Coordinator {
         mut placed: Result<Ticket, AppendError>,
     ) -> Result<(), ErrorCode> {
         while matches!(placed, Err(AppendError::NoRoom)) {
-            self.make_room(group, &generation.records).await.map_err(|error| error_code(&error))?;
+            let made =
+                self.make_room(group, &generation.records).await.map_err(|error| error_code(&error))?;
             // Meanwhile the group may have gone on: what is stored last must be the last.
-            let place = || self.0.log.append(group, &generation.records);
+            let place = || self.0.log.append(group, &generation.records, Some(&made));
             placed = slot.place_store(generation.number, place).unwrap_or(Err(AppendError::Empty));
         }
         let ticket = placed.map_err(|error| error_code(&error))?;
@@ -92,9 +93,9 @@ impl Coordinator {
     }
 
     /// Waits for room on a thread that may block.
-    pub(super) async fn make_room(&self, group: &Text, records: &Records) -> Result<(), AppendError> {
+    pub(super) async fn make_room(&self, group: &Text, records: &Records) -> Result<Made, AppendError> {
         let (group, records) = (group.clone(), records.clone());
-        let made = self.off_reactor("group room", move |this| this.0.log.make_room(&group, &records));
+        let made = self.off_reactor("group room", move |this| this.0.log.make_room(&group, records));
         made.await.unwrap_or(Err(AppendError::NoRoom))
     }
 

@@ -1,6 +1,9 @@
 //! TxnOffsetCommit: offsets that count when a transaction is committed (Kafka:
 //! `OffsetMetadataManager.commitTransactionalOffset`). They are a batch of the transaction; its marker makes them count.
 //!
+//! A transaction that has committed as many offsets as one may have in a partition of `__consumer_offsets`
+//! ([`crate::caps::TRANSACTION_OFFSETS_MAX`]) commits no more: it is to be aborted. Kafka has no such limit.
+//!
 //! The group is held, then the transactional id, so that neither a member nor a transaction that is over comes late.
 
 use std::sync::Arc;
@@ -72,15 +75,14 @@ impl Coordinator {
         transactions: &transaction::Coordinator,
     ) -> Result<(), NoPlace> {
         let slot = self.txn_commit_slot(request).map_err(NoPlace::Refused)?;
-        let committed = self.commit_to(&slot, verification, request, accepted, transactions).await;
-        if committed.is_err() && slot.read(|group| group.is_empty()) {
-            // A group that was made for offsets that are refused must not stay.
-            self.end_unused(&request.group_id, slot).await;
+        let committed = self.commit_in_slot(&slot, verification, request, accepted, transactions).await;
+        if committed.is_err() {
+            self.end_if_empty(&request.group_id, slot).await;
         }
         committed
     }
 
-    async fn commit_to(
+    async fn commit_in_slot(
         &self,
         slot: &Arc<Slot>,
         verification: Verification,
@@ -141,6 +143,10 @@ impl Coordinator {
             }
             let checked = group.check_txn_commit(member_id, group_instance_id.as_ref(), *generation_id);
             checked.map_err(NoPlace::Refused)?;
+            if !self.0.log.has_room(&request.group_id, request.producer_id, &accepted.records) {
+                // What this transaction may still do is to be aborted.
+                return Err(NoPlace::Refused(write.verification.code(ErrorCode::TRANSACTION_ABORTABLE)));
+            }
             match transactions.try_produce(write, made) {
                 Ok(Ok(placed)) => Ok(placed),
                 Ok(Err(small)) => Err(NoPlace::NoRoom(Box::new(small))),

@@ -8,6 +8,8 @@ mod place;
 mod produce;
 mod slot;
 mod slots;
+#[cfg(test)]
+mod tests;
 mod time;
 mod view;
 

@@ -26,6 +26,19 @@ pub(crate) enum Verification {
     Adds,
 }
 
+impl Verification {
+    /// The code as the client knows it (Kafka: `AddPartitionsToTxnManager`, `ReplicaManager`).
+    pub(crate) const fn code(self, error: ErrorCode) -> ErrorCode {
+        match (error, self) {
+            (ErrorCode::PRODUCER_FENCED, _) => ErrorCode::INVALID_PRODUCER_EPOCH,
+            (ErrorCode::TRANSACTION_ABORTABLE, Self::Plain) => ErrorCode::INVALID_TXN_STATE,
+            (ErrorCode::CONCURRENT_TRANSACTIONS, Self::Plain | Self::Abortable)
+            | (ErrorCode::COORDINATOR_NOT_AVAILABLE, _) => ErrorCode::NOT_ENOUGH_REPLICAS,
+            (error, _) => error,
+        }
+    }
+}
+
 /// Where a batch of a transaction goes.
 #[derive(Debug)]
 pub(crate) struct InTransaction<'a> {
@@ -165,15 +178,9 @@ impl InTransaction<'_> {
         Producer { id: header.producer_id, epoch: header.producer_epoch }
     }
 
-    /// Clients expect other codes here than from the coordinator (Kafka: `AddPartitionsToTxnManager`, `ReplicaManager`).
-    fn refused(&self, error: ErrorCode) -> NotPlaced {
-        NotPlaced::Refused(match (error, self.verification) {
-            (ErrorCode::PRODUCER_FENCED, _) => ErrorCode::INVALID_PRODUCER_EPOCH,
-            (ErrorCode::TRANSACTION_ABORTABLE, Verification::Plain) => ErrorCode::INVALID_TXN_STATE,
-            (ErrorCode::CONCURRENT_TRANSACTIONS, Verification::Plain | Verification::Abortable)
-            | (ErrorCode::COORDINATOR_NOT_AVAILABLE, _) => ErrorCode::NOT_ENOUGH_REPLICAS,
-            (error, _) => error,
-        })
+    /// Clients expect other codes here than from the coordinator.
+    const fn refused(&self, error: ErrorCode) -> NotPlaced {
+        NotPlaced::Refused(self.verification.code(error))
     }
 }
 

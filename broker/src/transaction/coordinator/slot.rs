@@ -70,12 +70,17 @@ impl Slot {
         self.decided.send_modify(|decided| decided.number = number.max(decided.number));
     }
 
-    /// A change is lost, and so are all behind it: the id is again what the log has of it.
+    /// A change is lost, and so are all that had their place behind it: the id is again what the log has of it. Each of
+    /// them says so for itself, but what has got its place since the first of them did stays.
     pub(super) fn lose(&self, number: u64, stored: Option<Transaction>) {
-        self.lock().transaction = stored;
-        self.decided.send_modify(|decided| {
-            decided.number = number.max(decided.number);
-            decided.lost += 1;
+        let mut locked = self.lock();
+        self.decided.send_if_modified(|decided| {
+            let is_first = number > decided.number;
+            if is_first {
+                locked.transaction = stored;
+                *decided = Decided { number: locked.placed, lost: decided.lost + 1 };
+            }
+            is_first
         });
     }
 }
@@ -99,5 +104,33 @@ impl Waiting {
         // The sender lives as long as the slot.
         let now = decided.wait_for(is_over).await.map(|decided| decided.lost);
         if now.is_ok_and(|now| now == lost) { Ok(()) } else { Err(ErrorCode::COORDINATOR_NOT_AVAILABLE) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mainstem_protocol::{ProducerId, Timestamp};
+
+    use super::*;
+
+    fn of(producer: i64) -> Transaction {
+        Transaction::new(ProducerId(producer), 60_000, Timestamp(0))
+    }
+
+    #[tokio::test]
+    async fn what_gets_its_place_behind_a_loss_outlives_those_that_were_lost_with_it() {
+        let slot = Arc::new(Slot::new(Text::from_static("id"), Some(of(1))));
+        let first = slot.lock().become_next(Some(of(2)));
+        let second = slot.lock().become_next(Some(of(3)));
+        let lost = slot.waiting(&slot.lock());
+        slot.lose(first, Some(of(1)));
+        assert_eq!(slot.lock().transaction, Some(of(1)));
+        assert_eq!(lost.durable().await, Err(ErrorCode::COORDINATOR_NOT_AVAILABLE));
+        let third = slot.lock().become_next(Some(of(4)));
+        let kept = slot.waiting(&slot.lock());
+        slot.lose(second, Some(of(1)));
+        slot.decide(third);
+        assert_eq!(kept.durable().await, Ok(()));
+        assert_eq!(slot.lock().transaction, Some(of(4)));
     }
 }

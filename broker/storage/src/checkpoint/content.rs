@@ -107,7 +107,7 @@ fn encode_partition(out: &mut Encoder, partition: &PartitionSnapshot) {
         out.bytes(value);
     });
     out.list(aborted.iter(), encode_aborted);
-    out.list(keyed.pending.0.iter(), encode_pending);
+    out.list(keyed.pending.producers(), |out, id| encode_pending(out, id, &keyed.pending));
 }
 
 fn decode_partition(from: &mut Decoder) -> Result<PartitionSnapshot, DecodeError> {
@@ -128,8 +128,7 @@ fn decode_partition(from: &mut Decoder) -> Result<PartitionSnapshot, DecodeError
     let values = from.list(|from| Ok((from.bytes()?, from.bytes()?)))?;
     let aborted: Vec<_> = from.list(decode_aborted)?;
     let aborted = Aborted::new(state.log_start, aborted);
-    let pending: Vec<_> = from.list(decode_pending)?;
-    let keyed = KeyedState { values, pending: Pending(pending.into_iter().collect()) };
+    let keyed = KeyedState { values, pending: decode_pending(from)? };
     Ok(PartitionSnapshot { state, keyed, aborted })
 }
 
@@ -176,25 +175,33 @@ fn encode_aborted(out: &mut Encoder, aborted: &AbortedTransaction) {
     out.i64(last_stable_offset.0);
 }
 
-fn encode_pending(out: &mut Encoder, (id, values): (&ProducerId, &Vec<PendingValue>)) {
+fn encode_pending(out: &mut Encoder, id: ProducerId, pending: &Pending) {
     out.i64(id.0);
-    out.list(values.iter(), |out, PendingValue { offset, key, value, is_superseded }| {
+    out.count(pending.count(id));
+    for PendingValue { offset, key, value, is_superseded } in pending.values(id) {
         out.i64(offset.0);
-        out.bytes(key);
+        out.bytes(&key);
         out.u8(if value.is_some() { PENDING_VALUE } else { 0 }
-            | if *is_superseded { PENDING_SUPERSEDED } else { 0 });
+            | if is_superseded { PENDING_SUPERSEDED } else { 0 });
         out.bytes(value.as_deref().unwrap_or_default());
-    });
+    }
 }
 
-fn decode_pending(from: &mut Decoder) -> Result<(ProducerId, Vec<PendingValue>), DecodeError> {
-    let id = ProducerId(from.i64()?);
-    let values = from.list(|from| {
-        let (offset, key, flags, value) = (Offset(from.i64()?), from.bytes()?, from.u8()?, from.bytes()?);
-        let value = Some(value).filter(|_| flags & PENDING_VALUE != 0);
-        Ok(PendingValue { offset, key, value, is_superseded: flags & PENDING_SUPERSEDED != 0 })
-    })?;
-    Ok((id, values))
+fn decode_pending(from: &mut Decoder) -> Result<Pending, DecodeError> {
+    let mut pending = Pending::default();
+    for _ in 0..from.u32()? {
+        let id = ProducerId(from.i64()?);
+        for _ in 0..from.u32()? {
+            pending.push(id, decode_pending_value(from)?);
+        }
+    }
+    Ok(pending)
+}
+
+fn decode_pending_value(from: &mut Decoder) -> Result<PendingValue, DecodeError> {
+    let (offset, key, flags, value) = (Offset(from.i64()?), from.bytes()?, from.u8()?, from.bytes()?);
+    let value = Some(value).filter(|_| flags & PENDING_VALUE != 0);
+    Ok(PendingValue { offset, key, value, is_superseded: flags & PENDING_SUPERSEDED != 0 })
 }
 
 fn decode_aborted(from: &mut Decoder) -> Result<AbortedTransaction, DecodeError> {

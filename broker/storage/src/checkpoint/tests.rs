@@ -27,17 +27,17 @@ fn checkpoint(lsn: u64) -> Checkpoint {
         last_stable_offset: Offset(8),
     };
     let aborted = Aborted::new(Offset::ZERO, [aborted]);
-    let pending = |value: Option<&'static str>, is_superseded| PendingValue {
+    let value = |key: &'static str, value: Option<&'static str>, is_superseded| PendingValue {
         offset: Offset(7),
-        key: "key".into(),
+        key: key.into(),
         value: value.map(Into::into),
         is_superseded,
     };
-    let pending = vec![pending(Some("new"), false), pending(None, true)];
-    let keyed = KeyedState {
-        values: KeyedValues::from([("key".into(), "value".into())]),
-        pending: Pending([(ProducerId(3), pending)].into()),
-    };
+    let mut pending = Pending::default();
+    pending.push(ProducerId(3), value("key", Some("new"), false));
+    pending.push(ProducerId(3), value("gone", None, true));
+    pending.push(ProducerId(4), value("key", Some("newer"), false));
+    let keyed = KeyedState { values: KeyedValues::from([("key".into(), "value".into())]), pending };
     let topic = TopicSnapshot {
         id: TopicId([3; 16]),
         name: "orders".into(),

@@ -2,13 +2,16 @@
 //! its marker says whether it counts.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
-use mainstem_protocol::records::{Batch, Decompressor, OpenBatch, header::HEADER_BYTES};
+use mainstem_protocol::{
+    ProducerId,
+    records::{Batch, Decompressor, OpenBatch, header::HEADER_BYTES},
+};
 
 use super::{
     Partition,
@@ -48,9 +51,19 @@ impl Keyed {
         self.lock().values.clone()
     }
 
-    /// The keys that begin with `prefix` and that an open transaction has written; one may be there twice.
+    /// The keys that begin with `prefix` and that an open transaction has written.
     pub(crate) fn pending(&self, prefix: &[u8]) -> Vec<Bytes> {
         self.lock().pending.keys(prefix).cloned().collect()
+    }
+
+    /// How many keys the open transaction of a producer has written.
+    pub(crate) fn pending_count(&self, producer: ProducerId) -> usize {
+        self.lock().pending.count(producer)
+    }
+
+    /// The keys that the open transaction of a producer has written.
+    pub(crate) fn pending_of(&self, producer: ProducerId) -> BTreeSet<Bytes> {
+        self.lock().pending.values(producer).map(|value| value.key).collect()
     }
 
     /// One value.
@@ -150,10 +163,15 @@ fn fold(state: &mut KeyedState, batch: &PlacedBatch, open: &OpenBatch) {
             state.pending.push(producer, PendingValue { offset, key, value, is_superseded: false });
             continue;
         }
-        state.pending.supersede(key, offset);
         match value {
-            Some(value) => drop(state.values.insert(Bytes::copy_from_slice(key), value)),
-            None => drop(state.values.remove(key)),
+            Some(value) => {
+                state.pending.supersede(key, offset);
+                state.values.insert(Bytes::copy_from_slice(key), value);
+            }
+            None => {
+                state.pending.remove(key);
+                state.values.remove(key);
+            }
         }
     }
 }

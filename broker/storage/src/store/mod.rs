@@ -35,6 +35,7 @@ mod upkeep;
 mod tests;
 
 use std::{
+    collections::BTreeSet,
     io,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard,
@@ -44,7 +45,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use mainstem_protocol::{PartitionId, TopicId};
+use mainstem_protocol::{PartitionId, ProducerId, TopicId};
 
 pub use self::{
     alter::Alteration,
@@ -180,12 +181,33 @@ impl Store {
     }
 
     /// The keys of a keyed topic that begin with `prefix` and that an open transaction has written: their values do not count
-    /// yet. One that several transactions have written is there several times.
+    /// yet.
     #[must_use]
     pub fn keyed_pending(&self, topic: TopicId, partition: PartitionId, prefix: &[u8]) -> Vec<Bytes> {
         let partition = self.partition(topic, partition);
         let keyed = partition.as_ref().and_then(|partition| partition.keyed.as_ref());
         keyed.map(|keyed| keyed.pending(prefix)).unwrap_or_default()
+    }
+
+    /// How many keys of a keyed topic the open transaction of a producer has written.
+    #[must_use]
+    pub fn keyed_pending_count(&self, topic: TopicId, partition: PartitionId, producer: ProducerId) -> usize {
+        let partition = self.partition(topic, partition);
+        let keyed = partition.as_ref().and_then(|partition| partition.keyed.as_ref());
+        keyed.map_or(0, |keyed| keyed.pending_count(producer))
+    }
+
+    /// The keys of a keyed topic that the open transaction of a producer has written.
+    #[must_use]
+    pub fn keyed_pending_of(
+        &self,
+        topic: TopicId,
+        partition: PartitionId,
+        producer: ProducerId,
+    ) -> BTreeSet<Bytes> {
+        let partition = self.partition(topic, partition);
+        let keyed = partition.as_ref().and_then(|partition| partition.keyed.as_ref());
+        keyed.map(|keyed| keyed.pending_of(producer)).unwrap_or_default()
     }
 
     /// The values of a keyed topic whose keys begin with `prefix`, in the order of keys. They are read as they are asked

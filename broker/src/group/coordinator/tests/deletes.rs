@@ -193,3 +193,33 @@ async fn topic_whose_deletion_was_cut_short_takes_its_offsets_along_at_the_next_
     assert_eq!(bench.committed(0).await, -1);
     assert_eq!(bench.commit(-1, "", 6).await, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
 }
+
+/// As on Kafka, where the next look for expired offsets takes it away.
+#[tokio::test]
+async fn group_whose_topics_are_all_gone_stays_empty_until_offsets_are_looked_through() {
+    for restarts in [false, true] {
+        let disk = MemoryDisk::new();
+        let mut bench = Bench::open(&disk);
+        assert_eq!(bench.commit(-1, "", 5).await, ErrorCode::NONE);
+        if restarts {
+            bench.store.shutdown().unwrap();
+            drop(bench);
+            bench = Bench::open(&disk);
+        }
+        bench.coordinator.topics_deleted(["topic".into()].into()).await;
+        assert_eq!((bench.committed(0).await, bench.listed()), (-1, 1));
+        assert_eq!(bench.described(), ErrorCode::NONE);
+        bench.coordinator.expire_now().await;
+        assert_eq!((bench.listed(), bench.described()), (0, ErrorCode::GROUP_ID_NOT_FOUND));
+    }
+}
+
+#[tokio::test]
+async fn group_that_has_lost_its_last_offset_is_there_to_be_deleted() {
+    let bench = Bench::new();
+    assert_eq!(bench.commit(-1, "", 5).await, ErrorCode::NONE);
+    assert_eq!(codes(&bench.delete_offset("g", "topic", &[0]).await), [ErrorCode::NONE]);
+    assert_eq!((bench.listed(), bench.described()), (1, ErrorCode::NONE));
+    assert_eq!(bench.delete_group("g").await, ErrorCode::NONE);
+    assert_eq!(bench.delete_group("g").await, ErrorCode::GROUP_ID_NOT_FOUND);
+}

@@ -235,6 +235,19 @@ async fn commit_to_what_is_not_there_is_refused_alone() {
 }
 
 #[tokio::test]
+async fn commit_that_is_larger_than_a_frame_of_the_journal_is_stored() {
+    let bench = Bench::new();
+    let mut request = commit_request(-1, "", "topic", 0, 7, "");
+    let last = commit_request(-1, "", "topic", 0, 8, "").topics[0].partitions[0].clone();
+    let partitions = &mut request.topics[0].partitions;
+    *partitions = vec![partitions[0].clone(); JOURNAL_BYTES as usize / 1024];
+    partitions.push(last);
+    let response = bench.coordinator.offset_commit(9, request).await;
+    assert!(response.topics[0].partitions.iter().all(|partition| partition.error_code.is_none()));
+    assert_eq!(bench.committed(0).await, 8);
+}
+
+#[tokio::test]
 async fn offsets_come_by_topic_id_from_version_10_on() {
     let bench = Bench::new();
     let mut request = commit_request(-1, "", "", 2, 9, "");

@@ -1,9 +1,15 @@
 //! Requests that are refused, each with Kafka's own code, and a group that is as it was before.
 
-use mainstem_protocol::messages::{
-    TxnOffsetCommitRequest,
-    txn_offset_commit::{TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic},
+use mainstem_protocol::{
+    ProducerId,
+    formats::offsets::Key,
+    messages::{
+        TxnOffsetCommitRequest,
+        txn_offset_commit::{TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic},
+    },
+    records::ProducerStamp,
 };
+use mainstem_storage::AppendGroup;
 
 use super::*;
 use crate::{
@@ -181,4 +187,71 @@ async fn refused_commits_in_transactions_leave_no_group() {
         assert_eq!(error, ErrorCode::INVALID_PRODUCER_ID_MAPPING);
     }
     assert!(bench.coordinator.groups().is_empty());
+}
+
+#[tokio::test]
+async fn refused_commits_leave_no_group() {
+    let bench = Bench::new();
+    let code = async |request| {
+        let response = bench.coordinator.offset_commit(9, request).await;
+        response.topics[0].partitions[0].error_code
+    };
+    let request = commit_request(-1, "", "topic", 0, 1, "");
+    let too_long = OffsetCommitRequest { group_id: "g".repeat(40_000).into(), ..request.clone() };
+    assert_eq!(code(too_long).await, ErrorCode::COORDINATOR_NOT_AVAILABLE);
+    assert!(bench.coordinator.groups().is_empty(), "its name does not fit into a record");
+    let held = OffsetCommitRequest { group_id: "held".into(), ..request.clone() };
+    assert_eq!(code(held.clone()).await, ErrorCode::NONE);
+    for small in [request, held] {
+        let mut large = small;
+        let partition = large.topics[0].partitions[0].clone();
+        large.topics[0].partitions = vec![partition; JOURNAL_BYTES as usize / 80];
+        assert_eq!(code(large).await, ErrorCode::INVALID_COMMIT_OFFSET_SIZE);
+    }
+    let left: Vec<_> = bench.coordinator.groups().keys().cloned().collect();
+    assert_eq!(left, ["held"], "what was there before stays");
+}
+
+/// Offsets of a transaction, written without asking.
+async fn write_offsets(bench: &Bench, producer: ProducerId, offsets: std::ops::Range<usize>) {
+    let key = |index| {
+        let topic = "elsewhere".into();
+        Key::Offset(OffsetCommitKey { group: "g".into(), topic, partition: PartitionId(index as i32) })
+    };
+    let records = offsets.map(|index| (key(index), Some(bytes::Bytes::from_static(b"v")))).collect();
+    let stamp = ProducerStamp { producer_id: producer, transactional: true, ..ProducerStamp::NONE };
+    let batch = bench.coordinator.0.log.batch(&records, &stamp).unwrap();
+    let (topic, partition) = bench.coordinator.0.log.place_of("g").unwrap();
+    let place = || {
+        let mut group = AppendGroup::single(topic.id, partition, batch);
+        bench.store.make_room(&mut group).unwrap();
+        bench.store.append(&group).unwrap()
+    };
+    // On a thread that may block.
+    let ticket = std::thread::scope(|scope| scope.spawn(place).join().unwrap());
+    ticket.await.unwrap();
+}
+
+#[tokio::test]
+async fn transaction_with_as_many_offsets_as_it_may_have_takes_no_more() {
+    let bench = Bench::new();
+    let (many, few) = (ProducerId(7), ProducerId(8));
+    // Pieces that fit into one frame of the journal each.
+    let count = caps::TRANSACTION_OFFSETS_MAX / 100;
+    for piece in 0..100 {
+        write_offsets(&bench, many, piece * count..(piece + 1) * count).await;
+    }
+    let has_room = |producer, topic: &str, partitions: std::ops::Range<i32>| {
+        let key = |partition| OffsetCommitKey {
+            group: "g".into(),
+            topic: topic.into(),
+            partition: PartitionId(partition),
+        };
+        let records = partitions.map(|partition| (Key::Offset(key(partition)), None)).collect();
+        bench.coordinator.0.log.has_room(&"g".into(), producer, &records)
+    };
+    assert!(has_room(many, "elsewhere", 0..9), "what it has already may be committed again");
+    assert!(!has_room(many, "topic", 0..1));
+    assert!(has_room(few, "topic", 0..1));
+    assert!(!has_room(few, "topic", 0..caps::TRANSACTION_OFFSETS_MAX as i32 + 1));
 }
