@@ -81,6 +81,10 @@ fn of_response(response: &ResponseBody, side: &Side) -> Tree {
         tree.each_field(&mut |_, value| leave_own(value));
     }
     tree.each_field(&mut |_, value| merge(value));
+    tree.each_field(&mut |name, value| match value {
+        Tree::List(partitions) if name == "partitions" => partitions.sort(),
+        _ => {}
+    });
     tree.each_field(&mut |_, value| sort(value));
     tree
 }
