@@ -31,6 +31,8 @@ pub(crate) struct WorkError {
 pub(crate) struct Work {
     graph: Graph,
     sources: Vec<SourceOf>,
+    /// Whether records are taken one by one.
+    is_stepwise: bool,
     pub(crate) stores: Stores,
     pub(crate) time: TaskTime,
     /// Records for topics.
@@ -87,6 +89,7 @@ impl Work {
         Self {
             graph: topology.graph(&topology.parts()[part], plan, task),
             sources: sources.collect(),
+            is_stepwise: topology.is_stepwise(&topology.parts()[part]),
             time: TaskTime::restored(channels, stores.first()),
             stores,
             emitted: Vec::new(),
@@ -102,6 +105,22 @@ impl Work {
         partition: &TopicPartition,
         mut records: Vec<Record>,
     ) -> Result<(), WorkError> {
+        if !self.is_stepwise {
+            return self.process_batch(partition, &mut records);
+        }
+        let mut one = Vec::with_capacity(1);
+        for record in records {
+            one.push(record);
+            self.process_batch(partition, &mut one)?;
+        }
+        Ok(())
+    }
+
+    fn process_batch(
+        &mut self,
+        partition: &TopicPartition,
+        records: &mut Vec<Record>,
+    ) -> Result<(), WorkError> {
         let Some(source) = self.sources.iter().find(|source| source.topic == partition.topic) else {
             return Ok(());
         };
@@ -110,7 +129,7 @@ impl Work {
             self.meter.took(records.len() as u64);
         }
         let before = self.time.watermark();
-        self.call(partition, |graph, shared| graph.records(node, &mut records, shared))?;
+        self.call(partition, |graph, shared| graph.records(node, records, shared))?;
         self.on_time(before, partition)
     }
 

@@ -3,6 +3,7 @@
 //! - [`StreamBuilder`]: where a program begins, with the topics that it reads ([`Input`] says how).
 //! - [`Stream`]: records, one by one; [`Split`] shares them out by name.
 //! - [`Grouped`], [`WindowedStream`] and [`SessionStream`]: records by key, by window and key, by session and key.
+//! - [`join`]: streams and tables put together.
 //! - [`Table`]: a value for each key, and the stream of its updates; [`GroupedTable`]: its values by another key.
 //!
 //! Each step is a node. It is named after the node in front of it and what it does (`words.filter`; a second filter
@@ -13,6 +14,7 @@
 mod builder;
 mod grouped;
 mod input;
+pub mod join;
 mod sessions;
 mod split;
 mod stream;

@@ -2,6 +2,7 @@
 
 mod bad_records;
 mod formats;
+mod joins;
 mod keepers;
 mod sessions;
 mod sliding;

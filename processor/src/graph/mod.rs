@@ -10,6 +10,7 @@
 //! - `cells`: values of a store that are at hand; `aggregate` and `windowed`: what they are for; `late`: what becomes of
 //!   records that come too late for their windows.
 //! - `spans`: windows at hand whose bounds follow from their records; `session` and `sliding`: what they are for.
+//! - `join`: nodes that put together what two parents give.
 //! - `table`: what becomes of the values of tables.
 //! - `custom`: processors that users write against the low-level interface.
 //! - `repartition`: sinks of repartition topics; `mark`: records there that say how far time has come.
@@ -19,6 +20,7 @@ pub(crate) mod cells;
 pub(crate) mod custom;
 pub(crate) mod cx;
 mod error;
+pub(crate) mod join;
 pub(crate) mod late;
 pub(crate) mod mark;
 pub(crate) mod operator;
@@ -77,6 +79,8 @@ pub(crate) struct RunningNode {
 pub(crate) struct Wire {
     pub(crate) port: usize,
     pub(crate) child: usize,
+    /// Which of the child's parents the node is.
+    pub(crate) inlet: usize,
     /// Whether no other wire takes from this port.
     pub(crate) is_last: bool,
 }
@@ -113,7 +117,7 @@ impl Graph {
         records: &mut Vec<Record>,
         shared: &mut Shared<'_>,
     ) -> Result<(), NodeError> {
-        let input = self.nodes[source].operator.input();
+        let input = self.nodes[source].operator.input(0);
         if let Some(input) = input.downcast_mut::<Vec<Record>>() {
             input.append(records);
         }
@@ -173,7 +177,7 @@ impl Graph {
         for wire in &node.wires {
             node.counts.records_out += node.operator.produced(wire.port) as u64;
             let child = &mut children[wire.child - index - 1];
-            node.operator.give(wire.port, child.operator.input(), wire.is_last);
+            node.operator.give(wire.port, child.operator.input(wire.inlet), wire.is_last);
         }
         node.operator.clear();
     }

@@ -13,8 +13,8 @@ pub(crate) trait Operator: Send {
     /// Records that wait for [`Self::run`].
     fn pending(&self) -> usize;
 
-    /// The vector that takes them.
-    fn input(&mut self) -> &mut dyn Any;
+    /// The vector that takes those of a parent: all of them into one, unless the node tells its parents apart.
+    fn input(&mut self, inlet: usize) -> &mut dyn Any;
 
     /// Sorts what came from several parents.
     fn arrange(&mut self);
@@ -101,7 +101,7 @@ impl<L: Logic> Operator for Station<L> {
         self.input.len()
     }
 
-    fn input(&mut self) -> &mut dyn Any {
+    fn input(&mut self, _: usize) -> &mut dyn Any {
         &mut self.input
     }
 

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use mainstem_client::Text;
 
-use super::{Kind, Node, Topology};
+use super::{Child, Kind, Node, Topology};
 
 impl fmt::Display for Topology {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -39,7 +39,7 @@ impl Topology {
     }
 
     fn child_names(&self, index: usize) -> Vec<Text> {
-        let name = |(child, _): &(usize, usize)| self.nodes()[*child].name.clone();
+        let name = |child: &Child| self.nodes()[child.node].name.clone();
         self.children(index).iter().map(name).collect()
     }
 

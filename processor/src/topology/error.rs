@@ -92,6 +92,17 @@ pub enum TopologyError {
         /// The name.
         name: Text,
     },
+    /// A table that nothing keeps.
+    #[error(
+        "node {node} looks into the table {table}, of which only open windows are kept; make a table of its stream \
+         first: to_stream().to_table_with_removals(store)"
+    )]
+    NotKept {
+        /// The node that looks.
+        node: Text,
+        /// The table's node.
+        table: Text,
+    },
     /// Windows that cannot be.
     #[error("node {node} has {fault}")]
     BadWindows {

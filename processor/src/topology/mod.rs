@@ -15,7 +15,7 @@ pub(crate) mod plan;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use mainstem_client::Text;
 
@@ -73,6 +73,16 @@ struct Inner {
     parts: Vec<Part>,
     /// Those that were declared.
     stores: Vec<StoreSpec>,
+}
+
+/// A node that takes from another one.
+#[derive(Clone, Copy, Debug)]
+struct Child {
+    node: usize,
+    /// Where it does so.
+    port: usize,
+    /// Which of its parents that is.
+    inlet: usize,
 }
 
 impl Topology {
@@ -140,17 +150,17 @@ impl Topology {
             let children = self.children(*index);
             let node = &self.nodes()[*index];
             let setting = Setting {
-                children: children.iter().map(|(child, _)| self.nodes()[*child].name.clone()).collect(),
+                children: children.iter().map(|child| self.nodes()[child.node].name.clone()).collect(),
                 is_eager: self.is_eager(*index),
                 sends_old: self.sends_old(*index),
                 is_viewed: self.is_viewed(*index),
                 task,
                 partitions: plan.repartitions(&node.kind),
             };
-            let ports: Vec<_> = children.iter().map(|(_, port)| *port).collect();
-            let wire = |(at, (child, port)): (usize, &(usize, usize))| {
-                let is_last = !ports[at + 1..].contains(port);
-                place(*child).map(|child| Wire { port: *port, child, is_last })
+            let wire = |(at, child): (usize, &Child)| {
+                let Child { node, port, inlet } = *child;
+                let is_last = children[at + 1..].iter().all(|later| later.port != port);
+                place(node).map(|child| Wire { port, child, inlet, is_last })
             };
             RunningNode {
                 name: node.name.clone(),
@@ -165,21 +175,43 @@ impl Topology {
         Graph::new(running.collect())
     }
 
-    /// The nodes that take from a node, with the port at which they do. Those behind a processor of the low-level
-    /// interface have a port each.
-    fn children(&self, index: usize) -> Vec<(usize, usize)> {
-        let name = &self.nodes()[index].name;
+    /// The nodes that take from a node. Those behind a processor of the low-level interface have a port each.
+    fn children(&self, index: usize) -> Vec<Child> {
+        let Node { name, is_custom, .. } = &self.nodes()[index];
         let mut children = Vec::new();
         for (child, node) in self.nodes().iter().enumerate() {
             // A stream that is merged with itself takes from one node twice.
-            for parent in node.parents.iter().filter(|parent| parent.name == *name) {
-                let port = parent.port.unwrap_or(children.len());
-                children.push((child, port));
+            let parents = node.parents.iter().enumerate().filter(|(_, parent)| parent.name == *name);
+            for (inlet, parent) in parents {
+                let own = parent.port.filter(|_| !is_custom);
+                children.push(Child { node: child, port: own.unwrap_or(children.len()), inlet });
             }
         }
-        let is_custom = self.nodes()[index].is_custom;
-        let port = |(at, (child, port)): (usize, (usize, usize))| (child, if is_custom { at } else { port });
-        children.into_iter().enumerate().map(port).collect()
+        children
+    }
+
+    /// The sources whose records may lead to some of a node.
+    pub(crate) fn sources_of(&self, index: usize) -> BTreeSet<usize> {
+        let node = &self.nodes()[index];
+        let is_parent =
+            |other: &usize| node.parents.iter().any(|parent| parent.name == self.nodes()[*other].name);
+        let parents = (0..index).filter(is_parent);
+        let own = matches!(node.kind, Kind::Source { .. }).then_some(index);
+        parents.flat_map(|parent| self.sources_of(parent)).chain(own).collect()
+    }
+
+    /// Whether a part must take records one by one: a record may change a table and lead to another that looks into it,
+    /// which must not find there what later records of its batch have made of it.
+    pub(crate) fn is_stepwise(&self, part: &Part) -> bool {
+        let meets_itself = |index: &usize| {
+            let node = &self.nodes()[*index];
+            let of = |parent: &Parent| self.nodes().iter().position(|node| node.name == parent.name);
+            let mut seen = BTreeSet::new();
+            let parents = node.parents.iter().filter_map(of);
+            let mut sources = parents.flat_map(|parent| self.sources_of(parent));
+            node.looks_up && sources.any(|source| !seen.insert(source))
+        };
+        part.nodes.iter().any(meets_itself)
     }
 
     /// How far the watermark of a node is behind that of its task: as long as the windows in front of it wait.
@@ -197,7 +229,7 @@ impl Topology {
     fn is_eager(&self, index: usize) -> bool {
         let keeps = |node: &Node| node.is_timed || !node.stores.is_empty();
         let behind = |child: usize| keeps(&self.nodes()[child]) || self.is_eager(child);
-        let children = self.children(index).into_iter().map(|(child, _)| child);
+        let children = self.children(index).into_iter().map(|child| child.node);
         children.chain(self.behind_repartition(index)).any(behind)
     }
 
@@ -207,7 +239,7 @@ impl Topology {
             let node = &self.nodes()[child];
             node.wants_old || (node.stores.is_empty() && self.sends_old(child))
         };
-        self.children(index).into_iter().any(|(child, _)| wants(child))
+        self.children(index).into_iter().any(|child| wants(child.node))
     }
 
     fn is_viewed(&self, index: usize) -> bool {

@@ -95,6 +95,8 @@ pub(crate) struct Node {
     pub(crate) windows: Option<KeptWindows>,
     /// Whether it needs the value that a key of a table had before.
     pub(crate) wants_old: bool,
+    /// Whether it looks into tables that change while it works.
+    pub(crate) looks_up: bool,
     /// Whether it is a processor of the low-level interface.
     pub(crate) is_custom: bool,
 }
@@ -112,6 +114,7 @@ impl Node {
             is_timed: false,
             windows: None,
             wants_old: false,
+            looks_up: false,
             is_custom: false,
         }
     }

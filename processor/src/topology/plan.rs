@@ -129,17 +129,32 @@ pub(crate) fn repartition_sinks(topology: &Topology, part: &Part) -> Vec<Text> {
     part.nodes.iter().filter_map(sink).collect()
 }
 
+/// Topics meet in a node that keeps or looks up something and has records of several.
 fn check_co_partitioned(topology: &Topology, part: &Part, topics: &[(&Text, i32)]) -> Result<(), PlanError> {
-    let keeps = part.nodes.iter().map(|index| &topology.nodes()[*index]).find(|node| !node.stores.is_empty());
-    let (Some(node), Some((topic, partitions))) = (keeps, topics.first()) else { return Ok(()) };
-    match topics.iter().find(|(_, others)| others != partitions) {
-        Some((other, others)) => Err(PlanError::NotCoPartitioned {
-            node: node.name.clone(),
-            topic: (*topic).clone(),
-            partitions: *partitions,
-            other: (*other).clone(),
-            others: *others,
-        }),
-        None => Ok(()),
+    for index in &part.nodes {
+        let node = &topology.nodes()[*index];
+        let met: Vec<_> = topology
+            .sources_of(*index)
+            .into_iter()
+            .filter_map(|source| counted(topology, source, topics))
+            .collect();
+        let Some((topic, partitions)) = met.first().filter(|_| !node.stores.is_empty()) else { continue };
+        if let Some((other, others)) = met.iter().find(|(_, others)| others != partitions) {
+            let (node, topic, other) = (node.name.clone(), topic.clone(), other.clone());
+            return Err(PlanError::NotCoPartitioned {
+                node,
+                topic,
+                partitions: *partitions,
+                other,
+                others: *others,
+            });
+        }
     }
+    Ok(())
+}
+
+/// The topic of a source, with its partitions.
+fn counted(topology: &Topology, source: usize, topics: &[(&Text, i32)]) -> Option<(Text, i32)> {
+    let Kind::Source { topic, .. } = &topology.nodes()[source].kind else { return None };
+    topics.iter().find(|(known, _)| *known == topic).map(|(known, count)| ((*known).clone(), *count))
 }

@@ -22,7 +22,8 @@ struct Task {
 impl Task {
     fn new(builder: &StreamBuilder) -> Self {
         let topology = builder.build().unwrap();
-        let plan = Plan::new(&topology, HashMap::from([(Text::from("in"), 1)])).unwrap();
+        let plan =
+            Plan::new(&topology, HashMap::from([(Text::from("in"), 1), (Text::from("table"), 1)])).unwrap();
         let stores = Stores::new(topology.parts()[0].stores.iter().cloned());
         let work = Work::new(&topology, &plan, 0, 0, stores, Arc::new(Counters::default()));
         let mut task = Self { work, input: TopicPartition::new("in", 0), now: 0 };
@@ -122,6 +123,14 @@ fn windows_of_known_keys_ask_for_no_memory() {
     builder.stream::<i64, Bytes>("in").group_by_key().windowed_by(day).count("counts").to("out");
     let more = more(&builder);
     assert!(more <= buffers(8), "{more}");
+}
+
+#[test]
+fn joins_of_a_stream_with_known_keys_of_a_table_ask_for_no_memory() {
+    let builder = StreamBuilder::new("t");
+    let table = builder.table::<Bytes, Bytes>("table");
+    builder.stream::<Bytes, Bytes>("in").left_join_table(&table, |_, left, _| left.clone()).to("out");
+    assert_eq!(more(&builder), 0);
 }
 
 /// What has memory of its own asks for it with each record; this also shows that the count counts.

@@ -12,7 +12,7 @@ pub use grouped::GroupedTable;
 #[cfg(test)]
 pub(super) use grouped::counted;
 
-use super::{Data, Stream};
+use super::{Data, Draft, Stream};
 use crate::{
     graph::{
         operator::node,
@@ -24,7 +24,7 @@ use crate::{
     },
     record::Item,
     serdes::Serde,
-    topology::{Kind, Make},
+    topology::{Kind, Make, Parent},
 };
 
 /// A value for each key, as a store keeps it; and the stream of its updates, of which the last one of each key is the
@@ -85,6 +85,25 @@ impl<K: Data, V: Data> Table<K, V> {
         Self { updates, view: None }
     }
 
+    pub(super) const fn draft(&self) -> &Draft {
+        self.updates.draft()
+    }
+
+    pub(super) const fn node(&self) -> &Parent {
+        self.updates.node()
+    }
+
+    /// How others look into it, if they can, and the stores that this takes.
+    pub(super) fn view(&self) -> Option<(View<K, V>, Vec<Text>)> {
+        let Viewed { view, stores } = self.view.as_ref()?;
+        Some((Arc::clone(view), stores.clone()))
+    }
+
+    /// The same table, into which others may look.
+    pub(super) fn viewed(self, view: View<K, V>, stores: Vec<Text>) -> Self {
+        Self { view: Some(Viewed { view, stores }), ..self }
+    }
+
     /// The stream of its updates: the new value of a key, and none where a key leaves the table.
     #[must_use]
     pub fn to_stream(&self) -> Stream<K, Option<V>> {
@@ -114,8 +133,7 @@ impl<K: Data, V: Data> Table<K, V> {
 impl<K: Data, V: Serde> Table<K, V> {
     /// The same table, into which others may look: it is kept in that store.
     pub(super) fn kept_in(self, store: Text) -> Self {
-        let view = Viewed { view: view::of_store(store.clone()), stores: vec![store] };
-        Self { view: Some(view), ..self }
+        self.viewed(view::of_store(store.clone()), vec![store])
     }
 }
 
