@@ -86,4 +86,6 @@ pub use spec::{InputEnd, ProcessorSpec, Settings};
 pub use state::{DirectoryError, FormError, Kept, StateDirectory, StoreFault, StoreSpec};
 pub use testing::{TestDriver, TestError, TestRecord};
 pub use topology::{PlanError, Topology, TopologyBuilder, TopologyError};
-pub use window::{CumulatingWindows, SessionWindows, SlidingWindows, TimeWindows, TumblingWindows, Window};
+pub use window::{
+    CumulatingWindows, JoinWindows, SessionWindows, SlidingWindows, TimeWindows, TumblingWindows, Window,
+};

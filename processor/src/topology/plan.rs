@@ -61,8 +61,8 @@ impl Plan {
     pub(crate) fn new(topology: &Topology, partitions: HashMap<Text, i32>) -> Result<Self, PlanError> {
         let parts = topology.parts();
         let mut plan = Self { tasks: vec![0; parts.len()], partitions, writers: HashMap::new() };
-        // A repartition topic has as many partitions as the tasks in front of it, or as the other topics behind it
-        // have: parts are planned in the order of the records' way. Each round plans at least one.
+        // A repartition topic has as many partitions as the other topics behind it have, or else as the tasks in front
+        // of it, or of those that it meets: parts are planned in the order of the records' way. Each round plans at least one.
         for _ in 0..parts.len() {
             for (number, part) in parts.iter().enumerate() {
                 plan.part(topology, number, part)?;
@@ -85,11 +85,11 @@ impl Plan {
         let sources = sources(topology, part);
         let own = sources.iter().filter(|(_, _, is_repartition)| !is_repartition);
         let own: Option<i32> = own.filter_map(|(_, topic, _)| self.partitions.get(topic)).copied().max();
-        for (_, topic, _) in sources.iter().filter(|(_, _, is_repartition)| *is_repartition) {
-            let writers = self.writers.get(topic).copied();
-            if let Some(partitions) = writers.map(|writers| own.unwrap_or(writers)) {
-                self.partitions.insert(topic.clone(), partitions);
-            }
+        let moved =
+            sources.iter().filter(|(_, _, is_repartition)| *is_repartition).map(|(_, topic, _)| topic);
+        let writers: Option<Vec<i32>> = moved.clone().map(|topic| self.writers.get(topic).copied()).collect();
+        if let Some(partitions) = own.or_else(|| writers?.into_iter().max()) {
+            self.partitions.extend(moved.map(|topic| (topic.clone(), partitions)));
         }
         let known: Option<Vec<_>> = sources
             .iter()

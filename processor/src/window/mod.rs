@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`TimeWindows`]: tumbling, hopping | one, or several of one size | is not in it |
 //! | [`CumulatingWindows`] | those that grow step by step from one start | is not in it |
+//! | [`JoinWindows`]: how close records of two streams must be | | is in it |
 //! | [`SlidingWindows`] | those that end with a record, or begin behind one | is in it |
 //! | [`SessionWindows`] | the one that its neighbours in time make with it | is in it: the last record |
 //! | [`TumblingWindows`] | one; for processors of the low-level interface | is not in it |
@@ -22,6 +23,7 @@
 
 mod cumulating;
 mod fixed;
+mod join;
 mod session;
 mod sliding;
 mod time;
@@ -33,6 +35,7 @@ use mainstem_client::Timestamp;
 
 pub use cumulating::CumulatingWindows;
 pub(crate) use fixed::FixedWindows;
+pub use join::JoinWindows;
 pub use session::SessionWindows;
 pub use sliding::SlidingWindows;
 pub use time::TimeWindows;

@@ -2,6 +2,7 @@
 //!
 //! | left | right | a result | |
 //! |---|---|---|---|
+//! | stream | stream | for each two records that happened close enough to each other | [`Stream::join`](crate::Stream::join) |
 //! | stream | table | for each record of the stream, with what the table holds then | [`Stream::join_table`](crate::Stream::join_table) |
 //! | table | table | for each key, and another one whenever either side changes | [`Table::join`](crate::Table::join) |
 //!
@@ -14,6 +15,7 @@
 //! -0.0.
 
 mod stream_table;
+mod streams;
 mod tables;
 
 use std::sync::Arc;

@@ -2,16 +2,19 @@
 //!
 //! - [`Pair`]: the logic of a node that tells its two parents apart; [`node`] makes one of it.
 //! - [`Joiner`]: what becomes of two values, and where nothing does.
-//! - `lookup`: the values of a table at hand.
-//! - [`stream_table`], [`tables`]: joins of a stream and a table, and of two tables.
+//! - `lookup`: the values of a table at hand. [`kept`]: the records of streams that wait for their partners.
+//! - [`stream_table`], [`tables`], [`streams`]: joins of a stream and a table, of two tables, and of two streams.
 
+pub(crate) mod kept;
 pub(crate) mod lookup;
 mod pair;
 pub(crate) mod stream_table;
+pub(crate) mod streams;
 pub(crate) mod tables;
 
 use std::sync::Arc;
 
+pub(crate) use kept::Of;
 pub(crate) use pair::{Pair, Side, in_order, node};
 
 use crate::serdes::Serde;
