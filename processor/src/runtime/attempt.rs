@@ -70,6 +70,10 @@ impl<'a> Attempt<'a> {
         for (partition, begin) in &job.begins {
             work.time.begin_at(partition, *begin);
         }
+        // What could not be read was taken to be absent: positions, time, or what a store says of itself.
+        if let Some(fault) = work.stores.fault() {
+            return Err(fault.clone().into());
+        }
         let producer =
             Producer::new(transport, ProducerConfig { linger: PRODUCER_LINGER, ..producer_config() });
         let is_own = |input: &&TopicPartition| !job.plan.writers.contains_key(&input.topic);

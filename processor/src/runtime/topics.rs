@@ -127,3 +127,18 @@ async fn create_one(admin: &Admin, new: NewTopic) -> Result<TopicId, StartError>
         Err(error) => Err(unavailable(error)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Trap 35: what expires leaves a tombstone, so that nothing needs to be deleted by its age, which would take the
+    /// positions of a processor along that stands still.
+    #[test]
+    fn changelogs_are_compacted_and_never_deleted_from() {
+        let topic = changelog("p-s-changelog".into(), 3);
+        let policy = topic.configs.iter().find(|(name, _)| name == "cleanup.policy");
+        assert_eq!(policy.map(|(_, value)| &**value), Some("compact"));
+        assert!(topic.configs.iter().all(|(name, _)| !name.starts_with("retention")));
+    }
+}

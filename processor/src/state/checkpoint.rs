@@ -18,6 +18,9 @@ pub(crate) struct Checkpoint {
 }
 
 impl Checkpoint {
+    /// Of a store without a changelog.
+    pub(crate) const NONE: Self = Self { topic: TopicId::ZERO, offset: Offset::ZERO, at: Timestamp(0) };
+
     pub(crate) fn bytes(&self) -> Bytes {
         let Self { topic, offset, at } = self;
         let mut bytes = BytesMut::with_capacity(33);

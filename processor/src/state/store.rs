@@ -173,6 +173,12 @@ impl Store {
         self.uncommitted_bytes
     }
 
+    /// As if something could not be read.
+    #[cfg(test)]
+    pub(crate) fn fail(&self, fault: StoreFault) {
+        self.fault.get_or_init(|| fault);
+    }
+
     /// Why something could not be read, if so.
     pub(crate) fn fault(&self) -> Option<&StoreFault> {
         self.fault.get()
@@ -186,6 +192,29 @@ impl Store {
         if !changes.is_empty() {
             self.take(changes, checkpoint, writes);
         }
+    }
+
+    /// Makes what has been written part of a store that has no changelog: for measurements.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    #[doc(hidden)]
+    pub fn commit_alone(&mut self) -> Result<(), StoreFault> {
+        let mut writes = None;
+        self.apply(Some(&Checkpoint::NONE), &mut writes);
+        writes.map_or(Ok(()), Writes::commit)
+    }
+
+    /// Takes changes over as a restore does, in a store that has no changelog: for measurements.
+    ///
+    /// # Errors
+    /// Where they cannot be written.
+    #[doc(hidden)]
+    pub fn restore_alone(
+        &mut self,
+        changes: impl IntoIterator<Item = (Bytes, Option<Bytes>)>,
+    ) -> Result<(), StoreFault> {
+        self.restore(changes, &Checkpoint::NONE)
     }
 
     /// Takes over entries of the changelog.

@@ -331,3 +331,21 @@ proptest! {
         prop_assert_eq!((outcome.late, sum as u64), (late(&events), events.len() as u64 - late(&events)));
     }
 }
+
+#[test]
+fn what_cannot_be_read_ends_the_task_before_anything_comes_of_it() {
+    let builder = StreamBuilder::new("p");
+    builder.stream::<i64, i64>("in").group_by_key().count("counts").to("out");
+    let topology = builder.build().unwrap();
+    let plan = Plan::new(&topology, HashMap::from([(Text::from("in"), 1)])).unwrap();
+    let stores = Stores::new(topology.parts()[0].stores.clone());
+    let mut work = Work::new(&topology, &plan, 0, 0, stores, Arc::new(Counters::default()));
+    let fault = crate::StoreFault { store: "counts".into(), verb: "read", cause: "a broken disk".to_owned() };
+    work.stores.first().fail(fault);
+    let (offset, timestamp) = (Offset::ZERO, Timestamp(0));
+    let key = Some(Bytes::copy_from_slice(&1_i64.to_be_bytes()));
+    let record = Record { offset, timestamp, key: key.clone(), value: key, headers: Default::default() };
+    let error = work.process(&TopicPartition::new("in", 0), vec![record]).unwrap_err();
+    assert!(error.to_string().ends_with("store counts cannot be read on disk: a broken disk"), "{error}");
+    assert!(matches!(error.error, NodeError::Store(_)));
+}

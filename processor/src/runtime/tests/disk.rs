@@ -150,3 +150,40 @@ async fn overlapping_runs_of_one_process_wait_for_the_store() {
     committed(&second, 2).await;
     second.stop().await.unwrap();
 }
+
+/// Trap 35: the changelog of windows is compacted alone, and does not grow for ever all the same.
+#[tokio::test]
+async fn closed_windows_leave_a_tombstone_each_in_the_changelog() {
+    let (broker, machine) = (broker(1), Machine::new());
+    produce(&broker, [(1, "a", ""), (2, "b", "")]).await;
+    machine.run(&broker, 2).await.unwrap();
+    assert_eq!(finish(&broker, &machine, 2).await, ["a 0 1", "b 0 1"]);
+    let is_of_a_window = |record: &Record| record.key.as_ref().is_some_and(|key| key.starts_with(&[0]));
+    let mut last = BTreeMap::new();
+    for record in records_of(&broker, CHANGELOG).await.into_iter().filter(is_of_a_window) {
+        last.insert(record.key, record.value);
+    }
+    assert_eq!(last.into_values().collect::<Vec<_>>(), [None, None]);
+}
+
+/// What another writer has put between two commits is not passed over: the store reads from in front of it.
+#[tokio::test]
+async fn changes_of_another_writer_are_read_at_the_next_start() {
+    let (broker, machine) = (broker(1), Machine::new());
+    produce(&broker, [(1, "a", "")]).await;
+    let handle = start(&broker, spec().on_disk(machine.directory())).await;
+    committed(&handle, 1).await;
+    let mut window = vec![0];
+    window.extend(crate::state::ordered(1000));
+    window.push(b'z');
+    let producer = Producer::new(&broker, ProducerConfig::default());
+    let change = ProducerRecord::new(CHANGELOG).partition(0).key(window).value("5");
+    drop(producer.send(change).await.unwrap());
+    producer.close().await;
+    produce(&broker, [(2, "a", "")]).await;
+    committed(&handle, 2).await;
+    handle.stop().await.unwrap();
+    produce(&broker, [(3, "a", "")]).await;
+    assert!(machine.run(&broker, 3).await.unwrap() > 1);
+    assert_eq!(finish(&broker, &machine, 3).await, ["a 0 3", "z 1000 5"]);
+}

@@ -21,7 +21,10 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions};
 use mainstem_client::Text;
 use tracing::info;
 
-use super::fault::{DirectoryError, StoreFault, phrase};
+use super::{
+    Store,
+    fault::{DirectoryError, StoreFault, phrase},
+};
 use crate::caps;
 pub(crate) use table::{Rows, Table, Writes};
 
@@ -72,8 +75,9 @@ impl std::fmt::Debug for StateDirectory {
 impl StateDirectory {
     /// Opens a directory, or makes it. Blocks while what was written last is read.
     ///
-    /// `memory_bytes` is what all state on disk may take of the process's memory, at least 16 MiB: half of it caches
-    /// what was read, a quarter holds what is being written, and the rest is for filters, indexes and merging.
+    /// `memory_bytes` is what all state on disk may take of the process's memory, at least 16 MiB: three
+    /// eighths cache what was read, a quarter holds what is being written, and the rest is for filters, indexes, merging
+    /// and what the allocator cannot use.
     ///
     /// # Errors
     /// Where it is in use, damaged, of another version, or the system refuses.
@@ -83,7 +87,7 @@ impl StateDirectory {
             return Err(DirectoryError::Memory { found: memory_bytes, least });
         }
         let opened = Database::builder(&path)
-            .cache_size(memory_bytes / 2)
+            .cache_size(memory_bytes / 8 * 3)
             .worker_threads(caps::STATE_WORKERS)
             .max_cached_files(Some(caps::STATE_FILES_MAX))
             .open();
@@ -151,6 +155,18 @@ impl StateDirectory {
         opened.insert(name.clone(), Opened { keyspace: keyspace.clone(), buffered_bytes: 0 });
         drop(opened);
         Ok(Some(Table::new(self.clone(), keyspace, store, name)))
+    }
+
+    /// A store that belongs to no processor, and so has no changelog: for measurements.
+    ///
+    /// # Errors
+    /// Where it cannot be opened, or is open.
+    #[doc(hidden)]
+    pub fn store_alone(&self, name: &str) -> Result<Store, StoreFault> {
+        let store = Text::from(name);
+        let in_use = || StoreFault { store, verb: "opened", cause: "it is open".to_owned() };
+        let place = Place { processor: "alone", task: "0_0", store: name };
+        self.table(&place)?.map(Store::on_disk).ok_or_else(in_use)
     }
 
     fn close(&self, name: &str) {
