@@ -37,6 +37,9 @@ pub const CELLS_MAX: usize = 64 * 1024;
 /// Values of a store that may wait for a commit before they are written all the same.
 pub const CHANGED_CELLS_MAX: usize = 16 * 1024;
 
+/// Records of a key that a window by count may keep.
+pub const COUNTED_RECORDS_MAX: u32 = 10_000;
+
 /// Windows that one record may lie in.
 pub const WINDOWS_OF_A_RECORD_MAX: i64 = 10_000;
 

@@ -73,8 +73,8 @@ mod work;
 
 pub use context::{Context, UnknownName};
 pub use dsl::{
-    Data, Grouped, GroupedTable, Input, SessionStream, Split, Stream, StreamBuilder, Table, WindowedStream,
-    Windows,
+    CountedStream, Data, Grouped, GroupedTable, Input, SessionStream, Split, Stream, StreamBuilder,
+    SuppressBuffer, Suppressed, Table, WindowedStream, Windows,
 };
 pub use graph::{MalformedRecord, NodeError, source::BadRecords};
 pub use meter::{Counters, Meter, NoMeter, NodeCounts};
@@ -87,5 +87,6 @@ pub use state::{DirectoryError, FormError, Kept, StateDirectory, StoreFault, Sto
 pub use testing::{TestDriver, TestError, TestRecord};
 pub use topology::{PlanError, Topology, TopologyBuilder, TopologyError};
 pub use window::{
-    CumulatingWindows, JoinWindows, SessionWindows, SlidingWindows, TimeWindows, TumblingWindows, Window,
+    CountWindows, CumulatingWindows, JoinWindows, SessionWindows, SlidingWindows, TimeWindows,
+    TumblingWindows, Window,
 };

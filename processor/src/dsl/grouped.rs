@@ -111,21 +111,32 @@ impl<K: Serde, V: Serde> Grouped<K, V> {
     }
 }
 
-/// Adds a node that keeps a store, behind a repartition topic where one is needed.
+/// Adds a node that keeps a table in a store, behind a repartition topic where one is needed.
 pub(super) fn add_keeper<K: Serde, V: Serde, K2: Data, A: Serde>(
     stream: &Stream<K, V>,
     store: Text,
     make: Make,
     with: impl FnOnce(Node) -> Node,
 ) -> Table<K2, A> {
+    Table::new(add_node(stream, store, make, with, spec::<K, A>))
+}
+
+/// Adds a node that keeps a store, behind a repartition topic where one is needed; `spec` says what the store holds.
+pub(super) fn add_node<K: Serde, V: Serde, K2: Data, U: Data>(
+    stream: &Stream<K, V>,
+    store: Text,
+    make: Make,
+    with: impl FnOnce(Node) -> Node,
+    spec: impl FnOnce(&Node) -> StoreSpec,
+) -> Stream<K2, U> {
     let stream = if stream.is_rekeyed() { stream.repartition(store.clone()) } else { stream.clone() };
     let node = Node::new(store.clone(), Kind::Processor, vec![stream.node().clone()], make);
     let mut draft = stream.draft().lock();
     let node = with(Node { stores: vec![store.clone()], ..node });
-    draft.add_store(spec::<K, A>(&node));
+    draft.add_store(spec(&node));
     draft.add(node);
     drop(draft);
-    Table::new(Stream::new(stream.draft().clone(), Parent::only(store), false))
+    Stream::new(stream.draft().clone(), Parent::only(store), false)
 }
 
 /// What the store of a node holds.

@@ -1,6 +1,6 @@
 //! How a topic is read.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use mainstem_client::{Text, Timestamp};
 
@@ -13,6 +13,7 @@ use crate::{
     },
     serdes::Serde,
     topology::Make,
+    window::millis,
 };
 
 /// How a topic is read: the node's name, when its records happened, and what becomes of those that do not parse.
@@ -37,6 +38,7 @@ use crate::{
 pub struct Input<K, V> {
     name: Option<Text>,
     event_time: Option<EventTime<K, V>>,
+    ahead_max: Option<Duration>,
     bad_records: BadRecords,
 }
 
@@ -45,7 +47,7 @@ impl<K: Serde, V: Serde> Input<K, V> {
     /// record does not parse.
     #[must_use]
     pub fn new() -> Self {
-        Self { name: None, event_time: None, bad_records: BadRecords::default() }
+        Self { name: None, event_time: None, ahead_max: None, bad_records: BadRecords::default() }
     }
 
     /// Names the node.
@@ -60,6 +62,15 @@ impl<K: Serde, V: Serde> Input<K, V> {
         Self { event_time: Some(Arc::new(of)), ..self }
     }
 
+    /// Takes a record to be one that does not parse if its event time is further ahead of its timestamp than this:
+    /// otherwise one that claims to be from the year 9999 moves time there, and all that come later are late. Unless
+    /// said otherwise nothing is too far ahead. It says nothing where the timestamp itself is the event time; brokers
+    /// refuse timestamps ahead of their clock (`message.timestamp.after.max.ms`).
+    #[must_use]
+    pub fn ahead_max(self, ahead_max: Duration) -> Self {
+        Self { ahead_max: Some(ahead_max), ..self }
+    }
+
     /// Says what becomes of a record whose key or value does not parse.
     #[must_use]
     pub fn on_bad_record(self, bad_records: BadRecords) -> Self {
@@ -68,9 +79,9 @@ impl<K: Serde, V: Serde> Input<K, V> {
 
     /// The node's name, and what makes its operators.
     pub(super) fn into_node(self, topic: &Text, is_repartition: bool) -> (Text, Make) {
-        let Self { name, event_time, bad_records } = self;
+        let Self { name, event_time, ahead_max, bad_records } = self;
         let make: Make = Arc::new(move |_| {
-            let read = Typed { event_time: event_time.clone() };
+            let read = Typed { event_time: event_time.clone(), ahead_max_ms: ahead_max.map(millis) };
             node(Source::new(read, bad_records.clone(), is_repartition))
         });
         (name.unwrap_or_else(|| topic.clone()), make)
@@ -80,9 +91,11 @@ impl<K: Serde, V: Serde> Input<K, V> {
 impl<K: Serde, V: Serde> Input<K, Option<V>> {
     /// The same, for a table: a record without a key is let through, so that it can be counted.
     pub(super) fn into_table_node(self, topic: &Text) -> (Text, Make) {
-        let Self { name, event_time, bad_records } = self;
+        let Self { name, event_time, ahead_max, bad_records } = self;
         let make: Make = Arc::new(move |_| {
-            let read = Keyed { record: Typed { event_time: event_time.clone() } };
+            let read = Keyed {
+                record: Typed { event_time: event_time.clone(), ahead_max_ms: ahead_max.map(millis) },
+            };
             node(Source::new(read, bad_records.clone(), false))
         });
         (name.unwrap_or_else(|| topic.clone()), make)
@@ -97,11 +110,12 @@ impl<K: Serde, V: Serde> Default for Input<K, V> {
 
 impl<K, V> fmt::Debug for Input<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, event_time, bad_records } = self;
+        let Self { name, event_time, ahead_max, bad_records } = self;
         let is_extracted = event_time.is_some();
         f.debug_struct("Input")
             .field("name", name)
             .field("event_time", &is_extracted)
+            .field("ahead_max", ahead_max)
             .field("bad_records", bad_records)
             .finish()
     }

@@ -2,7 +2,8 @@
 //!
 //! - [`StreamBuilder`]: where a program begins, with the topics that it reads ([`Input`] says how).
 //! - [`Stream`]: records, one by one; [`Split`] shares them out by name.
-//! - [`Grouped`], [`WindowedStream`] and [`SessionStream`]: records by key, by window and key, by session and key.
+//! - [`Grouped`], [`WindowedStream`], [`SessionStream`] and [`CountedStream`]: records by key, and by window, session or
+//!   count too.
 //! - [`join`]: streams and tables put together.
 //! - [`Table`]: a value for each key, and the stream of its updates; [`GroupedTable`]: its values by another key.
 //!
@@ -12,12 +13,14 @@
 //! from that store's: `NAME-STORE-repartition`.
 
 mod builder;
+mod counted;
 mod grouped;
 mod input;
 pub mod join;
 mod sessions;
 mod split;
 mod stream;
+mod suppress;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -26,11 +29,13 @@ mod windows;
 
 pub(crate) use builder::Draft;
 pub use builder::StreamBuilder;
+pub use counted::CountedStream;
 pub use grouped::Grouped;
 pub use input::Input;
 pub use sessions::SessionStream;
 pub use split::Split;
 pub use stream::Stream;
+pub use suppress::{SuppressBuffer, Suppressed};
 pub use table::{GroupedTable, Table};
 pub use windowed::WindowedStream;
 pub use windows::Windows;

@@ -1,6 +1,6 @@
 //! Records by session and key.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use mainstem_client::Text;
 
@@ -80,6 +80,12 @@ impl<K: Serde, V: Serde> SessionStream<K, V> {
         Self { results: self.results.on_close(), ..self }
     }
 
+    /// As [`super::WindowedStream::every`].
+    #[must_use]
+    pub fn every(self, period: Duration) -> Self {
+        Self { results: self.results.every(period), ..self }
+    }
+
     /// As [`super::WindowedStream::late_to`].
     #[must_use]
     pub fn late_to(self, topic: impl Into<Text>) -> Self {
@@ -130,14 +136,15 @@ impl<K: Serde, V: Serde> SessionStream<K, V> {
         let wait_ms = windows.wait_ms();
         let closes_after_ms = wait_ms.saturating_add(1);
         let kept = KeptWindows { layout: Layout::ByKey, closes_after_ms, length_ms: 0 };
-        let delay_ms = if results.is_on_close { wait_ms } else { 0 };
-        let (windows, results, name) = (*windows, results.clone(), store.clone());
+        let delay_ms = if results.is_on_close() { wait_ms } else { 0 };
+        let (windows, goes_by, name) = (*windows, results.clone(), store.clone());
         let make: Make = Arc::new(move |setting| {
-            let spans = Spans::new(name.clone(), 0, results.reads_old(setting));
+            let spans = Spans::new(name.clone(), 0, goes_by.reads_old(setting));
             let steps = (Arc::clone(&change), Arc::clone(&merge));
-            let (emission, late) = (results.emission(setting), results.late.clone());
+            let (emission, late) = (goes_by.emission(setting), goes_by.late.clone());
             node(SessionAggregate::new(windows, emission, setting.sends_old, late, steps, spans))
         });
-        add_keeper(stream, store, make, |node| Node { delay_ms, is_timed: true, windows: Some(kept), ..node })
+        let with = |node| Node { delay_ms, is_timed: true, windows: Some(kept), ..node };
+        results.passed_on(add_keeper(stream, store.clone(), make, with), &store)
     }
 }

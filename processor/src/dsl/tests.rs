@@ -1,13 +1,16 @@
 //! What each step makes of records, by programs that are run within the test.
 
 mod bad_records;
+mod counted;
 mod formats;
 mod joins;
 mod keepers;
 mod sessions;
 mod sliding;
 mod steps;
+mod suppress;
 mod tables;
+mod traps;
 mod windows;
 
 use std::{collections::BTreeMap, fmt, time::Duration};

@@ -1,6 +1,6 @@
 //! Records by window and key.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use mainstem_client::Text;
 
@@ -83,6 +83,14 @@ impl<K: Serde, V: Serde> WindowedStream<K, V> {
         Self { results: self.results.on_close(), ..self }
     }
 
+    /// Passes on early results, of open windows too, whenever the watermark comes to a multiple of a period, counted
+    /// from 1970: those that have changed since the last time. At which times there are results depends on the records
+    /// alone. They are held back in a store of their own, `STORE-every`.
+    #[must_use]
+    pub fn every(self, period: Duration) -> Self {
+        Self { results: self.results.every(period), ..self }
+    }
+
     /// Writes a record to this topic, as it came, where all windows that it lies in are closed; it is counted all the
     /// same ([`crate::NodeCounts::late`]). Otherwise it is dropped.
     ///
@@ -139,11 +147,12 @@ impl<K: Serde, V: Serde> WindowedStream<K, V> {
             stream.draft().lock().refuse(TopologyError::BadWindows { node: store.clone(), fault });
         }
         let kept = windows.kept();
-        let delay_ms = if results.is_on_close { windows.grace_ms() } else { 0 };
-        let (windows, results, name) = (*windows, results.clone(), store.clone());
+        let delay_ms = if results.is_on_close() { windows.grace_ms() } else { 0 };
+        let (windows, goes_by, name) = (*windows, results.clone(), store.clone());
         let make: Make =
-            Arc::new(move |setting| operator(windows, &results, name.clone(), Arc::clone(&change), setting));
-        add_keeper(stream, store, make, |node| Node { delay_ms, is_timed: true, windows: Some(kept), ..node })
+            Arc::new(move |setting| operator(windows, &goes_by, name.clone(), Arc::clone(&change), setting));
+        let with = |node| Node { delay_ms, is_timed: true, windows: Some(kept), ..node };
+        results.passed_on(add_keeper(stream, store.clone(), make, with), &store)
     }
 }
 

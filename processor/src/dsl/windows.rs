@@ -1,17 +1,20 @@
 //! What windows make of grouped records, and when there are results.
 
+use std::time::Duration;
+
 use mainstem_client::Text;
 
-use super::{Data, SessionStream, Stream, WindowedStream};
+use super::{CountedStream, Data, SessionStream, Stream, Suppressed, Table, WindowedStream};
 use crate::{
-    CumulatingWindows, SessionWindows, SlidingWindows, TimeWindows,
+    CountWindows, CumulatingWindows, SessionWindows, SlidingWindows, TimeWindows,
     graph::{late::Late, windowed::Emission},
+    serdes::Serde,
     topology::{KeptWindows, Layout, Setting},
     window::FixedWindows,
 };
 
 /// Windows that [`super::Grouped::windowed_by`] takes: [`TimeWindows`], [`CumulatingWindows`], [`SlidingWindows`],
-/// [`SessionWindows`].
+/// [`SessionWindows`], [`CountWindows`].
 pub trait Windows: sealed::Sealed {
     /// What becomes of records that are brought together by such windows.
     type Stream<K: Data, V: Data>;
@@ -27,6 +30,7 @@ mod sealed {
     impl Sealed for crate::CumulatingWindows {}
     impl Sealed for crate::SlidingWindows {}
     impl Sealed for crate::SessionWindows {}
+    impl Sealed for crate::CountWindows {}
 }
 
 impl Windows for TimeWindows {
@@ -58,6 +62,14 @@ impl Windows for SessionWindows {
 
     fn over<K: Data, V: Data>(self, stream: Stream<K, V>) -> SessionStream<K, V> {
         SessionStream::new(stream, self)
+    }
+}
+
+impl Windows for CountWindows {
+    type Stream<K: Data, V: Data> = CountedStream<K, V>;
+
+    fn over<K: Data, V: Data>(self, stream: Stream<K, V>) -> CountedStream<K, V> {
+        CountedStream::new(stream, self)
     }
 }
 
@@ -95,21 +107,46 @@ impl Shape {
 /// When there are results, and what becomes of records that come too late for them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Results {
-    pub(super) is_on_close: bool,
+    when: When,
     pub(super) late: Late,
+}
+
+/// When there are results.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum When {
+    #[default]
+    OnChange,
+    OnClose,
+    Every(Duration),
 }
 
 impl Results {
     pub(super) fn on_close(self) -> Self {
-        Self { is_on_close: true, ..self }
+        Self { when: When::OnClose, ..self }
+    }
+
+    pub(super) fn every(self, period: Duration) -> Self {
+        Self { when: When::Every(period), ..self }
+    }
+
+    pub(super) fn is_on_close(&self) -> bool {
+        self.when == When::OnClose
+    }
+
+    /// The table as it is passed on: at a period, a table that holds the updates of this one back.
+    pub(super) fn passed_on<K: Serde, A: Serde>(&self, table: Table<K, A>, store: &str) -> Table<K, A> {
+        match self.when {
+            When::Every(period) => table.suppress(format!("{store}-every"), Suppressed::every(period)),
+            When::OnChange | When::OnClose => table,
+        }
     }
 
     pub(super) fn late_to(self, topic: Text) -> Self {
         Self { late: Late { topic: Some(topic) }, ..self }
     }
 
-    pub(super) const fn emission(&self, setting: &Setting) -> Emission {
-        match (self.is_on_close, setting.is_eager) {
+    pub(super) fn emission(&self, setting: &Setting) -> Emission {
+        match (self.is_on_close(), setting.is_eager) {
             (true, _) => Emission::OnClose,
             (false, true) => Emission::EachChange,
             (false, false) => Emission::LastChange,

@@ -57,6 +57,16 @@ pub enum NodeError {
         /// How many there may be.
         limit: i64,
     },
+    /// A table holds back more than it may.
+    #[error(
+        "{held} are held back, and there is room for {room}; allow more, or let the buffer emit early when full"
+    )]
+    NoRoom {
+        /// How much is held back.
+        held: String,
+        /// How much may be.
+        room: String,
+    },
     /// A processor returned an error.
     #[error("processor failed: {0}")]
     User(Arc<dyn std::error::Error + Send + Sync>),

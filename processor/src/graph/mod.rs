@@ -10,6 +10,7 @@
 //! - `cells`: values of a store that are at hand; `aggregate` and `windowed`: what they are for; `late`: what becomes of
 //!   records that come too late for their windows.
 //! - `spans`: windows at hand whose bounds follow from their records; `session` and `sliding`: what they are for.
+//! - `counted`: windows by count; `suppress`: updates of tables that are held back.
 //! - `join`: nodes that put together what two parents give.
 //! - `table`: what becomes of the values of tables.
 //! - `custom`: processors that users write against the low-level interface.
@@ -17,6 +18,7 @@
 
 pub(crate) mod aggregate;
 pub(crate) mod cells;
+pub(crate) mod counted;
 pub(crate) mod custom;
 pub(crate) mod cx;
 mod error;
@@ -32,6 +34,7 @@ pub(crate) mod sliding;
 pub(crate) mod source;
 pub(crate) mod spans;
 pub(crate) mod stateless;
+pub(crate) mod suppress;
 pub(crate) mod table;
 pub(crate) mod windowed;
 

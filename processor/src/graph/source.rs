@@ -169,6 +169,8 @@ pub(crate) type EventTime<K, V> = Arc<dyn Fn(&K, &V, Timestamp) -> Timestamp + S
 /// Reads keys and values.
 pub(crate) struct Typed<K, V> {
     pub(crate) event_time: Option<EventTime<K, V>>,
+    /// How far that may be ahead of a record's timestamp.
+    pub(crate) ahead_max_ms: Option<i64>,
 }
 
 impl<K: Serde, V: Serde> Read for Typed<K, V> {
@@ -185,6 +187,12 @@ impl<K: Serde, V: Serde> Read for Typed<K, V> {
         };
         let recorded = record.timestamp;
         let time = self.event_time.as_ref().map_or(recorded, |of| of(&key, &value, recorded));
+        let ahead_ms = time.0.saturating_sub(recorded.0);
+        if let Some(limit) = self.ahead_max_ms.filter(|limit| ahead_ms > *limit) {
+            let cause =
+                format!("it is {ahead_ms} ms ahead of its record's timestamp, and {limit} ms are allowed");
+            return Err(Box::new(Unreadable { record, part: "event time", cause: SerdeError::Other(cause) }));
+        }
         Ok((Item { key, value, time, headers: record.headers, watermark: time, order: 0 }, time))
     }
 

@@ -332,6 +332,7 @@ impl Processor for Alarms {
     }
 }
 
+/// Trap 12 of those that the tests of typed streams list.
 #[test]
 fn timers_go_off_when_the_time_of_records_reaches_them() {
     let topology = TopologyBuilder::new("t")

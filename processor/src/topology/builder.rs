@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use mainstem_client::{Record, Text};
 
-use super::{Kind, Make, Node, Parent, Topology, TopologyError};
+use super::{KeptWindows, Kind, Make, Node, Parent, Topology, TopologyError};
 use crate::{
     BadRecords, InputRecord, Processor, StoreSpec,
     graph::{
@@ -163,6 +163,17 @@ impl TopologyBuilder {
             self.refuse(TopologyError::DuplicateStore { store: store.name.clone() });
         }
         self.stores.push(store);
+    }
+
+    /// The windows by which the results of a node are kept: its own, or those of all that it takes from.
+    pub(crate) fn windows_of(&self, node: &str) -> Option<KeptWindows> {
+        let node = self.nodes.iter().find(|known| known.name == node)?;
+        let of_parents = || {
+            let windows: Option<Vec<_>> =
+                node.parents.iter().map(|parent| self.windows_of(&parent.name)).collect();
+            windows?.into_iter().max_by_key(|windows| windows.closes_after_ms)
+        };
+        node.windows.or_else(of_parents)
     }
 
     /// Gives a node another name; those that take from it follow.

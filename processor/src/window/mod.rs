@@ -7,6 +7,7 @@
 //! | [`JoinWindows`]: how close records of two streams must be | | is in it |
 //! | [`SlidingWindows`] | those that end with a record, or begin behind one | is in it |
 //! | [`SessionWindows`] | the one that its neighbours in time make with it | is in it: the last record |
+//! | [`CountWindows`] | those of a number of records of its key | (they have no times) |
 //! | [`TumblingWindows`] | one; for processors of the low-level interface | is not in it |
 //!
 //! All are counted in UTC: a day has 24 hours, also where clocks are put forward or back that day, and windows of days
@@ -21,6 +22,7 @@
 //!
 //! Kafka Streams knows no times before 1970: there hopping and sliding windows begin at zero that here begin before it.
 
+mod count;
 mod cumulating;
 mod fixed;
 mod join;
@@ -33,6 +35,7 @@ use std::time::Duration;
 
 use mainstem_client::Timestamp;
 
+pub use count::CountWindows;
 pub use cumulating::CumulatingWindows;
 pub(crate) use fixed::FixedWindows;
 pub use join::JoinWindows;
@@ -51,6 +54,23 @@ pub struct Window {
     pub end: Timestamp,
 }
 
+/// The time of so many microseconds since 1970: parts of a millisecond are rounded down, before 1970 too.
+///
+/// ```
+/// use mainstem_processor::window::time_of_micros;
+/// assert_eq!([time_of_micros(-1).0, time_of_micros(1999).0], [-1, 1]);
+/// ```
+#[must_use]
+pub const fn time_of_micros(micros: i64) -> Timestamp {
+    Timestamp(micros.div_euclid(1000))
+}
+
+/// The time of so many nanoseconds since 1970, rounded down as [`time_of_micros`] does.
+#[must_use]
+pub const fn time_of_nanos(nanos: i64) -> Timestamp {
+    Timestamp(nanos.div_euclid(1_000_000))
+}
+
 /// The start from which on windows of a size are open; `None` where all are closed.
 fn first_open(size_ms: i64, grace_ms: i64, watermark: Timestamp) -> Option<i64> {
     if watermark.0 == i64::MAX {
@@ -61,6 +81,6 @@ fn first_open(size_ms: i64, grace_ms: i64, watermark: Timestamp) -> Option<i64> 
     Some(watermark.0.checked_sub(wait).map_or(i64::MIN, |closed| closed + 1))
 }
 
-fn millis(duration: Duration) -> i64 {
+pub(crate) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

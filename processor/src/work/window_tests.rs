@@ -11,8 +11,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    Counters, CumulatingWindows, SessionWindows, SlidingWindows, StreamBuilder, TimeWindows, WindowedStream,
-    Windows,
+    CountWindows, Counters, CumulatingWindows, Serde, SessionWindows, SlidingWindows, StreamBuilder,
+    SuppressBuffer, Suppressed, Table, TimeWindows, Windowed, WindowedStream, Windows,
 };
 
 /// A time, and a key.
@@ -185,14 +185,36 @@ const fn ms(millis: u64) -> Duration {
 enum When {
     OnChange,
     OnClose,
+    /// At every eighth millisecond.
+    Every,
+    /// When a table behind them says so.
+    Suppressed,
+}
+
+impl When {
+    const ALL_BUT_CHANGES: [Self; 3] = [Self::OnClose, Self::Every, Self::Suppressed];
+
+    fn of<K: Serde, V: Serde>(self, table: &Table<Windowed<K>, V>) -> Table<Windowed<K>, V> {
+        match self {
+            Self::Suppressed => {
+                let held = Suppressed::until_window_closes(SuppressBuffer::unbounded());
+                table.suppress("held", held)
+            }
+            _ => table.clone(),
+        }
+    }
 }
 
 /// The sum of the times of each key and window.
 fn summed(windows: impl Windows<Stream<Bytes, i64> = WindowedStream<Bytes, i64>>, when: When) -> Topology {
     let builder = StreamBuilder::new("t");
     let windowed = builder.stream::<Bytes, i64>("in").group_by_key().windowed_by(windows).late_to("late");
-    let windowed = if when == When::OnClose { windowed.on_close() } else { windowed };
-    windowed.reduce("sums", |sum, time| sum + time).to("out");
+    let windowed = match when {
+        When::OnClose => windowed.on_close(),
+        When::Every => windowed.every(ms(8)),
+        When::OnChange | When::Suppressed => windowed,
+    };
+    when.of(&windowed.reduce("sums", |sum, time| sum + time)).to("out");
     builder.build().unwrap()
 }
 
@@ -200,8 +222,12 @@ fn summed(windows: impl Windows<Stream<Bytes, i64> = WindowedStream<Bytes, i64>>
 fn summed_by_session(windows: SessionWindows, when: When) -> Topology {
     let builder = StreamBuilder::new("t");
     let sessions = builder.stream::<Bytes, i64>("in").group_by_key().windowed_by(windows).late_to("late");
-    let sessions = if when == When::OnClose { sessions.on_close() } else { sessions };
-    sessions.reduce("sums", |sum, time| sum + time).to("out");
+    let sessions = match when {
+        When::OnClose => sessions.on_close(),
+        When::Every => sessions.every(ms(8)),
+        When::OnChange | When::Suppressed => sessions,
+    };
+    when.of(&sessions.reduce("sums", |sum, time| sum + time)).to("out");
     builder.build().unwrap()
 }
 
@@ -216,6 +242,16 @@ fn programs(when: When) -> Vec<Topology> {
     ]
 }
 
+/// Programs that put records together by count.
+fn by_count() -> [Topology; 2] {
+    [CountWindows::tumbling(4), CountWindows::sliding(5, 2)].map(|windows| {
+        let builder = StreamBuilder::new("t");
+        let windowed = builder.stream::<Bytes, i64>("in").group_by_key().windowed_by(windows);
+        windowed.reduce("sums", |sum, time| sum + time).to("out");
+        builder.build().unwrap()
+    })
+}
+
 fn outcome(topology: &Topology, events: &[Event], cut: &Cut, is_finished: bool) -> Outcome {
     let task = Task::new(topology).run(events, cut);
     if is_finished { task.finish().outcome() } else { task.outcome() }
@@ -223,12 +259,16 @@ fn outcome(topology: &Topology, events: &[Event], cut: &Cut, is_finished: bool) 
 
 proptest! {
     #[test]
-    fn closed_windows_are_the_same_however_input_is_cut_and_tasks_restart(
+    fn results_are_the_same_bytes_however_input_is_cut_and_tasks_restart(
         (events, cut, is_finished) in (events(), cut(), any::<bool>()),
     ) {
-        for topology in programs(When::OnClose) {
+        for topology in When::ALL_BUT_CHANGES.into_iter().flat_map(programs) {
             let expected = outcome(&topology, &events, &whole(), is_finished);
             prop_assert_eq!(outcome(&topology, &events, &cut, is_finished), expected);
+        }
+        for topology in by_count() {
+            let expected = outcome(&topology, &events, &whole(), is_finished);
+            prop_assert_eq!(outcome(&topology, &events, &cut, is_finished).out, expected.out);
         }
     }
 
@@ -245,14 +285,17 @@ proptest! {
         }
     }
 
-    /// What windows give as they close is what they had come to when they changed last.
+    /// What windows give as they close, and at a period, is what they had come to when they changed last.
     #[test]
     fn windows_close_with_what_they_had_last(events in events()) {
-        for (changing, closing) in programs(When::OnChange).iter().zip(&programs(When::OnClose)) {
-            let (changing, closing) =
-                (outcome(changing, &events, &whole(), true), outcome(closing, &events, &whole(), true));
-            prop_assert_eq!(closing.table(), changing.table());
-            prop_assert_eq!(closing.out.len(), closing.table().len(), "a window was closed twice");
+        for when in When::ALL_BUT_CHANGES {
+            for (changing, closing) in programs(When::OnChange).iter().zip(&programs(when)) {
+                let (changing, closing) =
+                    (outcome(changing, &events, &whole(), true), outcome(closing, &events, &whole(), true));
+                prop_assert_eq!(closing.table(), changing.table());
+                let is_once = when == When::Every || closing.out.len() == closing.table().len();
+                prop_assert!(is_once, "a window was closed twice");
+            }
         }
     }
 

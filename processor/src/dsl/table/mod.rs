@@ -104,6 +104,10 @@ impl<K: Data, V: Data> Table<K, V> {
         Self { view: Some(Viewed { view, stores }), ..self }
     }
 
+    pub(super) const fn stream(&self) -> &Stream<K, Update<V>> {
+        &self.updates
+    }
+
     /// The stream of its updates: the new value of a key, and none where a key leaves the table.
     #[must_use]
     pub fn to_stream(&self) -> Stream<K, Option<V>> {
