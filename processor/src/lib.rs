@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //!
-//! - [`StreamBuilder`] ([`dsl`]): typed streams: what most programs are written in.
+//! - [`StreamBuilder`] ([`dsl`]): typed streams, tables and joins: what most programs are written in.
 //! - [`serdes`]: how keys and values become bytes.
 //! - [`Topology`] ([`topology`]): named nodes, which is what programs become; [`TopologyBuilder`] puts one together by
 //!   hand.

@@ -4,6 +4,7 @@
 //! |---|---|---|---|
 //! | stream | stream | for each two records that happened close enough to each other | [`Stream::join`](crate::Stream::join) |
 //! | stream | table | for each record of the stream, with what the table holds then | [`Stream::join_table`](crate::Stream::join_table) |
+//! | stream | versioned table | for each record of the stream, with what the table held at its time | [`Stream::join_as_of`](crate::Stream::join_as_of) |
 //! | table | table | for each key, and another one whenever either side changes | [`Table::join`](crate::Table::join) |
 //!
 //! Keys meet where both topics have as many partitions; what has not is refused at the start, with the name of the
@@ -14,11 +15,14 @@
 //! A key is what its bytes are: 5 as an integer of four bytes and 5 as one of eight are two keys, and so are 0.0 and
 //! -0.0.
 
+mod as_of;
 mod stream_table;
 mod streams;
 mod tables;
 
 use std::sync::Arc;
+
+pub use as_of::VersionedTable;
 
 use mainstem_client::Text;
 

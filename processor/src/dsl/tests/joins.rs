@@ -9,6 +9,7 @@
 //! | 31 | that topics meet whose numbers of partitions differ |
 //! | 32 | that records are moved whose key has not changed, or others are not |
 
+mod as_of;
 mod streams;
 mod tables_and_streams;
 

@@ -3,8 +3,10 @@
 //! - [`Pair`]: the logic of a node that tells its two parents apart; [`node`] makes one of it.
 //! - [`Joiner`]: what becomes of two values, and where nothing does.
 //! - `lookup`: the values of a table at hand. [`kept`]: the records of streams that wait for their partners.
-//! - [`stream_table`], [`tables`], [`streams`]: joins of a stream and a table, of two tables, and of two streams.
+//! - [`stream_table`], [`tables`], [`streams`]: joins of a stream and a table, of two tables, and of two streams. [`as_of`]: a stream and
+//!   what a table was.
 
+pub(crate) mod as_of;
 pub(crate) mod kept;
 pub(crate) mod lookup;
 mod pair;

@@ -6,7 +6,7 @@ use super::*;
 
 /// What the joins of streams and tables, and of tables, are tested with: removals, values that come again, and, from
 /// the fourteenth on, times that lie behind.
-const INPUTS: [Input; 23] = [
+pub(super) const INPUTS: [Input; 23] = [
     (LEFT, None, 1),
     (RIGHT, None, 2),
     (LEFT, Some("A"), 3),
@@ -33,7 +33,7 @@ const INPUTS: [Input; 23] = [
 ];
 
 /// Results by the number of the input that leads to them.
-fn expected(results: &[(usize, &str)]) -> Vec<String> {
+pub(super) fn expected(results: &[(usize, &str)]) -> Vec<String> {
     let of = |number| results.iter().find(|(at, _)| *at == number).map_or("", |(_, results)| *results);
     (0..INPUTS.len()).map(|number| of(number).to_owned()).collect()
 }

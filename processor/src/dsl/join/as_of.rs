@@ -1,0 +1,122 @@
+//! Streams that look into what tables were.
+
+use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
+
+use mainstem_client::Text;
+
+use super::placed;
+use crate::{
+    Data, Input, Stream, StreamBuilder,
+    graph::{
+        join::{
+            self, Joiner,
+            as_of::{AsOf, History, Versions},
+        },
+        operator,
+    },
+    serdes::Serde,
+    state::VersionedStore,
+    topology::{Kind, Make, Node, Parent},
+};
+
+/// Every value that a key had, and from when to when, as far back as its history goes; the latest for ever.
+pub struct VersionedTable<K, V> {
+    node: Parent,
+    history: History,
+    types: PhantomData<fn() -> (K, V)>,
+}
+
+impl<K, V> fmt::Debug for VersionedTable<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VersionedTable").field("history", &self.history).finish_non_exhaustive()
+    }
+}
+
+impl StreamBuilder {
+    /// The records of a topic as a table that knows what it was: each is the value of its key from its time on, until
+    /// that of the next, whatever their order; null takes the key out. They are kept in the store `TOPIC-versions`.
+    /// Records that are older than the history goes are dropped and counted, and so are those without a key.
+    #[must_use]
+    pub fn versioned_table<K: Serde, V: Serde>(
+        &self,
+        topic: impl Into<Text>,
+        history: Duration,
+    ) -> VersionedTable<K, V> {
+        let topic = topic.into();
+        let (name, make) = Input::<K, Option<V>>::new().into_table_node(&topic);
+        let kind = Kind::Source { topic, is_repartition: false };
+        let store = Text::from(format!("{name}-versions"));
+        let history = History { store: store.clone(), length: history };
+        let kept = history.clone();
+        let keep: Make = Arc::new(move |_| operator::node(Versions::<K, V>::new(kept.clone())));
+        let mut draft = self.draft().lock();
+        draft.add_store(VersionedStore::<K, V>::spec(store.clone()));
+        draft.add(Node::new(name.clone(), kind, Vec::new(), make));
+        let node = Node::new(store.clone(), Kind::Processor, vec![Parent::only(name)], keep);
+        draft.add(Node { stores: vec![store.clone()], ..node });
+        VersionedTable { node: Parent::only(store), history, types: PhantomData }
+    }
+}
+
+impl<K: Serde, V: Serde> Stream<K, V> {
+    /// Puts each record together with the value that its key had in the table when the record happened; one for which
+    /// there was none has no result. A value holds from its own time on, that moment included.
+    ///
+    /// What the table says of that time is what it knows of it when the record comes: a value that comes later changes
+    /// no result that was given. Of two values of one time the one that came last holds.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use mainstem_client::Text;
+    /// use mainstem_processor::{StreamBuilder, TestDriver};
+    ///
+    /// let builder = StreamBuilder::new("charged");
+    /// let prices = builder.versioned_table::<Text, i64>("prices", Duration::from_secs(3600));
+    /// let sales = builder.stream::<Text, i64>("sales");
+    /// sales.join_as_of(&prices, |_, pieces, price| pieces * price).to("charged");
+    ///
+    /// let mut driver = TestDriver::new(&builder.build()?)?;
+    /// driver.pipe("prices", "tea", 4_i64, 100)?;
+    /// driver.pipe("prices", "tea", 5_i64, 200)?;
+    /// for time in [99, 199, 200] {
+    ///     driver.pipe("sales", "tea", 10_i64, time)?;
+    /// }
+    /// let charged = driver.read::<String, i64>("charged")?;
+    /// assert_eq!(charged.iter().map(|sale| sale.value).collect::<Vec<_>>(), [40, 50]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn join_as_of<T: Serde, O: Data>(
+        &self,
+        table: &VersionedTable<K, T>,
+        join: impl Fn(&K, &V, &T) -> O + Send + Sync + 'static,
+    ) -> Stream<K, O> {
+        self.look_back("join_as_of", table, join::inner(join))
+    }
+
+    /// As [`Self::join_as_of`], with a result also where there was no value, and for a record without a key.
+    #[must_use]
+    pub fn left_join_as_of<T: Serde, O: Data>(
+        &self,
+        table: &VersionedTable<K, T>,
+        join: impl Fn(&K, &V, Option<&T>) -> O + Send + Sync + 'static,
+    ) -> Stream<K, O> {
+        self.look_back("left_join_as_of", table, join::left(join))
+    }
+
+    fn look_back<T: Serde, O: Data>(
+        &self,
+        what: &str,
+        table: &VersionedTable<K, T>,
+        join: Joiner<K, V, T, O>,
+    ) -> Stream<K, O> {
+        let name = self.draft().free(&format!("{}.{what}", self.node().name));
+        let (stream, history) = (placed(self, &name), table.history.clone());
+        let stores = vec![history.store.clone()];
+        let make: Make = Arc::new(move |_| join::node(AsOf::new(Arc::clone(&join), history.clone())));
+        let parents = vec![table.node.clone(), stream.node().clone()];
+        let node = Node::new(name.clone(), Kind::Processor, parents, make);
+        self.draft().lock().add(Node { stores, ..node });
+        Stream::new(self.draft().clone(), Parent::only(name), false)
+    }
+}
