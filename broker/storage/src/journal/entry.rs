@@ -13,7 +13,7 @@ use crate::{
     codec::{DecodeError, Decoder, Encoder},
     config::{Overrides, Resource},
     segment::SegmentId,
-    state::{Kept, SegmentState, marker_of},
+    state::{Kept, KeptBits, SegmentState, marker_of},
 };
 
 /// One thing that a group does.
@@ -92,6 +92,11 @@ impl PlacedBatch {
     }
 }
 
+/// What a cleaning did, with the markers of what readers must still know of. It is not written any more.
+const CLEANED_WITH_MARKERS: u8 = 10;
+/// The same with a bit for each aborted transaction.
+const CLEANED_WITH_BITS: u8 = 12;
+
 const STARTS_SEGMENT: u8 = 1;
 const RECORDS_AHEAD: u8 = 2;
 const KEYED: u8 = 1;
@@ -155,18 +160,36 @@ fn encode_entry(out: &mut Encoder, entry: &Entry, ahead: bool) {
 
 fn encode_cleaned(out: &mut Encoder, cleaned: &Cleaned) {
     let Cleaned { topic, partition, sources, segment, upto, aborted, clean_to } = cleaned;
-    encode_partition(out, 10, *topic, *partition);
+    let kind = match aborted {
+        Kept::Bits(_) => CLEANED_WITH_BITS,
+        Kept::Markers(_) => CLEANED_WITH_MARKERS,
+    };
+    encode_partition(out, kind, *topic, *partition);
     out.list(sources.iter(), |out, SegmentId { base, revision }| {
         out.i64(base.0);
         out.u32(*revision);
     });
     out.list(segment.iter(), encode_segment);
     out.i64(upto.0);
-    aborted.encode(out);
+    match aborted {
+        Kept::Bits(bits) => bits.encode(out),
+        Kept::Markers(markers) => out.list(markers.iter(), |out, marker| out.i64(marker.0)),
+    }
     out.i64(clean_to.0);
 }
 
-fn decode_cleaned(from: &mut Decoder) -> Result<Cleaned, DecodeError> {
+fn decode_kept_bits(from: &mut Decoder) -> Result<Kept, DecodeError> {
+    KeptBits::decode(from).map(Kept::Bits)
+}
+
+fn decode_kept_markers(from: &mut Decoder) -> Result<Kept, DecodeError> {
+    from.list(|from| Ok(Offset(from.i64()?))).map(Kept::Markers)
+}
+
+fn decode_cleaned(
+    from: &mut Decoder,
+    kept: fn(&mut Decoder) -> Result<Kept, DecodeError>,
+) -> Result<Cleaned, DecodeError> {
     let (topic, partition) = decode_partition(from)?;
     let sources = from.list(|from| Ok(SegmentId { base: Offset(from.i64()?), revision: from.u32()? }))?;
     let segment = from.list::<_, Vec<_>>(decode_segment)?;
@@ -179,7 +202,7 @@ fn decode_cleaned(from: &mut Decoder) -> Result<Cleaned, DecodeError> {
         sources,
         segment: segment.first().copied(),
         upto: Offset(from.i64()?),
-        aborted: Kept::decode(from)?,
+        aborted: kept(from)?,
         clean_to: Offset(from.i64()?),
     })
 }
@@ -274,11 +297,12 @@ fn decode_entry(from: &mut Decoder, ahead: &mut Decoder) -> Result<Entry, Decode
         }
         8 => Entry::ProducerIdsAllocated { next: ProducerId(from.i64()?) },
         9 => Entry::PartitionsAdded { topic: from.topic_id()?, partitions: from.u32()? },
-        10 => Entry::SegmentsCleaned(decode_cleaned(from)?),
+        CLEANED_WITH_MARKERS => Entry::SegmentsCleaned(decode_cleaned(from, decode_kept_markers)?),
         11 => {
             let (resource, overrides) = decode_settings(from)?;
             Entry::SettingsChanged { resource, overrides }
         }
+        CLEANED_WITH_BITS => Entry::SegmentsCleaned(decode_cleaned(from, decode_kept_bits)?),
         _ => return Err(DecodeError("an entry of an unknown kind")),
     })
 }
@@ -357,23 +381,55 @@ mod tests {
             Entry::SegmentSealed { topic, partition },
             Entry::ProducerIdsAllocated { next: ProducerId(1000) },
             Entry::PartitionsAdded { topic, partitions: 9 },
-            Entry::SegmentsCleaned(Cleaned {
-                topic,
-                partition,
-                sources: vec![Offset(5).into(), SegmentId { base: Offset(9), revision: 2 }],
-                segment: Some(SegmentState {
-                    revision: 3,
-                    end_position: 77,
-                    ..SegmentState::starting(Offset(5), Timestamp(8))
-                }),
-                upto: Offset(11),
-                aborted: Kept::of([true, false, true]),
-                clean_to: Offset(12),
-            }),
+            cleaned(Kept::of([true, false, true])),
+            cleaned(Kept::Markers([Offset(6), Offset(10)].into())),
             Entry::SettingsChanged { resource: Resource::Brokers, overrides: overrides.clone() },
             Entry::SettingsChanged { resource: Resource::Broker(BrokerId(3)), overrides: Overrides::new() },
             Entry::SettingsChanged { resource: Resource::Group("g".to_owned()), overrides },
         ]
+    }
+
+    fn cleaned(aborted: Kept) -> Entry {
+        let state = SegmentState::starting(Offset(5), Timestamp(8));
+        Entry::SegmentsCleaned(Cleaned {
+            topic: TopicId([9; 16]),
+            partition: PartitionId(2),
+            sources: vec![Offset(5).into(), SegmentId { base: Offset(9), revision: 2 }],
+            segment: Some(SegmentState { revision: 3, end_position: 77, ..state }),
+            upto: Offset(11),
+            aborted,
+            clean_to: Offset(12),
+        })
+    }
+
+    /// The bytes of a frame with that cleaning alone, whose kind and aborted transactions are these.
+    fn golden(kind: &str, aborted: &str) -> Bytes {
+        let text = [
+            "01000000",
+            kind,
+            "09090909090909090909090909090909 02000000",
+            "02000000 0500000000000000 00000000 0900000000000000 02000000",
+            "01000000 0500000000000000 03000000 4d00000000000000 ffffffffffffffff 0800000000000000",
+            "0b00000000000000",
+            aborted,
+            "0c00000000000000",
+        ];
+        let digits: Vec<_> = text.concat().chars().filter_map(|digit| digit.to_digit(16)).collect();
+        digits.chunks(2).map(|pair| (pair[0] * 16 + pair[1]) as u8).collect()
+    }
+
+    #[test]
+    fn a_cleaning_is_written_with_a_bit_for_each_aborted_transaction() {
+        let (entry, bytes) = (cleaned(Kept::of([true, false, true])), golden("0c", "03000000 05"));
+        assert_eq!(encode(std::slice::from_ref(&entry), false).concat(), bytes);
+        assert_eq!(decode(bytes, Bytes::new()).unwrap(), [entry]);
+    }
+
+    #[test]
+    fn a_cleaning_with_a_list_of_markers_is_still_read() {
+        let bytes = golden("0a", "02000000 0600000000000000 0a00000000000000");
+        let entry = cleaned(Kept::Markers([Offset(6), Offset(10)].into()));
+        assert_eq!(decode(bytes, Bytes::new()).unwrap(), [entry]);
     }
 
     #[test]

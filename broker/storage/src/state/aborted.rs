@@ -1,6 +1,9 @@
 //! Which transactions of a partition were taken back (Kafka: `TransactionIndex`).
 
-use std::{collections::VecDeque, ops::Range};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    ops::Range,
+};
 
 use mainstem_protocol::Offset;
 
@@ -38,11 +41,9 @@ impl Aborted {
     pub(crate) fn keep(&mut self, range: Range<Offset>, kept: &Kept) {
         let within = self.between(range);
         let mut at = 0..;
-        self.transactions.retain(|_| {
+        self.transactions.retain(|transaction| {
             let at = at.next().unwrap_or_default();
-            // A log start that moved meanwhile has taken the first of them: the last ones are the same.
-            let bit = (at + kept.count).checked_sub(within.end);
-            !within.contains(&at) || bit.is_none_or(|bit| kept.has(bit))
+            !within.contains(&at) || kept.has(transaction.last_offset, within.end - at)
         });
     }
 
@@ -95,16 +96,50 @@ impl Aborted {
     }
 }
 
-/// Of neighbouring aborted transactions, in the order of their markers, those that readers must still know of: a bit for
-/// each, so that an entry of the journal has room for all that a partition may have.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Kept {
-    count: usize,
-    bits: Vec<u8>,
+/// Of neighbouring aborted transactions, those that readers must still know of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// A bit for each.
+    Bits(KeptBits),
+    /// The markers of those that are kept: entries of the journal once had them so, and are still read.
+    Markers(BTreeSet<Offset>),
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self::Bits(KeptBits::default())
+    }
 }
 
 impl Kept {
     pub(crate) fn of(kept: impl IntoIterator<Item = bool>) -> Self {
+        Self::Bits(KeptBits::of(kept))
+    }
+
+    /// Bytes of the bits of so many.
+    pub(crate) const fn bytes_of(count: usize) -> usize {
+        count.div_ceil(8)
+    }
+
+    /// Whether the one with this marker is kept, where so many are left from it on.
+    fn has(&self, marker: Offset, left: usize) -> bool {
+        match self {
+            Self::Bits(bits) => bits.has_before_end(left),
+            Self::Markers(markers) => markers.contains(&marker),
+        }
+    }
+}
+
+/// In the order of their markers a bit for each, so that an entry of the journal has room for all that a partition may
+/// have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct KeptBits {
+    count: usize,
+    bits: Vec<u8>,
+}
+
+impl KeptBits {
+    fn of(kept: impl IntoIterator<Item = bool>) -> Self {
         let mut all = Self::default();
         for is_kept in kept {
             if all.count % 8 == 0 {
@@ -118,9 +153,9 @@ impl Kept {
         all
     }
 
-    /// Bytes of the bits of so many.
-    pub(crate) const fn bytes_of(count: usize) -> usize {
-        count.div_ceil(8)
+    /// Counted from the end: a log start that moved meanwhile has taken the first of them, and the last ones are the same.
+    fn has_before_end(&self, left: usize) -> bool {
+        self.count.checked_sub(left).is_none_or(|at| self.has(at))
     }
 
     fn has(&self, at: usize) -> bool {
@@ -134,7 +169,7 @@ impl Kept {
 
     pub(crate) fn decode(from: &mut Decoder) -> Result<Self, DecodeError> {
         let count = from.u32()? as usize;
-        let bits = from.take(Self::bytes_of(count))?.to_vec();
+        let bits = from.take(Kept::bytes_of(count))?.to_vec();
         Ok(Self { count, bits })
     }
 }
@@ -194,6 +229,16 @@ mod tests {
         let kept = index.kept(range.clone(), &[Offset(20)]);
         index.keep(range, &kept);
         check(&index, 0, 31, Some(&[2, 3]));
+    }
+
+    #[test]
+    fn a_list_of_markers_keeps_what_bits_keep() {
+        let (mut by_bits, range) = (three(), Offset(9)..Offset(31));
+        let mut by_markers = by_bits.clone();
+        by_bits.keep(range.clone(), &Kept::of([false, true, false]));
+        by_markers.keep(range, &Kept::Markers([Offset(20)].into()));
+        check(&by_markers, 0, 31, Some(&[2]));
+        assert_eq!(by_markers, by_bits);
     }
 
     #[test]

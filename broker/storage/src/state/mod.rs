@@ -12,7 +12,7 @@ mod partition;
 pub(crate) mod producers;
 mod transactions;
 
-pub(crate) use aborted::{Aborted, Kept};
+pub(crate) use aborted::{Aborted, Kept, KeptBits};
 pub(crate) use epochs::{EpochStart, Epochs};
 pub(crate) use overlay::{Draft, Overlay};
 pub(crate) use partition::{PartitionState, SegmentState};
