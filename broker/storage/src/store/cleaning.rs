@@ -128,6 +128,22 @@ impl Cleaner {
         self.is_stopping.load(Ordering::Acquire)
     }
 
+    fn set_options(&self, options: CleanerOptions) {
+        let mut known = self.known();
+        let before = self.options.swap(Arc::new(options));
+        if *before != options {
+            known.due = Duration::ZERO;
+        }
+    }
+
+    /// Nothing was to be done with these options: looks again after their time, or at once where there are others by now.
+    fn put_off(&self, looked_with: &Arc<CleanerOptions>, now: Duration) {
+        let mut known = self.known();
+        if Arc::ptr_eq(looked_with, &self.options.load()) {
+            known.due = now.saturating_add(looked_with.backoff);
+        }
+    }
+
     /// Waits so long, or until it is told to stop.
     fn wait(&self, time: Duration) {
         let waits = |_: &mut Known| !self.is_stopping();
@@ -175,10 +191,7 @@ impl Store {
     /// How compacted topics are cleaned from now on: the rate at once, the memory from the next pass on, and where nothing
     /// was to be done is looked again.
     pub fn set_cleaner_options(&self, options: CleanerOptions) {
-        let before = self.cleaner.options.swap(Arc::new(options));
-        if *before != options {
-            self.cleaner.known().due = Duration::ZERO;
-        }
+        self.cleaner.set_options(options);
     }
 
     /// How compacted topics are cleaned.
@@ -204,12 +217,12 @@ impl Store {
             return false;
         }
         let (now, due) = (self.clock.monotonic(), self.cleaner.known().due);
+        let options = self.cleaner.options.load_full();
         if now < due {
             // A store that everybody forgot is not held for long.
             self.cleaner.wait((due - now).min(HELD_MAX));
         } else if matches!(self.clean_step(), Ok(None)) {
-            let backoff = self.cleaner.options.load().backoff;
-            self.cleaner.known().due = self.clock.monotonic().saturating_add(backoff);
+            self.cleaner.put_off(&options, self.clock.monotonic());
         }
         true
     }
@@ -427,4 +440,21 @@ fn last_written(placing: &Placing) -> BTreeMap<ProducerId, LastWritten> {
         (*id, LastWritten { offset, epoch: producer.epoch })
     });
     last.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_that_change_while_the_cleaner_looks_are_not_waited_for() {
+        let day = Duration::from_hours(24);
+        let cleaner = Cleaner::new(CleanerOptions { backoff: day, ..CleanerOptions::default() });
+        let looked_with = cleaner.options.load_full();
+        cleaner.set_options(CleanerOptions { backoff: Duration::from_secs(1), ..*looked_with });
+        cleaner.put_off(&looked_with, day);
+        assert_eq!(cleaner.known().due, Duration::ZERO);
+        cleaner.put_off(&cleaner.options.load_full(), day);
+        assert_eq!(cleaner.known().due, day + Duration::from_secs(1));
+    }
 }
