@@ -122,7 +122,7 @@ impl<K: Serde, V: Serde> WindowedStream<K, V> {
         self.change(store.into(), count())
     }
 
-    /// As [`Grouped::reduce`], for each window.
+    /// As [`super::Grouped::reduce`], for each window.
     pub fn reduce(
         &self,
         store: impl Into<Text>,
@@ -131,7 +131,7 @@ impl<K: Serde, V: Serde> WindowedStream<K, V> {
         self.change(store.into(), reduced(reduce))
     }
 
-    /// As [`Grouped::aggregate`], for each window.
+    /// As [`super::Grouped::aggregate`], for each window.
     pub fn aggregate<A: Serde>(
         &self,
         store: impl Into<Text>,
