@@ -67,9 +67,29 @@ impl Aborted {
         first..below(range.end).max(first)
     }
 
-    /// Those with records in the range, as far as the log still reaches back to it.
-    pub(crate) fn still_within(&self, from: Offset, upto: Offset) -> Vec<AbortedTransaction> {
-        self.within(from.max(self.start), upto).unwrap_or_default()
+    /// Goes through so many at most, from the first marker at or behind `from` on: adds those that begin in the range, and
+    /// says at which marker to go on; `None` where all that come later begin behind it.
+    pub(crate) fn find_begun(
+        &self,
+        from: Offset,
+        range: &Range<Offset>,
+        at_most: usize,
+        found: &mut Vec<AbortedTransaction>,
+    ) -> Option<Offset> {
+        let first = self.transactions.partition_point(|transaction| transaction.last_offset < from);
+        let last = self.transactions.get(first + at_most.saturating_sub(1));
+        let end = last.map_or(self.transactions.len(), |last| {
+            self.transactions.partition_point(|transaction| transaction.last_offset <= last.last_offset)
+        });
+        for transaction in self.transactions.range(first..end) {
+            if range.contains(&transaction.first_offset) {
+                found.push(*transaction);
+            }
+            if transaction.last_stable_offset >= range.end {
+                return None;
+            }
+        }
+        self.transactions.get(end).map(|next| next.last_offset)
     }
 
     /// Those with records in the range, by their markers; `None` where the log does not reach back to `from` any more.
@@ -257,6 +277,17 @@ mod tests {
         moved.keep(range, &kept);
         index.start_at(Offset(43));
         assert_eq!(moved, index, "a log start that moved meanwhile makes no difference");
+    }
+
+    #[test]
+    fn a_walk_goes_on_where_it_stopped_and_ends_where_nothing_begins_in_the_range() {
+        let (index, range) = (three(), Offset(5)..Offset(8));
+        let mut found = Vec::new();
+        assert_eq!(index.find_begun(Offset(0), &range, 1, &mut found), Some(Offset(20)));
+        assert!(found.is_empty());
+        assert_eq!(index.find_begun(Offset(20), &range, 1, &mut found), None);
+        assert_eq!(found.iter().map(|one| one.producer_id.0).collect::<Vec<_>>(), [2]);
+        assert_eq!(index.find_begun(Offset(31), &range, 1, &mut found), None);
     }
 
     /// Transactions as a log has them: each offset goes to one of few producers, or is its marker.
