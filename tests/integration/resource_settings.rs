@@ -166,7 +166,7 @@ async fn settings_of_brokers_that_cannot_be_are_refused() {
         (
             &[("max.connections", SET, "many")][..],
             ErrorCode::INVALID_REQUEST,
-            "expected a whole number from 0",
+            "expected a whole number from 1",
         ),
         (&[("log.retention.ms", SET, "-2")], ErrorCode::INVALID_REQUEST, "expected -1, or a whole number"),
         (&[("log.segment.bytes", SET, "1000")], ErrorCode::INVALID_REQUEST, "a whole number from 1048576"),

@@ -121,11 +121,20 @@ mod tests {
     #[test]
     fn values_out_of_range_are_refused_with_what_is_right() {
         assert_eq!(check("max.connections", "5"), Ok(()));
-        let refused = "setting max.connections cannot be -1: expected a whole number from 0 to 2147483647";
+        let refused = "setting max.connections cannot be -1: expected a whole number from 1 to 2147483647";
         assert_eq!(check("max.connections", "-1"), Err(refused.to_owned()));
         let refused =
             "setting log.segment.bytes cannot be 5: expected a whole number from 1048576 to 2147483647";
         assert_eq!(check("log.segment.bytes", "5"), Err(refused.to_owned()));
+    }
+
+    #[test]
+    fn limits_that_lock_everybody_out_are_refused() {
+        for name in ["max.connections", "max.connections.per.ip"] {
+            let refused = format!("setting {name} cannot be 0: expected a whole number from 1 to 2147483647");
+            assert_eq!(check(name, "0"), Err(refused));
+            assert_eq!(check(name, "1"), Ok(()));
+        }
     }
 
     #[test]

@@ -92,6 +92,16 @@ mod tests {
     }
 
     #[test]
+    fn stored_limits_that_locked_everybody_out_are_passed_over() {
+        let live = Live::new(Config::default());
+        let stored = overrides(&[("max.connections", "0"), ("max.connections.per.ip", "0")]);
+        live.follow(BrokerId(1), || {
+            Arc::new(Resources::from([(Resource::Broker(BrokerId(1)), stored.clone())]))
+        });
+        assert_eq!(live.now().net, live.fixed().net);
+    }
+
+    #[test]
     fn what_cannot_be_any_more_is_passed_over() {
         let live = Live::new(Config::default());
         let settings = overrides(&[("no.such", "1"), ("max.connections", "many"), ("log.retention.ms", "5")]);

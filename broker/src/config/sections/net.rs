@@ -32,13 +32,15 @@ settings! {
         request_receive_max: Duration = Duration::from_secs(30), "socket.request.receive.max.ms",
             Shape::milliseconds(1, LONG_MAX);
 
-        /// Connections in all; those above are closed at once. Kafka has no limit by default.
+        /// Connections in all; those above are closed at once. Kafka has no limit by default, and takes 0 as well: with it
+        /// nobody could come in any more, not even to take it back.
         connections_max: usize = 10_000, "max.connections",
-            Shape::count(0, INT_MAX).kafka("SocketServerConfigs").dynamic();
+            Shape::count(1, INT_MAX).kafka("SocketServerConfigs").dynamic();
 
-        /// Connections from one address; those above are closed at once.
+        /// Connections from one address; those above are closed at once. Kafka takes 0 where single addresses have
+        /// limits of their own, which they cannot have here.
         connections_max_per_ip: usize = 10_000, "max.connections.per.ip",
-            Shape::count(0, INT_MAX).kafka("SocketServerConfigs").dynamic();
+            Shape::count(1, INT_MAX).kafka("SocketServerConfigs").dynamic();
     }
 }
 
