@@ -2,7 +2,7 @@
 //!
 //! - [`TopologyBuilder`]: puts one together by hand; [`crate::StreamBuilder`] does the same from typed streams.
 //! - [`TopologyError`]: why it is none.
-//! - `describe`: a topology as text and as a drawing.
+//! - `describe`: a topology as text, as JSON and as a drawing.
 //! - `parts`: what of it can run by itself: the sub-topologies.
 //! - `Plan`: how many tasks and partitions it takes on a cluster.
 
@@ -38,7 +38,8 @@ use crate::{
 /// `NAME-STORE-changelog` and `NAME-NODE-repartition`. Nodes and stores are known by their names, never by their
 /// place, so that a topology can grow without losing its state.
 ///
-/// Printed, it looks as Kafka Streams prints one; [`Self::to_dot`] draws it.
+/// Printed, it looks as Kafka Streams prints one; [`Self::to_dot`] and [`Self::to_mermaid`] draw it, and [`Self::to_json`]
+/// is for programs.
 ///
 /// ```
 /// use mainstem_client::Text;

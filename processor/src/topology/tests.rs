@@ -294,6 +294,46 @@ fn drawing_escapes_what_graphviz_would_take_for_the_end_of_a_name() {
 }
 
 #[test]
+fn flowchart_joins_parts_by_their_topics_and_draws_each_point_once() {
+    let chart = in_two_parts().to_mermaid();
+    let count = |piece: &str| chart.matches(piece).count();
+    assert_eq!((count("subgraph"), count("\"topic words-counts-repartition\"")), (2, 1), "{chart}");
+    let number = |name: &str| {
+        let line = chart.lines().find(|line| line.contains(&format!("\"{name}\""))).unwrap();
+        line.trim().split(['[', '(']).next().unwrap().to_owned()
+    };
+    let arrows = [
+        ("counts-repartition-sink", "-->", "topic words-counts-repartition"),
+        ("topic words-counts-repartition", "-->", "counts-repartition-source"),
+        ("counts", "<-.->", "store counts"),
+    ];
+    for (from, arrow, to) in arrows {
+        let line = format!("  {} {arrow} {}\n", number(from), number(to));
+        assert!(chart.contains(&line), "{line}{chart}");
+    }
+}
+
+#[test]
+fn flowchart_escapes_what_mermaid_would_read() {
+    let chart = TopologyBuilder::new("t").source(r#"a"b<c"#, "input").build().unwrap().to_mermaid();
+    assert!(chart.contains(r#"p0["a#34;b#60;c"]"#), "{chart}");
+}
+
+#[test]
+fn json_names_nodes_with_their_stores_and_neighbours() {
+    let json: serde_json::Value = serde_json::from_str(&in_two_parts().to_json()).unwrap();
+    let counts = &json["sub_topologies"][1]["nodes"][1];
+    let expected = serde_json::json!({
+        "name": "counts",
+        "kind": "processor",
+        "stores": ["counts"],
+        "parents": ["counts-repartition-source"],
+        "children": ["line-counts.sink"],
+    });
+    assert_eq!((&json["name"], counts), (&"words".into(), &expected));
+}
+
+#[test]
 fn topics_of_a_topology_are_named_after_it_and_its_stores() {
     let topology = in_two_parts();
     assert_eq!(topology.changelog("counts"), "words-counts-changelog");
