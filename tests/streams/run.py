@@ -78,8 +78,16 @@ class Run:
         self.until(lambda: self.committed() >= self.kind_of.results(answer), "the last result")
         for instance in self.running:
             instance.stop()
-        found = self.reader.read_to_end()
+        found = self.results()
         return Outcome(self.kind_of.wrong(found, answer) + self.unread(), self.kind_of.fold(found), self.replaced())
+
+    def results(self):
+        """Everything that was ever committed, read anew: the last things are written while the instances stop."""
+        reader = self.cluster.reader(f"{self.name}-results", PARTITIONS)
+        try:
+            return reader.read_to_end()
+        finally:
+            reader.close()
 
     def disturbed(self, records, results):
         """Writes the input piece by piece; in the midst of some of them something happens."""
