@@ -182,7 +182,7 @@ async fn settings_of_brokers_that_cannot_be_are_refused() {
                 ("log.cleaner.max.compaction.lag.ms", SET, "5"),
             ],
             ErrorCode::INVALID_REQUEST,
-            "at most max.compaction.lag.ms, 5",
+            "6 is more than log.cleaner.max.compaction.lag.ms, 5",
         ),
     ] {
         for of in [&*id, ""] {

@@ -1,8 +1,9 @@
 //! Which settings change while the broker runs, and to what (Kafka: `DynamicBrokerConfig`).
 
+use mainstem_protocol::BrokerId;
 use mainstem_storage::{
     ConfigChange, ConfigError, Overrides,
-    config::{Kind, Rules, Setting as TopicDefault},
+    config::{Kind, Resource, Resources, Rules, Setting as TopicDefault},
 };
 
 use super::{Config, foreign, nearest, setting, value};
@@ -15,7 +16,16 @@ pub fn is_dynamic(name: &str) -> bool {
 }
 
 /// What settings brokers may be given while they run; those of the start are below them.
-pub(crate) struct BrokerRules<'a>(pub(crate) &'a Config);
+pub(crate) struct BrokerRules<'a> {
+    /// Those of the start.
+    pub(crate) start: &'a Config,
+    /// This broker.
+    pub(crate) broker: BrokerId,
+    /// Whose settings are altered: those of this broker or of all.
+    pub(crate) of: &'a Resource,
+    /// What is set now.
+    pub(crate) resources: &'a Resources,
+}
 
 impl Rules for BrokerRules<'_> {
     fn list(&self, change: &ConfigChange) -> Result<String, ConfigError> {
@@ -33,14 +43,34 @@ impl Rules for BrokerRules<'_> {
 
     fn check(&self, overrides: &Overrides) -> Result<(), ConfigError> {
         check_names(overrides)?;
-        let mut config = self.0.clone();
+        let mut config = self.start.clone();
         for (name, value) in overrides {
             let refused =
                 |expected| refused(format!("setting {name} cannot be {value}: expected {expected}"));
             config.alter(name, value).map_err(refused)?;
         }
-        config.check_together().map_err(|error| refused(error.to_string()))?;
-        config.topic_defaults.check_together().map_err(|error| refused(error.to_string()))
+        let together = self.start.altered(self.broker, &self.among(overrides));
+        together.check_together().map_err(|error| refused(without_place(error)))
+    }
+}
+
+impl BrokerRules<'_> {
+    /// What all brokers and this one would set: settings have to go together as they hold, one layer over the other.
+    fn among(&self, overrides: &Overrides) -> Resources {
+        let scopes = [Resource::Brokers, Resource::Broker(self.broker)];
+        let set = |scope: Resource| {
+            let found = if scope == *self.of { Some(overrides) } else { self.resources.get(&scope) };
+            found.cloned().map(|overrides| (scope, overrides))
+        };
+        scopes.into_iter().filter_map(set).collect()
+    }
+}
+
+/// Where the settings of the start were written says nothing of those that are altered.
+fn without_place(error: super::ConfigError) -> String {
+    match error {
+        super::ConfigError::Together { name, reason, .. } => format!("setting {name} cannot be: {reason}"),
+        error => error.to_string(),
     }
 }
 
@@ -92,9 +122,21 @@ mod tests {
 
     use super::*;
 
+    const ALL: Resource = Resource::Brokers;
+    const ONE: Resource = Resource::Broker(BrokerId(1));
+
+    fn overrides(pairs: &[(&str, &str)]) -> Overrides {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
     fn check(name: &str, value: &str) -> Result<(), String> {
-        let overrides = Overrides::from([(name.to_owned(), value.to_owned())]);
-        BrokerRules(&Config::default()).check(&overrides).map_err(|error| error.to_string())
+        alter(&ONE, &[(name, value)], &Resources::new())
+    }
+
+    fn alter(of: &Resource, pairs: &[(&str, &str)], resources: &Resources) -> Result<(), String> {
+        let start = Config::default();
+        let rules = BrokerRules { start: &start, broker: BrokerId(1), of, resources };
+        rules.check(&overrides(pairs)).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -138,12 +180,28 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_do_not_go_together_are_refused() {
-        let overrides = Overrides::from([
-            ("log.cleaner.max.compaction.lag.ms".to_owned(), "5".to_owned()),
-            ("log.cleaner.min.compaction.lag.ms".to_owned(), "6".to_owned()),
+    fn settings_that_contradict_those_of_another_layer_are_refused() {
+        let (least, most) = ("log.cleaner.min.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms");
+        let refused = |result: Result<(), String>| result.unwrap_err().contains("100 is more than");
+        let none = Resources::new();
+        assert!(refused(alter(&ALL, &[(least, "100"), (most, "5")], &none)));
+        let all = Resources::from([(ALL, overrides(&[(most, "5")]))]);
+        assert!(refused(alter(&ONE, &[(least, "100")], &all)));
+        assert_eq!(alter(&ONE, &[(least, "100"), (most, "100")], &all), Ok(()));
+        let one = Resources::from([(ONE, overrides(&[(least, "100")]))]);
+        assert!(refused(alter(&ALL, &[(most, "5")], &one)));
+    }
+
+    #[test]
+    fn settings_that_are_taken_back_leave_no_contradiction() {
+        let (least, most) = ("log.cleaner.min.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms");
+        let all = Resources::from([
+            (ALL, overrides(&[(least, "500"), (most, "1000")])),
+            (ONE, overrides(&[(least, "4"), (most, "50")])),
         ]);
-        assert!(BrokerRules(&Config::default()).check(&overrides).is_err());
+        assert!(alter(&ONE, &[(most, "50")], &all).unwrap_err().contains("500 is more than"));
+        assert_eq!(alter(&ONE, &[(least, "4")], &all), Ok(()));
+        assert_eq!(alter(&ONE, &[], &all), Ok(()));
     }
 
     #[test]
@@ -151,7 +209,9 @@ mod tests {
         let rules = Config::default();
         let list = |name: &str| {
             let operation = ConfigOperation::Append("compact".to_owned());
-            BrokerRules(&rules).list(&ConfigChange { name: name.to_owned(), operation })
+            let resources = Resources::new();
+            let rules = BrokerRules { start: &rules, broker: BrokerId(1), of: &ONE, resources: &resources };
+            rules.list(&ConfigChange { name: name.to_owned(), operation })
         };
         assert_eq!(list("log.cleanup.policy"), Ok("delete".to_owned()));
         assert!(list("log.retention.ms").is_err());

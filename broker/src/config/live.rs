@@ -50,7 +50,7 @@ impl Live {
 impl Config {
     /// These settings with those over them that were altered while brokers ran: those of all brokers, then those of this
     /// one. What cannot be any more is passed over and said.
-    fn altered(&self, broker: BrokerId, resources: &Resources) -> Self {
+    pub(super) fn altered(&self, broker: BrokerId, resources: &Resources) -> Self {
         let mut config = self.clone();
         let scopes = [Resource::Brokers, Resource::Broker(broker)];
         let settings = scopes.iter().filter_map(|scope| resources.get(scope)).flatten();

@@ -118,8 +118,9 @@ impl Config {
     }
 
     fn check_together(&self) -> Result<(), ConfigError> {
-        let Self { net, groups, given, .. } = self;
-        net.check().and_then(|()| groups.check()).map_err(|wrong| ConfigError::Together {
+        let Self { net, groups, topic_defaults, given, .. } = self;
+        let checked = net.check().and_then(|()| groups.check());
+        checked.and_then(|()| sections::check_lags(topic_defaults)).map_err(|wrong| ConfigError::Together {
             place: given.get(wrong.name).map_or_else(|| "default".to_owned(), Place::to_string),
             name: wrong.name,
             reason: wrong.reason,
@@ -256,6 +257,22 @@ mod tests {
             error([flag("advertised.listeners", "OUTSIDE://broker.example:9092")]),
             "setting advertised.listeners (flag --set): no listener is called OUTSIDE"
         );
+    }
+
+    #[test]
+    fn compaction_lags_that_contradict_one_another_are_refused_at_the_start() {
+        let lags = |least, most| {
+            [
+                flag("log.cleaner.min.compaction.lag.ms", least),
+                flag("log.cleaner.max.compaction.lag.ms", most),
+            ]
+        };
+        assert_eq!(
+            error(lags("100", "5")),
+            "setting log.cleaner.min.compaction.lag.ms (flag --set): \
+             100 is more than log.cleaner.max.compaction.lag.ms, 5"
+        );
+        assert!(Config::from_assignments(lags("5", "5")).is_ok());
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub use storage::StorageSettings;
 pub use topics::TopicSettings;
 pub use transactions::TransactionSettings;
 
+use mainstem_storage::TopicConfig;
+
 use super::Section;
 
 const INT_MAX: i64 = i32::MAX as i64;
@@ -42,4 +44,14 @@ pub(super) struct Contradiction {
     pub(super) name: &'static str,
     /// What contradicts it.
     pub(super) reason: String,
+}
+
+/// Whether records may be compacted before they have to be (Kafka: `LogConfig.validateValues`).
+pub(super) fn check_lags(defaults: &TopicConfig) -> Result<(), Contradiction> {
+    let (least, most) = (defaults.min_compaction_lag_ms, defaults.max_compaction_lag_ms);
+    if least <= most {
+        return Ok(());
+    }
+    let reason = format!("{least} is more than log.cleaner.max.compaction.lag.ms, {most}");
+    Err(Contradiction { name: "log.cleaner.min.compaction.lag.ms", reason })
 }
