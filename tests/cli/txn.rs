@@ -206,3 +206,29 @@ fn what_is_asked_wrongly_of_transactions_says_what_to_do() {
         assert!(said.contains(right), "{args:?}: {said}");
     }
 }
+
+/// What is read of the topic of [`open`], up to its end.
+fn read(broker: &Broker, more: &[&str]) -> String {
+    let args = ["consume", "orders", "--exit", "--format", "%o %s\\n"];
+    broker.run(&[&args[..], more].concat()).well()
+}
+
+#[test]
+fn readers_of_what_is_committed_see_no_open_or_aborted_transaction() {
+    let folder = Folder::new();
+    let broker = Broker::start(&folder.path("data"), &[]);
+    let producer = open(&broker).0;
+    let behind = ["produce", "orders", "--partition", "0"];
+    broker.run_with(&behind, b"behind\n").well();
+    let committed = ["--isolation", "read_committed"];
+    assert_eq!(read(&broker, &[]), "0 held\n1 behind\n", "as Kafka's console consumer, by default");
+    assert_eq!(read(&broker, &committed), "", "the transaction is open, and what is behind it waits");
+    let abort = ["txn", "abort", "orders", "--partition", "0", "--start-offset", "0"];
+    let said = broker.run(&abort).well();
+    assert_eq!(said, format!("aborted the transaction of producer {producer} in orders-0\n"));
+    assert_eq!(read(&broker, &committed), "1 behind\n");
+    assert_eq!(read(&broker, &["--isolation-level", "read_committed"]), "1 behind\n");
+    assert_eq!(read(&broker, &["--isolation", "read_uncommitted"]), "0 held\n1 behind\n");
+    let refused = run(&["consume", "orders", "--isolation", "serializable"]).failed(2);
+    assert!(refused.contains("[possible values: read_uncommitted, read_committed]"), "{refused}");
+}

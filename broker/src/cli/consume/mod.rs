@@ -5,6 +5,7 @@ pub(super) mod failure;
 mod format;
 mod from;
 mod growth;
+mod isolation;
 mod json;
 mod membership;
 mod part;
@@ -25,6 +26,7 @@ use super::remote::{self, RemoteArgs};
 use super::{Error, arguments};
 use format::Format;
 pub(super) use from::Begin;
+use isolation::Isolation;
 use membership::MembershipArgs;
 use part::Kind;
 use reader::Reader;
@@ -38,6 +40,7 @@ Examples:
   mainstem consume access-log --from latest                Only what comes from now on
   mainstem consume access-log --from 15m --exit            The last quarter of an hour
   mainstem consume access-log --from 1000 --count 10 --partition 0
+  mainstem consume payments --isolation read_committed     No record of a transaction that is open or was aborted
   mainstem consume --include 'orders|refunds' --format '%t %s\\n'
   mainstem consume orders --group billing                  Where the group has left off
   mainstem consume orders --group billing --instance-id billing-1 --assignor cooperative-sticky
@@ -77,6 +80,9 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "N", conflicts_with = "group")]
     #[arg(value_parser = arguments::partition, allow_negative_numbers = true)]
     partition: Vec<i32>,
+    /// Which records of transactions to print
+    #[arg(long, value_enum, value_name = "LEVEL", visible_alias = "isolation-level", default_value_t)]
+    isolation: Isolation,
     #[command(flatten)]
     membership: MembershipArgs,
     /// How to print a record, as kcat's -f has it

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use mainstem_client::consumer::{
     CommitError, Consumer, ConsumerConfig, OffsetReset, PartitionRecords, Polled,
 };
-use mainstem_client::{Admin, OffsetSpec, TcpTransport, TopicPartition};
+use mainstem_client::{Admin, TcpTransport, TopicPartition};
 use mainstem_protocol::Offset;
 use mainstem_protocol::records::Record;
 use tokio::time::{Duration, Instant, timeout};
@@ -65,19 +65,24 @@ impl Reader {
         if partitions.is_empty() {
             tell_nothing(args, &subject)?;
         }
-        let starts = start::offsets(&admin, &partitions, args.from).await?;
+        let consumer = Consumer::new(transport, config(args)?);
+        let starts = match args.from {
+            // Whoever reads what is committed begins before the first transaction that is open.
+            Begin::Latest => consumer.end_offsets(&partitions).await?,
+            from => start::offsets(&admin, &partitions, from).await?,
+        };
         if let Some(note) = start::away(args.from, &starts) {
             error::note(note);
         }
         let ends = match args.exit {
-            true => Some(start::listed(&admin, &partitions, OffsetSpec::Latest).await?),
+            true => Some(consumer.end_offsets(&partitions).await?),
             false => None,
         };
         let group = args.membership.shared_by_broker().map(str::to_owned);
         let grows = !args.exit && args.partition.is_empty() && args.membership.group.is_none();
         let growth = || Growth::new(Admin::new(transport, remote::PATIENCE), subject.clone());
         let mut reader = Self {
-            consumer: Consumer::new(transport, config(args)?),
+            consumer,
             sink: args.sink(),
             key_as: args.key_as,
             value_as: args.value_as,
@@ -261,7 +266,8 @@ fn config(args: &Args) -> Result<ConsumerConfig, Error> {
         Begin::Latest => OffsetReset::Latest,
         Begin::Earliest | Begin::Offset(_) | Begin::Time(_) | Begin::Ago(_) => OffsetReset::Earliest,
     };
-    Ok(ConsumerConfig { offset_reset, poll_records: POLL_RECORDS, ..args.membership.config()? })
+    let isolation = args.isolation.into();
+    Ok(ConsumerConfig { offset_reset, isolation, poll_records: POLL_RECORDS, ..args.membership.config()? })
 }
 
 /// Whoever follows waits for a topic that matches.
