@@ -75,6 +75,10 @@ pub const TOPICS_PER_REQUEST_MAX: usize = 10_000;
 /// Partitions that one request may create or add, as in Kafka (`QuorumController.MAX_RECORDS_PER_USER_OP`).
 pub const PARTITIONS_PER_REQUEST_MAX: usize = 10_000;
 
+/// Partitions that one request may name to move them or to elect their leaders; each is answered in about 100 bytes. A
+/// broker of 50,000 partitions has room.
+pub const PARTITIONS_NAMED_MAX: usize = 100_000;
+
 /// Bytes of the words with which a request is refused.
 pub const REFUSAL_BYTES_MAX: usize = 2048;
 
@@ -127,6 +131,12 @@ pub const TRANSACTIONAL_ID_PATTERN_BYTES_MAX: usize = 1024 * 1024;
 
 /// How long the timer of groups sleeps at most, so that a clock that jumps is noticed.
 pub const GROUP_TIMER_SLEEP_MAX: Duration = Duration::from_secs(1);
+
+/// Loggers that have levels of their own.
+pub const LOGGERS_MAX: usize = 256;
+
+/// Bytes that the name of a logger may have.
+pub const LOGGER_NAME_BYTES_MAX: usize = 256;
 
 /// Connections of the HTTP port: Prometheus, health checks and people who look at the page need a few.
 pub const HTTP_CONNECTIONS_MAX: usize = 256;

@@ -1,10 +1,12 @@
 //! What administrators list, describe page by page, and elect.
 
+use mainstem::caps::PARTITIONS_NAMED_MAX;
 use mainstem_protocol::{
     ErrorCode, PartitionId, Text, TopicId,
     messages::{
-        DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, ElectLeadersRequest,
-        IncrementalAlterConfigsRequest, ListConfigResourcesRequest,
+        AlterPartitionReassignmentsRequest, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse,
+        ElectLeadersRequest, IncrementalAlterConfigsRequest, ListConfigResourcesRequest,
+        alter_partition_reassignments::{ReassignablePartition, ReassignableTopic},
         describe_topic_partitions::{Cursor, TopicRequest},
         elect_leaders::TopicPartitions,
         incremental_alter_configs::{AlterConfigsResource, AlterableConfig},
@@ -126,6 +128,42 @@ async fn leaders_that_lead_already_need_no_election() {
     assert_eq!(response.error_code, ErrorCode::INVALID_REQUEST);
     let result = &response.replica_election_results[0].partition_result[0];
     assert_eq!(result.error_code, ErrorCode::INVALID_REQUEST);
+}
+
+/// What is said of partitions is not longer for a long name, and more than can be told of are refused as a whole.
+#[tokio::test]
+async fn partitions_that_are_not_there_are_told_in_few_words_and_capped() {
+    let (_broker, mut client) = with_topics().await;
+    let name = Text::from("n".repeat(20_000));
+    for count in [3, PARTITIONS_NAMED_MAX + 1] {
+        let topic = TopicPartitions { topic: name.clone(), partitions: vec![PartitionId(0); count] };
+        let request =
+            ElectLeadersRequest { election_type: 0, topic_partitions: Some(vec![topic]), timeout_ms: 1000 };
+        let elected = client.ask(2, request).await;
+        let partition = ReassignablePartition { partition_index: PartitionId(0), replicas: None };
+        let topic = ReassignableTopic { name: name.clone(), partitions: vec![partition; count] };
+        let request = AlterPartitionReassignmentsRequest {
+            timeout_ms: 1000,
+            allow_replication_factor_change: true,
+            topics: vec![topic],
+        };
+        let moved = client.ask(1, request).await;
+        if count > PARTITIONS_NAMED_MAX {
+            assert_eq!(
+                (elected.error_code, moved.error_code),
+                (ErrorCode::INVALID_REQUEST, ErrorCode::INVALID_REQUEST)
+            );
+            assert!(elected.replica_election_results.is_empty() && moved.responses.is_empty());
+            continue;
+        }
+        let elected = elected.replica_election_results[0].partition_result.iter();
+        let moved = moved.responses[0].partitions.iter();
+        let said = elected.map(|it| (it.error_code, it.error_message.clone()));
+        let said: Vec<_> = said.chain(moved.map(|it| (it.error_code, it.error_message.clone()))).collect();
+        let unknown =
+            (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, Some(Text::from_static("there is no such topic")));
+        assert_eq!(said, vec![unknown; 6]);
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //! refused, because clients would not be held to it (Kafka's rules: `ClientQuotaControlManager`).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use mainstem_protocol::{
     ErrorCode, Text,
@@ -40,10 +41,19 @@ fn check_entity(entity: &Entity) -> Result<(), Refusal> {
     if let Some(other) = entity.keys().find(|part| !matches!(&***part, USER | CLIENT_ID | IP)) {
         return Err(invalid(format!("entity type {other} is not known; expected user, client-id or ip")));
     }
-    match entity.len() > 1 && entity.contains_key(IP) {
-        true => Err(invalid("an ip goes neither with a user nor with a client-id")),
-        false => Ok(()),
+    match entity.get(IP) {
+        Some(_) if entity.len() > 1 => Err(invalid("an ip goes neither with a user nor with a client-id")),
+        Some(Some(ip)) if !is_address(ip) => {
+            Err(invalid("the name of an ip must be an address or localhost"))
+        }
+        _ => Ok(()),
     }
+}
+
+/// Kafka asks the resolver about other names (`ClientQuotaControlManager.isValidIpEntity`); a request does not make this
+/// broker do so, and it knows its own machine alone. An empty name is that as well, as in Java's `InetAddress.getByName`.
+fn is_address(name: &str) -> bool {
+    name.is_empty() || name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
 }
 
 fn check_ops(ops: &[OpData]) -> Result<(), Refusal> {
@@ -92,6 +102,8 @@ mod tests {
     #[test]
     fn entities_that_cannot_be_are_refused() {
         assert_eq!(codes(vec![entry("group", "a", true)]), [ErrorCode::INVALID_REQUEST]);
+        assert_eq!(codes(vec![entry(IP, "no address", true)]), [ErrorCode::INVALID_REQUEST]);
+        assert_eq!(codes(vec![entry(IP, "10.0.0.1", true)]), [ErrorCode::NONE]);
         let twice = vec![entry(USER, "alice", true), entry(USER, "alice", true), entry(USER, "bob", true)];
         assert_eq!(codes(twice), [ErrorCode::INVALID_REQUEST, ErrorCode::NONE]);
         let nobody = EntryRequest { entity: Vec::new(), ..entry(USER, "alice", true) };

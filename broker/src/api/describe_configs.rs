@@ -2,6 +2,7 @@
 //! `ConfigHelper`).
 
 pub(crate) mod brokers;
+mod client_metrics;
 mod groups;
 mod loggers;
 mod topics;
@@ -83,6 +84,7 @@ fn respond(node: &Node, wanted: &Wanted, resource: DescribeConfigsResource) -> D
         TOPIC => topics::describe(node, name),
         BROKER => brokers::describe(node, name),
         BROKER_LOGGER => loggers::describe(node, name),
+        CLIENT_METRICS => client_metrics::describe(name),
         GROUP => groups::describe(node, name),
         other => Err(unknown(other)),
     };

@@ -2,52 +2,61 @@
 //! `ReplicationControlManager.electLeaders`).
 
 use mainstem_protocol::{
-    ErrorCode, PartitionId, TopicId,
+    ErrorCode, PartitionId, Text, TopicId,
     messages::{
         ElectLeadersRequest, ElectLeadersResponse,
         elect_leaders::{PartitionResult, ReplicaElectionResult, TopicPartitions},
     },
 };
+use mainstem_storage::store::Topic;
 
-use super::Refusal;
-use crate::node::Node;
+use crate::{caps::PARTITIONS_NAMED_MAX, node::Node};
 
 /// Kinds of elections (Kafka: `ElectionType`): of the preferred replica, and of any that lives.
 const PREFERRED: i8 = 0;
 const UNCLEAN: i8 = 1;
 
+/// What is said of a partition. A request may name many of them, and so it repeats nothing of the request.
+type Said = (ErrorCode, &'static str);
+
 pub(crate) fn answer(node: &Node, request: ElectLeadersRequest) -> ElectLeadersResponse {
     let ElectLeadersRequest { election_type, topic_partitions, .. } = request;
+    let named = topic_partitions.iter().flatten().map(|topic| topic.partitions.len());
+    if named.sum::<usize>() > PARTITIONS_NAMED_MAX {
+        return refused(Vec::new());
+    }
     if !matches!(election_type, PREFERRED | UNCLEAN) {
-        return refused(election_type, topic_partitions.unwrap_or_default());
+        return refused(topic_partitions.unwrap_or_default());
     }
     let replica_election_results = match topic_partitions {
-        Some(asked) => {
-            asked.into_iter().map(|topic| of_topic(topic, |name, id| elect(node, name, id))).collect()
-        }
+        Some(asked) => asked.into_iter().map(|topic| of_named(node, topic)).collect(),
         None => all(node),
     };
     ElectLeadersResponse { replica_election_results, ..Default::default() }
 }
 
-fn of_topic(asked: TopicPartitions, elect: impl Fn(&str, PartitionId) -> Refusal) -> ReplicaElectionResult {
+fn of_named(node: &Node, asked: TopicPartitions) -> ReplicaElectionResult {
+    let topic = node.topic(&asked.topic, TopicId::ZERO);
+    of_topic(asked, |id| elect(topic.as_deref(), id))
+}
+
+fn of_topic(asked: TopicPartitions, elect: impl Fn(PartitionId) -> Said) -> ReplicaElectionResult {
     let TopicPartitions { topic, partitions } = asked;
     let result = |partition_id| {
-        let refusal = elect(&topic, partition_id);
-        PartitionResult { partition_id, error_code: refusal.code, error_message: refusal.text() }
+        let (error_code, message) = elect(partition_id);
+        PartitionResult { partition_id, error_code, error_message: Some(Text::from_static(message)) }
     };
     let partition_result = partitions.into_iter().map(result).collect();
     ReplicaElectionResult { topic, partition_result }
 }
 
-fn elect(node: &Node, name: &str, id: PartitionId) -> Refusal {
-    let unknown = |message: String| Refusal::new(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, message);
-    match node.topic(name, TopicId::ZERO) {
-        None => unknown(format!("there is no topic {name}")),
+fn elect(topic: Option<&Topic>, id: PartitionId) -> Said {
+    match topic {
+        None => (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, "there is no such topic"),
         Some(topic) if topic.partition(id).is_none() => {
-            unknown(format!("there is no partition {id} of topic {name}"))
+            (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, "there is no such partition")
         }
-        Some(_) => Refusal::new(ErrorCode::ELECTION_NOT_NEEDED, "its one replica leads the partition"),
+        Some(_) => (ErrorCode::ELECTION_NOT_NEEDED, "its one replica leads the partition"),
     }
 }
 
@@ -58,10 +67,9 @@ fn all(node: &Node) -> Vec<ReplicaElectionResult> {
     topics.iter().map(|topic| result(&topic.name)).collect()
 }
 
-fn refused(election_type: i8, asked: Vec<TopicPartitions>) -> ElectLeadersResponse {
-    let message = format!("unknown election type {election_type}: 0 is preferred, 1 unclean");
-    let refusal = Refusal::new(ErrorCode::INVALID_REQUEST, message);
-    let results = asked.into_iter().map(|topic| of_topic(topic, |_, _| refusal.clone()));
+fn refused(asked: Vec<TopicPartitions>) -> ElectLeadersResponse {
+    let said = (ErrorCode::INVALID_REQUEST, "unknown election type: 0 is preferred, 1 unclean");
+    let results = asked.into_iter().map(|topic| of_topic(topic, |_| said));
     ElectLeadersResponse {
         error_code: ErrorCode::INVALID_REQUEST,
         replica_election_results: results.collect(),

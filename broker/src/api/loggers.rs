@@ -31,6 +31,7 @@ fn change(change: &ConfigChange) -> Result<Change, Refusal> {
 fn refusal(error: &LevelError) -> Refusal {
     let code = match error {
         LevelError::NoLogger(_) | LevelError::NoLevel { .. } => ErrorCode::INVALID_CONFIG,
+        LevelError::TooMany => ErrorCode::POLICY_VIOLATION,
         LevelError::Root | LevelError::NotOurs => ErrorCode::INVALID_REQUEST,
     };
     Refusal::new(code, error.to_string())

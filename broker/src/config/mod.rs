@@ -9,6 +9,7 @@
 //! - [`Assignment`], [`Place`]: a name, a value, and where somebody wrote it.
 //! - [`flags`], [`environment`], `file`: the three places.
 //! - `sections`: the settings themselves; `setting`, `value`: how they are described, read and shown.
+//! - `logger`: names of loggers.
 //! - `aliases`: Kafka's second names for times.
 //! - [`Live`]: the settings in force; `dynamic`: those that change while the broker runs.
 //! - `manual`: the reference manual; `listing`: what DescribeConfigs says.
@@ -27,6 +28,7 @@ mod group;
 mod listener;
 mod listing;
 mod live;
+mod logger;
 mod manual;
 pub(crate) mod nearest;
 mod sections;
@@ -47,6 +49,7 @@ pub(crate) use group::{GROUP_SETTINGS, GroupRules, GroupSetting, GroupTimes};
 pub use listener::{DEFAULT_LISTENER, ListenerAddress, ListenerAddressError};
 pub use listing::{Listed, ListedAlias};
 pub use live::Live;
+pub(crate) use logger::LoggerName;
 pub use mainstem_storage::config::Kind;
 pub use manual::markdown;
 pub use sections::{

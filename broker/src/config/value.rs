@@ -8,7 +8,7 @@ use std::time::Duration;
 use mainstem_storage::{ConfigError, TopicConfig};
 
 use super::ListenerAddress;
-use super::{Kind, Shape, Unit};
+use super::{Kind, LoggerName, Shape, Unit};
 use crate::group::Assignor;
 
 /// A type that a setting may have.
@@ -138,7 +138,7 @@ impl Value for LogFilter {
     fn read(text: &str, _: &Shape) -> Option<Self> {
         let is_level = |level: &str| LEVELS.contains(&level.to_lowercase().as_str());
         let is_directive = |directive: &str| match directive.split_once('=') {
-            Some((module, level)) => !module.is_empty() && is_level(level),
+            Some((module, level)) => LoggerName::read(module.trim()).is_some() && is_level(level),
             None => is_level(directive),
         };
         text.split(',').all(is_directive).then(|| Self(text.to_owned()))
@@ -367,7 +367,7 @@ mod tests {
     fn log_filters_are_levels_or_levels_by_module() {
         let is_filter = |text| LogFilter::read(text, &Shape::word()).is_some();
         assert!(["info", "off", "info,mainstem::net=debug", "a=trace"].into_iter().all(is_filter));
-        assert!(!["", "loud", "info,", "mainstem=loud", "=debug"].into_iter().any(is_filter));
+        assert!(!["", "loud", "info,", "mainstem=loud", "=debug", "a[b]=info"].into_iter().any(is_filter));
     }
 
     #[test]

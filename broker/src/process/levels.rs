@@ -6,17 +6,24 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use tracing_subscriber::EnvFilter;
+use tracing::Metadata;
+use tracing_subscriber::filter::{FilterFn, LevelFilter};
+
+use crate::{caps::LOGGERS_MAX, config::LoggerName};
 
 /// What Kafka calls the logger above all others.
 pub(crate) const ROOT: &str = "root";
 
+/// All of the broker. Its modules are [`LOGGERS`], and so nothing else lies below it.
+const BROKER: &str = "mainstem";
+
 /// The parts that have levels, beside those that somebody names in the filter. Whatever lies below one of them by its path
 /// may have a level as well.
 pub(crate) const LOGGERS: &[&str] = &[
-    "mainstem",
+    BROKER,
     "mainstem::api",
     "mainstem::broker",
+    "mainstem::cli",
     "mainstem::config",
     "mainstem::dispatch",
     "mainstem::embed",
@@ -25,6 +32,7 @@ pub(crate) const LOGGERS: &[&str] = &[
     "mainstem::http",
     "mainstem::metrics",
     "mainstem::net",
+    "mainstem::observer",
     "mainstem::partition",
     "mainstem::process",
     "mainstem::task",
@@ -51,6 +59,9 @@ pub(crate) enum LevelError {
         /// What was asked for.
         level: String,
     },
+    /// Too many have levels.
+    #[error("at most {LOGGERS_MAX} loggers can have levels of their own")]
+    TooMany,
     /// Something has to be above all others.
     #[error("the level of root can be changed, but not be taken away")]
     Root,
@@ -70,71 +81,86 @@ pub(crate) struct Change {
 
 /// The levels that were given, by logger; the root always has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Levels(BTreeMap<String, String>);
+pub(crate) struct Levels(BTreeMap<LoggerName, String>);
+
+/// Which log lines are written: those that a level lets through.
+pub(crate) type Filter = FilterFn<Box<dyn Fn(&Metadata<'_>) -> bool + Send + Sync>>;
 
 impl Levels {
     /// Those of a `logging.filter`. What is not named has the level of the whole; nothing is logged by default.
     #[must_use]
     pub(crate) fn of(filter: &str) -> Self {
-        let part = |part: &str| match part.trim().rsplit_once('=') {
-            Some((logger, level)) => (logger.to_owned(), level.to_ascii_uppercase()),
-            None => (ROOT.to_owned(), part.trim().to_ascii_uppercase()),
+        let part = |part: &str| {
+            let (logger, level) = part.trim().rsplit_once('=').unwrap_or((ROOT, part.trim()));
+            Some((LoggerName::read(logger)?, level.to_ascii_uppercase()))
         };
-        let silent = (ROOT.to_owned(), "OFF".to_owned());
-        let parts = filter.split(',').filter(|part| !part.trim().is_empty()).map(part);
-        Self(std::iter::once(silent).chain(parts).collect())
+        let silent = LoggerName::read(ROOT).map(|root| (root, "OFF".to_owned()));
+        Self(silent.into_iter().chain(filter.split(',').filter_map(part)).collect())
     }
 
     /// Every logger with its level, which is its own or that of the nearest one above.
     #[must_use]
     pub(crate) fn all(&self) -> BTreeMap<String, String> {
-        let names = LOGGERS.iter().copied().chain(self.0.keys().map(String::as_str));
+        let names = LOGGERS.iter().copied().chain(self.0.keys().map(LoggerName::as_str));
         names.map(|name| (name.to_owned(), self.level(name).to_owned())).collect()
     }
 
     fn level(&self, logger: &str) -> &str {
-        let above = |name: &&String| is_within(logger, name);
-        let nearest = self.0.keys().filter(above).max_by_key(|name| name.len());
-        self.0.get(nearest.map_or(ROOT, String::as_str)).map_or("OFF", String::as_str)
+        let above = |name: &&str| is_within(logger, name);
+        let nearest = self.0.keys().map(LoggerName::as_str).filter(above).max_by_key(|name| name.len());
+        self.0.get(nearest.unwrap_or(ROOT)).map_or("OFF", String::as_str)
     }
 
     /// These levels with `changes` made, of which all can be or none is.
     ///
     /// # Errors
-    /// The first change that cannot be.
+    /// The first change that cannot be, or too many levels.
     pub(crate) fn changed(&self, changes: &[Change]) -> Result<Self, LevelError> {
         let mut changed = self.clone();
         for Change { logger, level } in changes {
-            self.check(logger, level.as_deref())?;
+            let logger = self.check(logger, level.as_deref())?;
             match level {
-                Some(level) => changed.0.insert(logger.clone(), level.clone()),
-                None => changed.0.remove(logger),
+                Some(level) => changed.0.insert(logger, level.clone()),
+                None => changed.0.remove(&logger),
             };
         }
-        Ok(changed)
+        if changed.0.len() > LOGGERS_MAX { Err(LevelError::TooMany) } else { Ok(changed) }
     }
 
-    fn check(&self, logger: &str, level: Option<&str>) -> Result<(), LevelError> {
-        let is_known = LOGGERS.iter().any(|known| is_within(logger, known)) || self.0.contains_key(logger);
+    fn check(&self, logger: &str, level: Option<&str>) -> Result<LoggerName, LevelError> {
+        let is_known = |name: &LoggerName| self.0.contains_key(name) || has_place(name.as_str());
+        let name = LoggerName::read(logger).filter(is_known);
+        let name = name.ok_or_else(|| LevelError::NoLogger(logger.to_owned()))?;
         match level {
-            _ if !is_known => Err(LevelError::NoLogger(logger.to_owned())),
             Some(level) if !LEVELS.contains(&level) => {
                 Err(LevelError::NoLevel { logger: logger.to_owned(), level: level.to_owned() })
             }
             None if logger == ROOT => Err(LevelError::Root),
-            _ => Ok(()),
+            _ => Ok(name),
         }
     }
 
-    /// The same as a filter of log lines.
+    /// The same as a filter of log lines. Loggers are compared by their paths: an `EnvFilter` compares letters, and would
+    /// count `mainstem_storage` as a part of `mainstem`.
     #[must_use]
-    pub(crate) fn filter(&self) -> EnvFilter {
-        let directive = |(logger, level): (&String, &String)| {
-            let level = if level == "FATAL" { "off".to_owned() } else { level.to_ascii_lowercase() };
-            if logger == ROOT { level } else { format!("{logger}={level}") }
-        };
-        EnvFilter::new(self.0.iter().map(directive).collect::<Vec<_>>().join(","))
+    pub(crate) fn filter(&self) -> Filter {
+        let loudest = self.0.values().map(|level| threshold(level)).max();
+        let levels = self.clone();
+        let is_written = move |line: &Metadata<'_>| *line.level() <= threshold(levels.level(line.target()));
+        let is_written: Box<dyn Fn(&Metadata<'_>) -> bool + Send + Sync> = Box::new(is_written);
+        FilterFn::new(is_written).with_max_level_hint(loudest.unwrap_or(LevelFilter::OFF))
     }
+}
+
+/// The log's own name of a level; FATAL has none, and is silence.
+fn threshold(level: &str) -> LevelFilter {
+    level.parse().unwrap_or(LevelFilter::OFF)
+}
+
+/// Whether there is such a logger, or may be.
+fn has_place(logger: &str) -> bool {
+    let is_below = |above: &&str| **above != *BROKER && is_within(logger, above);
+    LOGGERS.contains(&logger) || LOGGERS.iter().any(is_below)
 }
 
 /// Whether a logger is another one, or lies below it.
@@ -145,7 +171,7 @@ fn is_within(logger: &str, above: &str) -> bool {
 }
 
 /// Puts a filter in force.
-type Apply = Box<dyn Fn(EnvFilter) -> Result<(), tracing_subscriber::reload::Error> + Send + Sync>;
+type Apply = Box<dyn Fn(Filter) -> Result<(), tracing_subscriber::reload::Error> + Send + Sync>;
 
 /// The levels of this process, once it writes a log.
 static IN_FORCE: OnceLock<InForce> = OnceLock::new();
@@ -192,7 +218,13 @@ fn told(change: &Change) {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::sync::Arc;
+
+    use tracing_subscriber::{fmt, layer::SubscriberExt};
+
     use super::*;
+    use crate::caps::LOGGER_NAME_BYTES_MAX;
 
     fn change(logger: &str, level: Option<&str>) -> Change {
         Change { logger: logger.to_owned(), level: level.map(ToOwned::to_owned) }
@@ -217,10 +249,12 @@ mod tests {
         let levels = Levels::of("info");
         let loud = levels.changed(&[change("mainstem::net::sender", Some("TRACE"))]).unwrap();
         assert_eq!(loud.all()["mainstem::net::sender"], "TRACE");
-        assert_eq!(loud.filter().to_string(), "mainstem::net::sender=trace,info");
         let silent =
             levels.changed(&[change(ROOT, Some("FATAL")), change("mainstem", Some("WARN"))]).unwrap();
-        assert_eq!(silent.filter().to_string(), "mainstem=warn,off");
+        assert_eq!(
+            (silent.all()["mainstem"].as_str(), silent.all()["mainstem_client"].as_str()),
+            ("WARN", "FATAL")
+        );
         let back = loud.changed(&[change("mainstem::net::sender", None)]).unwrap();
         assert_eq!(back, levels);
     }
@@ -232,13 +266,79 @@ mod tests {
                 .changed(&[change("mainstem", Some("WARN")), change(logger, level)])
                 .unwrap_err()
         };
-        for stranger in ["kafka.server", "mainstemming", "mainstem::", ""] {
+        for stranger in [
+            "kafka.server",
+            "mainstemming",
+            "mainstem::",
+            "",
+            "mainstem::nosuch",
+            "mainstem::net,mainstem",
+            "mainstem::net::[",
+        ] {
             assert_eq!(refused(stranger, Some("INFO")), LevelError::NoLogger(stranger.to_owned()));
             assert_eq!(refused(stranger, None), LevelError::NoLogger(stranger.to_owned()));
         }
         assert!(matches!(refused("mainstem", Some("info")), LevelError::NoLevel { .. }));
         assert!(matches!(refused("mainstem", Some("LOUD")), LevelError::NoLevel { .. }));
         assert_eq!(refused(ROOT, None), LevelError::Root);
+    }
+
+    #[test]
+    fn levels_of_names_without_end_are_refused() {
+        let change = |at: usize| change(&format!("mainstem::net::a{at}"), Some("INFO"));
+        let changes: Vec<_> = (0..LOGGERS_MAX).map(change).collect();
+        let levels = Levels::of("info").changed(&changes[1..]).unwrap();
+        assert_eq!(levels.changed(&changes), Err(LevelError::TooMany));
+        let long = format!("mainstem::net::{}", "a".repeat(LOGGER_NAME_BYTES_MAX));
+        let refused = Levels::of("info").changed(&[Change { logger: long.clone(), level: None }]);
+        assert_eq!(refused, Err(LevelError::NoLogger(long)));
+    }
+
+    /// Where lines are kept for the test to read.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(levels: &Levels) -> String {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let layer = fmt::layer().with_writer(move || writer.clone());
+        tracing::subscriber::with_default(
+            tracing_subscriber::registry().with(levels.filter()).with(layer),
+            || {
+                tracing::trace!(target: "mainstem::net::sender", "deep");
+                tracing::trace!(target: "mainstem_storage", "beside");
+                tracing::error!(target: "mainstem_client", "wrong");
+                tracing::info!(target: "mainstem::api", "api");
+            },
+        );
+        let bytes = lines.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn what_is_logged_is_what_the_levels_say() {
+        let has = |levels: &Levels| {
+            let lines = logged(levels);
+            ["deep", "beside", "wrong", "api"].map(|word| lines.contains(word))
+        };
+        let levels = Levels::of("info");
+        assert_eq!(has(&levels), [false, false, true, true]);
+        let loud = levels.changed(&[change("mainstem", Some("TRACE"))]).unwrap();
+        assert_eq!(has(&loud), [true, false, true, true]);
+        let silent = levels.changed(&[change("mainstem", Some("FATAL"))]).unwrap();
+        assert_eq!(has(&silent), [false, false, true, false]);
+        let near = levels.changed(&[change("mainstem::net::se", Some("TRACE"))]).unwrap();
+        assert_eq!(has(&near), [false, false, true, true]);
     }
 
     #[test]

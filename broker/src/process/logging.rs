@@ -2,10 +2,9 @@
 
 use std::io::{self, IsTerminal};
 
-use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
-use tracing_subscriber::{EnvFilter, Layer, fmt, reload};
+use tracing_subscriber::{Layer, fmt, reload};
 
 use super::levels::{self, Levels};
 use crate::config::{LogFormat, ProcessSettings};
@@ -13,9 +12,6 @@ use crate::config::{LogFormat, ProcessSettings};
 /// Log lines cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum InitError {
-    /// The filter is none.
-    #[error("setting logging.filter is wrong: {0}")]
-    Filter(#[from] ParseError),
     /// Somebody in this process writes them already.
     #[error(transparent)]
     Twice(#[from] TryInitError),
@@ -25,13 +21,13 @@ pub enum InitError {
 /// logged can be changed from then on.
 ///
 /// # Errors
-/// The filter is none, or log lines are written already.
+/// Log lines are written already.
 pub fn init(settings: &ProcessSettings) -> Result<(), InitError> {
-    let written = settings.log_filter.as_str();
-    let (filter, handle) = reload::Layer::new(EnvFilter::try_new(written)?);
+    let levels = Levels::of(settings.log_filter.as_str());
+    let (filter, handle) = reload::Layer::new(levels.filter());
     let lines = lines(settings.log_format);
     tracing_subscriber::registry().with(filter).with(lines).try_init()?;
-    levels::take_over(Levels::of(written), Box::new(move |filter| handle.reload(filter)));
+    levels::take_over(levels, Box::new(move |filter| handle.reload(filter)));
     Ok(())
 }
 

@@ -95,16 +95,22 @@ fn describe_quotas(plan: &mut Plan) {
     plan.add(version, move |_| DescribeClientQuotasRequest { components: components.clone(), strict });
 }
 
-/// Quotas are removed, and asked for where they cannot be: Kafka would hold this very client to others.
+/// Addresses, and what is none.
+const ADDRESSES: &[&str] = &["127.0.0.1", "::1", "localhost", "not an address"];
+
+/// Quotas are removed, and asked for where they cannot be: those that Kafka sets are refused by a broker without quotas,
+/// which the written list says.
 fn alter_quotas(plan: &mut Plan) {
     let version = plan.version(ApiKey::AlterClientQuotas);
     let entries: Vec<_> = (0..plan.chance.one_of(&[1, 1, 2, 0]))
         .map(|_| {
             let is_odd = plan.chance.once_in(3);
             let entity_type = plan.chance.one_of(if is_odd { &["group", ""] } else { ENTITIES });
+            let entity_type = plan.chance.mostly(&[entity_type], 5, &["ip"]);
+            let name = if entity_type == "ip" { plan.chance.one_of(ADDRESSES) } else { "nobody" };
             let named = EntityData {
                 entity_type: Text::from_static(entity_type),
-                entity_name: Some(Text::from_static("nobody")),
+                entity_name: Some(Text::from_static(name)),
             };
             let op = OpData {
                 key: Text::from_static("producer_byte_rate"),

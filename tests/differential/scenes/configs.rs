@@ -66,6 +66,9 @@ const ODD: &[Given] = &[
     ("", Some("1")),
 ];
 
+/// Levels of the log, subscriptions to client metrics, groups.
+const OTHERS: &[i8] = &[8, 16, 32];
+
 /// What a resource is called: a topic, the broker, all brokers, or nothing that there is.
 fn resource(plan: &mut Plan) -> (i8, Name) {
     match plan.chance.below(12) {
@@ -76,9 +79,19 @@ fn resource(plan: &mut Plan) -> (i8, Name) {
     }
 }
 
+/// A resource to describe. The loggers of the broker are its own classes: only wrong brokers are asked for theirs.
+fn described(plan: &mut Plan) -> (i8, Name) {
+    if !plan.chance.once_in(6) {
+        return resource(plan);
+    }
+    let names = [Name::Plain("x"), Name::Plain("")];
+    (plan.chance.one_of(OTHERS), plan.chance.one_of(&names))
+}
+
 fn describe(plan: &mut Plan) {
     let version = plan.version(ApiKey::DescribeConfigs);
-    let resources: Vec<_> = (0..plan.chance.mostly(&[1, 2], 10, &[0])).map(|_| resource(plan)).collect();
+    let count = plan.chance.mostly(&[1, 2], 10, &[0]);
+    let resources: Vec<_> = (0..count).map(|_| described(plan)).collect();
     let keys: Option<&[&str]> = plan.chance.mostly(
         &[Some(&["retention.ms", "cleanup.policy", "max.message.bytes"][..])],
         3,
