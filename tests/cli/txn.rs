@@ -232,3 +232,19 @@ fn readers_of_what_is_committed_see_no_open_or_aborted_transaction() {
     let refused = run(&["consume", "orders", "--isolation", "serializable"]).failed(2);
     assert!(refused.contains("[possible values: read_uncommitted, read_committed]"), "{refused}");
 }
+
+#[test]
+fn a_group_behind_the_marker_of_a_transaction_has_no_lag() {
+    let folder = Folder::new();
+    let broker = Broker::start(&folder.path("data"), &[]);
+    open(&broker);
+    broker.run(&["txn", "abort", "orders", "--partition", "0", "--start-offset", "0"]).well();
+    for (group, isolation, printed) in
+        [("all", "read_uncommitted", "0 held\n"), ("committed", "read_committed", "")]
+    {
+        assert_eq!(read(&broker, &["--group", group, "--isolation", isolation]), printed);
+        let described = json(&broker.run(&["group", "describe", group, "--output", "json"]).well());
+        let first = &described["partitions"][0];
+        assert_eq!((&first["committed"], &first["end"]), (&2.into(), &2.into()), "{group}: {described}");
+    }
+}

@@ -52,8 +52,10 @@ pub(super) struct Reader {
     is_member: bool,
     /// Whether it is told which partitions a member has.
     is_verbose: bool,
-    /// Behind the last record that was printed, for each partition since the last commit.
-    printed: Offsets,
+    /// The first record of a partition that the consumer has handed out, and that is not printed.
+    unprinted: Offsets,
+    /// What was committed last.
+    committed: Offsets,
     committed_at: Instant,
 }
 
@@ -93,7 +95,8 @@ impl Reader {
             starts: Offsets::new(),
             is_member: args.membership.group.is_some(),
             is_verbose: args.membership.verbose,
-            printed: Offsets::new(),
+            unprinted: Offsets::new(),
+            committed: Offsets::new(),
             committed_at: Instant::now(),
         };
         reader.begin(&subject, partitions, starts)?;
@@ -133,11 +136,11 @@ impl Reader {
                 Polled::Revoked(partitions) => {
                     self.commit_on_the_way().await?;
                     // What is not committed by now is for the next reader to print again.
-                    self.printed.clear();
+                    self.forget(&partitions);
                     self.tell_share(&partitions);
                 }
                 Polled::Lost(partitions) => {
-                    self.printed.clear();
+                    self.forget(&partitions);
                     self.tell_share(&partitions);
                 }
                 Polled::Nothing => self.presence.silent().await?,
@@ -181,24 +184,49 @@ impl Reader {
         Ok(())
     }
 
+    fn forget(&mut self, partitions: &[TopicPartition]) {
+        for partition in partitions {
+            self.unprinted.remove(partition);
+            self.committed.remove(partition);
+        }
+    }
+
     /// What did not get out is not committed.
     fn print(&mut self, batches: Vec<PartitionRecords>) -> Result<(), Error> {
-        let mut printed = Offsets::new();
+        let mut printed = Vec::new();
         for PartitionRecords { partition, records, .. } in batches {
-            for record in records {
-                let offset = record.offset;
-                if !self.ends.admit(&partition, offset) {
-                    break;
-                }
-                self.sink.print(&self.shown(&partition, record)?)?;
-                if self.is_member {
-                    printed.insert(partition.clone(), offset.next());
-                }
+            let Some(first) = records.first().map(|record| record.offset) else { continue };
+            self.unprinted.entry(partition.clone()).or_insert(first);
+            let behind = self.print_each(&partition, records)?;
+            // Where nothing of these was printed, an earlier record may be the first that is not.
+            if behind != Some(first) {
+                printed.push((partition, behind));
             }
         }
         self.sink.flush()?;
-        self.printed.extend(printed);
+        for (partition, behind) in printed {
+            match behind {
+                Some(offset) => self.unprinted.insert(partition, offset),
+                None => self.unprinted.remove(&partition),
+            };
+        }
         Ok(())
+    }
+
+    /// The first of these records that is not to be printed; none where all are printed.
+    fn print_each(
+        &mut self,
+        partition: &TopicPartition,
+        records: Vec<Record>,
+    ) -> Result<Option<Offset>, Error> {
+        for record in records {
+            let offset = record.offset;
+            if !self.ends.admit(partition, offset) {
+                return Ok(Some(offset));
+            }
+            self.sink.print(&self.shown(partition, record)?)?;
+        }
+        Ok(None)
     }
 
     fn shown(&self, partition: &TopicPartition, record: Record) -> Result<Shown, Error> {
@@ -217,7 +245,6 @@ impl Reader {
     /// A group that has moved on without this member has it back at the next poll; what a broker does not take is committed
     /// later.
     async fn commit_on_the_way(&mut self) -> Result<(), Error> {
-        let printed = self.printed.clone();
         match timeout(COMMIT_PATIENCE, self.commit()).await {
             Ok(Err(error @ CommitError::NotMember { .. })) => {
                 error::note(format_args!("{error}; what was printed last may be printed again"));
@@ -225,7 +252,6 @@ impl Reader {
             }
             Ok(committed) => Ok(committed?),
             Err(_) => {
-                self.printed = printed;
                 self.presence.silent().await?;
                 if !self.presence.is_away() {
                     error::note("the broker has not taken the group's offsets yet; trying again");
@@ -237,11 +263,24 @@ impl Reader {
 
     async fn commit(&mut self) -> Result<(), CommitError> {
         self.committed_at = Instant::now();
-        let printed: Vec<(TopicPartition, Offset)> = self.printed.drain().collect();
-        if !printed.is_empty() {
-            self.consumer.commit(&printed).await?;
+        let due = self.due();
+        if !due.is_empty() {
+            self.consumer.commit(&due).await?;
+            self.committed.extend(due);
         }
         Ok(())
+    }
+
+    /// The consumer's positions, as Kafka's consumer commits them: behind a marker or a hole too, where nothing before it is
+    /// left to print.
+    fn due(&self) -> Vec<(TopicPartition, Offset)> {
+        let members = self.consumer.assignment().into_iter().filter(|_| self.is_member);
+        let positions = members.filter_map(|partition| {
+            let position = self.consumer.position(&partition)?;
+            let printed = self.unprinted.get(&partition).map_or(position, |first| position.min(*first));
+            (self.committed.get(&partition) != Some(&printed)).then_some((partition, printed))
+        });
+        positions.collect()
     }
 
     /// Commits what was printed and leaves the group, as long as a broker is there to hear it.
