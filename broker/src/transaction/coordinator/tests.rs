@@ -47,7 +47,9 @@ impl Bench {
         let (_, ticket) = store.create_topic(new).unwrap();
         stored(&store, ticket).await.unwrap();
         let metrics = Arc::clone(&Metrics::new(&*clock).transactions);
-        let (settings, tasks) = (TransactionSettings::default(), Tasks::root("test"));
+        // All ids in one partition: once that has a segment, each change has its place when it is first asked for.
+        let settings = TransactionSettings { partitions: 1, ..TransactionSettings::default() };
+        let tasks = Tasks::root("test");
         let coordinator = Coordinator::new(Arc::clone(&store), clock, settings, tasks, metrics);
         Self { store, coordinator }
     }
