@@ -28,6 +28,9 @@ const OF_THE_MACHINE: &[&str] = &[
     "usable_bytes",
 ];
 
+/// The same of the log of the metadata, which is of one broker alone.
+const OF_THE_METADATA_LOG: &[&str] = &["high_watermark", "log_end_offset"];
+
 /// Fields by which the items of a list are told apart; their order in a list means nothing.
 const NAMES: &[&str] = &[
     "name",
@@ -62,12 +65,14 @@ fn of_response(response: &ResponseBody, side: &Side) -> Tree {
     let mut tree = Tree::of(response);
     let mut records = records(response).into_iter();
     let symbols = side.symbols();
+    let is_of_metadata = matches!(response, ResponseBody::DescribeQuorum(_));
     tree.each_field(&mut |name, value| match name {
         "records" if *value != Tree::atom("null") => {
             *value = records.next().map_or_else(|| Tree::List(Vec::new()), |records| of_records(&records));
         }
         "session_id" if *value != Tree::atom("0") => *value = Tree::atom("<session>"),
         name if OF_THE_MACHINE.contains(&name) => *value = Tree::atom("-"),
+        name if is_of_metadata && OF_THE_METADATA_LOG.contains(&name) => *value = Tree::atom("-"),
         _ => {}
     });
     tree.each_field(&mut |name, value| rename(name, value, &symbols, side.prefix()));
