@@ -91,7 +91,7 @@ impl Levels {
     #[must_use]
     pub(crate) fn of(filter: &str) -> Self {
         let part = |part: &str| {
-            let (logger, level) = part.trim().rsplit_once('=').unwrap_or((ROOT, part.trim()));
+            let (logger, level) = part.trim().rsplit_once('=').unwrap_or_else(|| (ROOT, part.trim()));
             Some((LoggerName::read(logger)?, level.to_ascii_uppercase()))
         };
         let silent = LoggerName::read(ROOT).map(|root| (root, "OFF".to_owned()));
