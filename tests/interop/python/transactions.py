@@ -74,7 +74,7 @@ class Transactions:
 
     def timed_out(self):
         topic = self.create("txn-late")
-        late = self.producer(topic, transaction_timeout_ms=1000)
+        late = self.producer(topic, transaction_timeout_ms=3000)
         self._open(late, topic, b"late")
         self.write_plainly(topic, b"after")
         self._check(topic, b"after")
