@@ -104,7 +104,8 @@ fn wrong_envelopes_are_refused() {
     // A length that no format has counts more than the format.
     let garbage = i32::from_be_bytes([0xab; 4]);
     refused(vec![0xab; 17], HeaderError::LengthTooSmall(garbage).into(), corrupt);
-    refused(vec![0xab; 16], HeaderError::Truncated { wanted: 61, left: 16 }.into(), invalid);
+    refused(vec![0xab; 12], HeaderError::LengthTooSmall(garbage).into(), corrupt);
+    refused(vec![0xab; 11], HeaderError::Truncated { wanted: 61, left: 11 }.into(), invalid);
 }
 
 #[test]
