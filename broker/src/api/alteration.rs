@@ -116,8 +116,7 @@ async fn begin(
     match resource_type {
         BROKER => {
             let resource = if name.is_empty() { Resource::Brokers } else { Resource::Broker(node.id()) };
-            let (start, resources) = (node.config.fixed(), node.store.resources());
-            let rules = BrokerRules { start, broker: node.id(), of: &resource, resources: &resources };
+            let rules = BrokerRules { start: node.config.fixed(), broker: node.id(), of: &resource };
             let begun = begin_of_resource(node, &resource, &alteration, &rules, validate_only).await;
             begun.map_err(|error| broker_refusal(&error))
         }

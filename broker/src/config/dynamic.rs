@@ -3,7 +3,7 @@
 use mainstem_protocol::BrokerId;
 use mainstem_storage::{
     ConfigChange, ConfigError, Overrides,
-    config::{Kind, Resource, Resources, Rules, Setting as TopicDefault},
+    config::{Kind, Present, Resource, Rules, Setting as TopicDefault},
 };
 
 use super::{Config, foreign, nearest, setting, value};
@@ -23,8 +23,6 @@ pub(crate) struct BrokerRules<'a> {
     pub(crate) broker: BrokerId,
     /// Whose settings are altered: those of this broker or of all.
     pub(crate) of: &'a Resource,
-    /// What is set now.
-    pub(crate) resources: &'a Resources,
 }
 
 impl Rules for BrokerRules<'_> {
@@ -41,7 +39,7 @@ impl Rules for BrokerRules<'_> {
         }
     }
 
-    fn check(&self, overrides: &Overrides) -> Result<(), ConfigError> {
+    fn check(&self, overrides: &Overrides, present: Present<'_>) -> Result<(), ConfigError> {
         check_names(overrides)?;
         let mut config = self.start.clone();
         for (name, value) in overrides {
@@ -49,21 +47,44 @@ impl Rules for BrokerRules<'_> {
                 |expected| refused(format!("setting {name} cannot be {value}: expected {expected}"));
             config.alter(name, value).map_err(refused)?;
         }
-        let together = self.start.altered(self.broker, &self.among(overrides));
-        together.check_together().map_err(|error| refused(without_place(error)))
+        let before = self.in_force(present);
+        let after = self.in_force(&|scope| if scope == self.of { Some(overrides) } else { present(scope) });
+        check_together(&before, &after)?;
+        check_threads(before.storage.compaction_threads, after.storage.compaction_threads)
     }
 }
 
 impl BrokerRules<'_> {
-    /// What all brokers and this one would set: settings have to go together as they hold, one layer over the other.
-    fn among(&self, overrides: &Overrides) -> Resources {
+    /// What holds where all brokers and this one set so: one layer over the other.
+    fn in_force(&self, set: Present<'_>) -> Config {
         let scopes = [Resource::Brokers, Resource::Broker(self.broker)];
-        let set = |scope: Resource| {
-            let found = if scope == *self.of { Some(overrides) } else { self.resources.get(&scope) };
-            found.cloned().map(|overrides| (scope, overrides))
-        };
-        scopes.into_iter().filter_map(set).collect()
+        let layer = |scope: Resource| set(&scope).cloned().map(|overrides| (scope, overrides));
+        self.start.altered(self.broker, &scopes.into_iter().filter_map(layer).collect())
     }
+}
+
+/// Settings have to go together as they hold. Those that an earlier version let contradict one another stand in the way of
+/// no other alteration.
+fn check_together(before: &Config, after: &Config) -> Result<(), ConfigError> {
+    let contradiction = |config: &Config| config.check_together().err().map(without_place);
+    match contradiction(after) {
+        Some(said) if contradiction(before).as_ref() != Some(&said) => Err(refused(said)),
+        _ => Ok(()),
+    }
+}
+
+/// Threads become more and fewer step by step (Kafka: `LogCleaner.validateReconfiguration`).
+fn check_threads(before: u32, after: u32) -> Result<(), ConfigError> {
+    let (least, most) = ((before / 2).max(1), before.saturating_mul(2));
+    if before == after || (least..=most).contains(&after) {
+        return Ok(());
+    }
+    let name = "log.cleaner.threads";
+    let expected = match before {
+        0 => "no other value while the broker runs, which was started with 0".to_owned(),
+        _ => format!("from {least} to {most}, half to double of what holds now, {before}"),
+    };
+    Err(refused(format!("setting {name} cannot be {after}: expected {expected}")))
 }
 
 /// Where the settings of the start were written says nothing of those that are altered.
@@ -118,7 +139,7 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
-    use mainstem_storage::ConfigOperation;
+    use mainstem_storage::{ConfigOperation, config::Resources};
 
     use super::*;
 
@@ -135,8 +156,9 @@ mod tests {
 
     fn alter(of: &Resource, pairs: &[(&str, &str)], resources: &Resources) -> Result<(), String> {
         let start = Config::default();
-        let rules = BrokerRules { start: &start, broker: BrokerId(1), of, resources };
-        rules.check(&overrides(pairs)).map_err(|error| error.to_string())
+        let rules = BrokerRules { start: &start, broker: BrokerId(1), of };
+        let checked = rules.check(&overrides(pairs), &|scope| resources.get(scope));
+        checked.map_err(|error| error.to_string())
     }
 
     #[test]
@@ -205,12 +227,52 @@ mod tests {
     }
 
     #[test]
+    fn contradictions_of_an_earlier_version_stand_in_the_way_of_no_other_setting() {
+        let (least, most) = ("log.cleaner.min.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms");
+        let stored = Resources::from([(ALL, overrides(&[(most, "5")])), (ONE, overrides(&[(least, "100")]))]);
+        assert_eq!(alter(&ONE, &[(least, "100"), ("log.retention.ms", "5")], &stored), Ok(()));
+        assert!(alter(&ONE, &[(least, "101")], &stored).unwrap_err().contains("101 is more than"));
+        assert_eq!(alter(&ONE, &[], &stored), Ok(()));
+    }
+
+    #[test]
+    fn threads_of_compaction_become_double_or_half_at_once() {
+        let name = "log.cleaner.threads";
+        let of = |now: &str, then: &str| {
+            alter(&ONE, &[(name, then)], &Resources::from([(ONE, overrides(&[(name, now)]))]))
+        };
+        for (now, then) in [("1", "1"), ("1", "2"), ("4", "2"), ("4", "8"), ("5", "2"), ("0", "0")] {
+            assert_eq!(of(now, then), Ok(()), "{now} to {then}");
+        }
+        let refused = |now: u32, then: u32, range: &str| {
+            let said = format!(
+                "setting {name} cannot be {then}: expected {range}, half to double of what holds now, {now}"
+            );
+            assert_eq!(of(&now.to_string(), &then.to_string()), Err(said));
+        };
+        refused(1, 0, "from 1 to 2");
+        refused(1, 3, "from 1 to 2");
+        refused(4, 1, "from 2 to 8");
+        refused(4, 9, "from 2 to 8");
+        assert!(of("0", "1").unwrap_err().contains("no other value while the broker runs"));
+    }
+
+    #[test]
+    fn threads_of_compaction_are_judged_as_they_hold() {
+        let name = "log.cleaner.threads";
+        let own = Resources::from([(ONE, overrides(&[(name, "2")]))]);
+        assert_eq!(alter(&ALL, &[(name, "100")], &own), Ok(()), "the broker's own goes before that of all");
+        let both = Resources::from([(ONE, overrides(&[(name, "2")])), (ALL, overrides(&[(name, "100")]))]);
+        assert!(alter(&ONE, &[], &both).unwrap_err().contains("from 1 to 4"));
+        assert!(alter(&ALL, &[(name, "3")], &Resources::new()).unwrap_err().contains("from 1 to 2"));
+    }
+
+    #[test]
     fn lists_alone_gain_words() {
         let rules = Config::default();
         let list = |name: &str| {
             let operation = ConfigOperation::Append("compact".to_owned());
-            let resources = Resources::new();
-            let rules = BrokerRules { start: &rules, broker: BrokerId(1), of: &ONE, resources: &resources };
+            let rules = BrokerRules { start: &rules, broker: BrokerId(1), of: &ONE };
             rules.list(&ConfigChange { name: name.to_owned(), operation })
         };
         assert_eq!(list("log.cleanup.policy"), Ok("delete".to_owned()));

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use mainstem_storage::{ConfigChange, ConfigError, Overrides, config::Rules};
+use mainstem_storage::{
+    ConfigChange, ConfigError, Overrides,
+    config::{Present, Rules},
+};
 
 use super::GroupSettings;
 
@@ -107,7 +110,7 @@ impl Rules for GroupRules<'_> {
         Err(refused(format!("{} does not fit group setting {name}: it is not a list", operation.name())))
     }
 
-    fn check(&self, overrides: &Overrides) -> Result<(), ConfigError> {
+    fn check(&self, overrides: &Overrides, _: Present<'_>) -> Result<(), ConfigError> {
         for (name, value) in overrides {
             let setting = GROUP_SETTINGS.iter().find(|setting| setting.name == name);
             let unknown = || refused(format!("group setting {name} is not known"));
@@ -131,7 +134,7 @@ mod tests {
 
     fn check(name: &str, value: &str) -> Result<(), String> {
         let overrides = Overrides::from([(name.to_owned(), value.to_owned())]);
-        GroupRules(&GroupSettings::default()).check(&overrides).map_err(|error| error.to_string())
+        GroupRules(&GroupSettings::default()).check(&overrides, &|_| None).map_err(|error| error.to_string())
     }
 
     #[test]

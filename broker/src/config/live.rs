@@ -41,7 +41,9 @@ impl Live {
     /// Lays what the resources say now over the settings of the start.
     pub(crate) fn follow(&self, broker: BrokerId, resources: impl Fn() -> Arc<Resources>) -> Arc<Config> {
         let _one_at_a_time = self.updating.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Arc::new(self.fixed.altered(broker, &resources()));
+        let mut now = self.fixed.altered(broker, &resources());
+        now.topic_defaults.pass_over_contradiction(&self.fixed.topic_defaults);
+        let now = Arc::new(now);
         self.now.store(Arc::clone(&now));
         now
     }

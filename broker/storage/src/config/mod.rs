@@ -13,7 +13,7 @@ use mainstem_protocol::records::{Compression, TimestampType};
 pub use asked::check_asked;
 pub(crate) use change::apply_changes;
 pub use change::{ConfigChange, ConfigOperation};
-pub use resource::{Resource, Resources, Rules};
+pub use resource::{Present, Resource, Resources, Rules};
 pub(crate) use resource::{TopicRules, store_resource};
 pub use settings::{Kind, SETTINGS, Setting};
 pub use text::Ratio;
@@ -205,6 +205,10 @@ impl Default for TopicConfig {
     }
 }
 
+/// How long records of compacted topics stay out of compaction, at least and at most.
+const MIN_LAG: &str = "min.compaction.lag.ms";
+const MAX_LAG: &str = "max.compaction.lag.ms";
+
 impl TopicConfig {
     /// Whether acknowledgements wait for the journal's sync.
     #[must_use]
@@ -217,23 +221,32 @@ impl TopicConfig {
     /// # Errors
     /// Where a name is not known, a value does not fit, or two values do not go together.
     pub fn with(&self, overrides: &Overrides) -> Result<Self, ConfigError> {
+        self.with_altered(overrides, &|name| overrides.contains_key(name))
+    }
+
+    /// These settings with a topic's own laid over them; a contradiction is said of the setting that `is_altered`.
+    pub(crate) fn with_altered(
+        &self,
+        overrides: &Overrides,
+        is_altered: &dyn Fn(&str) -> bool,
+    ) -> Result<Self, ConfigError> {
         let mut config = self.clone();
         overrides.iter().try_for_each(|(name, value)| config.set(name, value))?;
-        config.check_together()?;
+        config.check_together(is_altered)?;
         Ok(config)
     }
 
     /// Whether the values go together (Kafka: `LogConfig.validateValues`).
-    ///
-    /// # Errors
-    /// Where they do not.
-    pub fn check_together(&self) -> Result<(), ConfigError> {
-        if self.min_compaction_lag_ms <= self.max_compaction_lag_ms {
+    fn check_together(&self, is_altered: &dyn Fn(&str) -> bool) -> Result<(), ConfigError> {
+        let (least, most) = (self.min_compaction_lag_ms, self.max_compaction_lag_ms);
+        if least <= most {
             return Ok(());
         }
-        let expected = format!("at most max.compaction.lag.ms, {}", self.max_compaction_lag_ms);
-        let value = self.min_compaction_lag_ms.to_string();
-        Err(ConfigError::Invalid { name: "min.compaction.lag.ms".to_owned(), value, expected })
+        let (name, value, expected) = match is_altered(MAX_LAG) && !is_altered(MIN_LAG) {
+            true => (MAX_LAG, most, format!("at least {MIN_LAG}, {least}")),
+            false => (MIN_LAG, least, format!("at most {MAX_LAG}, {most}")),
+        };
+        Err(ConfigError::Invalid { name: name.to_owned(), value: value.to_string(), expected })
     }
 
     /// The age at which a segment is left: a record of a compacted topic cannot be compacted before (Kafka:

@@ -27,6 +27,16 @@ pub enum Alteration {
     Replace(Overrides),
 }
 
+impl Alteration {
+    /// Whether the setting is one of those that somebody asked for.
+    fn names(&self, setting: &str) -> bool {
+        match self {
+            Self::Changes(changes) => changes.iter().any(|change| change.name == setting),
+            Self::Replace(overrides) => overrides.contains_key(setting),
+        }
+    }
+}
+
 /// Changes of topics that have their place and are not in the image yet.
 #[derive(Debug, Default)]
 pub(super) struct Changing(HashMap<TopicId, OfTopic>);
@@ -76,7 +86,7 @@ impl Store {
             }
         };
         // A value that cannot be is told first, as in Kafka (`ConfigurationControlManager.validateAlterConfig`).
-        self.check_config(&overrides)?;
+        self.check_config(&overrides, &|name| alteration.names(name))?;
         Ok(if topic?.keyed { overrides } else { self.with_durability(overrides) })
     }
 

@@ -99,7 +99,7 @@ impl Store {
         if !(1..=PARTITIONS_MAX).contains(&partitions) {
             return Err(TopicError::Partitions { asked: partitions, present: 0 });
         }
-        self.check_config(&overrides)?;
+        self.check_config(&overrides, &|name| overrides.contains_key(name))?;
         let overrides = if keyed { overrides } else { self.with_durability(overrides) };
         let mut control = self.control();
         if self.topics().named(&name).is_some() || control.topics.contains_key(&name) {
@@ -215,8 +215,12 @@ impl Store {
     }
 
     /// A largest batch that the full journal could not take is refused, with both figures (rule 11).
-    pub(super) fn check_config(&self, overrides: &Overrides) -> Result<TopicConfig, ConfigError> {
-        let config = self.topic_defaults().with(overrides)?;
+    pub(super) fn check_config(
+        &self,
+        overrides: &Overrides,
+        is_altered: &dyn Fn(&str) -> bool,
+    ) -> Result<TopicConfig, ConfigError> {
+        let config = self.topic_defaults().with_altered(overrides, is_altered)?;
         let most = self.batch_bytes_max();
         if config.max_message_bytes > most && overrides.contains_key("max.message.bytes") {
             let value = config.max_message_bytes.to_string();

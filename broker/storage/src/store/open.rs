@@ -247,6 +247,7 @@ fn assemble(
         next_producer_id: images.next_producer_id,
     };
     let producer_ids = ProducerIds::behind(images.next_producer_id);
+    options.topic_defaults.warn_of_contradiction(&images.resources, identity.node_id);
     let topic_defaults = options.topic_defaults.of_broker(&images.resources, identity.node_id);
     let rest = INITIAL_TASK_DELAY.min(options.retention_check_interval);
     let first_retention = clock.monotonic().saturating_add(rest).as_millis() as u64;

@@ -10,7 +10,8 @@ use super::{Alteration, Store, TopicError, control::Control};
 use crate::{
     caps::RESOURCES_MAX,
     config::{
-        ConfigError, Overrides, Resource, Resources, Rules, TopicConfig, apply_changes, store_resource,
+        ConfigError, Overrides, Present, Resource, Resources, Rules, TopicConfig, apply_changes,
+        store_resource,
     },
     journal::Entry,
     ticket::Ticket,
@@ -73,14 +74,15 @@ impl Store {
         rules: &dyn Rules,
     ) -> Result<Overrides, ConfigError> {
         let resources = self.resources();
+        let present: Present<'_> =
+            &|resource| control.changing_resources.last(resource).or_else(|| resources.get(resource));
         let overrides = match alteration {
             Alteration::Replace(overrides) => overrides.clone(),
             Alteration::Changes(changes) => {
-                let present = control.changing_resources.last(resource).or_else(|| resources.get(resource));
-                apply_changes(present.cloned().unwrap_or_default(), rules, changes)?
+                apply_changes(present(resource).cloned().unwrap_or_default(), rules, changes)?
             }
         };
-        rules.check(&overrides)?;
+        rules.check(&overrides, present)?;
         let is_new = !resources.contains_key(resource) && !overrides.is_empty();
         if is_new && resources.len() + control.changing_resources.0.len() >= RESOURCES_MAX {
             return Err(ConfigError::TooManyResources { most: RESOURCES_MAX });
@@ -89,11 +91,14 @@ impl Store {
     }
 
     pub(super) fn fold_settings(&self, resource: &Resource, overrides: &Overrides) {
-        self.control().changing_resources.settle(resource, VecDeque::pop_front);
+        // What leaves the changes on their way is among those in force before anybody looks at either.
+        let mut control = self.control();
+        control.changing_resources.settle(resource, VecDeque::pop_front);
         let mut resources = Resources::clone(&self.resources());
         store_resource(&mut resources, resource, overrides);
         let defaults = self.options.topic_defaults.of_broker(&resources, self.identity.node_id);
         self.resources.store(Arc::new(resources));
+        drop(control);
         if defaults != *self.topic_defaults() {
             self.topic_defaults.store(Arc::new(defaults));
             self.follow_defaults();

@@ -5,11 +5,11 @@ use mainstem_protocol::BrokerId;
 use super::*;
 use crate::{
     ConfigChange, ConfigError, ConfigOperation, TopicConfig,
-    config::{Overrides, Resource, Rules, TopicRules},
+    config::{Overrides, Present, Resource, Rules, TopicRules},
     store::{Alteration, TopicError},
 };
 
-/// Whatever has a name is allowed, but for one.
+/// Whatever has a name is allowed, but for one, and for one beside any setting of all brokers.
 struct Lax;
 
 impl Rules for Lax {
@@ -17,8 +17,9 @@ impl Rules for Lax {
         TopicRules(&TopicConfig::default()).list(change)
     }
 
-    fn check(&self, overrides: &Overrides) -> Result<(), ConfigError> {
-        match overrides.contains_key("refused") {
+    fn check(&self, overrides: &Overrides, present: Present<'_>) -> Result<(), ConfigError> {
+        let is_beside = overrides.contains_key("most") && present(&Resource::Brokers).is_some();
+        match overrides.contains_key("refused") || is_beside {
             true => Err(ConfigError::Refused("not this one".to_owned())),
             false => Ok(()),
         }
@@ -75,6 +76,39 @@ fn two_changes_on_their_way_both_hold() {
     second.wait().unwrap();
     let expected = Overrides::from([("one".to_owned(), "1".to_owned()), ("two".to_owned(), "2".to_owned())]);
     assert_eq!(bench.store.resources()[&group], expected);
+}
+
+#[test]
+fn two_changes_at_one_moment_are_checked_against_each_other() {
+    let bench = Bench::new();
+    let broker = Resource::Broker(bench.store.identity().node_id);
+    let first = bench.store.alter_resource(&Resource::Brokers, &set("least", "1"), &Lax).unwrap();
+    assert!(bench.store.resources().is_empty(), "the first is on its way");
+    let second = bench.store.alter_resource(&broker, &set("most", "1"), &Lax);
+    assert!(matches!(second, Err(TopicError::Config(ConfigError::Refused(_)))));
+    bench.store.round().unwrap();
+    first.wait().unwrap();
+    assert_eq!(bench.store.resources().len(), 1);
+}
+
+#[test]
+fn topics_are_made_where_settings_of_an_earlier_version_contradict_one_another() {
+    let bench = Bench::new();
+    let broker = Resource::Broker(bench.store.identity().node_id);
+    alter(&bench, &Resource::Brokers, &set("log.cleaner.max.compaction.lag.ms", "5"));
+    alter(&bench, &broker, &set("log.cleaner.min.compaction.lag.ms", "100"));
+    bench.topic("at-once", 1, &[("cleanup.policy", "compact")]);
+    let bench = bench.restart();
+    bench.topic("after-a-start", 1, &[("cleanup.policy", "compact")]);
+}
+
+#[test]
+fn contradiction_names_the_setting_that_was_altered() {
+    let bench = Bench::new();
+    let topic = bench.topic("own", 1, &[("min.compaction.lag.ms", "100")]);
+    let refused = bench.store.alter_topic(topic, &set("max.compaction.lag.ms", "50")).unwrap_err();
+    let said = "topic setting max.compaction.lag.ms cannot be 50: at least min.compaction.lag.ms, 100";
+    assert_eq!(refused.to_string(), said);
 }
 
 #[test]
