@@ -141,8 +141,8 @@ impl<K: Serde, V: Serde> SessionStream<K, V> {
         let make: Make = Arc::new(move |setting| {
             let spans = Spans::new(name.clone(), 0, goes_by.reads_old(setting));
             let steps = (Arc::clone(&change), Arc::clone(&merge));
-            let (emission, late) = (goes_by.emission(setting), goes_by.late.clone());
-            node(SessionAggregate::new(windows, emission, setting.sends_old, late, steps, spans))
+            let (showing, late) = (goes_by.showing(setting), goes_by.late.clone());
+            node(SessionAggregate::new(windows, showing, late, steps, spans))
         });
         let with = |node| Node { delay_ms, is_timed: true, windows: Some(kept), ..node };
         results.passed_on(add_keeper(stream, store.clone(), make, with), &store)

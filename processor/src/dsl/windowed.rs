@@ -163,15 +163,15 @@ fn operator<K: Serde, V: Serde, A: Serde>(
     change: Change<K, V, A>,
     setting: &Setting,
 ) -> Box<dyn Operator> {
-    let (emission, sends_old, late) = (results.emission(setting), setting.sends_old, results.late.clone());
+    let (showing, late) = (results.showing(setting), results.late.clone());
     match windows {
         Shape::Fixed(windows) => {
-            node(WindowedAggregate::new(windows, emission, sends_old, late, change, Cells::new(store)))
+            node(WindowedAggregate::new(windows, showing, late, change, Cells::new(store)))
         }
         Shape::Sliding(windows) => {
             let keep_ms = SlidingAggregate::<K, V, A>::keep_ms(windows);
             let spans = Spans::new(store, keep_ms, results.reads_old(setting));
-            node(SlidingAggregate::new(windows, emission, sends_old, late, change, spans))
+            node(SlidingAggregate::new(windows, showing, late, change, spans))
         }
     }
 }

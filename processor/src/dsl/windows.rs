@@ -7,7 +7,10 @@ use mainstem_client::Text;
 use super::{CountedStream, Data, SessionStream, Stream, Suppressed, Table, WindowedStream};
 use crate::{
     CountWindows, CumulatingWindows, SessionWindows, SlidingWindows, TimeWindows,
-    graph::{late::Late, windowed::Emission},
+    graph::{
+        late::Late,
+        windowed::{Emission, Showing},
+    },
     serdes::Serde,
     topology::{KeptWindows, Layout, Setting},
     window::FixedWindows,
@@ -145,16 +148,17 @@ impl Results {
         Self { late: Late { topic: Some(topic) }, ..self }
     }
 
-    pub(super) fn emission(&self, setting: &Setting) -> Emission {
-        match (self.is_on_close(), setting.is_eager) {
+    pub(super) fn showing(&self, setting: &Setting) -> Showing {
+        let emission = match (self.is_on_close(), setting.is_eager) {
             (true, _) => Emission::OnClose,
             (false, true) => Emission::EachChange,
             (false, false) => Emission::LastChange,
-        }
+        };
+        Showing { emission, sends_old: setting.sends_old }
     }
 
     /// Whether the value that a row had before must be looked up when a commit passes on the last change.
     pub(super) fn reads_old(&self, setting: &Setting) -> bool {
-        setting.sends_old && self.emission(setting) == Emission::LastChange
+        setting.sends_old && self.showing(setting).emission == Emission::LastChange
     }
 }

@@ -41,11 +41,7 @@ impl<K: Serde, V: Data, A: Serde> Aggregate<K, V, A> {
     }
 
     fn take(&mut self, item: Item<K, V>, out: &mut Updates<K, A>, cx: &mut Cx<'_>) -> Result<(), NodeError> {
-        let unwritable = |cause| NodeError::Unwritable { part: "key", cause };
-        let Some(bytes) = item.key.encode(cx.buffer()).map_err(unwritable)? else {
-            cx.counts.errors += 1;
-            return Ok(());
-        };
+        let Some(bytes) = cx.needed_key(&item.key)? else { return Ok(()) };
         let seen = Seen::of(&item);
         let Item { key, value, .. } = item;
         let (fold, Passing { is_eager, sends_old, .. }) = (&self.fold, self.passing);

@@ -61,7 +61,7 @@ impl<K: Serde, V: Serde, A: Serde> Filling<K, V, A> {
         out: &mut Vec<Item<K, A>>,
         cx: &mut Cx<'_>,
     ) -> Result<(), NodeError> {
-        let Some(bytes) = key_bytes(&item.key, cx)? else { return Ok(()) };
+        let Some(bytes) = cx.needed_key(&item.key)? else { return Ok(()) };
         let seen = Seen::of(&item);
         let Item { key, value, .. } = item;
         let (change, size, mut full) = (&self.change, self.size, None);
@@ -96,7 +96,7 @@ impl<K: Serde, V: Serde, A: Serde> Keeping<K, V, A> {
         out: &mut Vec<Item<K, A>>,
         cx: &mut Cx<'_>,
     ) -> Result<(), NodeError> {
-        let Some(bytes) = key_bytes(&item.key, cx)? else { return Ok(()) };
+        let Some(bytes) = cx.needed_key(&item.key)? else { return Ok(()) };
         let seen = Seen::of(&item);
         let Item { key, value, .. } = item;
         let (change, size, slide, mut full) = (&self.change, self.size, self.slide, None);
@@ -119,13 +119,6 @@ impl<K: Serde, V: Serde, A: Serde> Keeping<K, V, A> {
         out.extend(full.map(|(value, time)| result(key, value, Seen { time, ..seen })));
         if self.cells.is_full() { self.commit(out, cx) } else { Ok(()) }
     }
-}
-
-fn key_bytes<K: Serde>(key: &K, cx: &mut Cx<'_>) -> Result<Option<Bytes>, NodeError> {
-    let unwritable = |cause| NodeError::Unwritable { part: "key", cause };
-    let bytes = key.encode(cx.buffer()).map_err(unwritable)?;
-    cx.counts.errors += u64::from(bytes.is_none());
-    Ok(bytes)
 }
 
 impl<A> Default for Filled<A> {

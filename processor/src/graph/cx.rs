@@ -1,12 +1,13 @@
 //! What a node works with.
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use mainstem_client::{Text, Timestamp, TopicPartition};
 
+use super::NodeError;
 use crate::{
     NodeCounts,
     record::Emitted,
-    serdes::make_room,
+    serdes::{Serde, make_room},
     state::{Store, Stores},
     watermark::TaskTime,
 };
@@ -41,6 +42,23 @@ impl Cx<'_> {
     pub(crate) fn buffer(&mut self) -> &mut BytesMut {
         make_room(self.buffer);
         self.buffer
+    }
+
+    /// The bytes of a key; none where it is null.
+    pub(crate) fn key(&mut self, key: &impl Serde) -> Result<Option<Bytes>, NodeError> {
+        key.encode(self.buffer()).map_err(|cause| NodeError::Unwritable { part: "key", cause })
+    }
+
+    /// The bytes of a key without which a record is left out, and counted as such.
+    pub(crate) fn needed_key(&mut self, key: &impl Serde) -> Result<Option<Bytes>, NodeError> {
+        let bytes = self.key(key)?;
+        self.counts.errors += u64::from(bytes.is_none());
+        Ok(bytes)
+    }
+
+    /// The bytes of a value; none where it is null.
+    pub(crate) fn value(&mut self, value: &impl Serde) -> Result<Option<Bytes>, NodeError> {
+        value.encode(self.buffer()).map_err(|cause| NodeError::Unwritable { part: "value", cause })
     }
 
     /// Sends a record on its way to a topic.

@@ -9,7 +9,8 @@
 //! - `stateless`: filter, map and their like.
 //! - `cells`: values of a store that are at hand; `aggregate` and `windowed`: what they are for; `late`: what becomes of
 //!   records that come too late for their windows.
-//! - `spans`: windows at hand whose bounds follow from their records; `session` and `sliding`: what they are for.
+//! - `spans`: windows at hand whose bounds follow from their records; `rows`: what is passed on of them; `session` and
+//!   `sliding`: what they are for.
 //! - `counted`: windows by count; `suppress`: updates of tables that are held back.
 //! - `join`: nodes that put together what two parents give.
 //! - `table`: what becomes of the values of tables.
@@ -28,6 +29,7 @@ pub(crate) mod mark;
 pub(crate) mod operator;
 pub(crate) mod outlet;
 pub(crate) mod repartition;
+pub(crate) mod rows;
 pub(crate) mod session;
 pub(crate) mod sink;
 pub(crate) mod sliding;

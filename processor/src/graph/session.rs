@@ -5,49 +5,33 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use mainstem_client::{Text, Timestamp};
+use mainstem_client::Timestamp;
 
 use super::{
     NodeError,
-    aggregate::{Change, Updated, Updates, result},
-    behind,
+    aggregate::{Change, Updated, result},
     cells::Seen,
     cx::Cx,
     late::Late,
     operator::Logic,
-    spans::{KeySpans, Row, Span, Spans},
+    rows::{Rows, windowed},
+    spans::{KeySpans, Span, Spans},
     table::update::Update,
-    windowed::{Emission, note_closed, seen_closed},
+    windowed::{Results, Showing},
 };
-use crate::{
-    SessionWindows, Window, Windowed,
-    record::Item,
-    serdes::Serde,
-    watermark::{BEGINNING, END},
-};
+use crate::{SessionWindows, Windowed, record::Item, serdes::Serde};
 
 /// Makes one value of those of two sessions, the earlier one first.
 pub(crate) type Merge<K, A> = Arc<dyn Fn(&K, A, A) -> A + Send + Sync>;
 
 /// A node that keeps a value for each session and key.
 pub(crate) struct SessionAggregate<K, V, A> {
-    windows: SessionWindows,
-    emission: Emission,
-    /// Whether the value goes along that there was before.
-    sends_old: bool,
+    gap_ms: i64,
     late: Late,
     change: Change<K, V, A>,
     merge: Merge<K, A>,
-    spans: Spans<A>,
-    /// The watermark at which a key is to be looked at.
-    next_look: Timestamp,
-    /// Up to where sessions are closed already.
-    closed_to: Timestamp,
+    rows: Rows<A>,
 }
-
-/// What the node leaves for others.
-type Results<K, A> = Updates<Windowed<K>, A>;
 
 /// Sessions of a key that a record joins: so many from the first on.
 #[derive(Clone, Copy)]
@@ -59,56 +43,47 @@ struct Joined {
 impl<K: Serde, V: Serde, A: Serde> SessionAggregate<K, V, A> {
     pub(crate) fn new(
         windows: SessionWindows,
-        emission: Emission,
-        sends_old: bool,
+        showing: Showing,
         late: Late,
         (change, merge): (Change<K, V, A>, Merge<K, A>),
         spans: Spans<A>,
     ) -> Self {
-        // What the store holds is not known yet: the first record looks.
-        let (next_look, closed_to) = (BEGINNING, BEGINNING);
-        Self { windows, emission, sends_old, late, change, merge, spans, next_look, closed_to }
+        let rows = Rows::new(spans, showing, windows.wait_ms());
+        Self { gap_ms: windows.gap_ms(), late, change, merge, rows }
     }
 
     fn take(&mut self, item: Item<K, V>, out: &mut Results<K, A>, cx: &mut Cx<'_>) -> Result<(), NodeError> {
-        let watermark = behind(item.watermark, cx.delay_ms);
-        if watermark >= self.next_look {
-            self.close(watermark, item.order, out, cx)?;
-        }
-        let unwritable = |cause| NodeError::Unwritable { part: "key", cause };
-        let Some(bytes) = item.key.encode(cx.buffer()).map_err(unwritable)? else {
-            cx.counts.errors += 1;
-            return Ok(());
-        };
-        let place = self.spans.of(&bytes, cx)?;
-        let (joined, end) = joined(&self.spans.at(place).spans, item.time.0, self.windows.gap_ms());
+        let closed_to = self.rows.keep_up((item.watermark, item.order), out, cx)?;
+        let Some(bytes) = cx.needed_key(&item.key)? else { return Ok(()) };
+        let place = self.rows.spans.of(&bytes, cx)?;
+        let (joined, end) = joined(&self.rows.spans.at(place).spans, item.time.0, self.gap_ms);
         // A record that is late by itself is not where it joins a session that goes on.
-        if self.windows.close_time(end) <= watermark.max(self.closed_to) {
-            cx.counts.late += 1;
-            let Item { value, time, headers, .. } = item;
-            return self.late.put_aside(bytes, &value, time, headers, cx);
+        if self.rows.is_over(end, closed_to) {
+            return self.late.take(bytes, item, cx);
         }
         self.add(place, joined, item, out);
-        self.spans.wake(place, end, cx);
-        self.next_look = self.next_look.min(self.windows.close_time(end));
-        if self.spans.is_full() { self.commit(out, cx) } else { Ok(()) }
+        self.rows.wake(place, end, cx);
+        self.rows.make_room(out, cx)
     }
 
     /// Adds a record to the sessions that it joins, or begins one.
     fn add(&mut self, place: usize, joined: Joined, item: Item<K, V>, out: &mut Results<K, A>) {
-        let Self { change, merge, spans, emission, sends_old, .. } = self;
-        let (is_eager, keeper) = (*emission == Emission::EachChange, spans.at(place));
+        let Self { change, merge, rows, .. } = self;
+        let is_eager = rows.is_eager();
         let seen = Seen::of(&item);
         let Item { key, value, time: Timestamp(time), .. } = item;
         let Joined { first, count } = joined;
-        let before = &keeper.spans[first..first + count];
+        let before = &rows.spans.at(place).spans[first..first + count];
         let is_within = count == 1 && (before[0].start..=before[0].end).contains(&time);
         let mut old = None;
         if is_eager && is_within {
-            old = before[0].value.clone().filter(|_| *sends_old);
+            old = rows.old(&before[0].value);
         } else if is_eager {
-            out.extend(before.iter().map(|session| taken_back(key.clone(), session, *sends_old, seen)));
+            let taken_back =
+                |session: &Span<A>| taken_back(key.clone(), session, rows.old(&session.value), seen);
+            out.extend(before.iter().map(taken_back));
         }
+        let keeper = rows.spans.at_mut(place);
         match count {
             0 => drop(keeper.insert(Span::new(time, time, None, seen))),
             _ => join(keeper, joined, |one, other| merge(&key, one, other)),
@@ -121,102 +96,6 @@ impl<K: Serde, V: Serde, A: Serde> SessionAggregate<K, V, A> {
             out.push(result(key, Update { old, new }, session.seen));
         }
     }
-
-    /// Takes out the sessions that the watermark closes, in the order of their ends and then of their keys.
-    fn close(
-        &mut self,
-        watermark: Timestamp,
-        order: u64,
-        out: &mut Results<K, A>,
-        cx: &mut Cx<'_>,
-    ) -> Result<(), NodeError> {
-        let mut closed = Vec::new();
-        for place in self.spans.woken(self.last_closed(watermark), cx)? {
-            let windows = self.windows;
-            let is_over = |session: &Span<A>| windows.close_time(session.end) <= watermark;
-            let over = self.spans.at(place).spans.partition_point(is_over);
-            if self.emission == Emission::LastChange && over > 0 {
-                self.show(Some((place, over)), out, cx)?;
-            }
-            for _ in 0..over {
-                let session = self.spans.expire(place, 0, cx);
-                closed.push((self.spans.at(place).key.clone(), session));
-            }
-            self.spans.wake_for_first(place, cx);
-        }
-        closed.sort_by(|(key, session), (other_key, other)| (session.end, key).cmp(&(other.end, other_key)));
-        let last = closed.last().map(|(_, session)| self.windows.close_time(session.end));
-        if self.emission == Emission::OnClose {
-            for (key, session) in closed {
-                out.push(self.closed(&key, session, order, cx.delay_ms)?);
-            }
-        }
-        let closed_to = note_closed(watermark, last, cx.store(self.spans.store()));
-        self.closed_to = self.closed_to.max(closed_to);
-        self.next_look = self.spans.first_alarm(cx).map_or(END, |alarm| self.windows.close_time(alarm));
-        Ok(())
-    }
-
-    /// The last end of a session that a watermark closes; none where that is the end of time.
-    fn last_closed(&self, watermark: Timestamp) -> Option<i64> {
-        let last = watermark.0.saturating_sub(self.windows.wait_ms()).saturating_sub(1);
-        (watermark != END).then_some(last)
-    }
-
-    /// The result of a session that is over bears the time of its last record.
-    fn closed(
-        &self,
-        key: &Bytes,
-        session: Span<A>,
-        order: u64,
-        delay_ms: i64,
-    ) -> Result<Updated<Windowed<K>, A>, NodeError> {
-        let key = decoded(key, self.spans.store())?;
-        let seen = seen_closed(Timestamp(session.end), self.windows.wait_ms(), order, delay_ms);
-        let update = Update { old: None, new: session.value };
-        Ok(result(windowed(key, session.start, session.end), update, seen))
-    }
-
-    /// Writes the first sessions of a key back, or all that there are, and passes on what has become of them.
-    fn show(
-        &mut self,
-        first: Option<(usize, usize)>,
-        out: &mut Results<K, A>,
-        cx: &mut Cx<'_>,
-    ) -> Result<(), NodeError> {
-        let (emission, store) = (self.emission, self.spans.store().clone());
-        let show = |row: Row<'_, A>, now: Seen| {
-            if emission == Emission::LastChange {
-                out.push(shown(row, now, &store)?);
-            }
-            Ok(())
-        };
-        match first {
-            Some((place, count)) => self.spans.write_first(place, count, cx, show),
-            None => self.spans.write_back(cx, show),
-        }
-    }
-}
-
-/// The key of windows, from the bytes by which the store has it.
-pub(super) fn decoded<K: Serde>(bytes: &Bytes, store: &Text) -> Result<K, NodeError> {
-    K::decode(Some(bytes)).map_err(|cause| NodeError::Stored { store: store.clone(), cause })
-}
-
-pub(super) const fn windowed<K>(key: K, start: i64, end: i64) -> Windowed<K> {
-    Windowed { key, window: Window { start: Timestamp(start), end: Timestamp(end) } }
-}
-
-/// What a commit passes on of a row.
-pub(super) fn shown<K: Serde, A: Clone>(
-    row: Row<'_, A>,
-    now: Seen,
-    store: &Text,
-) -> Result<Updated<Windowed<K>, A>, NodeError> {
-    let seen = row.span.map_or(Seen { time: Timestamp(row.end), ..now }, |span| span.seen);
-    let new = row.span.and_then(|span| span.value.clone());
-    let key = windowed(decoded(row.key, store)?, row.start, row.end);
-    Ok(result(key, Update { old: row.old, new }, seen))
 }
 
 /// The sessions that a record joins, and the end of what they become.
@@ -244,13 +123,7 @@ fn join<A>(keeper: &mut KeySpans<A>, joined: Joined, merge: impl Fn(A, A) -> A) 
 }
 
 /// That a row is no more.
-fn taken_back<K, A: Clone>(
-    key: K,
-    session: &Span<A>,
-    sends_old: bool,
-    seen: Seen,
-) -> Updated<Windowed<K>, A> {
-    let old = session.value.clone().filter(|_| sends_old);
+fn taken_back<K, A>(key: K, session: &Span<A>, old: Option<A>, seen: Seen) -> Updated<Windowed<K>, A> {
     let seen = Seen { time: Timestamp(session.end), ..seen };
     result(windowed(key, session.start, session.end), Update { old, new: None }, seen)
 }
@@ -269,10 +142,10 @@ impl<K: Serde, V: Serde, A: Serde> Logic for SessionAggregate<K, V, A> {
     }
 
     fn watermark(&mut self, out: &mut Results<K, A>, cx: &mut Cx<'_>) -> Result<(), NodeError> {
-        if cx.watermark >= self.next_look { self.close(cx.watermark, *cx.order, out, cx) } else { Ok(()) }
+        self.rows.close_by((cx.watermark, *cx.order), out, cx)
     }
 
     fn commit(&mut self, out: &mut Results<K, A>, cx: &mut Cx<'_>) -> Result<(), NodeError> {
-        self.show(None, out, cx)
+        self.rows.write_back(out, cx)
     }
 }

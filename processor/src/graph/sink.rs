@@ -43,9 +43,7 @@ impl<T: Write> Logic for Sink<T> {
 
 impl<K: Serde, V: Serde> Write for Item<K, V> {
     fn write(self, cx: &mut Cx<'_>) -> Result<OutputRecord, NodeError> {
-        let unwritable = |part| move |cause| NodeError::Unwritable { part, cause };
-        let key = self.key.encode(cx.buffer()).map_err(unwritable("key"))?;
-        let value = self.value.encode(cx.buffer()).map_err(unwritable("value"))?;
+        let (key, value) = (cx.key(&self.key)?, cx.value(&self.value)?);
         Ok(OutputRecord { key, value, timestamp: self.time, headers: self.headers })
     }
 }

@@ -6,53 +6,37 @@
 //! Streams: `KStreamSlidingWindowAggregate`). Windows that are closed are kept for these copies as long as a record may
 //! still come that needs one.
 
-use bytes::Bytes;
 use mainstem_client::Timestamp;
 
 use super::{
     NodeError,
-    aggregate::{Change, Updated, Updates, result},
-    behind,
+    aggregate::{Change, Updated, result},
     cells::Seen,
     cx::Cx,
     late::Late,
     operator::Logic,
-    session::{decoded, shown, windowed},
-    spans::{KeySpans, Row, Span, Spans},
+    rows::{Rows, windowed},
+    spans::{Span, Spans},
     table::update::Update,
-    windowed::{Emission, note_closed, seen_closed},
+    windowed::{Results, Showing},
 };
-use crate::{
-    SlidingWindows, Windowed, caps,
-    record::Item,
-    serdes::Serde,
-    watermark::{BEGINNING, END},
-};
+use crate::{SlidingWindows, Windowed, caps, record::Item, serdes::Serde};
 
 /// A node that keeps a value for each sliding window and key.
 pub(crate) struct SlidingAggregate<K, V, A> {
-    windows: SlidingWindows,
-    emission: Emission,
-    /// Whether the value goes along that there was before.
-    sends_old: bool,
+    difference_ms: i64,
     late: Late,
     change: Change<K, V, A>,
-    spans: Spans<A>,
-    /// The watermark at which a key is to be looked at.
-    next_look: Timestamp,
-    /// Up to where windows are closed already.
-    closed_to: Timestamp,
+    rows: Rows<A>,
 }
-
-/// What the node leaves for others.
-type Results<K, A> = Updates<Windowed<K>, A>;
 
 /// A record that has come.
 struct Arrival<K, V> {
     /// Where the windows of its key are.
     place: usize,
     item: Item<K, V>,
-    watermark: Timestamp,
+    /// Up to where windows are closed.
+    closed_to: Timestamp,
 }
 
 /// What the windows of a key say about the surroundings of a time.
@@ -82,15 +66,13 @@ struct Begun<A> {
 impl<K: Serde, V: Serde, A: Serde> SlidingAggregate<K, V, A> {
     pub(crate) const fn new(
         windows: SlidingWindows,
-        emission: Emission,
-        sends_old: bool,
+        showing: Showing,
         late: Late,
         change: Change<K, V, A>,
         spans: Spans<A>,
     ) -> Self {
-        // What the store holds is not known yet: the first record looks.
-        let (next_look, closed_to) = (BEGINNING, BEGINNING);
-        Self { windows, emission, sends_old, late, change, spans, next_look, closed_to }
+        let rows = Rows::new(spans, showing, windows.grace_ms());
+        Self { difference_ms: windows.difference_ms(), late, change, rows }
     }
 
     /// How long windows are kept beyond their end when they are closed: a record that may still come looks so far back.
@@ -99,33 +81,19 @@ impl<K: Serde, V: Serde, A: Serde> SlidingAggregate<K, V, A> {
     }
 
     fn take(&mut self, item: Item<K, V>, out: &mut Results<K, A>, cx: &mut Cx<'_>) -> Result<(), NodeError> {
-        let watermark = behind(item.watermark, cx.delay_ms);
-        if watermark >= self.next_look {
-            self.close(watermark, item.order, out, cx)?;
-        }
-        let unwritable = |cause| NodeError::Unwritable { part: "key", cause };
-        let Some(bytes) = item.key.encode(cx.buffer()).map_err(unwritable)? else {
-            cx.counts.errors += 1;
-            return Ok(());
-        };
-        let watermark = watermark.max(self.closed_to);
+        let closed_to = self.rows.keep_up((item.watermark, item.order), out, cx)?;
+        let Some(bytes) = cx.needed_key(&item.key)? else { return Ok(()) };
         // The last window that may have the record in it begins with it.
-        if self.is_over(item.time.0.saturating_add(self.windows.difference_ms()), watermark) {
-            cx.counts.late += 1;
-            let Item { value, time, headers, .. } = item;
-            return self.late.put_aside(bytes, &value, time, headers, cx);
+        if self.rows.is_over(item.time.0.saturating_add(self.difference_ms), closed_to) {
+            return self.late.take(bytes, item, cx);
         }
-        let place = self.spans.of(&bytes, cx)?;
-        let arrival = Arrival { place, item, watermark };
+        let place = self.rows.spans.of(&bytes, cx)?;
+        let arrival = Arrival { place, item, closed_to };
         if !self.add(&arrival, out, cx)? {
             let Item { value, time, headers, .. } = arrival.item;
             self.late.put_aside(bytes, &value, time, headers, cx)?;
         }
-        if self.spans.is_full() { self.commit(out, cx) } else { Ok(()) }
-    }
-
-    const fn is_over(&self, end: i64, watermark: Timestamp) -> bool {
-        self.windows.close_time(end).0 <= watermark.0
+        self.rows.make_room(out, cx)
     }
 
     /// Adds a record to the windows that it lies in, and begins those that there are because of it. Says whether any
@@ -136,9 +104,9 @@ impl<K: Serde, V: Serde, A: Serde> SlidingAggregate<K, V, A> {
         out: &mut Results<K, A>,
         cx: &mut Cx<'_>,
     ) -> Result<bool, NodeError> {
-        let (time, difference_ms) = (arrival.item.time, self.windows.difference_ms());
+        let (time, difference_ms) = (arrival.item.time, self.difference_ms);
         let Around { first, last, previous, left, right } =
-            around(&self.spans.at(arrival.place).spans, time.0, difference_ms);
+            around(&self.rows.spans.at(arrival.place).spans, time.0, difference_ms);
         if (last - first) as i64 > caps::WINDOWS_OF_A_RECORD_MAX {
             return Err(NodeError::TooManyWindows { limit: caps::WINDOWS_OF_A_RECORD_MAX });
         }
@@ -166,16 +134,17 @@ impl<K: Serde, V: Serde, A: Serde> SlidingAggregate<K, V, A> {
         out: &mut Results<K, A>,
         cx: &mut Cx<'_>,
     ) -> bool {
-        let Arrival { place, item, watermark } = arrival;
-        let end = self.spans.at(*place).spans[window].end;
-        if self.is_over(end, *watermark) {
+        let Arrival { place, item, closed_to } = arrival;
+        let end = self.rows.spans.at(*place).spans[window].end;
+        if self.rows.is_over(end, *closed_to) {
             cx.counts.late += 1;
             return false;
         }
-        let (is_eager, change) = (self.emission == Emission::EachChange, &self.change);
-        let window = &mut self.spans.at(*place).spans[window];
-        let old = if is_eager && self.sends_old { window.value.clone() } else { None };
-        window.change(Seen::of(item), |before| change(&item.key, item.value.clone(), before));
+        let is_eager = self.rows.is_eager();
+        let old =
+            if is_eager { self.rows.old(&self.rows.spans.at(*place).spans[window].value) } else { None };
+        let window = &mut self.rows.spans.at_mut(*place).spans[window];
+        window.change(Seen::of(item), |before| (self.change)(&item.key, item.value.clone(), before));
         if is_eager {
             out.push(row(&item.key, window, old));
         }
@@ -190,12 +159,12 @@ impl<K: Serde, V: Serde, A: Serde> SlidingAggregate<K, V, A> {
         out: &mut Results<K, A>,
         cx: &mut Cx<'_>,
     ) -> bool {
-        let (Begun { start, value, latest, takes }, Arrival { place, item, watermark }) = (begun, arrival);
-        let end = start.saturating_add(self.windows.difference_ms());
-        if self.spans.at(*place).has(start) {
+        let (Begun { start, value, latest, takes }, Arrival { place, item, closed_to }) = (begun, arrival);
+        let end = start.saturating_add(self.difference_ms);
+        if self.rows.spans.at(*place).has(start) {
             return false;
         }
-        if self.is_over(end, *watermark) {
+        if self.rows.is_over(end, *closed_to) {
             cx.counts.late += 1;
             return false;
         }
@@ -203,78 +172,12 @@ impl<K: Serde, V: Serde, A: Serde> SlidingAggregate<K, V, A> {
         if takes {
             window.change(Seen::of(item), |before| (self.change)(&item.key, item.value.clone(), before));
         }
-        if self.emission == Emission::EachChange {
+        if self.rows.is_eager() {
             out.push(row(&item.key, &window, None));
         }
-        self.spans.at(*place).insert(window);
-        self.spans.wake(*place, end, cx);
-        self.next_look = self.next_look.min(self.windows.close_time(end));
+        self.rows.spans.at_mut(*place).insert(window);
+        self.rows.wake(*place, end, cx);
         takes
-    }
-
-    /// Closes the windows that the watermark says are over, in the order of their ends and then of their keys, and lets go
-    /// of those that nobody needs any more.
-    fn close(
-        &mut self,
-        watermark: Timestamp,
-        order: u64,
-        out: &mut Results<K, A>,
-        cx: &mut Cx<'_>,
-    ) -> Result<(), NodeError> {
-        let last_closed = watermark.0.saturating_sub(self.windows.grace_ms()).saturating_sub(1);
-        let last_closed = (watermark != END).then_some(last_closed);
-        let mut closed = Vec::new();
-        for place in self.spans.woken(last_closed, cx)? {
-            let windows = self.windows;
-            let is_over = |window: &Span<A>| windows.close_time(window.end) <= watermark;
-            let over = self.spans.at(place).spans.partition_point(is_over);
-            if self.emission == Emission::LastChange && over > 0 {
-                self.show(Some((place, over)), out, cx)?;
-            }
-            self.close_first(place, over, &mut closed);
-            self.spans.expire_closed(place, last_closed, cx);
-            self.spans.wake_for_first(place, cx);
-        }
-        closed.sort_by(|(key, window), (other_key, other)| (window.end, key).cmp(&(other.end, other_key)));
-        let last = closed.last().map(|(_, window)| self.windows.close_time(window.end));
-        for (key, window) in closed.into_iter().filter(|_| self.emission == Emission::OnClose) {
-            let seen = seen_closed(Timestamp(window.end), self.windows.grace_ms(), order, cx.delay_ms);
-            let key = windowed(decoded(&key, self.spans.store())?, window.start, window.end);
-            out.push(result(key, Update { old: None, new: window.value }, seen));
-        }
-        let closed_to = note_closed(watermark, last, cx.store(self.spans.store()));
-        self.closed_to = self.closed_to.max(closed_to);
-        self.next_look = self.spans.first_alarm(cx).map_or(END, |alarm| self.windows.close_time(alarm));
-        Ok(())
-    }
-
-    fn close_first(&mut self, place: usize, over: usize, closed: &mut Vec<(Bytes, Span<A>)>) {
-        let KeySpans { key, spans, .. } = self.spans.at(place);
-        for window in spans[..over].iter_mut().filter(|window| !window.is_closed) {
-            window.close();
-            closed
-                .push((key.clone(), Span::new(window.start, window.end, window.value.clone(), window.seen)));
-        }
-    }
-
-    /// Writes the first windows of a key back, or all that there are, and passes on what has become of them.
-    fn show(
-        &mut self,
-        first: Option<(usize, usize)>,
-        out: &mut Results<K, A>,
-        cx: &mut Cx<'_>,
-    ) -> Result<(), NodeError> {
-        let (emission, store) = (self.emission, self.spans.store().clone());
-        let show = |row: Row<'_, A>, now: Seen| {
-            if emission == Emission::LastChange {
-                out.push(shown(row, now, &store)?);
-            }
-            Ok(())
-        };
-        match first {
-            Some((place, count)) => self.spans.write_first(place, count, cx, show),
-            None => self.spans.write_back(cx, show),
-        }
     }
 }
 
@@ -321,10 +224,10 @@ impl<K: Serde, V: Serde, A: Serde> Logic for SlidingAggregate<K, V, A> {
     }
 
     fn watermark(&mut self, out: &mut Results<K, A>, cx: &mut Cx<'_>) -> Result<(), NodeError> {
-        if cx.watermark >= self.next_look { self.close(cx.watermark, *cx.order, out, cx) } else { Ok(()) }
+        self.rows.close_by((cx.watermark, *cx.order), out, cx)
     }
 
     fn commit(&mut self, out: &mut Results<K, A>, cx: &mut Cx<'_>) -> Result<(), NodeError> {
-        self.show(None, out, cx)
+        self.rows.write_back(out, cx)
     }
 }

@@ -161,7 +161,11 @@ impl<A: Serde> Spans<A> {
         Ok(place)
     }
 
-    pub(crate) fn at(&mut self, place: usize) -> &mut KeySpans<A> {
+    pub(crate) fn at(&self, place: usize) -> &KeySpans<A> {
+        &self.keys[place]
+    }
+
+    pub(crate) fn at_mut(&mut self, place: usize) -> &mut KeySpans<A> {
         &mut self.keys[place]
     }
 
@@ -225,24 +229,15 @@ impl<A: Serde> Spans<A> {
         Ok(woken)
     }
 
-    /// Takes a window out that is over; it is not shown any more.
-    pub(crate) fn expire(&mut self, place: usize, span: usize, cx: &mut Cx<'_>) -> Span<A> {
-        let Self { store, keys, entry, .. } = self;
-        let KeySpans { key, spans, .. } = &mut keys[place];
-        let span = spans.remove(span);
-        if let Some((start, _)) = span.stored {
-            cx.store(store).delete(self::entry(entry, key, start));
-        }
-        span
-    }
-
     /// Takes the windows out that nobody needs any more: those that are closed, and are not kept beyond a time; where
-    /// there is none, all that are closed.
+    /// there is none, all that are closed. They are not shown any more.
     pub(crate) fn expire_closed(&mut self, place: usize, time: Option<i64>, cx: &mut Cx<'_>) {
-        let keep_ms = self.keep_ms;
-        let is_done = |span: &Span<A>| span.is_closed && time.is_none_or(|time| span.alarm(keep_ms) <= time);
-        while self.keys[place].spans.first().is_some_and(is_done) {
-            self.expire(place, 0, cx);
+        let Self { store, keep_ms, keys, entry, .. } = self;
+        let KeySpans { key, spans, .. } = &mut keys[place];
+        let is_done = |span: &Span<A>| span.is_closed && time.is_none_or(|time| span.alarm(*keep_ms) <= time);
+        let done = spans.iter().take_while(|span| is_done(span)).count();
+        for (start, _) in spans.drain(..done).filter_map(|span| span.stored) {
+            cx.store(store).delete(self::entry(entry, key, start));
         }
     }
 

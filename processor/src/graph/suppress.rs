@@ -136,11 +136,7 @@ impl<K: Serde, V: Serde> Suppress<K, V> {
         cx: &mut Cx<'_>,
     ) -> Result<(), NodeError> {
         let Item { key, value: update, time, .. } = item;
-        let unwritable = |cause| NodeError::Unwritable { part: "key", cause };
-        let Some(bytes) = key.encode(cx.buffer()).map_err(unwritable)? else {
-            cx.counts.errors += 1;
-            return Ok(());
-        };
+        let Some(bytes) = cx.needed_key(&key)? else { return Ok(()) };
         // The key must not hold on to the memory of the record that it comes from.
         let bytes = Bytes::copy_from_slice(&bytes);
         self.changed.insert(bytes.clone());

@@ -45,15 +45,21 @@ pub(crate) enum Emission {
     OnClose,
 }
 
+/// When results are passed on, and what goes along.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Showing {
+    pub(crate) emission: Emission,
+    /// Whether the value goes along that there was before.
+    pub(crate) sends_old: bool,
+}
+
 /// What a window's node leaves for others.
-type Results<K, A> = Updates<Windowed<K>, A>;
+pub(super) type Results<K, A> = Updates<Windowed<K>, A>;
 
 /// A node that keeps a value for each window and key.
 pub(crate) struct WindowedAggregate<K, V, A> {
     windows: FixedWindows,
-    emission: Emission,
-    /// Whether the value goes along that there was before.
-    sends_old: bool,
+    showing: Showing,
     late: Late,
     change: Change<K, V, A>,
     cells: Cells<A>,
@@ -67,16 +73,14 @@ pub(crate) struct WindowedAggregate<K, V, A> {
 impl<K: Serde, V: Serde, A: Serde> WindowedAggregate<K, V, A> {
     pub(crate) const fn new(
         windows: FixedWindows,
-        emission: Emission,
-        sends_old: bool,
+        showing: Showing,
         late: Late,
         change: Change<K, V, A>,
         cells: Cells<A>,
     ) -> Self {
         Self {
             windows,
-            emission,
-            sends_old,
+            showing,
             late,
             change,
             cells,
@@ -92,11 +96,7 @@ impl<K: Serde, V: Serde, A: Serde> WindowedAggregate<K, V, A> {
         if watermark >= self.next_close {
             self.close(watermark, item.order, out, cx)?;
         }
-        let unwritable = |cause| NodeError::Unwritable { part: "key", cause };
-        let Some(bytes) = item.key.encode(cx.buffer()).map_err(unwritable)? else {
-            cx.counts.errors += 1;
-            return Ok(());
-        };
+        let Some(bytes) = cx.needed_key(&item.key)? else { return Ok(()) };
         let (watermark, seen) = (watermark.max(self.closed_to), Seen::of(&item));
         let Item { key, value, time, headers, .. } = item;
         let (mut value, mut is_taken) = (Some(value), false);
@@ -130,8 +130,9 @@ impl<K: Serde, V: Serde, A: Serde> WindowedAggregate<K, V, A> {
         self.entry.clear();
         self.entry.put_slice(&ordered(mark));
         self.entry.put_slice(bytes);
-        let (change, is_eager) = (&self.change, self.emission == Emission::EachChange);
-        let (sends_old, mut old) = (is_eager && self.sends_old, None);
+        let (change, Showing { emission, sends_old }) = (&self.change, self.showing);
+        let is_eager = emission == Emission::EachChange;
+        let (sends_old, mut old) = (is_eager && sends_old, None);
         let change = |before: Option<A>| {
             old = if sends_old { before.clone() } else { None };
             change(key, value, before)
@@ -162,7 +163,7 @@ impl<K: Serde, V: Serde, A: Serde> WindowedAggregate<K, V, A> {
         for (entry, value) in closed {
             cx.store(self.cells.store()).delete(&entry);
             self.cells.forget(&entry);
-            if self.emission == Emission::OnClose {
+            if self.showing.emission == Emission::OnClose {
                 let result = self.closed(&entry, &value, order, cx.delay_ms)?;
                 out.push(result);
             }
@@ -248,7 +249,7 @@ impl<K: Serde, V: Serde, A: Serde> Logic for WindowedAggregate<K, V, A> {
     }
 
     fn commit(&mut self, out: &mut Results<K, A>, cx: &mut Cx<'_>) -> Result<(), NodeError> {
-        let Self { cells, windows, emission, sends_old, .. } = self;
+        let Self { cells, windows, showing: Showing { emission, sends_old }, .. } = self;
         let (store, is_shown) = (cells.store().clone(), *emission == Emission::LastChange);
         cells.write_back(cx, is_shown && *sends_old, |cell, old| {
             if is_shown {

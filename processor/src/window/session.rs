@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use mainstem_client::Timestamp;
-
 use super::millis;
 
 /// Sessions: records of a key that follow one another without a gap of more than `gap` between them. A session goes from
@@ -40,11 +38,6 @@ impl SessionWindows {
     /// How far the watermark is behind a session's last record, at least, when it closes.
     pub(crate) const fn wait_ms(&self) -> i64 {
         self.gap_ms.saturating_add(self.grace_ms)
-    }
-
-    /// The watermark at which a session with this last record closes.
-    pub(crate) const fn close_time(&self, last: i64) -> Timestamp {
-        Timestamp(last.saturating_add(self.wait_ms()).saturating_add(1))
     }
 
     /// What is wrong with them.

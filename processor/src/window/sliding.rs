@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use mainstem_client::Timestamp;
-
 use super::millis;
 
 /// Windows that slide with the records: what happened within a certain time of one another. Both ends belong to a window,
@@ -40,11 +38,6 @@ impl SlidingWindows {
     /// How long windows wait.
     pub(crate) const fn grace_ms(&self) -> i64 {
         self.grace_ms
-    }
-
-    /// The watermark at which a window with this end closes.
-    pub(crate) const fn close_time(&self, end: i64) -> Timestamp {
-        Timestamp(end.saturating_add(self.grace_ms).saturating_add(1))
     }
 
     /// What is wrong with them.

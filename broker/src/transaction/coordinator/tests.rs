@@ -1,4 +1,4 @@
-use std::{future::Future, time::Duration};
+use std::future::Future;
 
 use mainstem_protocol::{PartitionId, ProducerEpoch, Timestamp};
 use mainstem_storage::{
@@ -23,7 +23,7 @@ async fn stored<T>(store: &Store, answer: impl Future<Output = T>) -> T {
         tokio::select! {
             biased;
             answer = &mut answer => return answer,
-            () = tokio::time::sleep(Duration::from_millis(1)) => {
+            () = tokio::task::yield_now() => {
                 store.upkeep_step().unwrap();
                 store.round().unwrap();
             }

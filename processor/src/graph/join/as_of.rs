@@ -4,7 +4,7 @@ use std::{marker::PhantomData, time::Duration};
 
 use mainstem_client::Text;
 
-use super::{Joiner, Pair, is_missing, stream_table::key};
+use super::{Joiner, Pair, is_missing};
 use crate::{
     Data,
     graph::{NodeError, cx::Cx, operator::Logic},
@@ -76,7 +76,7 @@ impl<K: Serde, V: Serde, T: Serde, O: Data> AsOf<K, V, T, O> {
     }
 
     fn take(&self, item: Item<K, V>, out: &mut Vec<Item<K, O>>, cx: &mut Cx<'_>) -> Result<(), NodeError> {
-        let has_key = key(&item.key, cx)?.is_some();
+        let has_key = cx.key(&item.key)?.is_some();
         let versions = VersionedStore::<K, T>::over(cx.store(&self.history.store), self.history.length);
         let found = if has_key { versions.get_as_of(&item.key, item.time) } else { Ok(None) };
         let found = self.history.read(found)?.map(|version| version.value);

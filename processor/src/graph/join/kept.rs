@@ -222,8 +222,7 @@ fn given_up((entry, value): (Bytes, Bytes)) -> Option<GivenUp> {
 
 /// A value as it is kept, in memory of its own.
 pub(crate) fn written<V: Serde>(value: &V, cx: &mut Cx<'_>) -> Result<Bytes, NodeError> {
-    let unwritable = |cause| NodeError::Unwritable { part: "value", cause };
-    let bytes = value.encode(cx.buffer()).map_err(unwritable)?;
+    let bytes = cx.value(value)?;
     let mut whole = BytesMut::with_capacity(1 + bytes.as_ref().map_or(0, Bytes::len));
     whole.put_u8(u8::from(bytes.is_some()));
     whole.put_slice(&bytes.unwrap_or_default());

@@ -31,7 +31,7 @@ impl<K: Serde, V: Serde, T: Data, O: Data> StreamTable<K, V, T, O> {
             cx.counts.errors += 1;
             return Ok(());
         }
-        let bytes = key(&item.key, cx)?;
+        let bytes = cx.key(&item.key)?;
         let found = match &bytes {
             Some(bytes) => self.table.get(&item.key, bytes, cx)?.as_ref().map(|(value, _)| value),
             None => None,
@@ -43,11 +43,6 @@ impl<K: Serde, V: Serde, T: Data, O: Data> StreamTable<K, V, T, O> {
         }
         Ok(())
     }
-}
-
-/// The bytes of a key; none where it is null.
-pub(crate) fn key<K: Serde>(key: &K, cx: &mut Cx<'_>) -> Result<Option<bytes::Bytes>, NodeError> {
-    key.encode(cx.buffer()).map_err(|cause| NodeError::Unwritable { part: "key", cause })
 }
 
 impl<K: Serde, V: Serde, T: Data, O: Data> Pair for StreamTable<K, V, T, O> {
@@ -64,7 +59,7 @@ impl<K: Serde, V: Serde, T: Data, O: Data> Pair for StreamTable<K, V, T, O> {
     ) -> Result<(), NodeError> {
         in_order(updates, records).try_for_each(|side| match side {
             Side::Left(update) => {
-                key(&update.key, cx)?.iter().for_each(|key| self.table.forget(key));
+                cx.key(&update.key)?.iter().for_each(|key| self.table.forget(key));
                 Ok(())
             }
             Side::Right(record) => self.take(record, out, cx),

@@ -9,7 +9,6 @@ use mainstem_client::{Headers, Timestamp};
 use super::{
     Joiner, Pair, Side, in_order, is_missing,
     kept::{self, GivenUp, Keeping, Kept, Of},
-    stream_table::key,
 };
 use crate::{
     Data, JoinWindows,
@@ -89,7 +88,7 @@ impl<K: Serde, L: Serde, R: Serde, O: Data> Streams<K, L, R, O> {
     ) -> Result<(), NodeError> {
         let watermark = behind(item.watermark, cx.delay_ms);
         self.close(watermark, item.order, out, cx)?;
-        let bytes = key(&item.key, cx)?;
+        let bytes = cx.key(&item.key)?;
         let Some(bytes) = bytes.filter(|_| !is_missing(&item.value)) else {
             self.without_key_or_value(of, item, join, out, cx);
             return Ok(());

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use mainstem_client::Timestamp;
 
-use super::{Joiner, Pair, Side, in_order, lookup::Lookup, stream_table::key};
+use super::{Joiner, Pair, Side, in_order, lookup::Lookup};
 use crate::{
     Data,
     graph::{
@@ -38,7 +38,7 @@ impl<K: Serde, L: Data, R: Data, O: Data> Tables<K, L, R, O> {
         out: &mut Updates<K, O>,
         cx: &mut Cx<'_>,
     ) -> Result<(), NodeError> {
-        let Some(bytes) = key(&item.key, cx)? else { return Ok(()) };
+        let Some(bytes) = cx.key(&item.key)? else { return Ok(()) };
         note(&mut self.left, &bytes, &item);
         let right = self.right.get(&item.key, &bytes, cx)?;
         out.extend(joined(item, right, |key, left, right| (self.join)(key, left, right)));
@@ -51,7 +51,7 @@ impl<K: Serde, L: Data, R: Data, O: Data> Tables<K, L, R, O> {
         out: &mut Updates<K, O>,
         cx: &mut Cx<'_>,
     ) -> Result<(), NodeError> {
-        let Some(bytes) = key(&item.key, cx)? else { return Ok(()) };
+        let Some(bytes) = cx.key(&item.key)? else { return Ok(()) };
         note(&mut self.right, &bytes, &item);
         let left = self.left.get(&item.key, &bytes, cx)?;
         out.extend(joined(item, left, |key, right, left| (self.join)(key, left, right)));
@@ -76,7 +76,7 @@ fn begin<K: Serde, V: Clone>(
     cx: &mut Cx<'_>,
 ) -> Result<(), NodeError> {
     for item in updates {
-        if let Some(bytes) = key(&item.key, cx)?.filter(|bytes| !table.passes(bytes)) {
+        if let Some(bytes) = cx.key(&item.key)?.filter(|bytes| !table.passes(bytes)) {
             table.pass(bytes, item.value.old.clone().map(|old| (old, item.time)));
         }
     }

@@ -30,9 +30,8 @@ impl<I, K: Serde, V: Serde> Keep<I, K, V> {
     }
 
     fn take(&mut self, record: I, out: &mut Updates<K, V>, cx: &mut Cx<'_>) -> Result<(), NodeError> {
-        let unwritable = |cause| NodeError::Unwritable { part: "key", cause };
         let item = (self.says)(record);
-        let bytes = item.as_ref().map(|item| item.key.encode(cx.buffer())).transpose().map_err(unwritable)?;
+        let bytes = item.as_ref().map(|item| cx.key(&item.key)).transpose()?;
         let (Some(item), Some(bytes)) = (item, bytes.flatten()) else {
             cx.counts.errors += 1;
             return Ok(());

@@ -6,11 +6,12 @@
 use std::{marker::PhantomData, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use mainstem_client::Timestamp;
+use mainstem_client::{Text, Timestamp};
 
 use crate::{
+    StoreSpec,
     serdes::{Serde, SerdeError},
-    state::{ordered, unordered},
+    state::{Store, ordered, unordered},
 };
 
 /// Types of a view that holds neither.
@@ -90,9 +91,20 @@ impl Parts {
         Self { kept_ms, length_ms: (kept_ms / PARTS).max(1) }
     }
 
-    /// What a store must have been cut by to be read so.
-    pub(super) fn form(self) -> String {
-        format!("parts of {} ms", self.length_ms)
+    /// The declaration of a store that is cut so.
+    pub(super) fn spec<K: Serde, V: Serde>(self, name: Text, kind: &'static str) -> StoreSpec {
+        let spec = StoreSpec::new(name).kind(kind).keys(K::format()).values(V::format());
+        spec.windows(format!("parts of {} ms", self.length_ms))
+    }
+
+    /// Notes that the store's time has come so far, and takes out some of what is too old.
+    pub(super) fn observe(self, store: &mut Store, at: Timestamp) {
+        store.observe(at);
+        let end = self.first_kept(store.observed());
+        let old = store.entries(b"", &end).take(EXPIRED_AT_ONCE_MAX);
+        for (entry, _) in old.collect::<Vec<_>>() {
+            store.delete(&entry);
+        }
     }
 
     const fn of(self, time: Timestamp) -> i64 {
@@ -127,7 +139,7 @@ impl Parts {
     }
 
     /// Behind everything that is in parts of which all is too old.
-    pub(super) fn first_kept(self, observed: Timestamp) -> Vec<u8> {
+    fn first_kept(self, observed: Timestamp) -> Vec<u8> {
         Self::prefix(self.of(Timestamp(self.too_old(observed).0.saturating_add(1))))
     }
 }

@@ -9,7 +9,7 @@ use std::{marker::PhantomData, time::Duration};
 use bytes::{Bytes, BytesMut};
 use mainstem_client::{Text, Timestamp};
 
-use super::parts::{EXPIRED_AT_ONCE_MAX, Parts, Types, close, key_bytes, open, time};
+use super::parts::{Parts, Types, close, key_bytes, open, time};
 use crate::{
     StoreSpec,
     serdes::{Serde, SerdeError},
@@ -45,8 +45,7 @@ impl<'a, K: Serde, V: Serde> WindowStore<'a, K, V> {
     /// The declaration of such a store. The retention shapes its keys: a store with another one is refused.
     #[must_use]
     pub fn spec(name: impl Into<Text>, retention: Duration) -> StoreSpec {
-        let spec = StoreSpec::new(name).kind("window-plain").keys(K::format()).values(V::format());
-        spec.windows(Parts::new(retention).form())
+        Parts::new(retention).spec::<K, V>(name.into(), "window-plain")
     }
 
     /// A view of a store with the retention that it was declared with, at least a millisecond.
@@ -127,12 +126,7 @@ impl<'a, K: Serde, V: Serde> WindowStore<'a, K, V> {
 
     /// Notes that time has come so far, and takes out some of what is too old.
     pub fn observe(&mut self, at: Timestamp) {
-        self.store.observe(at);
-        let end = self.parts.first_kept(self.store.observed());
-        let old = self.store.entries(b"", &end).take(EXPIRED_AT_ONCE_MAX);
-        for (entry, _) in old.collect::<Vec<_>>() {
-            self.store.delete(&entry);
-        }
+        self.parts.observe(self.store, at);
     }
 
     fn too_old(&self) -> Timestamp {
