@@ -14,7 +14,7 @@
 
 use std::fmt;
 
-use mainstem_client::{Offset, Timestamp, TopicPartition};
+use mainstem_client::{Offset, Text, Timestamp, TopicPartition};
 
 use crate::state::{Store, SystemKey};
 
@@ -150,6 +150,27 @@ impl TaskTime {
     /// Whether nothing is to be expected of any channel for a while.
     pub(crate) fn is_idle(&self) -> bool {
         self.channels.iter().all(|reached| reached.is_idle)
+    }
+
+    /// Whether nothing is to be expected of these topics for a while.
+    pub(crate) fn is_idle_in(&self, topics: &[Text]) -> bool {
+        self.of_topics(topics).all(|reached| reached.is_idle)
+    }
+
+    /// How far time has come in these topics: as [`Self::raise`] says it of all of them, except that it may fall when one
+    /// is no longer idle.
+    pub(crate) fn watermark_in(&self, topics: &[Text]) -> Timestamp {
+        if self.of_topics(topics).all(Reached::is_finished) {
+            return END;
+        }
+        let awake = self.of_topics(topics).filter(|reached| !reached.is_idle && !reached.is_finished());
+        let behind = awake.map(|reached| reached.time).min();
+        let foremost = || self.of_topics(topics).map(|reached| reached.time).max();
+        behind.or_else(foremost).unwrap_or(BEGINNING)
+    }
+
+    fn of_topics<'a>(&'a self, topics: &'a [Text]) -> impl Iterator<Item = &'a Reached> {
+        self.channels.iter().filter(|reached| topics.contains(&reached.channel.partition.topic))
     }
 
     /// Notes that a partition has ended.

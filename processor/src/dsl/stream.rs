@@ -8,7 +8,7 @@ use super::{Data, Draft, Grouped, Input, Split};
 use crate::{
     graph::{
         operator::node,
-        repartition::Repartition,
+        repartition::{Repartition, Route},
         sink::Sink,
         stateless::{Stateless, Step},
     },
@@ -244,15 +244,17 @@ impl<K: Serde, V: Serde> Stream<K, V> {
     /// are dropped and counted.
     #[must_use]
     pub fn repartition(&self, name: impl Into<Text>) -> Self {
-        let (name, whole) = (name.into(), self.draft.lock().name().clone());
+        self.repartition_by(name.into(), Route::ByKey)
+    }
+
+    pub(super) fn repartition_by(&self, name: Text, route: Route<V>) -> Self {
+        let whole = self.draft.lock().name().clone();
         if let Err(fault) = crate::topology::named(&name, "repartition") {
             self.draft.lock().refuse(fault);
         }
         let topic = Text::from(format!("{whole}-{name}-repartition"));
         let to = topic.clone();
-        let make: Make = Arc::new(move |setting| {
-            node(Repartition::<K, V>::new(to.clone(), setting.task, setting.partitions))
-        });
+        let make: Make = Arc::new(move |setting| node(Repartition::<K, V>::new(to.clone(), route, setting)));
         let kind = Kind::Sink { topic: topic.clone(), is_repartition: true };
         self.sink(Text::from(format!("{name}-repartition-sink")), kind, make);
         let input = Input::<K, V>::new().named(format!("{name}-repartition-source"));

@@ -2,7 +2,8 @@
 
 use std::any::Any;
 
-/// Where a node leaves its records: at one port (a vector), at several ([`Ports`]), or at none.
+/// Where a node leaves its records: at one port (a vector), at two whose records differ (two vectors), at several
+/// ([`Ports`]), or at none.
 pub(crate) trait Outlet: Send + 'static {
     /// As [`super::operator::Operator::produced`].
     fn produced(&self, port: usize) -> usize;
@@ -66,6 +67,21 @@ impl<T: Clone + Send + 'static> Outlet for Ports<T> {
 
     fn clear(&mut self) {
         self.0.iter_mut().for_each(Vec::clear);
+    }
+}
+
+impl<T: Clone + Send + 'static, U: Clone + Send + 'static> Outlet for (Vec<T>, Vec<U>) {
+    fn produced(&self, port: usize) -> usize {
+        if port == 0 { self.0.len() } else { self.1.len() }
+    }
+
+    fn give(&mut self, port: usize, to: &mut dyn Any, is_last: bool) {
+        if port == 0 { self.0.give(0, to, is_last) } else { self.1.give(0, to, is_last) }
+    }
+
+    fn clear(&mut self) {
+        self.0.clear();
+        self.1.clear();
     }
 }
 

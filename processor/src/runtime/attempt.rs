@@ -210,6 +210,10 @@ impl<'a> Attempt<'a> {
             let (reached, end) = (self.consumer.position(&input), self.end(&input).unwrap_or(Offset::ZERO));
             let is_over = end <= Offset::ZERO || reached.is_some_and(|reached| reached >= end);
             if is_over {
+                // Others may wait to hear of it before they can end what this task waits for.
+                if !self.work.time.is_finished(&input) {
+                    self.commit_at.get_or_insert_with(Instant::now);
+                }
                 self.work.finish_input(&input)?;
                 self.send_outputs().await?;
             }

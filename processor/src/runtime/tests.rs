@@ -22,6 +22,7 @@ use crate::{
 };
 
 mod disk;
+mod foreign;
 mod forms;
 mod pauses;
 mod restarts;

@@ -247,16 +247,40 @@ impl TestDriver {
         self.run()
     }
 
+    /// Puts a record into a topic and leaves it there.
+    #[cfg(test)]
+    pub(crate) fn put_only<K: Encode, V: Encode>(
+        &mut self,
+        topic: &str,
+        record: &TestRecord<K, V>,
+    ) -> Result<(), TestError> {
+        let TestRecord { key, value, timestamp, partition, headers } = record;
+        self.put(topic, *partition, key, value, timestamp.0, headers.clone())
+    }
+
+    /// Has one task, whose number is taken modulo theirs, work through what there is for it.
+    #[cfg(test)]
+    pub(crate) fn run_task(&mut self, task: usize) -> Result<(), TestError> {
+        let task = task % self.tasks.len();
+        self.turn(task).map(|_| ())
+    }
+
+    /// Says whether the task had nothing to read and nothing to write.
+    fn turn(&mut self, task: usize) -> Result<bool, TestError> {
+        let task = &mut self.tasks[task];
+        let has_read = task.run(&self.topics, self.now)?;
+        let emitted = std::mem::take(&mut task.work.emitted);
+        let is_quiet = !has_read && emitted.is_empty();
+        emitted.into_iter().for_each(|emitted| self.topics.write(emitted));
+        Ok(is_quiet)
+    }
+
     /// Round after round through all tasks, until none has anything to read.
-    fn run(&mut self) -> Result<(), TestError> {
+    pub(crate) fn run(&mut self) -> Result<(), TestError> {
         for _ in 0..caps::TEST_ROUNDS_MAX {
             let mut is_quiet = true;
-            for task in &mut self.tasks {
-                is_quiet &= !task.run(&self.topics, self.now)?;
-                for emitted in std::mem::take(&mut task.work.emitted) {
-                    is_quiet = false;
-                    self.topics.write(emitted);
-                }
+            for task in 0..self.tasks.len() {
+                is_quiet &= self.turn(task)?;
             }
             if is_quiet {
                 return Ok(());

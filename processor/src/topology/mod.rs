@@ -147,6 +147,7 @@ impl Topology {
     /// The nodes of a part, ready to work in a task.
     pub(crate) fn graph(&self, part: &Part, plan: &Plan, task: i32) -> Graph {
         let place = |index: usize| part.nodes.iter().position(|member| *member == index);
+        let is_fed_back = !plan::fed_back(self, part).is_empty();
         let running = part.nodes.iter().map(|index| {
             let children = self.children(*index);
             let node = &self.nodes()[*index];
@@ -157,6 +158,7 @@ impl Topology {
                 is_viewed: self.is_viewed(*index),
                 task,
                 partitions: plan.repartitions(&node.kind),
+                upstream: is_fed_back.then(|| self.upstream(*index)),
             };
             let wire = |(at, child): (usize, &Child)| {
                 let Child { node, port, inlet } = *child;
@@ -201,6 +203,15 @@ impl Topology {
         parents.flat_map(|parent| self.sources_of(parent)).chain(own).collect()
     }
 
+    /// The topics whose records may lead to some of a node.
+    fn upstream(&self, index: usize) -> Vec<Text> {
+        let topic = |source: usize| match &self.nodes()[source].kind {
+            Kind::Source { topic, .. } => Some(topic.clone()),
+            _ => None,
+        };
+        self.sources_of(index).into_iter().filter_map(topic).collect()
+    }
+
     /// Whether a part must take records one by one: a record may change a table and lead to another that looks into it,
     /// which must not find there what later records of its batch have made of it.
     pub(crate) fn is_stepwise(&self, part: &Part) -> bool {
@@ -243,10 +254,11 @@ impl Topology {
         self.children(index).into_iter().any(|child| wants(child.node))
     }
 
+    /// Whether others look into the store of a node, which is the first that it names.
     fn is_viewed(&self, index: usize) -> bool {
-        let own = &self.nodes()[index].stores;
+        let Some(own) = self.nodes()[index].stores.first() else { return false };
         let others = self.nodes().iter().enumerate().filter(|(other, _)| *other != index);
-        others.flat_map(|(_, node)| &node.stores).any(|store| own.contains(store))
+        others.flat_map(|(_, node)| &node.stores).any(|store| store == own)
     }
 
     /// The source that reads what a node writes to a repartition topic.

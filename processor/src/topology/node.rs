@@ -44,6 +44,8 @@ pub(crate) struct Setting {
     pub(crate) task: i32,
     /// The partitions of the repartition topic that it writes, if it does.
     pub(crate) partitions: i32,
+    /// The topics whose records may come to it, where its part has some back that it has sent to others.
+    pub(crate) upstream: Option<Vec<Text>>,
 }
 
 /// Makes a node's operator, one for each task.

@@ -63,6 +63,7 @@ impl Plan {
         let mut plan = Self { tasks: vec![0; parts.len()], partitions, writers: HashMap::new() };
         // A repartition topic has as many partitions as the other topics behind it have, or else as the tasks in front
         // of it, or of those that it meets: parts are planned in the order of the records' way. Each round plans at least one.
+        // What a part has back from others is not waited for: its own partitions follow from the others.
         for _ in 0..parts.len() {
             for (number, part) in parts.iter().enumerate() {
                 plan.part(topology, number, part)?;
@@ -87,7 +88,9 @@ impl Plan {
         let own: Option<i32> = own.filter_map(|(_, topic, _)| self.partitions.get(topic)).copied().max();
         let moved =
             sources.iter().filter(|(_, _, is_repartition)| *is_repartition).map(|(_, topic, _)| topic);
-        let writers: Option<Vec<i32>> = moved.clone().map(|topic| self.writers.get(topic).copied()).collect();
+        let fed_back = fed_back(topology, part);
+        let waited_for = moved.clone().filter(|topic| !fed_back.contains(topic));
+        let writers: Option<Vec<i32>> = waited_for.map(|topic| self.writers.get(topic).copied()).collect();
         if let Some(partitions) = own.or_else(|| writers?.into_iter().max()) {
             self.partitions.extend(moved.map(|topic| (topic.clone(), partitions)));
         }
@@ -127,6 +130,24 @@ pub(crate) fn repartition_sinks(topology: &Topology, part: &Part) -> Vec<Text> {
         _ => None,
     };
     part.nodes.iter().filter_map(sink).collect()
+}
+
+/// The repartition topics that a part reads and that are written, by itself or by others, because of what it writes.
+pub(crate) fn fed_back(topology: &Topology, part: &Part) -> Vec<Text> {
+    let mut written = repartition_sinks(topology, part);
+    let mut next = 0;
+    while let Some(topic) = written.get(next).cloned() {
+        next += 1;
+        let reads = |part: &&Part| sources(topology, part).iter().any(|(_, read, _)| *read == topic);
+        for behind in topology.parts().iter().filter(reads).flat_map(|part| repartition_sinks(topology, part))
+        {
+            if !written.contains(&behind) {
+                written.push(behind);
+            }
+        }
+    }
+    let read = sources(topology, part).into_iter().map(|(_, topic, _)| topic);
+    read.filter(|topic| written.contains(topic)).collect()
 }
 
 /// Topics meet in a node that keeps or looks up something and has records of several.

@@ -6,6 +6,7 @@
 //! | stream | table | for each record of the stream, with what the table holds then | [`Stream::join_table`](crate::Stream::join_table) |
 //! | stream | versioned table | for each record of the stream, with what the table held at its time | [`Stream::join_as_of`](crate::Stream::join_as_of) |
 //! | table | table | for each key, and another one whenever either side changes | [`Table::join`](crate::Table::join) |
+//! | table | table | the same, where the left value names the right key | [`Table::join_foreign`](crate::Table::join_foreign) |
 //!
 //! Keys meet where both topics have as many partitions; what has not is refused at the start, with the name of the
 //! join. Streams whose key has changed on the way go through a repartition topic first, with as many partitions as the
@@ -16,6 +17,7 @@
 //! -0.0.
 
 mod as_of;
+mod foreign;
 mod stream_table;
 mod streams;
 mod tables;

@@ -5,11 +5,13 @@
 //! | 22 | that a record without a key or value leads to a result that it cannot have |
 //! | 24 | that a table's update leads to a result, or a removed value to a match |
 //! | 25 | that a removal goes on where there was no result |
+//! | 26 | that answers which come in any order leave the result of an earlier value |
 //! | 30 | that numbers of different widths are one key |
 //! | 31 | that topics meet whose numbers of partitions differ |
 //! | 32 | that records are moved whose key has not changed, or others are not |
 
 mod as_of;
+mod foreign;
 mod streams;
 mod tables_and_streams;
 

@@ -4,9 +4,10 @@
 //! - [`Joiner`]: what becomes of two values, and where nothing does.
 //! - `lookup`: the values of a table at hand. [`kept`]: the records of streams that wait for their partners.
 //! - [`stream_table`], [`tables`], [`streams`]: joins of a stream and a table, of two tables, and of two streams. [`as_of`]: a stream and
-//!   what a table was.
+//!   what a table was. [`foreign`]: two tables, by a key that the values of one of them name.
 
 pub(crate) mod as_of;
+pub(crate) mod foreign;
 pub(crate) mod kept;
 pub(crate) mod lookup;
 mod pair;

@@ -36,16 +36,28 @@ impl<I, K: Serde, V: Serde> Keep<I, K, V> {
             cx.counts.errors += 1;
             return Ok(());
         };
-        let (seen, new) = (Seen::of(&item), item.value.filter(|value| !value.is_null()));
-        let Passing { is_eager, sends_old, .. } = self.passing;
-        let shown = if is_eager { new.clone() } else { None };
-        let old = self.cells.put(&bytes, seen, cx, new)?;
-        if is_eager && (old.is_some() || shown.is_some()) {
-            let old = if sends_old { old } else { None };
-            out.push(result(item.key, Update { old, new: shown }, seen));
-        }
-        if self.cells.is_full() { self.passing.write_back(&mut self.cells, out, cx) } else { Ok(()) }
+        put(&mut self.cells, self.passing, item, &bytes, out, cx)
     }
+}
+
+/// Puts a value in place of the one that its key had, and passes on that this is so.
+pub(crate) fn put<K: Serde, V: Serde>(
+    cells: &mut Cells<V>,
+    passing: Passing,
+    item: Item<K, Option<V>>,
+    bytes: &[u8],
+    out: &mut Updates<K, V>,
+    cx: &mut Cx<'_>,
+) -> Result<(), NodeError> {
+    let (seen, new) = (Seen::of(&item), item.value.filter(|value| !value.is_null()));
+    let Passing { is_eager, sends_old, .. } = passing;
+    let shown = if is_eager { new.clone() } else { None };
+    let old = cells.put(bytes, seen, cx, new)?;
+    if is_eager && (old.is_some() || shown.is_some()) {
+        let old = if sends_old { old } else { None };
+        out.push(result(item.key, Update { old, new: shown }, seen));
+    }
+    if cells.is_full() { passing.write_back(cells, out, cx) } else { Ok(()) }
 }
 
 impl<I: Ordered + Send + 'static, K: Serde, V: Serde> Logic for Keep<I, K, V> {

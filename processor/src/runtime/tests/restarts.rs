@@ -18,17 +18,17 @@ use crate::{
 
 /// The death of a process with a write to a topic.
 #[derive(Debug)]
-struct Death {
+pub(super) struct Death {
     topic: String,
     /// How many writes come before the deadly one.
     left: AtomicU64,
     /// Whether that one still takes place.
     is_written: bool,
-    has_come: watch::Sender<bool>,
+    pub(super) has_come: watch::Sender<bool>,
 }
 
 impl Death {
-    fn new(topic: &str, left: u64, is_written: bool) -> Arc<Self> {
+    pub(super) fn new(topic: &str, left: u64, is_written: bool) -> Arc<Self> {
         let has_come = watch::Sender::new(false);
         Arc::new(Self { topic: topic.to_owned(), left: AtomicU64::new(left), is_written, has_come })
     }
@@ -45,7 +45,7 @@ impl Death {
 }
 
 /// The transport of a process until its death: nothing that it sends afterwards arrives.
-fn mortal(broker: &FakeBroker, death: &Arc<Death>) -> Around {
+pub(super) fn mortal(broker: &FakeBroker, death: &Arc<Death>) -> Around {
     let death = Arc::clone(death);
     Around::new(broker.transport(), move |inner, call| {
         let death = Arc::clone(&death);
