@@ -8,16 +8,16 @@
 //! Arguments are settings. It prints the broker's address; once it reads a line (or the end) on standard input, it
 //! begins to count the words of the topic `lines` into the topic `word-counts`, until it is told to stop.
 
-use std::{convert::Infallible, io, process::ExitCode, sync::Arc, thread};
+use std::{convert::Infallible, io, process::ExitCode, thread};
 
 use mainstem::{
     broker::Broker,
     config::{Config, flags},
-    embed::LocalTransport,
+    embed,
     process::Signals,
 };
 use mainstem_client::Text;
-use mainstem_processor::{Settings, StreamBuilder, Topology, TopologyError, runtime};
+use mainstem_processor::{Settings, StreamBuilder, Topology, TopologyError};
 use tokio::sync::oneshot;
 
 type Failure = Box<dyn std::error::Error>;
@@ -48,8 +48,7 @@ async fn told() -> Result<(), oneshot::error::RecvError> {
 async fn count(broker: &Broker) -> Result<Infallible, Failure> {
     println!("{}", broker.advertised());
     told().await?;
-    let transport = Arc::new(LocalTransport::new(broker, "word-count"));
-    let handle = runtime::run(word_count()?, Settings::default(), transport).await?;
+    let handle = embed::run(broker, word_count()?, Settings::default()).await?;
     handle.ended().await?;
     Err("the processor has ended".into())
 }

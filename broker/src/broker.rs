@@ -69,7 +69,7 @@ pub enum StartError {
 pub struct Broker {
     tasks: Tasks,
     net_tasks: Tasks,
-    http: Http,
+    http: Option<Http>,
     net: Net,
     node: Arc<Node>,
     dispatch: Dispatch,
@@ -83,11 +83,31 @@ impl Broker {
     /// # Errors
     /// Where its data cannot be recovered or a port cannot be opened.
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        if config.net.listeners.is_empty() {
+            return Err(StartError::NoListener);
+        }
+        Self::open(config, Doors::Sockets).await
+    }
+
+    /// Starts a broker without any socket: it serves those within its process
+    /// ([`LocalTransport`](crate::embed::LocalTransport)) alone.
+    ///
+    /// # Errors
+    /// Where its data cannot be recovered.
+    pub async fn start_in_process(config: Config) -> Result<Self, StartError> {
+        Self::open(config, Doors::InProcess).await
+    }
+
+    async fn open(config: Config, doors: Doors) -> Result<Self, StartError> {
         let tasks = Tasks::root("broker");
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let metrics = Metrics::new(&*clock);
-        let http = start_http(&config, &metrics, &clock, &tasks).await?;
-        let reserved = reserve(&config).await?;
+        let (http, reserved) = match doors {
+            Doors::Sockets => {
+                (Some(start_http(&config, &metrics, &clock, &tasks).await?), reserve(&config).await?)
+            }
+            Doors::InProcess => (None, Vec::new()),
+        };
         let store = open(&config, &metrics, tasks.failures().clone(), Arc::clone(&clock)).await?;
         let groups = open_groups(&store, &clock, &config, &tasks).await?;
         let transactions = transactions(&store, &clock, &config, &tasks, &metrics);
@@ -100,12 +120,14 @@ impl Broker {
         ask_at_scrapes(&node);
         let dispatch = Dispatch::new(Arc::clone(&node));
         let bound = reserved.into_iter().map(Reserved::listen).collect::<Result<Vec<_>, _>>()?;
-        let advertised = bound.first().map(Listener::advertised).ok_or(StartError::NoListener)?;
+        let advertised = bound.first().map_or_else(Endpoint::in_process, Listener::advertised);
         let listeners = bound.iter().map(|bound| (bound.name().to_owned(), bound.address())).collect();
         let net_tasks = tasks.child("net");
         let net = Net::new(dispatch.clone(), &node.config, &node.metrics, net_tasks.clone());
         bound.into_iter().for_each(|listener| net.serve(listener));
-        http.readiness().ready();
+        if let Some(http) = &http {
+            http.readiness().ready();
+        }
         Ok(Self { tasks, net_tasks, http, net, node, dispatch, listeners, advertised })
     }
 
@@ -115,13 +137,13 @@ impl Broker {
         &self.listeners
     }
 
-    /// The address of the HTTP port.
+    /// The address of the HTTP port; none where it was started without sockets.
     #[must_use]
-    pub fn http(&self) -> SocketAddr {
-        self.http.address()
+    pub fn http(&self) -> Option<SocketAddr> {
+        self.http.as_ref().map(Http::address)
     }
 
-    /// What the first listener's clients are told to dial.
+    /// What the first listener's clients are told to dial; where there is none, an address that nobody can dial.
     #[must_use]
     pub const fn advertised(&self) -> &Endpoint {
         &self.advertised
@@ -163,7 +185,9 @@ impl Broker {
     /// Where the log could not be closed as it should: the next start recovers it.
     pub async fn shutdown(self) -> Result<(), Poisoned> {
         info!("broker stops");
-        self.http.readiness().not_ready("stopping");
+        if let Some(http) = &self.http {
+            http.readiness().not_ready("stopping");
+        }
         self.net_tasks.cancel();
         if let Err(left) = self.net_tasks.join_within(DRAIN_MAX).await {
             warn!(%left, "connections did not finish");
@@ -173,6 +197,22 @@ impl Broker {
         let closing = tokio::task::spawn_blocking(move || store.shutdown());
         closing.await.unwrap_or_else(|panic| Err(Poisoned { reason: panic.to_string() }))
     }
+}
+
+/// A broker that is dropped instead of stopped: its tasks end, and the next start recovers the log.
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.tasks.cancel();
+    }
+}
+
+/// What a broker is reached through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doors {
+    /// Its listeners and its HTTP port.
+    Sockets,
+    /// Its dispatch alone.
+    InProcess,
 }
 
 async fn start_http(

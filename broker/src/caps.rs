@@ -162,3 +162,12 @@ pub const PAGE_RATE_SECONDS: usize = 5;
 
 /// Pixels that a chart of the page may be wide.
 pub const PAGE_CHART_WIDTH_MAX: u32 = 2000;
+
+/// Bytes of the journal of a broker within a test, where no setting says otherwise.
+pub const EMBEDDED_JOURNAL_BYTES: u64 = 16 * 1024 * 1024;
+
+/// How long a broker within a test waits for records.
+pub const EMBEDDED_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Records that a broker within a test hands out at once.
+pub const EMBEDDED_READ_RECORDS_MAX: usize = 1_000_000;

@@ -77,7 +77,7 @@ pub use dsl::{
     SuppressBuffer, Suppressed, Table, WindowedStream, Windows,
 };
 pub use graph::{MalformedRecord, NodeError, source::BadRecords};
-pub use meter::{Counters, Meter, NoMeter, NodeCounts};
+pub use meter::{Counters, Meter, Meters, NoMeter, NodeCounts};
 pub use processor::{ProcessResult, Processor};
 pub use record::{InputBatch, InputRecord, OutputRecord};
 pub use runtime::{Handle, StartError, TaskState};

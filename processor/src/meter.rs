@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use mainstem_client::{Text, Timestamp};
@@ -38,19 +38,19 @@ impl NodeCounts {
 /// Counts what goes through a processor. Called a few times per batch, never per record.
 pub trait Meter: Send + Sync + fmt::Debug + 'static {
     /// Records were taken from the inputs; those of repartition topics are not counted again.
-    fn took(&self, records: u64);
+    fn took(&self, _records: u64) {}
 
     /// Records were given to the outputs; those for repartition topics are not counted.
-    fn gave(&self, records: u64);
+    fn gave(&self, _records: u64) {}
 
     /// Outputs, state and positions were committed.
-    fn committed(&self);
+    fn committed(&self) {}
 
     /// Records came after their window was closed, and were dropped.
-    fn dropped_late(&self, records: u64);
+    fn dropped_late(&self, _records: u64) {}
 
     /// The watermark of a task has risen; [`i64::MAX`] says that its input has ended.
-    fn watermark(&self, at: Timestamp);
+    fn watermark(&self, _at: Timestamp) {}
 
     /// So many records of a store's changelog were taken over before its task works, and about so many are left.
     fn restored(&self, _store: &Text, _records: u64, _left: u64) {}
@@ -63,12 +63,40 @@ pub trait Meter: Send + Sync + fmt::Debug + 'static {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoMeter;
 
-impl Meter for NoMeter {
-    fn took(&self, _: u64) {}
-    fn gave(&self, _: u64) {}
-    fn committed(&self) {}
-    fn dropped_late(&self, _: u64) {}
-    fn watermark(&self, _: Timestamp) {}
+impl Meter for NoMeter {}
+
+/// Tells several meters the same.
+#[derive(Clone, Debug, Default)]
+pub struct Meters(pub Vec<Arc<dyn Meter>>);
+
+impl Meter for Meters {
+    fn took(&self, records: u64) {
+        self.0.iter().for_each(|meter| meter.took(records));
+    }
+
+    fn gave(&self, records: u64) {
+        self.0.iter().for_each(|meter| meter.gave(records));
+    }
+
+    fn committed(&self) {
+        self.0.iter().for_each(|meter| meter.committed());
+    }
+
+    fn dropped_late(&self, records: u64) {
+        self.0.iter().for_each(|meter| meter.dropped_late(records));
+    }
+
+    fn watermark(&self, at: Timestamp) {
+        self.0.iter().for_each(|meter| meter.watermark(at));
+    }
+
+    fn restored(&self, store: &Text, records: u64, left: u64) {
+        self.0.iter().for_each(|meter| meter.restored(store, records, left));
+    }
+
+    fn node(&self, name: &Text, counts: NodeCounts) {
+        self.0.iter().for_each(|meter| meter.node(name, counts));
+    }
 }
 
 /// Adds everything up in memory, node by node.
@@ -96,12 +124,6 @@ impl Counters {
 }
 
 impl Meter for Counters {
-    fn took(&self, _: u64) {}
-    fn gave(&self, _: u64) {}
-    fn committed(&self) {}
-    fn dropped_late(&self, _: u64) {}
-    fn watermark(&self, _: Timestamp) {}
-
     fn node(&self, name: &Text, counts: NodeCounts) {
         let mut nodes = self.nodes();
         match nodes.get_mut(name) {

@@ -178,7 +178,7 @@ async fn what_has_settings_is_listed_by_kind() {
         AlterConfigsResource { resource_type: 32, resource_name: "g".into(), configs: vec![config] };
     let request = IncrementalAlterConfigsRequest { resources: vec![resource], validate_only: false };
     assert_eq!(client.ask(1, request).await.responses[0].error_code, ErrorCode::NONE);
-    let id = broker.broker.node().id().0.to_string();
+    let id = broker.broker().node().id().0.to_string();
     let everything = [("g", 32), (&*id, 8), (&*id, 4), ("__consumer_offsets", 2), ("a", 2), ("b", 2)];
     for (version, kinds, expected) in [
         (0, &[][..], &[][..]),

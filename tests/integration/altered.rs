@@ -117,7 +117,7 @@ async fn added_partitions_are_there_at_once_and_stay() {
         assert_eq!(partitions(&mut client, "growing").await, count as usize);
         client.produce("growing", count - 1, batch(&[b"one"])).await;
     }
-    let here = broker.broker.node().id().0;
+    let here = broker.broker().node().id().0;
     let assigned = grow_on("growing", 7, &[&[here], &[here]]);
     assert_eq!(only(client.ask(3, assigned).await).0, ErrorCode::NONE);
     let broker = broker.restart().await;
@@ -131,7 +131,7 @@ async fn partitions_that_cannot_be_added_are_refused() {
     let broker = TestBroker::start_with(|config| config.storage.partitions = 100).await;
     let mut client = broker.connect().await;
     client.create_topic("three", 3, &[]).await;
-    let here = broker.broker.node().id().0;
+    let here = broker.broker().node().id().0;
     let (few, assignment) = (ErrorCode::INVALID_PARTITIONS, ErrorCode::INVALID_REPLICA_ASSIGNMENT);
     let cases = [
         (grow("three", 3), few, "has 3 partition(s) already"),
@@ -167,7 +167,8 @@ async fn partitions_of_one_request_count_together_and_validating_adds_none() {
     let mut client = broker.connect().await;
     client.create_topic("one", 1, &[]).await;
     client.create_topic("two", 1, &[]).await;
-    let present: usize = broker.broker.node().store.topics().iter().map(|topic| topic.partitions.len()).sum();
+    let present: usize =
+        broker.broker().node().store.topics().iter().map(|topic| topic.partitions.len()).sum();
     let left = 60 - present as i32;
     for validate_only in [true, false] {
         let mut request = CreatePartitionsRequest { validate_only, ..grow("one", 1 + left) };
@@ -203,7 +204,7 @@ async fn altered_settings_hold_at_once_and_after_a_restart() {
     );
 
     set(&mut client, "altered", "flush.messages", "1000").await;
-    let topic = || broker.broker.node().store.topics().named("altered").unwrap().clone();
+    let topic = || broker.broker().node().store.topics().named("altered").unwrap().clone();
     assert!(!topic().config.is_synced());
     set(&mut client, "altered", "flush.messages", "1").await;
     assert!(topic().config.is_synced());
@@ -261,7 +262,7 @@ async fn settings_that_cannot_be_altered_so_are_refused_and_nothing_changes() {
         request.resources[0].resource_type = resource_type;
         request
     };
-    let here = broker.broker.node().id().0.to_string();
+    let here = broker.broker().node().id().0.to_string();
     let cases = [
         (
             alter("kept", &[("retention.ms", SET, Some("soon"))]),

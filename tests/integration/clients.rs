@@ -16,13 +16,13 @@ const RECORDS: usize = 3_000;
 /// Runs a test over both ways, each with a broker of its own.
 async fn both<F: Future<Output = ()>>(test: impl Fn(Arc<dyn Transport>) -> F) {
     let broker = TestBroker::start().await;
-    test(Arc::new(LocalTransport::new(&broker.broker, "test"))).await;
+    test(Arc::new(LocalTransport::new(broker.broker(), "test"))).await;
     let broker = TestBroker::start().await;
     test(tcp(&broker)).await;
 }
 
 fn tcp(broker: &TestBroker) -> Arc<dyn Transport> {
-    let (_, address) = &broker.broker.listeners()[0];
+    let (_, address) = &broker.broker().listeners()[0];
     Arc::new(TcpTransport::new(TcpConfig::bootstrap(&address.to_string())))
 }
 

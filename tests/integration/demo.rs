@@ -2,15 +2,14 @@
 
 use std::{
     io::{self, Write},
+    path::Path,
     sync::{Arc, Mutex},
 };
 
 use mainstem::{
-    config::Config,
+    config::{Config, HostPort},
     embed::demo::{self, Options},
 };
-
-use crate::harness::{TemporaryDirectory, config};
 
 /// Windows that the access log has: minutes with at least one request of a status class.
 const WINDOWS: usize = 241;
@@ -28,6 +27,15 @@ impl Write for Shown {
     }
 }
 
+fn config(directory: &Path) -> Config {
+    let mut config = Config::default();
+    config.storage.dir = directory.to_owned();
+    config.storage.journal_bytes = 16 << 20;
+    config.net.listeners = vec!["127.0.0.1:0".parse().unwrap()];
+    config.http.listener = HostPort { host: "127.0.0.1".to_owned(), port: 0 };
+    config
+}
+
 async fn run(config: Config) -> String {
     let shown = Shown::default();
     demo::run_on(Options { config, exit: true }, shown.clone()).await.unwrap();
@@ -43,8 +51,8 @@ fn rows_and_sum(shown: &str) -> (Vec<&str>, &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_window_is_shown_once_and_a_second_run_counts_nothing_twice() {
-    let directory = TemporaryDirectory::new();
-    let (first, second) = (run(config(&directory)).await, run(config(&directory)).await);
+    let directory = tempfile::tempdir().unwrap();
+    let (first, second) = (run(config(directory.path())).await, run(config(directory.path())).await);
     let (rows, sum) = rows_and_sum(&first);
     assert_eq!(rows.len(), WINDOWS);
     assert!(rows[0].starts_with("2015-05-17T10:05:00Z"), "{}", rows[0]);

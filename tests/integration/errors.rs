@@ -14,7 +14,7 @@ use crate::harness::{Client, TestBroker, batch, fetch_request, produce_request};
 
 /// The lines of the counter, without its name.
 fn told(broker: &TestBroker) -> Vec<String> {
-    let text = broker.broker.node().metrics.render().unwrap();
+    let text = broker.broker().node().metrics.render().unwrap();
     let lines = text.lines().filter_map(|line| line.strip_prefix("mainstem_request_errors_total"));
     lines.map(str::to_owned).collect()
 }

@@ -88,7 +88,7 @@ async fn a_session_brings_the_records_of_all_its_partitions() {
     assert_eq!((response.session_id, told(&response)), (id, Vec::new()));
     let response = client.ask(NAMES, request((id, 2), Vec::new())).await;
     assert_eq!(response.error_code, ErrorCode::INVALID_FETCH_SESSION_EPOCH);
-    let text = broker.broker.node().metrics.render().unwrap();
+    let text = broker.broker().node().metrics.render().unwrap();
     for line in [
         "mainstem_fetch_session_requests_total 2",
         "mainstem_fetch_sessions 1",
@@ -135,7 +135,7 @@ async fn a_topic_that_comes_later_is_found_by_its_session() {
 async fn a_topic_made_anew_is_unknown_until_its_new_id_is_named() {
     let broker = TestBroker::start().await;
     let mut client = broker.connect().await;
-    let id_of = || broker.broker.node().store.topics().named("again").unwrap().id;
+    let id_of = || broker.broker().node().store.topics().named("again").unwrap().id;
     client.create_topic("again", 1, &[]).await;
     let old = id_of();
     let session = open(&mut client, IDS, vec![by_id(old, &[(0, 0)])]).await;
@@ -194,7 +194,7 @@ async fn every_version_with_sessions_can_go_on_with_one() {
     let broker = TestBroker::start().await;
     let mut client = broker.connect().await;
     client.create_topic("versions", 1, &[]).await;
-    let topic_id = broker.broker.node().store.topics().named("versions").unwrap().id;
+    let topic_id = broker.broker().node().store.topics().named("versions").unwrap().id;
     for version in 7..=IDS {
         let asked = if version > NAMES { by_id(topic_id, &[(0, 0)]) } else { topic("versions", &[(0, 0)]) };
         let id = open(&mut client, version, vec![asked]).await;
@@ -205,7 +205,7 @@ async fn every_version_with_sessions_can_go_on_with_one() {
 
 /// Sessions now, and the requests that went on with one.
 fn counted(broker: &TestBroker) -> (usize, usize) {
-    let text = broker.broker.node().metrics.render().unwrap();
+    let text = broker.broker().node().metrics.render().unwrap();
     let value = |name: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
         line.trim().parse().unwrap()
@@ -235,7 +235,7 @@ async fn read_each(broker: &TestBroker, transport: &dyn Transport) -> (usize, us
 #[tokio::test]
 async fn our_consumer_goes_on_with_one_session_and_closes_it() {
     let broker = TestBroker::start().await;
-    let (_, address) = &broker.broker.listeners()[0];
+    let (_, address) = &broker.broker().listeners()[0];
     let transport: Arc<dyn Transport> =
         Arc::new(TcpTransport::new(TcpConfig::bootstrap(&address.to_string())));
     let (sessions, requests) = read_each(&broker, &*transport).await;
@@ -247,6 +247,6 @@ async fn our_consumer_goes_on_with_one_session_and_closes_it() {
 #[tokio::test]
 async fn within_the_process_there_are_no_sessions() {
     let broker = TestBroker::start().await;
-    let transport: Arc<dyn Transport> = Arc::new(LocalTransport::new(&broker.broker, "test"));
+    let transport: Arc<dyn Transport> = Arc::new(LocalTransport::new(broker.broker(), "test"));
     assert_eq!(read_each(&broker, &*transport).await, (0, 0));
 }

@@ -27,7 +27,7 @@ struct Topic {
 
 async fn topic(broker: &TestBroker, client: &mut Client) -> Topic {
     client.create_topic(&TOPIC, 1, &[]).await;
-    Topic { id: broker.broker.node().store.topics().named(&TOPIC).unwrap().id }
+    Topic { id: broker.broker().node().store.topics().named(&TOPIC).unwrap().id }
 }
 
 async fn commit(client: &mut Client, version: i16, topic: &Topic, offset: i64) -> ErrorCode {

@@ -4,8 +4,9 @@ use std::{path::Path, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use mainstem::{
-    broker::{Broker, StartError},
-    config::{Config, HostPort},
+    broker::Broker,
+    config::Config,
+    embed::{EmbeddedBroker, EmbeddedStartError},
 };
 use mainstem_protocol::{
     CorrelationId, ErrorCode, Offset, PartitionId, ProducerEpoch, ProducerId, Sequence, Text, Timestamp,
@@ -29,12 +30,9 @@ use tokio::{
 /// How long a test waits for what must come; only a failing one ever waits so long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A broker that ends with its test.
+/// A broker that ends with its test, on sockets.
 #[derive(Debug)]
-pub(crate) struct TestBroker {
-    pub(crate) broker: Broker,
-    directory: TemporaryDirectory,
-}
+pub(crate) struct TestBroker(EmbeddedBroker);
 
 impl TestBroker {
     pub(crate) async fn start() -> Self {
@@ -45,27 +43,26 @@ impl TestBroker {
         Self::try_start_with(change).await.unwrap()
     }
 
-    pub(crate) async fn try_start_with(change: impl FnOnce(&mut Config)) -> Result<Self, StartError> {
-        let directory = TemporaryDirectory::new();
-        let mut config = config(&directory);
-        change(&mut config);
-        Ok(Self { broker: Broker::start(config).await?, directory })
+    pub(crate) async fn try_start_with(change: impl FnOnce(&mut Config)) -> Result<Self, EmbeddedStartError> {
+        EmbeddedBroker::builder().configure(change).listening().start().await.map(Self)
+    }
+
+    pub(crate) const fn broker(&self) -> &Broker {
+        self.0.broker()
     }
 
     /// Stops in order and starts on the same directory, on another port.
     pub(crate) async fn restart(self) -> Self {
-        let Self { broker, directory } = self;
-        broker.shutdown().await.unwrap();
-        Self { broker: Broker::start(config(&directory)).await.unwrap(), directory }
+        Self(self.0.restart().await.unwrap())
     }
 
     /// As [`Self::restart`]; what is on the disk may be changed in between, on a thread that may block.
     pub(crate) async fn restart_after(self, change: impl FnOnce(&Path) + Send + 'static) -> Self {
-        let Self { broker, directory } = self;
-        broker.shutdown().await.unwrap();
-        let path = directory.0.clone();
-        tokio::task::spawn_blocking(move || change(&path)).await.unwrap();
-        Self { broker: Broker::start(config(&directory)).await.unwrap(), directory }
+        Self(self.0.restart_after(change).await.unwrap())
+    }
+
+    pub(crate) async fn shutdown(self) {
+        self.0.shutdown().await.unwrap();
     }
 
     pub(crate) async fn connect(&self) -> Client {
@@ -74,7 +71,7 @@ impl TestBroker {
 
     /// Connects to one of several listeners.
     pub(crate) async fn connect_to(&self, listener: usize) -> Client {
-        let (_, address) = self.broker.listeners()[listener].clone();
+        let (_, address) = self.broker().listeners()[listener].clone();
         Client { socket: TcpStream::connect(address).await.unwrap(), correlation_id: 0 }
     }
 }
@@ -260,33 +257,4 @@ fn flat(chunks: Vec<Chunk>) -> Vec<u8> {
         Chunk::Range(range) => range.bytes().unwrap(),
     });
     bytes.collect::<Vec<_>>().concat()
-}
-
-pub(crate) fn config(directory: &TemporaryDirectory) -> Config {
-    let mut config = Config::default();
-    config.storage.dir.clone_from(&directory.0);
-    config.storage.journal_bytes = 16 << 20;
-    config.net.listeners = vec!["127.0.0.1:0".parse().unwrap()];
-    config.http.listener = HostPort { host: "127.0.0.1".to_owned(), port: 0 };
-    config
-}
-
-/// A directory of its own that goes with its owner.
-#[derive(Debug)]
-pub(crate) struct TemporaryDirectory(std::path::PathBuf);
-
-impl TemporaryDirectory {
-    pub(crate) fn new() -> Self {
-        use std::sync::atomic::{AtomicU32, Ordering};
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        Self(std::env::temp_dir().join(format!("mainstem-integration-{}-{number}", std::process::id())))
-    }
-}
-
-impl Drop for TemporaryDirectory {
-    #[expect(clippy::disallowed_methods, reason = "the directory is the test's own")]
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }

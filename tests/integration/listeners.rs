@@ -20,7 +20,7 @@ async fn clients_are_told_the_address_they_came_to_unless_another_is_advertised(
         config.net.advertised = vec!["OUTSIDE://broker.example:9999".parse().unwrap()];
     })
     .await;
-    let port = |listener: usize| i32::from(broker.broker.listeners()[listener].1.port());
+    let port = |listener: usize| i32::from(broker.broker().listeners()[listener].1.port());
     assert_eq!(told(&broker, 0).await, ("127.0.0.1".to_owned(), port(0)));
     assert_eq!(told(&broker, 1).await, ("broker.example".to_owned(), 9999));
     assert_eq!(told(&broker, 2).await, ("::1".to_owned(), port(2)));
@@ -36,7 +36,7 @@ async fn a_wildcard_listener_tells_the_address_of_the_connection() {
 #[tokio::test]
 async fn an_address_that_is_taken_is_named() {
     let first = TestBroker::start().await;
-    let taken = first.broker.listeners()[0].1;
+    let taken = first.broker().listeners()[0].1;
     let same = |config: &mut Config| config.net.listeners = vec![taken.to_string().parse().unwrap()];
     let error = TestBroker::try_start_with(same).await.unwrap_err();
     assert!(error.to_string().contains(&taken.to_string()), "{error}");

@@ -55,7 +55,7 @@ async fn every_version_of_produce_and_fetch_carries_a_batch() {
     let broker = TestBroker::start().await;
     let mut client = broker.connect().await;
     client.create_topic("versions", 1, &[]).await;
-    let topic_id = broker.broker.node().store.topics().named("versions").unwrap().id;
+    let topic_id = broker.broker().node().store.topics().named("versions").unwrap().id;
     let sent = batch(&[b"x"]);
     for version in ApiKey::Produce.versions() {
         let mut request = produce_request("versions", 0, -1, sent.clone());

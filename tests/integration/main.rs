@@ -7,6 +7,7 @@
 //! - `clients`, `processors`: our own, over TCP and within the process.
 //! - `demo`: the demo, to its end.
 //! - `described`: groups and directories as administrators see them.
+//! - `embedded`: the broker that others test with.
 //! - `errors`: what clients are told, counted.
 //! - `fetch_sessions`: what a Fetch need not name.
 //! - `frames`: what is no request, and what is one too many.
@@ -28,6 +29,7 @@ mod deleted_records;
 mod demo;
 mod described;
 mod described_producers;
+mod embedded;
 mod errors;
 mod fetch_sessions;
 mod frames;

@@ -88,7 +88,7 @@ async fn shutdown_ends_parked_fetches() {
     let mut client = broker.connect().await;
     client.create_topic("parked", 1, &[]).await;
     client.send(12, fetch_request_waiting("parked", 0)).await;
-    broker.broker.shutdown().await.unwrap();
+    broker.shutdown().await;
     assert_eq!(client.closed().await, b"");
 }
 

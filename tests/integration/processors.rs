@@ -101,13 +101,13 @@ async fn counts_survive_a_restart(transport: Arc<dyn Transport>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn counts_beside_the_log_survive_a_restart() {
     let broker = TestBroker::start().await;
-    counts_survive_a_restart(Arc::new(LocalTransport::new(&broker.broker, "processor"))).await;
+    counts_survive_a_restart(Arc::new(LocalTransport::new(broker.broker(), "processor"))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn counts_over_tcp_survive_a_restart() {
     let broker = TestBroker::start().await;
-    let (_, address) = &broker.broker.listeners()[0];
+    let (_, address) = &broker.broker().listeners()[0];
     let transport = TcpTransport::new(TcpConfig::bootstrap(&address.to_string()));
     counts_survive_a_restart(Arc::new(transport)).await;
 }

@@ -70,7 +70,7 @@ async fn value(client: &mut Client, kind: i8, of: &str, name: &str) -> (String, 
 }
 
 fn here(broker: &TestBroker) -> String {
-    broker.broker.node().id().0.to_string()
+    broker.broker().node().id().0.to_string()
 }
 
 fn expect(value: &str, sources: &[i8]) -> (String, Vec<i8>) {
@@ -123,7 +123,7 @@ async fn compaction_is_as_fast_as_the_broker_allows_now() {
     set(&mut client, BROKER, "", "log.cleaner.dedupe.buffer.size", "2000000").await;
     set(&mut client, BROKER, "", "log.cleaner.backoff.ms", "7").await;
     set(&mut client, BROKER, "", "log.cleaner.threads", "2").await;
-    let options = broker.broker.node().store.cleaner_options();
+    let options = broker.broker().node().store.cleaner_options();
     let expected = (1000.0, 2_000_000, Duration::from_millis(7));
     assert_eq!((options.bytes_per_second_max, options.dedupe_buffer_bytes, options.backoff), expected);
     let (error, _) = alter(&mut client, BROKER, &node, &[("log.cleaner.enable", SET, "false")]).await;
@@ -136,8 +136,8 @@ async fn connections_are_limited_by_what_the_broker_allows_now() {
     let (mut client, id) = (broker.connect().await, here(&broker));
     let others = [broker.connect().await, broker.connect().await];
     set(&mut client, BROKER, &id, "max.connections", "5").await;
-    assert_eq!(broker.broker.node().config.now().net.connections_max, 5);
-    assert_eq!(broker.broker.node().config.fixed().net.connections_max, 10_000);
+    assert_eq!(broker.broker().node().config.now().net.connections_max, 5);
+    assert_eq!(broker.broker().node().config.fixed().net.connections_max, 10_000);
     drop(others);
 }
 
@@ -191,7 +191,7 @@ async fn settings_of_brokers_that_cannot_be_are_refused() {
             assert!(message.contains(words), "{message}");
         }
     }
-    assert_eq!(broker.broker.node().store.resources().len(), 0);
+    assert_eq!(broker.broker().node().store.resources().len(), 0);
 }
 
 #[tokio::test]

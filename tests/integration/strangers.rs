@@ -18,7 +18,7 @@ async fn answers(broker: &TestBroker) {
 
 /// How many requests were refused for this reason.
 async fn refused(broker: &TestBroker, reason: &str) -> u64 {
-    let mut http = TcpStream::connect(broker.broker.http()).await.unwrap();
+    let mut http = TcpStream::connect(broker.broker().http().unwrap()).await.unwrap();
     http.write_all(b"GET /metrics HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n").await.unwrap();
     let mut page = String::new();
     http.read_to_string(&mut page).await.unwrap();

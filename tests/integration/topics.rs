@@ -47,7 +47,8 @@ async fn topics_that_cannot_be_are_refused() {
 async fn partitions_above_the_limit_of_the_node_are_refused_and_those_that_a_deletion_frees_are_not() {
     let broker = TestBroker::start_with(|config| config.storage.partitions = 60).await;
     let mut client = broker.connect().await;
-    let present: usize = broker.broker.node().store.topics().iter().map(|topic| topic.partitions.len()).sum();
+    let present: usize =
+        broker.broker().node().store.topics().iter().map(|topic| topic.partitions.len()).sum();
     let left = 60 - present as i32;
     client.create_topic("all", left, &[]).await;
     let mut request = create_request("more", 1, &[]);
@@ -79,7 +80,7 @@ async fn a_name_that_comes_twice_is_refused() {
 #[tokio::test]
 async fn manual_assignments_must_be_to_this_broker() {
     let broker = TestBroker::start().await;
-    let (mut client, here) = (broker.connect().await, broker.broker.node().id());
+    let (mut client, here) = (broker.connect().await, broker.broker().node().id());
     let request = |assignments: &[(i32, BrokerId)]| {
         let mut request = create_request("manual", -1, &[]);
         let assign = |&(index, broker): &(i32, BrokerId)| CreatableReplicaAssignment {
@@ -225,7 +226,7 @@ async fn settings_are_described_with_their_sources() {
 #[tokio::test]
 async fn this_broker_is_found_everywhere() {
     let broker = TestBroker::start().await;
-    let (mut client, port) = (broker.connect().await, i32::from(broker.broker.listeners()[0].1.port()));
+    let (mut client, port) = (broker.connect().await, i32::from(broker.broker().listeners()[0].1.port()));
     let cluster = client.ask(1, DescribeClusterRequest { endpoint_type: 1, ..Default::default() }).await;
     assert_eq!((cluster.brokers[0].host.as_ref(), cluster.brokers[0].port), ("127.0.0.1", port));
     let one =

@@ -20,13 +20,13 @@ const RECORD_BYTES: usize = 1000;
 #[tokio::test]
 async fn the_way_within_the_process_is_a_transport() {
     let broker = TestBroker::start().await;
-    suite::run(Arc::new(LocalTransport::new(&broker.broker, "suite"))).await;
+    suite::run(Arc::new(LocalTransport::new(broker.broker(), "suite"))).await;
 }
 
 #[tokio::test]
 async fn the_way_over_tcp_is_a_transport() {
     let broker = TestBroker::start().await;
-    let (_, address) = &broker.broker.listeners()[0];
+    let (_, address) = &broker.broker().listeners()[0];
     suite::run(Arc::new(TcpTransport::new(TcpConfig::bootstrap(&address.to_string())))).await;
 }
 
@@ -34,10 +34,10 @@ async fn the_way_over_tcp_is_a_transport() {
 async fn within_the_process_there_is_no_codec_and_no_socket() {
     let broker = TestBroker::start().await;
     let before = codec_calls();
-    write_and_read(&LocalTransport::new(&broker.broker, "counted"), "local").await;
+    write_and_read(&LocalTransport::new(broker.broker(), "counted"), "local").await;
     assert_eq!((codec_calls() - before, connections_accepted(&broker)), (0, 0));
     // What counts nothing there counts here, or it would prove nothing.
-    let (_, address) = &broker.broker.listeners()[0];
+    let (_, address) = &broker.broker().listeners()[0];
     write_and_read(&TcpTransport::new(TcpConfig::bootstrap(&address.to_string())), "tcp").await;
     assert!(codec_calls() > before && connections_accepted(&broker) > 0);
 }
@@ -45,7 +45,7 @@ async fn within_the_process_there_is_no_codec_and_no_socket() {
 #[tokio::test]
 async fn within_the_process_records_lie_in_the_mapped_segment() {
     let broker = TestBroker::start().await;
-    let records = write_and_read(&LocalTransport::new(&broker.broker, "mapped"), "mapped").await;
+    let records = write_and_read(&LocalTransport::new(broker.broker(), "mapped"), "mapped").await;
     let segments = mapped_segments();
     let is_mapped = |value: &Bytes| {
         let start = value.as_ptr().addr();
@@ -82,7 +82,7 @@ async fn write_and_read(transport: &dyn Transport, topic: &'static str) -> Vec<R
 }
 
 fn connections_accepted(broker: &TestBroker) -> u64 {
-    let text = broker.broker.node().metrics.render().unwrap();
+    let text = broker.broker().node().metrics.render().unwrap();
     let line = text.lines().find_map(|line| line.strip_prefix("mainstem_connections_accepted_total "));
     line.unwrap().parse().unwrap()
 }

@@ -91,6 +91,14 @@ impl Config {
     /// # Errors
     /// The first assignment that is wrong, or two settings that do not go together.
     pub fn from_assignments(assignments: impl IntoIterator<Item = Assignment>) -> Result<Self, ConfigError> {
+        Self::default().assigned(assignments)
+    }
+
+    /// These settings with `assignments` over them, as [`Self::from_assignments`] has them over the defaults.
+    ///
+    /// # Errors
+    /// As [`Self::from_assignments`].
+    pub fn assigned(self, assignments: impl IntoIterator<Item = Assignment>) -> Result<Self, ConfigError> {
         let mut last = BTreeMap::<String, Assignment>::new();
         for assignment in assignments {
             Self::default().assign(&assignment)?;
@@ -100,7 +108,7 @@ impl Config {
             last.insert(assignment.name.clone(), assignment);
         }
         aliases::keep_foremost(&mut last);
-        let mut config = Self::default();
+        let mut config = self;
         last.values().try_for_each(|assignment| config.assign(assignment))?;
         config.check_together()?;
         Ok(config)

@@ -1,6 +1,10 @@
 //! The client's transport beside the log: the typed request goes to the broker's own dispatch, and shares its bytes.
 
-use std::{fmt, io, ops::RangeInclusive, sync::Arc};
+use std::{
+    fmt, io,
+    ops::RangeInclusive,
+    sync::{Arc, Weak},
+};
 
 use mainstem_client::transport::{BoxFuture, BrokerAddress, Call, Node, Transport, TransportError};
 use mainstem_protocol::{
@@ -15,12 +19,14 @@ use crate::{
     broker::Broker,
     dispatch::{Answer, Context, Dispatch, IN_PROCESS, Started},
     net::Endpoint,
+    node,
     task::Cancel,
 };
 
-/// Reaches the broker in whose process it lives.
+/// Reaches the broker in whose process it lives. It does not keep a broker that was stopped: what holds on to a transport
+/// holds no data directory.
 pub struct LocalTransport {
-    dispatch: Dispatch,
+    node: Weak<node::Node>,
     broker: BrokerId,
     advertised: Endpoint,
     client_id: Option<Text>,
@@ -35,7 +41,7 @@ impl LocalTransport {
     #[must_use]
     pub fn new(broker: &Broker, client_id: impl Into<Text>) -> Self {
         Self {
-            dispatch: broker.dispatch().clone(),
+            node: Arc::downgrade(broker.node()),
             broker: broker.node().id(),
             advertised: broker.advertised().clone(),
             client_id: Some(client_id.into()),
@@ -54,14 +60,15 @@ impl LocalTransport {
 
     async fn answer(&self, version: i16, request: RequestBody) -> Result<ResponseBody, TransportError> {
         let context = Context::in_process(self.advertised.clone(), self.client_id.clone(), version);
-        match self.start(&context, request).await.answer().await {
+        let dispatch = self.node.upgrade().map(Dispatch::new).ok_or(TransportError::Closed)?;
+        match self.start(&dispatch, &context, request).await.answer().await {
             Answer::Response(body) => in_memory(body).await.map_err(|error| disconnected(&error.to_string())),
             Answer::Silence => Ok(ResponseBody::Produce(ProduceResponse::default())),
             Answer::Close(reason) => Err(disconnected(reason)),
         }
     }
 
-    async fn start(&self, context: &Context, mut request: RequestBody) -> Started {
+    async fn start(&self, dispatch: &Dispatch, context: &Context, mut request: RequestBody) -> Started {
         // A session spares bytes on the wire and their decoding, and there is no wire here: it would only cost the broker
         // memory, and one of the slots that remote clients have use for.
         if let RequestBody::Fetch(request) = &mut request {
@@ -69,7 +76,7 @@ impl LocalTransport {
         }
         let is_ordered = request.key() == ApiKey::Produce;
         let _placing = if is_ordered { Some(self.placing.lock().await) } else { None };
-        self.dispatch.start(context, request).await
+        dispatch.start(context, request).await
     }
 }
 
@@ -101,7 +108,7 @@ impl Transport for LocalTransport {
 
     fn split(&self) -> Arc<dyn Transport> {
         Arc::new(Self {
-            dispatch: self.dispatch.clone(),
+            node: Weak::clone(&self.node),
             broker: self.broker,
             advertised: self.advertised.clone(),
             client_id: self.client_id.clone(),

@@ -15,6 +15,13 @@ pub struct Endpoint {
     pub port: u16,
 }
 
+impl Endpoint {
+    /// What stands for the address of a broker that has none.
+    pub(crate) const fn in_process() -> Self {
+        Self { host: Text::from_static("in-process"), port: 0 }
+    }
+}
+
 impl From<SocketAddr> for Endpoint {
     /// A client that came over IPv4 to a socket for both is told its own kind of address.
     fn from(address: SocketAddr) -> Self {

@@ -62,7 +62,11 @@ impl<K, V> TestRecord<K, V> {
 }
 
 impl<K: Serde, V: Serde> TestRecord<K, V> {
-    pub(super) fn decoded(partition: i32, record: &Record) -> Result<Self, SerdeError> {
+    /// A record as it stands in a partition of a topic.
+    ///
+    /// # Errors
+    /// Where its key or value is something else.
+    pub fn decoded(partition: i32, record: &Record) -> Result<Self, SerdeError> {
         Ok(Self {
             key: K::decode(record.key.as_ref())?,
             value: V::decode(record.value.as_ref())?,

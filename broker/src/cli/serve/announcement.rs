@@ -26,7 +26,7 @@ impl Announcement {
         let addresses = listeners.iter().map(|(name, address)| (name.clone(), address.to_string()));
         Self {
             kafka: listeners.first().map(|(_, address)| address.to_string()).unwrap_or_default(),
-            http: broker.http().to_string(),
+            http: broker.http().map(|address| address.to_string()).unwrap_or_default(),
             listeners: addresses.collect(),
         }
     }

@@ -22,8 +22,8 @@ use std::{
 };
 
 use mainstem_client::{Admin, AdminConfig, NewTopic, TopicPartition, Transport, admin::AdminError};
-use mainstem_processor::{Handle, InputEnd, Meter, NodeCounts, Settings, StartError, runtime};
-use mainstem_protocol::{ErrorCode, Offset, Text, Timestamp};
+use mainstem_processor::{Handle, InputEnd, Meter, Settings, StartError};
+use mainstem_protocol::{ErrorCode, Offset};
 use tokio::{
     sync::{OnceCell, watch},
     time::timeout,
@@ -32,7 +32,7 @@ use tracing::debug;
 
 pub use error::DemoError;
 
-use super::{BrokerMeter, LocalTransport};
+use super::LocalTransport;
 use crate::{broker::Broker, config::Config, process::Signals};
 use results::Results;
 use screen::Screen;
@@ -89,7 +89,7 @@ async fn run_with(options: Options, screen: Screen) -> Result<(), DemoError> {
     let dir = config.storage.dir.clone();
     let broker = Broker::start(config).await?;
     let told_to_stop = signals.first(broker.tasks());
-    screen.broker(broker.advertised(), broker.http())?;
+    screen.broker(broker.advertised(), http(&broker))?;
     screen.say(format_args!("The broker keeps its data in {}.", dir.display()))?;
     let processor = OnceCell::new();
     let ended = tokio::select! {
@@ -124,7 +124,7 @@ async fn demonstrate(
     let before = feed::fed_before(transport.as_ref()).await?;
     screen.fed(before);
     screen.say(about_to_feed(before))?;
-    let started = start_processor(broker, Arc::clone(&transport), screen);
+    let started = start_processor(broker, screen);
     let processor = processor.get_or_try_init(|| started).await?;
     let (done, is_done) = watch::channel(false);
     let (results, ()) = tokio::try_join!(results::show(transport.as_ref(), screen, is_done), async {
@@ -154,54 +154,24 @@ async fn create_topics(transport: &dyn Transport) -> Result<(), DemoError> {
     Ok(())
 }
 
-async fn start_processor(
-    broker: &Broker,
-    transport: Arc<dyn Transport>,
-    screen: &Screen,
-) -> Result<Handle, DemoError> {
-    let counts = broker.node().metrics.processors.of(PROCESSOR);
-    let meter = BrokerMeter::new(counts, Arc::clone(&broker.node().clock));
+async fn start_processor(broker: &Broker, screen: &Screen) -> Result<Handle, DemoError> {
     let end = Offset(bundled::LINES as i64);
     let settings = Settings {
         input_end: InputEnd::At(HashMap::from([(TopicPartition::new(INPUT, 0), end)])),
-        meter: Arc::new(ScreenMeter { meter, screen: screen.clone() }),
+        meter: Arc::new(ScreenMeter(screen.clone())),
         ..Settings::default()
     };
     let topology = counter::topology().map_err(StartError::from)?;
-    Ok(runtime::run(topology, settings, transport).await?)
+    Ok(super::run(broker, topology, settings).await?)
 }
 
-/// Counts for the broker's metrics, and for the eyes of whoever watches.
+/// Counts for the eyes of whoever watches.
 #[derive(Debug)]
-struct ScreenMeter {
-    meter: BrokerMeter,
-    screen: Screen,
-}
+struct ScreenMeter(Screen);
 
 impl Meter for ScreenMeter {
     fn took(&self, records: u64) {
-        self.meter.took(records);
-        self.screen.counted(records);
-    }
-
-    fn gave(&self, records: u64) {
-        self.meter.gave(records);
-    }
-
-    fn committed(&self) {
-        self.meter.committed();
-    }
-
-    fn dropped_late(&self, records: u64) {
-        self.meter.dropped_late(records);
-    }
-
-    fn watermark(&self, at: Timestamp) {
-        self.meter.watermark(at);
-    }
-
-    fn node(&self, name: &Text, counts: NodeCounts) {
-        self.meter.node(name, counts);
+        self.0.counted(records);
     }
 }
 
@@ -229,8 +199,12 @@ fn summary(results: &Results) -> String {
     format!("\n{windows} windows: {requests} requests, {errors} errors, {bytes} bytes.")
 }
 
+fn http(broker: &Broker) -> String {
+    broker.http().map(|address| address.to_string()).unwrap_or_default()
+}
+
 fn look_closer(broker: &Broker) -> String {
-    let (kafka, http) = (broker.advertised(), broker.http());
+    let (kafka, http) = (broker.advertised(), http(broker));
     format!(
         "\nLook closer, in another terminal:\n\
          \x20 kcat -b {kafka} -C -t {OUTPUT_TOPIC} -o beginning -e -K ' '\n\
