@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the clients of versions.env into the cache folder, each once: `install.sh kcat old modern next go node java3 java4 broker broker3 streams`.
+# Installs the clients of versions.env into the cache folder, each once: `install.sh kcat old modern next go node java3 java4 broker broker3 streams streams-test`.
 # A finished part leaves a stamp that names its versions, so a second run costs nothing and needs no network.
 set -euo pipefail
 
@@ -115,6 +115,13 @@ streams() {
   jars "$1" kafka-streams "$KAFKA_BROKER"
 }
 
+# Kafka Streams with its TopologyTestDriver, for tests/oracle.
+streams_test() {
+  apt_needs javac default-jdk-headless
+  apt_needs mvn maven
+  jars "$1" kafka-streams-test-utils "$KAFKA_BROKER"
+}
+
 for part in "$@"; do
   case $part in
     none) ;;
@@ -127,6 +134,7 @@ for part in "$@"; do
     java3) once java3 "kafka-clients $JAVA_CLIENT_3, slf4j-simple $SLF4J, $(sum_of java)" java3 ;;
     java4) once java4 "kafka-clients $JAVA_CLIENT_4, slf4j-simple $SLF4J, $(sum_of java)" java4 ;;
     streams) once streams "kafka-streams $KAFKA_BROKER, slf4j-simple $SLF4J" streams ;;
+    streams-test) once streams-test "kafka-streams-test-utils $KAFKA_BROKER, slf4j-simple $SLF4J" streams_test ;;
     broker3) once broker3 "kafka $KAFKA_BROKER_3, slf4j-simple $SLF4J" broker3 ;;
     broker) once broker "kafka $KAFKA_BROKER, slf4j-simple $SLF4J" broker ;;
     *)

@@ -163,8 +163,10 @@ impl<A: Serde> Cells<A> {
 
 impl<A: Serde> Cell<A> {
     fn change(&mut self, seen: Seen, changed: &mut Vec<Bytes>, change: impl FnOnce(Option<A>) -> Option<A>) {
-        let value = change(self.value.take());
-        self.put(Seen { time: self.seen.time.max(seen.time), ..seen }, changed, value);
+        let before = self.value.take();
+        // What was taken out says nothing about the time of what comes in its place, as if it had been read anew.
+        let time = if before.is_some() { self.seen.time.max(seen.time) } else { seen.time };
+        self.put(Seen { time, ..seen }, changed, change(before));
     }
 
     /// A value that is written as null is none.

@@ -159,6 +159,23 @@ fn groups_follow_the_values_of_the_table() {
     assert_eq!(sums, [("a".to_owned(), 0), ("b".to_owned(), 6)]);
 }
 
+/// Also within one commit: times do not hang on how input is cut (trap 8).
+#[test]
+fn group_that_was_empty_bears_the_time_of_what_comes_next() {
+    for is_one_batch in [false, true] {
+        let mut driver = over_table(|table| {
+            table.group_by(|_, value| (value.clone(), value)).reduce("last", |_, new| new, |_, _| None)
+        });
+        let records = [("1", Some("a"), 500), ("1", None, 600), ("2", Some("a"), 100)];
+        let records = records.map(|(key, value, time)| record(key, value, time));
+        records
+            .chunks(if is_one_batch { 3 } else { 1 })
+            .for_each(|batch| driver.pipe_batch("in", batch).unwrap());
+        let results = driver.read::<String, Option<String>>("out").unwrap();
+        assert_eq!(results.last().unwrap().timestamp.0, 100);
+    }
+}
+
 /// Trap 40 (KIP-904).
 #[test]
 fn value_that_stays_in_its_group_is_one_update_of_it() {

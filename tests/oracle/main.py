@@ -1,0 +1,118 @@
+"""The driver: main.py [--seeds A..B] [--only TEXT] FOLDER, ends with 'N passed, N failed'."""
+
+import argparse
+import dataclasses
+import os
+import pathlib
+import subprocess
+
+import compare
+import scenes
+
+LIMIT_S = 300
+SHOWN = 6
+# A number of which a millisecond more must be seen, by what cases begin with.
+TELLING = {"tumbling": "size", "hopping": "advance", "sliding": "size", "session": "size", "streams": "before", "apart": "after", "limit": "limit"}
+
+
+class Tally:
+    def __init__(self):
+        self.passed, self.failed = 0, 0
+
+    def case(self, name, complaints):
+        """A case holds if there are no complaints."""
+        self.passed, self.failed = self.passed + (not complaints), self.failed + bool(complaints)
+        print(f"FAIL {name}" if complaints else f"ok {name}", flush=True)
+        for complaint in complaints[:SHOWN]:
+            print(f"    {complaint}", flush=True)
+
+
+def options():
+    parser = argparse.ArgumentParser(prog="tests/oracle/run.sh", description="The same random input for Kafka Streams and for our processor.")
+    parser.add_argument("--seeds", default="0..8", help="of the scenes of each case (0..8), the last one not among them")
+    parser.add_argument("--only", default="", help="only cases with this in their names")
+    parser.add_argument("folder", type=pathlib.Path)
+    chosen = parser.parse_args()
+    first, _, end = chosen.seeds.partition("..")
+    chosen.seeds = range(int(first), int(end) if end else int(first) + 1)
+    return chosen
+
+
+def main():
+    chosen, tally = options(), Tally()
+    played = [scenes.scene(name, seed) for name in scenes.CASES if chosen.only in name for seed in chosen.seeds]
+    kafka = of_kafka(chosen.folder, "".join(scene.text(scene.for_kafka()) for scene in played))
+    ours = of_ours(chosen.folder, "".join(scene.text(scene.records) for scene in played))
+    by_case(played, kafka, ours, tally)
+    doctored(played, kafka, tally)
+    shifted(chosen.folder, played, kafka, tally)
+    print(f"{tally.passed} passed, {tally.failed} failed")
+    return 0 if tally.passed and not tally.failed else 1
+
+
+def of_kafka(folder, text):
+    java = ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx512m", f"-Doracle.state={folder}/state",
+            "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", f"{os.environ['ORACLE_CLASSES']}:{os.environ['ORACLE_JARS']}/*", "Oracle"]
+    return results(folder / "kafka.in", text, java)
+
+
+def of_ours(folder, text):
+    return results(folder / "ours.in", text, [os.environ["ORACLE_BINARY"]])
+
+
+def results(file, text, command):
+    file.write_text(text)
+    done = subprocess.run([*command, str(file)], capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"{command[0]} has failed: {done.stderr[-3000:]}")
+    return compare.results(done.stdout)
+
+
+def by_case(played, kafka, ours, tally):
+    for name in dict.fromkeys(scene.case for scene in played):
+        of_case = [scene for scene in played if scene.case == name]
+        complaints = [f"{scene.name}: {complaint}" for scene in of_case for complaint in differences(scene, kafka, ours)]
+        count = sum(len(kafka[scene.name]) for scene in of_case)
+        tally.case(f"{name}: {count} results of {len(of_case)} scenes", complaints if count else ["there are no results"])
+
+
+def differences(scene, kafka, ours):
+    return compare.differences(scenes.CASES[scene.case], kafka[scene.name], ours[scene.name])
+
+
+def doctored(played, kafka, tally):
+    """That what is wrong is seen: the results of Kafka Streams, with one fault each."""
+    for name in dict.fromkeys(scene.case for scene in played):
+        case, rows = scenes.CASES[name], kafka[max((scene.name for scene in played if scene.case == name), key=lambda name: len(kafka[name]))]
+        # Of a key only the last result may count.
+        at = next(at for at in range(len(rows) - 1, -1, -1) if rows[at][1] != scenes.NULL)
+        key, value, time = rows[at]
+        faults = {
+            "a lost result": [row for row in rows if row[0] != key],
+            "a wrong value": [*rows[:at], (key, value + "!", time), *rows[at + 1:]],
+            "a result from nowhere": [*rows, ("nobody", value, time)],
+        }
+        if not case.ignores_times:
+            faults["a wrong time"] = [*rows[:at], (key, value, time + 1), *rows[at + 1:]]
+        if case.how != "fold":
+            faults["a result twice"] = [*rows[:at + 1], *rows[at:]]
+        missed = [f"{fault} is not found" for fault, wrong in faults.items() if not compare.differences(case, rows, wrong)]
+        tally.case(f"{name}: {', '.join(faults)} are found", missed)
+
+
+def shifted(folder, played, kafka, tally):
+    """That a millisecond is seen: our programs with other numbers than those of Kafka Streams."""
+    told = {scene.case: TELLING[scene.case.split("-")[0]] for scene in played if scene.case.split("-")[0] in TELLING}
+    moved = [dataclasses.replace(scene, numbers=scene.numbers | {told[scene.case]: scene.numbers[told[scene.case]] + 1})
+             for scene in played if scene.case in told]
+    # An advance must not be more than the size.
+    for scene in moved:
+        scene.numbers["size"] = max(scene.numbers["size"], scene.numbers["advance"])
+    ours = of_ours(folder, "".join(scene.text(scene.records) for scene in moved)) if moved else {}
+    for name, number in told.items():
+        found = any(differences(scene, kafka, ours) for scene in moved if scene.case == name)
+        tally.case(f"{name}: a millisecond more of {number} is found", [] if found else ["it is not"])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
