@@ -1,8 +1,10 @@
 //! Compaction below the wire: how fast it goes beside what the disk does with the same bytes, what memory it takes, what
 //! space it gives back, and what a producer of another topic notices of it.
 //!
-//! `cargo bench -p mainstem-storage --bench compaction [-- MEGABYTES KEYS [MEGABYTES_PER_SECOND]]`: of 2,000 MB and ten
-//! million keys unless told otherwise, which come in no order, each about twice.
+//! `cargo bench -p mainstem-storage --bench compaction [-- [alone] MEGABYTES KEYS [MEGABYTES_PER_SECOND]]`: of 2,000 MB and ten
+//! million keys unless told otherwise, which come in no order, each about twice. The disk has settled before a figure of an
+//! idle store is taken: what was appended is checkpointed, and two looks one after the other show the same. With `alone`
+//! nobody produces beside it: how fast it goes then.
 
 #[path = "support/measure.rs"]
 mod measure;
@@ -38,6 +40,9 @@ const VALUE_BYTES: usize = 84;
 const RECORDS_PER_BATCH: u64 = 160;
 /// How long the producer is looked at while nothing is compacted.
 const IDLE: Duration = Duration::from_secs(20);
+/// How long at a time is looked whether the disk has settled, and how often at most.
+const LOOK_AT_DISK: Duration = Duration::from_secs(3);
+const LOOKS_MAX: usize = 8;
 /// Between two batches of the producer.
 const PAUSE: Duration = Duration::from_millis(2);
 /// How often is looked at memory, and whether all is done.
@@ -56,11 +61,12 @@ fn main() {
     let (filling, latest) = time(|| fill(&store, megabytes, keys));
     println!("{megabytes} MB of {keys} keys appended in {:.1} s", filling.as_secs_f64());
     let other = topic(&store, "orders", &[]);
-    // What was appended is still being written back.
-    forget_pages(&directory);
-    println!("produce while nothing is compacted, ms: {}", produce_for(&store, other, IDLE));
-    let moved = compact(&store, latest, other, numbers.get(2).copied());
-    println!("produce while nothing is compacted, ms: {}", produce_for(&store, other, IDLE));
+    settle_down(&store, other, &directory);
+    let rate = numbers.get(2).copied();
+    let moved = match std::env::args().any(|word| word == "alone") {
+        true => compact(&store, latest, rate),
+        false => compact_beside_a_producer(&store, latest, other, rate),
+    };
     store.shutdown().expect("the store stops");
     drop(store);
     println!("the same bytes through a file, synced: {:.0} MB/s", disk_rate(&directory, moved));
@@ -74,19 +80,57 @@ struct Moved {
     written: f64,
 }
 
-/// Compacts until nothing is left to do, with a producer beside it.
-fn compact(store: &Arc<Store>, latest: TopicId, other: TopicId, rate: Option<u64>) -> Moved {
-    let bytes = || store.partition(latest, PartitionId(0)).expect("it is there").bytes() as f64 / 1e6;
-    let (before, cpu, memory) = (bytes(), cpu_seconds(), Memory::now());
+/// What was appended is durable and out of the page cache, and what a producer notices no longer changes.
+fn settle_down(store: &Store, other: TopicId, directory: &Path) {
+    store.write_checkpoint(false).expect("the disk works");
+    forget_pages(directory);
+    let mut last = f64::INFINITY;
+    for _ in 0..LOOKS_MAX {
+        let now = produce_for(store, other, LOOK_AT_DISK).at(0.99);
+        if (0.8..1.25).contains(&(now / last)) {
+            return;
+        }
+        last = now;
+    }
+    println!("the disk does not settle: two looks at a time differ by more than a quarter");
+}
+
+fn compact_beside_a_producer(
+    store: &Arc<Store>,
+    latest: TopicId,
+    other: TopicId,
+    rate: Option<u64>,
+) -> Moved {
+    let before = produce_for(store, other, IDLE);
+    println!("produce while nothing is compacted, ms: {before}");
     let is_done = Arc::new(AtomicBool::new(false));
     let producer = thread::spawn({
         let (store, is_done) = (Arc::clone(store), Arc::clone(&is_done));
         move || produce_while(&store, other, || !is_done.load(Ordering::Relaxed))
     });
+    let moved = compact(store, latest, rate);
+    is_done.store(true, Ordering::Relaxed);
+    let meanwhile = producer.join().expect("the producer does not panic");
+    println!("produce meanwhile, ms: {meanwhile}");
+    let behind = produce_for(store, other, IDLE);
+    println!("produce while nothing is compacted, ms: {behind}");
+    for (name, share) in [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)] {
+        let times = |idle: &Latencies| meanwhile.at(share) / idle.at(share);
+        println!(
+            "    {name}: {:.2} times that before, {:.2} times that behind",
+            times(&before),
+            times(&behind)
+        );
+    }
+    moved
+}
+
+/// Compacts until nothing is left to do.
+fn compact(store: &Store, latest: TopicId, rate: Option<u64>) -> Moved {
+    let bytes = || store.partition(latest, PartitionId(0)).expect("it is there").bytes() as f64 / 1e6;
+    let (before, cpu, memory) = (bytes(), cpu_seconds(), Memory::now());
     let (took, most) = time(|| let_clean(store, rate));
     let cpu = cpu_seconds() - cpu;
-    is_done.store(true, Ordering::Relaxed);
-    let latencies = producer.join().expect("the producer does not panic");
     let stats = store.cleaner_stats();
     let moved = Moved { read: stats.bytes_read as f64 / 1e6, written: stats.bytes_written as f64 / 1e6 };
     let seconds = took.as_secs_f64();
@@ -95,7 +139,6 @@ fn compact(store: &Arc<Store>, latest: TopicId, other: TopicId, rate: Option<u64
     println!("    {read:.0} MB read, {written:.0} MB written: {:.0} MB/s", (read + written) / seconds);
     println!("    CPU of all threads: {cpu:.1} s");
     println!("    resident, MiB: {memory} before, {most} at most");
-    println!("produce meanwhile, ms: {latencies}");
     moved
 }
 
@@ -122,7 +165,7 @@ fn produce_for(store: &Store, topic: TopicId, how_long: Duration) -> Latencies {
         let (took, ()) = time(|| produce(store, topic, &mut latencies));
         spent += took;
     }
-    latencies
+    latencies.sorted()
 }
 
 /// Waits for each batch before the next one.
@@ -131,7 +174,7 @@ fn produce_while(store: &Store, topic: TopicId, goes_on: impl Fn() -> bool) -> L
     while goes_on() {
         produce(store, topic, &mut latencies);
     }
-    latencies
+    latencies.sorted()
 }
 
 fn produce(store: &Store, topic: TopicId, latencies: &mut Latencies) {
@@ -144,12 +187,22 @@ fn produce(store: &Store, topic: TopicId, latencies: &mut Latencies) {
 /// Milliseconds.
 struct Latencies(Vec<f64>);
 
+impl Latencies {
+    fn sorted(mut self) -> Self {
+        self.0.sort_by(f64::total_cmp);
+        self
+    }
+
+    /// The one that so many are below.
+    fn at(&self, share: f64) -> f64 {
+        self.0[((self.0.len() as f64 * share) as usize).min(self.0.len() - 1)]
+    }
+}
+
 impl std::fmt::Display for Latencies {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut all = self.0.clone();
-        all.sort_by(f64::total_cmp);
-        let at = |share: f64| all[((all.len() as f64 * share) as usize).min(all.len() - 1)];
-        write!(f, "p50 {:.2}, p99 {:.2}, p99.9 {:.2} of {}", at(0.5), at(0.99), at(0.999), all.len())
+        let (p50, p99, p999) = (self.at(0.5), self.at(0.99), self.at(0.999));
+        write!(f, "p50 {p50:.2}, p99 {p99:.2}, p99.9 {p999:.2} of {}", self.0.len())
     }
 }
 

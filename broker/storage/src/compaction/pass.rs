@@ -84,7 +84,7 @@ pub(crate) struct Job<'a> {
     pub(crate) map_bytes: usize,
     /// Bytes of sources and aborted transactions that the entry of a swap should have at most.
     pub(crate) entry_bytes: usize,
-    /// Is told of all bytes that were read or written; may wait, or end the pass.
+    /// Is told, before each batch too, of all bytes that were read or written since; may wait, or end the pass.
     pub(crate) spend: &'a dyn Fn(u64) -> Result<(), CleanError>,
 }
 
@@ -274,7 +274,7 @@ impl Job<'_> {
     fn spend(&self, tally: &mut Tally, read: u64, written: u64) -> Result<(), CleanError> {
         tally.bytes_read += read;
         tally.bytes_written += written;
-        if read + written == 0 { Ok(()) } else { (self.spend)(read + written) }
+        (self.spend)(read + written)
     }
 }
 

@@ -20,7 +20,7 @@ use std::{
 use arc_swap::ArcSwap;
 use mainstem_protocol::{Offset, PartitionId, ProducerId, Timestamp, TopicId};
 
-use super::{AppendError, CleanerOptions, Poisoned, Store, Topic};
+use super::{AppendError, CleanerOptions, Poisoned, Store, Topic, right_of_way::Patience};
 use crate::{
     compaction::{CleanError, Dirt, Job, LastWritten, Pace, Pass, Rewritten, Tally, dirt, discard},
     journal::{Cleaned, Entry},
@@ -254,7 +254,11 @@ impl Store {
         let begun = self.clock.monotonic();
         let options = self.cleaner.options.load();
         let pace = RefCell::new(Pace::new(options.bytes_per_second_max, begun));
-        let spend = |bytes| self.spend(&chosen.partition, &pace, bytes);
+        let patience = RefCell::new(Patience::new(begun));
+        let spend = |bytes| {
+            self.right_of_way.stand_aside(&mut patience.borrow_mut(), &*self.clock);
+            if bytes == 0 { Ok(()) } else { self.spend(&chosen.partition, &pace, bytes) }
+        };
         let mut pass = Pass::begin(self.job(chosen, &options, &spend))?;
         while let Some(rewritten) = pass.next()? {
             self.swap(&chosen.partition, rewritten)?;

@@ -137,7 +137,10 @@ impl Store {
 
     pub(super) fn sync(&self, journal: &mut Journal) -> io::Result<()> {
         let started = self.clock.monotonic();
-        journal.writer.sync()?;
+        {
+            let _others_stand_aside = self.right_of_way.take();
+            journal.writer.sync()?;
+        }
         journal.unsynced = Unsynced::default();
         self.options.observer.synced(self.clock.monotonic().saturating_sub(started));
         Ok(())
