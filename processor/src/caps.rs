@@ -69,3 +69,19 @@ pub const RESTORE_REPORT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// How long brokers keep tombstones where a changelog does not say (Kafka: `delete.retention.ms`).
 pub const TOMBSTONES_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Values within values that one of Avro may have.
+#[cfg(feature = "avro")]
+pub const AVRO_DEPTH_MAX: usize = 64;
+
+/// Items of arrays and maps that a value of Avro may have beyond its bytes: items may take none.
+#[cfg(feature = "avro")]
+pub const AVRO_EMPTY_ITEMS_MAX: usize = 1024;
+
+/// Schemas of Avro that one set of them keeps; each for as long as the process runs.
+#[cfg(feature = "avro")]
+pub const AVRO_SCHEMAS_MAX: usize = 1024;
+
+/// Messages within messages that the index of one of Protocol Buffers may lead through.
+#[cfg(feature = "protobuf")]
+pub const PROTOBUF_INDEXES_MAX: usize = 64;

@@ -61,6 +61,7 @@ impl StreamBuilder {
     ) -> Stream<K, V> {
         let topic = topic.into();
         let (name, make) = input.into_node(&topic, false);
+        self.draft.check::<K, V>(&name);
         let kind = Kind::Source { topic, is_repartition: false };
         self.draft.lock().add(Node::new(name.clone(), kind, Vec::new(), make));
         Stream::new(self.draft.clone(), Parent::only(name), false)
@@ -86,6 +87,16 @@ pub(crate) struct Draft(Arc<Mutex<TopologyBuilder>>);
 impl Draft {
     pub(crate) fn lock(&self) -> MutexGuard<'_, TopologyBuilder> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sees whether keys and values can be read and written at all.
+    pub(crate) fn check<K: Serde, V: Serde>(&self, node: &Text) {
+        let faults = [("keys", K::fault()), ("values", V::fault())];
+        for (part, fault) in faults {
+            if let Some(fault) = fault {
+                self.lock().refuse(TopologyError::BadFormat { node: node.clone(), part, fault });
+            }
+        }
     }
 
     /// Adds a node that does something behind others, under the name that follows from that.

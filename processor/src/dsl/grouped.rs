@@ -33,6 +33,10 @@ impl<K: Data, V: Data> Grouped<K, V> {
         Self { stream }
     }
 
+    pub(super) const fn stream(&self) -> &Stream<K, V> {
+        &self.stream
+    }
+
     /// Brings them together by window too; which methods there are then depends on the windows.
     #[must_use]
     pub fn windowed_by<W: Windows>(self, windows: W) -> W::Stream<K, V> {
@@ -118,6 +122,7 @@ pub(super) fn add_keeper<K: Serde, V: Serde, K2: Data, A: Serde>(
     make: Make,
     with: impl FnOnce(Node) -> Node,
 ) -> Table<K2, A> {
+    stream.draft().check::<K, A>(&store);
     Table::new(add_node(stream, store, make, with, spec::<K, A>))
 }
 

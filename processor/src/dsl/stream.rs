@@ -234,6 +234,7 @@ impl<K: Serde, V: Serde> Stream<K, V> {
     pub fn to(&self, topic: impl Into<Text>) {
         let topic = topic.into();
         let name = self.draft.free(&format!("{topic}.sink"));
+        self.draft.check::<K, V>(&name);
         let to = topic.clone();
         let make: Make = Arc::new(move |_| node(Sink::<Item<K, V>>::new(to.clone())));
         self.sink(name, Kind::Sink { topic, is_repartition: false }, make);
@@ -253,6 +254,7 @@ impl<K: Serde, V: Serde> Stream<K, V> {
             self.draft.lock().refuse(fault);
         }
         let topic = Text::from(format!("{whole}-{name}-repartition"));
+        self.draft.check::<K, V>(&Text::from(format!("{name}-repartition-sink")));
         let to = topic.clone();
         let make: Make = Arc::new(move |setting| node(Repartition::<K, V>::new(to.clone(), route, setting)));
         let kind = Kind::Sink { topic: topic.clone(), is_repartition: true };

@@ -92,6 +92,10 @@ impl<T: Serde> Serde for Option<T> {
         T::format()
     }
 
+    fn fault() -> Option<SerdeError> {
+        T::fault()
+    }
+
     const SHARES_MEMORY: bool = T::SHARES_MEMORY;
 }
 

@@ -4,23 +4,44 @@
 //! - `bytes`: [`Bytes`], [`Text`](mainstem_client::Text), `String`, nothing (`()`), `Option`.
 //! - `numbers`: integers and floating-point numbers, as Kafka's serializers write them: big-endian.
 //! - [`Json`]: whatever serde knows, as JSON.
+//! - `Avro` and `RegisteredAvro`: records of Avro, without and with the id of their schema in front; with the feature `avro`.
+//! - `Protobuf` and `RegisteredProtobuf`: messages of Protocol Buffers, likewise; with the feature `protobuf`.
 //! - [`Windowed`]: a key and its window.
+//! - [`Either`]: one of two types.
 //!
 //! # Memory
 //!
 //! `Bytes`, `Text`, `()` and options of them share the memory of the record and ask for none. Numbers are read without any,
-//! and written into a buffer that is asked for once for some thousands of them. `String` and [`Json`] have memory of
+//! and written into a buffer that is asked for once for some thousands of them. `String`, [`Json`], Avro and Protocol Buffers have memory of
 //! their own: each record that is read asks for it, and each copy, as where several windows or branches take it; what
 //! they write goes into the buffer. Keys and values that are kept in a store are copied once, when their key is first seen.
 
+#[cfg(feature = "avro")]
+mod avro;
 mod bytes_and_text;
+mod either;
 mod json;
 mod numbers;
+#[cfg(feature = "protobuf")]
+mod protobuf;
+#[cfg(any(feature = "avro", feature = "protobuf"))]
+mod schema_id;
 mod windowed;
 
 use bytes::{Bytes, BytesMut};
 
+#[cfg(feature = "avro")]
+pub use apache_avro;
+#[cfg(feature = "avro")]
+pub use avro::{Avro, AvroRegistered, AvroSchema, AvroSchemas, AvroType, RegisteredAvro};
+pub use either::Either;
 pub use json::Json;
+#[cfg(feature = "protobuf")]
+pub use prost;
+#[cfg(feature = "protobuf")]
+pub use protobuf::{MessageIndexes, Protobuf, ProtobufRegistered, RegisteredProtobuf};
+#[cfg(any(feature = "avro", feature = "protobuf"))]
+pub use schema_id::SchemaId;
 pub use windowed::Windowed;
 
 /// Why bytes are not what they should be, or something cannot be written as bytes.
@@ -51,6 +72,32 @@ pub enum SerdeError {
     /// Not the JSON that was expected.
     #[error("not the JSON that is expected: {0}")]
     Json(String),
+    /// Not the Avro that was expected, or no schema of it.
+    #[cfg(feature = "avro")]
+    #[error("not the Avro that is expected: {0}")]
+    Avro(String),
+    /// Not the Protocol Buffers that were expected.
+    #[cfg(feature = "protobuf")]
+    #[error("not the Protocol Buffers that are expected: {0}")]
+    Protobuf(String),
+    /// No id of a schema in front.
+    #[cfg(any(feature = "avro", feature = "protobuf"))]
+    #[error(
+        "no id of a schema is in front: a zero byte and four bytes should be, and it begins with {found}"
+    )]
+    NoSchemaId {
+        /// The first bytes.
+        found: String,
+    },
+    /// A schema that nothing knows.
+    #[cfg(any(feature = "avro", feature = "protobuf"))]
+    #[error("the schema with the id {id} is not to be had: {cause}")]
+    UnknownSchema {
+        /// Its id.
+        id: SchemaId,
+        /// Why not.
+        cause: String,
+    },
     /// Something else; for types of one's own.
     #[error("{0}")]
     Other(String),
@@ -115,6 +162,13 @@ pub trait Serde: Sized + Clone + Send + 'static {
     #[must_use]
     fn format() -> String {
         String::new()
+    }
+
+    /// What keeps the type from being read or written at all, such as a schema that is none: a program that uses it is
+    /// refused when it is built.
+    #[must_use]
+    fn fault() -> Option<SerdeError> {
+        None
     }
 
     /// Whether it may hold on to the memory that it was read from. What does is read anew from memory of its own

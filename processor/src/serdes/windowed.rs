@@ -47,6 +47,10 @@ impl<K: Serde> Serde for Windowed<K> {
     fn format() -> String {
         format!("windowed {}", K::format())
     }
+
+    fn fault() -> Option<SerdeError> {
+        K::fault()
+    }
 }
 
 /// The key, and start and end.

@@ -2,6 +2,8 @@
 
 use mainstem_client::Text;
 
+use crate::SerdeError;
+
 /// Why nodes make no topology. Each says which node it is about, and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TopologyError {
@@ -102,6 +104,16 @@ pub enum TopologyError {
         node: Text,
         /// The table's node.
         table: Text,
+    },
+    /// Keys or values that nothing can read or write.
+    #[error("node {node} cannot read or write its {part}: {fault}")]
+    BadFormat {
+        /// The node.
+        node: Text,
+        /// Keys or values.
+        part: &'static str,
+        /// What is wrong with their type.
+        fault: SerdeError,
     },
     /// Windows that cannot be.
     #[error("node {node} has {fault}")]

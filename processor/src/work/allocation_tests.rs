@@ -7,8 +7,9 @@ use mainstem_client::Offset;
 
 use super::*;
 use crate::{
-    CountWindows, Counters, SessionWindows, StreamBuilder, TimeWindows, allocations::calls_here,
-    serdes::BUFFER_BYTES,
+    CountWindows, Counters, SessionWindows, StreamBuilder, TimeWindows,
+    allocations::calls_here,
+    serdes::{BUFFER_BYTES, Protobuf},
 };
 
 const FEW: usize = 1000;
@@ -106,6 +107,21 @@ fn numbers_ask_for_memory_by_the_buffer() {
         .to("out");
     let more = more(&builder);
     assert!(more <= buffers(16), "{more}");
+}
+
+/// A message of numbers is written into the buffer as a number is.
+#[test]
+fn messages_of_numbers_ask_for_memory_by_the_buffer() {
+    #[derive(Clone, Copy, PartialEq, prost::Message)]
+    struct Point {
+        #[prost(fixed64, tag = "1")]
+        x: u64,
+    }
+    let builder = StreamBuilder::new("t");
+    let numbers = builder.stream::<Bytes, i64>("in");
+    numbers.map_values(|x| Protobuf(Point { x: x.cast_unsigned() })).to("out");
+    let more = more(&builder);
+    assert!(more <= buffers(9), "{more}");
 }
 
 #[test]

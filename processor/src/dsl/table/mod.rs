@@ -146,6 +146,7 @@ impl<K: Serde, V: Serde> Table<K, V> {
     pub fn to(&self, topic: impl Into<Text>) {
         let (topic, draft) = (topic.into(), self.updates.draft());
         let name = draft.free(&format!("{topic}.sink"));
+        draft.check::<K, V>(&name);
         let to = topic.clone();
         let make: Make = Arc::new(move |_| node(Sink::<Item<K, Update<V>>>::new(to.clone())));
         self.updates.sink(name, Kind::Sink { topic, is_repartition: false }, make);

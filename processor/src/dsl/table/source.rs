@@ -40,6 +40,7 @@ impl StreamBuilder {
     ) -> Table<K, V> {
         let topic = topic.into();
         let (name, make) = input.into_table_node(&topic);
+        self.draft().check::<K, V>(&name);
         let kind = Kind::Source { topic, is_repartition: false };
         self.draft().lock().add(Node::new(name.clone(), kind, Vec::new(), make));
         let store = Text::from(format!("{name}-table"));

@@ -41,6 +41,10 @@ impl<V: Serde> Serde for Moved<V> {
         Ok(written(buffer))
     }
 
+    fn fault() -> Option<SerdeError> {
+        V::fault()
+    }
+
     const SHARES_MEMORY: bool = V::SHARES_MEMORY;
 }
 
