@@ -73,8 +73,8 @@ mod work;
 
 pub use context::{Context, UnknownName};
 pub use dsl::{
-    CountedStream, Data, Grouped, GroupedTable, Input, SessionStream, Split, Stream, StreamBuilder,
-    SuppressBuffer, Suppressed, Table, WindowedStream, Windows,
+    CoGrouped, CoWindowed, CountedStream, Data, Grouped, GroupedTable, Input, Output, SessionStream, Split,
+    Stream, StreamBuilder, StreamRecord, SuppressBuffer, Suppressed, Table, WindowedStream, Windows,
 };
 pub use graph::{MalformedRecord, NodeError, source::BadRecords};
 pub use meter::{Counters, Meter, Meters, NoMeter, NodeCounts};

@@ -1,9 +1,11 @@
 //! Typed streams: programs that say what becomes of records, and become a [`Topology`](crate::Topology).
 //!
 //! - [`StreamBuilder`]: where a program begins, with the topics that it reads ([`Input`] says how).
-//! - [`Stream`]: records, one by one; [`Split`] shares them out by name.
+//! - [`Stream`]: records, one by one; [`Split`] shares them out by name; [`StreamRecord`] is one with time and headers, and
+//!   [`Output`] says how they go to a topic.
 //! - [`Grouped`], [`WindowedStream`], [`SessionStream`] and [`CountedStream`]: records by key, and by window, session or
 //!   count too.
+//! - [`CoGrouped`]: several streams put together into one value for each key.
 //! - [`join`]: streams and tables put together.
 //! - [`Table`]: a value for each key, and the stream of its updates; [`GroupedTable`]: its values by another key.
 //!
@@ -13,12 +15,16 @@
 //! from that store's: `NAME-STORE-repartition`.
 
 mod builder;
+mod cogrouped;
 mod counted;
 mod grouped;
 mod input;
 pub mod join;
+mod output;
+mod records;
 mod sessions;
 mod split;
+mod steps;
 mod stream;
 mod suppress;
 mod table;
@@ -29,9 +35,12 @@ mod windows;
 
 pub(crate) use builder::Draft;
 pub use builder::StreamBuilder;
+pub use cogrouped::{CoGrouped, CoWindowed};
 pub use counted::CountedStream;
 pub use grouped::Grouped;
 pub use input::Input;
+pub use output::Output;
+pub use records::StreamRecord;
 pub use sessions::SessionStream;
 pub use split::Split;
 pub use stream::Stream;

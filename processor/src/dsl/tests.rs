@@ -1,10 +1,13 @@
 //! What each step makes of records, by programs that are run within the test.
 
 mod bad_records;
+mod cogrouped;
 mod counted;
 mod formats;
 mod joins;
 mod keepers;
+mod outputs;
+mod records;
 mod sessions;
 mod sliding;
 mod steps;

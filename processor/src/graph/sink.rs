@@ -1,8 +1,8 @@
 //! The nodes where records go out: keys and values become bytes.
 
-use std::marker::PhantomData;
+use std::sync::Arc;
 
-use mainstem_client::Text;
+use mainstem_client::{PartitionId, Text};
 
 use super::{NodeError, cx::Cx, operator::Logic};
 use crate::{
@@ -16,15 +16,38 @@ pub(crate) trait Write: Ordered + Send + 'static {
     fn write(self, cx: &mut Cx<'_>) -> Result<OutputRecord, NodeError>;
 }
 
+/// Where a record goes.
+pub(crate) struct Place {
+    pub(crate) topic: Text,
+    /// None to have it chosen by the key.
+    pub(crate) partition: Option<PartitionId>,
+}
+
+/// Chooses where each record goes.
+pub(crate) type Choose<T> = Arc<dyn Fn(&T) -> Place + Send + Sync>;
+
 /// A sink node.
-pub(crate) struct Sink<T> {
-    topic: Text,
-    records: PhantomData<fn(T)>,
+pub(crate) enum Sink<T> {
+    /// All records go to one topic.
+    Topic(Text),
+    /// Each goes where it is told.
+    Choosing(Choose<T>),
 }
 
 impl<T> Sink<T> {
     pub(crate) const fn new(topic: Text) -> Self {
-        Self { topic, records: PhantomData }
+        Self::Topic(topic)
+    }
+
+    pub(crate) const fn choosing(choose: Choose<T>) -> Self {
+        Self::Choosing(choose)
+    }
+
+    fn place(&self, record: &T) -> Place {
+        match self {
+            Self::Topic(topic) => Place { topic: topic.clone(), partition: None },
+            Self::Choosing(choose) => choose(record),
+        }
     }
 }
 
@@ -34,8 +57,9 @@ impl<T: Write> Logic for Sink<T> {
 
     fn run(&mut self, input: &mut Vec<T>, (): &mut (), cx: &mut Cx<'_>) -> Result<(), NodeError> {
         for item in input.drain(..) {
+            let Place { topic, partition } = self.place(&item);
             let record = item.write(cx)?;
-            cx.emit(Emitted { topic: self.topic.clone(), partition: None, record });
+            cx.emit(Emitted { topic, partition, record });
         }
         Ok(())
     }

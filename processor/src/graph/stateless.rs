@@ -49,3 +49,16 @@ impl<T: Ordered + Clone + Send + 'static> Logic for Split<T> {
         Ok(())
     }
 }
+
+/// What is done with each record where a stream ends.
+pub(crate) type Look<T> = Arc<dyn Fn(&T) + Send + Sync>;
+
+impl<T: Ordered + Send + 'static> Logic for Look<T> {
+    type In = T;
+    type Out = ();
+
+    fn run(&mut self, input: &mut Vec<T>, (): &mut (), _: &mut Cx<'_>) -> Result<(), NodeError> {
+        input.drain(..).for_each(|item| self(&item));
+        Ok(())
+    }
+}

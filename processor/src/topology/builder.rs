@@ -254,7 +254,7 @@ impl TopologyBuilder {
                 let known = listed(self.nodes.iter().map(|known| &known.name));
                 Err(TopologyError::UnknownParent { node, parent, known })
             }
-            Some(Kind::Sink { .. }) => Err(TopologyError::SinkAsParent { node, parent }),
+            Some(Kind::Sink { .. } | Kind::Sinks) => Err(TopologyError::SinkAsParent { node, parent }),
             Some(_) => Ok(()),
         }
     }

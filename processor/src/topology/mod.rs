@@ -171,7 +171,7 @@ impl Topology {
                 wires: children.iter().enumerate().filter_map(wire).collect(),
                 merges: node.parents.len() > 1,
                 delay_ms: self.delay_ms(*index),
-                is_output: matches!(node.kind, Kind::Sink { is_repartition: false, .. }),
+                is_output: matches!(node.kind, Kind::Sink { is_repartition: false, .. } | Kind::Sinks),
                 counts: Default::default(),
             }
         });

@@ -9,9 +9,17 @@ use crate::{graph::operator::Operator, window::FixedWindows};
 /// What a node is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    Source { topic: Text, is_repartition: bool },
+    Source {
+        topic: Text,
+        is_repartition: bool,
+    },
     Processor,
-    Sink { topic: Text, is_repartition: bool },
+    Sink {
+        topic: Text,
+        is_repartition: bool,
+    },
+    /// Writes to topics that its records choose.
+    Sinks,
 }
 
 /// Whom a node takes records from.

@@ -53,7 +53,7 @@ fn write_line(line: Line<'_>, dot: &mut String) -> fmt::Result {
 const fn shape(kind: &Kind) -> &'static str {
     match kind {
         Kind::Processor => "",
-        Kind::Source { .. } | Kind::Sink { .. } => " [style=rounded]",
+        Kind::Source { .. } | Kind::Sink { .. } | Kind::Sinks => " [style=rounded]",
     }
 }
 

@@ -58,6 +58,6 @@ fn topic(node: &Node) -> Option<Line<'_>> {
     match &node.kind {
         Kind::Source { topic, .. } => Some(Line { from: Point::Topic(topic), to: this }),
         Kind::Sink { topic, .. } => Some(Line { from: this, to: Point::Topic(topic) }),
-        Kind::Processor => None,
+        Kind::Processor | Kind::Sinks => None,
     }
 }

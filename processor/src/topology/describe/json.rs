@@ -30,7 +30,7 @@ struct DescribedNode<'a> {
 
 impl Topology {
     /// The topology as JSON, on one line: its name; its sub-topologies; of each node the name, `source`, `processor` or
-    /// `sink`, the topic, if it reads or writes one, its stores, and the nodes in front of it and behind it.
+    /// `sink`, the topic, if it reads or writes a certain one, its stores, and the nodes in front of it and behind it.
     ///
     /// ```
     /// # use mainstem_client::Text;
@@ -63,6 +63,7 @@ impl Topology {
             Kind::Source { topic, .. } => ("source", Some(&**topic)),
             Kind::Processor => ("processor", None),
             Kind::Sink { topic, .. } => ("sink", Some(&**topic)),
+            Kind::Sinks => ("sink", None),
         };
         let parents = parents.iter().map(|parent| &*parent.name).collect();
         let children = self.child_nodes(index).map(|child| &*child.name).collect();

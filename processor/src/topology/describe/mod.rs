@@ -35,8 +35,9 @@ impl Topology {
             Kind::Source { topic, .. } => writeln!(f, "    Source: {name} (topics: [{topic}])")?,
             Kind::Processor => writeln!(f, "    Processor: {name} (stores: [{}])", stores.join(", "))?,
             Kind::Sink { topic, .. } => writeln!(f, "    Sink: {name} (topic: {topic})")?,
+            Kind::Sinks => writeln!(f, "    Sink: {name} (topics: chosen by each record)")?,
         }
-        if !matches!(kind, Kind::Sink { .. }) {
+        if !matches!(kind, Kind::Sink { .. } | Kind::Sinks) {
             writeln!(f, "      --> {}", listed(self.child_nodes(index).map(|child| &child.name)))?;
         }
         if !parents.is_empty() {
