@@ -146,6 +146,11 @@ fn an_open_transaction_does_not_hang_and_is_aborted_once_by_its_start_offset() {
     let found = json(&broker.run(&[&hanging[..], &["--output", "json"]].concat()).well());
     assert_eq!(found, serde_json::json!([]));
     let abort = ["txn", "abort", "orders", "--partition", "0", "--start-offset", "0"];
+    let refused = broker.run(&abort).failed(2);
+    assert!(refused.starts_with("mainstem: nothing was done: there is nobody to ask"), "{refused}");
+    let open = json(&broker.run(&["txn", "describe", "billing-1", "--output", "json"]).well());
+    assert_eq!(open["state"], "Ongoing", "nobody has said that the records may go");
+    let abort = [&abort[..], &["--yes"]].concat();
     let aborted = json(&broker.run(&[&abort[..], &["--output", "json"]].concat()).well());
     let expected =
         serde_json::json!({ "topic": "orders", "partition": 0, "producer_id": producer, "aborted": true });
@@ -223,10 +228,15 @@ fn readers_of_what_is_committed_see_no_open_or_aborted_transaction() {
     let committed = ["--isolation", "read_committed"];
     assert_eq!(read(&broker, &[]), "0 held\n1 behind\n", "as Kafka's console consumer, by default");
     assert_eq!(read(&broker, &committed), "", "the transaction is open, and what is behind it waits");
-    let abort = ["txn", "abort", "orders", "--partition", "0", "--start-offset", "0"];
+    let abort = ["txn", "abort", "orders", "--partition", "0", "--start-offset", "0", "-y"];
     let said = broker.run(&abort).well();
     assert_eq!(said, format!("aborted the transaction of producer {producer} in orders-0\n"));
     assert_eq!(read(&broker, &committed), "1 behind\n");
+    let measured = |isolation: &[&str]| {
+        let bench = ["bench", "consume", "orders", "--output", "json"];
+        json(&broker.run(&[&bench[..], isolation].concat()).well())["records"].clone()
+    };
+    assert_eq!((measured(&[]), measured(&committed)), (2.into(), 1.into()));
     assert_eq!(read(&broker, &["--isolation-level", "read_committed"]), "1 behind\n");
     assert_eq!(read(&broker, &["--isolation", "read_uncommitted"]), "0 held\n1 behind\n");
     let refused = run(&["consume", "orders", "--isolation", "serializable"]).failed(2);
@@ -238,7 +248,7 @@ fn a_group_behind_the_marker_of_a_transaction_has_no_lag() {
     let folder = Folder::new();
     let broker = Broker::start(&folder.path("data"), &[]);
     open(&broker);
-    broker.run(&["txn", "abort", "orders", "--partition", "0", "--start-offset", "0"]).well();
+    broker.run(&["txn", "abort", "orders", "--partition", "0", "--start-offset", "0", "-y"]).well();
     for (group, isolation, printed) in
         [("all", "read_uncommitted", "0 held\n"), ("committed", "read_committed", "")]
     {

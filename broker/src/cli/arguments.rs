@@ -1,10 +1,12 @@
 //! Values of flags that several commands have, checked before anybody is asked: a command that was called wrongly says so
 //! whatever the broker is.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 
+use super::Error;
 use crate::config::HostPort;
 
 /// The name of a topic, as far as it can be told from here.
@@ -20,6 +22,15 @@ pub(super) fn group(text: &str) -> Result<String, String> {
 /// Text that says something.
 pub(super) fn some(text: &str, expected: &str) -> Result<String, String> {
     if text.is_empty() { Err(format!("expected {expected}")) } else { Ok(text.to_owned()) }
+}
+
+/// Of two values for one setting neither is meant.
+pub(super) fn check_once<'a>(settings: impl IntoIterator<Item = &'a str>) -> Result<(), Error> {
+    let mut seen = BTreeSet::new();
+    match settings.into_iter().find(|name| !seen.insert(*name)) {
+        Some(twice) => Err(Error::usage(format_args!("{twice} is named twice"))),
+        None => Ok(()),
+    }
 }
 
 /// The number of a partition.

@@ -15,6 +15,7 @@ mod downstream;
 mod durability;
 mod error;
 mod group;
+mod isolation;
 mod man;
 mod output;
 mod produce;

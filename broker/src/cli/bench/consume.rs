@@ -15,6 +15,7 @@ use super::progress::Progress;
 use super::report::Report;
 use super::sender::Outcome;
 use super::tally::Tally;
+use crate::cli::isolation::Isolation;
 use crate::cli::output::Output;
 use crate::cli::remote::{self, RemoteArgs};
 use crate::cli::{Error, arguments};
@@ -49,6 +50,9 @@ pub(super) struct Args {
     /// Stop after so long, such as 30s or 2m [default: at the end]
     #[arg(short, long, value_name = "TIME", value_parser = arguments::some_duration, allow_hyphen_values = true)]
     duration: Option<Duration>,
+    /// Which records are read; those of aborted transactions are records too, by default
+    #[arg(long, value_enum, value_name = "LEVEL", visible_alias = "isolation-level", default_value_t)]
+    isolation: Isolation,
     /// How to write the result
     #[arg(long, value_enum, default_value_t)]
     output: Output,
@@ -69,6 +73,12 @@ async fn measure(args: &Args) -> Result<Report, Error> {
     let partitions = load::counted(ends.len(), "partition");
     let title = format!("consumed from {}, {partitions}", args.topic);
     Ok(Report { title, circumstances, outcome, latencies })
+}
+
+impl Args {
+    fn consumer(&self) -> ConsumerConfig {
+        ConsumerConfig { isolation: self.isolation.into(), ..ConsumerConfig::default() }
+    }
 }
 
 /// Where to begin and to stop in each partition.
@@ -100,10 +110,8 @@ async fn ends(args: &Args, transport: &TcpTransport) -> Result<Ends, Error> {
     let ids =
         topic.partitions.iter().map(|partition| TopicPartition::new(topic.name.clone(), partition.id.0));
     let partitions: Vec<_> = ids.collect();
-    let (starts, ends) = (
-        listed(&admin, &partitions, OffsetSpec::Earliest).await?,
-        listed(&admin, &partitions, OffsetSpec::Latest).await?,
-    );
+    let starts = listed(&admin, &partitions).await?;
+    let ends = readable(args, transport, &partitions).await?;
     let found = Ends { partitions, starts, ends };
     if found.records() == 0 {
         let error = Error::new(format_args!("there are no records in {}", args.topic));
@@ -112,20 +120,27 @@ async fn ends(args: &Args, transport: &TcpTransport) -> Result<Ends, Error> {
     Ok(found)
 }
 
-async fn listed(
-    admin: &Admin,
-    partitions: &[TopicPartition],
-    spec: OffsetSpec,
-) -> Result<Vec<Offset>, Error> {
-    let wanted: Vec<_> = partitions.iter().map(|partition| (partition.clone(), spec)).collect();
+async fn listed(admin: &Admin, partitions: &[TopicPartition]) -> Result<Vec<Offset>, Error> {
+    let wanted: Vec<_> =
+        partitions.iter().map(|partition| (partition.clone(), OffsetSpec::Earliest)).collect();
     let found = admin.list_offsets(&wanted).await?;
     Ok(partitions.iter().map(|partition| found.get(partition).map_or(Offset::ZERO, |at| at.offset)).collect())
+}
+
+/// Up to where this isolation lets anybody read now.
+async fn readable(
+    args: &Args,
+    transport: &TcpTransport,
+    partitions: &[TopicPartition],
+) -> Result<Vec<Offset>, Error> {
+    let found = Consumer::new(transport, args.consumer()).end_offsets(partitions).await?;
+    Ok(partitions.iter().map(|partition| found.get(partition).copied().unwrap_or(Offset::ZERO)).collect())
 }
 
 async fn read(args: &Args, transport: &TcpTransport, ends: &Ends) -> Result<Outcome, Error> {
     let wanted = args.records.map_or_else(|| ends.records(), |records| records.min(ends.records()));
     let poll_records = usize::try_from(wanted).map_or(POLL_RECORDS, |wanted| wanted.min(POLL_RECORDS));
-    let config = ConsumerConfig { poll_records, ..ConsumerConfig::default() };
+    let config = ConsumerConfig { poll_records, ..args.consumer() };
     let mut consumer = Consumer::new(transport, config);
     consumer.assign(ends.partitions.clone());
     ends.partitions.iter().zip(&ends.starts).for_each(|(partition, start)| {

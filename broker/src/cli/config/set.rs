@@ -1,6 +1,5 @@
 //! `mainstem config set`: settings get values, all of them or none.
 
-use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use mainstem_client::admin::AlterConfigs;
@@ -38,7 +37,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
-    check_once(args.settings.iter().map(|(name, _)| name.as_str()))?;
+    arguments::check_once(args.settings.iter().map(|(name, _)| name.as_str()))?;
     let settings = remote::block_on(set(args))?;
     match args.output {
         Output::Json => output::json(&settings)?,
@@ -46,15 +45,6 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
         Output::Text => resource::show(&settings)?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Of two values for one setting neither is meant.
-pub(super) fn check_once<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<(), Error> {
-    let mut seen = BTreeSet::new();
-    match names.into_iter().find(|name| !seen.insert(*name)) {
-        Some(twice) => Err(Error::usage(format_args!("{twice} is named twice"))),
-        None => Ok(()),
-    }
 }
 
 async fn set(args: &Args) -> Result<Vec<Shown>, Error> {

@@ -5,9 +5,8 @@ use std::process::ExitCode;
 use mainstem_client::admin::AlterConfigs;
 
 use super::resource::{self, ResourceArgs, Shown};
-use super::set::check_once;
 use crate::cli::output::{self, Output};
-use crate::cli::{Error, remote};
+use crate::cli::{Error, arguments, remote};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,7 +31,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
-    check_once(args.settings.iter().map(String::as_str))?;
+    arguments::check_once(args.settings.iter().map(String::as_str))?;
     let settings = remote::block_on(unset(args))?;
     match args.output {
         Output::Json => output::json(&settings)?,

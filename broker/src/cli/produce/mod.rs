@@ -28,8 +28,9 @@ Examples:
   printf 'k1:v1\\nk2:v2\\n' | mainstem produce pairs --key-separator :
   echo hello | mainstem produce greetings --partition 2 --header lang=en --header lang=de
   echo hello | mainstem produce greetings --header marked      A header without a value (null)
+  echo k1: | mainstem produce pairs -K : --null-marker ''     A tombstone: compaction deletes the key
 
-Empty lines are records with empty values. Exit codes: 0 all are stored, 1 failed, 2 called wrongly.";
+Empty lines are records with empty values, or without one where --null-marker is ''. Exit codes: 0 all are stored, 1 failed, 2 called wrongly.";
 
 /// Records whose fate is not known yet, at most: lines go on being read while acknowledgements are on their way.
 const UNACKNOWLEDGED_MAX: usize = 100_000;
@@ -55,6 +56,9 @@ pub(super) struct Args {
     /// One key for all records
     #[arg(short, long)]
     key: Option<String>,
+    /// A key or value of a line that is this text is none (null); '' takes empty ones for none
+    #[arg(short = 'Z', long, value_name = "TEXT")]
+    null_marker: Option<String>,
     /// A header of all records; may repeat; NAME alone is a header without a value (null), NAME= one with an empty value
     #[arg(short = 'H', long, value_name = "NAME=VALUE")]
     header: Vec<HeaderArg>,
@@ -180,10 +184,11 @@ impl Args {
             Some(separator) => split_key(line, separator.as_bytes()),
             None => (self.key.clone().map(Bytes::from), line),
         };
+        let is_null = |text: &Bytes| self.null_marker.as_ref().is_some_and(|null| text == null.as_bytes());
         ProducerRecord {
             partition: self.partition.map(PartitionId),
-            key,
-            value: Some(value),
+            key: key.filter(|key| !is_null(key)),
+            value: Some(value).filter(|value| !is_null(value)),
             headers: headers.clone(),
             ..ProducerRecord::new(self.topic.as_str())
         }

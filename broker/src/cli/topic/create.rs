@@ -42,6 +42,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
     if args.durability.is_some() && args.config.iter().any(|(name, _)| name == FLUSH) {
         return Err(Error::usage("--durability is flush.messages: leave one of the two out"));
     }
+    arguments::check_once(args.config.iter().map(|(name, _)| name.as_str()))?;
     let CreatedTopic { id, partitions } = remote::block_on(create(args))?;
     let name = &args.topic;
     match args.output {

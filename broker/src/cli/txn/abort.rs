@@ -2,19 +2,20 @@
 
 use std::process::ExitCode;
 
-use mainstem_client::admin::{ActiveProducer, Admin};
+use mainstem_client::admin::{ActiveProducer, Admin, TransactionDescription};
 use mainstem_client::{Offset, TopicPartition};
 
 use crate::cli::output::{self, Output};
 use crate::cli::remote::{self, RemoteArgs};
-use crate::cli::{Error, arguments};
+use crate::cli::{Error, arguments, confirm};
 
 const EXAMPLES: &str = "\
 Example:
   mainstem txn abort orders --partition 3 --start-offset 4711
 
 Ends a transaction in one partition, past its coordinator: meant for one that hangs
-(`mainstem txn find-hanging`). Of one that somebody still writes in, it loses records.";
+(`mainstem txn find-hanging`). Of one that its coordinator has open it loses records, though the
+producer may hear that they are committed: it asks before, and --yes answers.";
 
 /// Abort a transaction that hangs in a partition
 #[derive(Debug, clap::Args)]
@@ -29,6 +30,9 @@ pub(super) struct Args {
     /// Where the transaction begins there
     #[arg(long, value_name = "OFFSET")]
     start_offset: i64,
+    /// Do not ask, though the coordinator has the transaction open
+    #[arg(short, long)]
+    yes: bool,
     #[command(flatten)]
     remote: RemoteArgs,
     /// How to write the result
@@ -41,6 +45,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
     let producer = remote::block_on(async {
         let admin = args.remote.admin().await?;
         let producer = find(&admin, &partition, Offset(args.start_offset)).await?;
+        if let Some(owner) = super::owner(&admin, &partition, &producer).await?.filter(|_| !args.yes) {
+            confirm::ask(&question(&owner, &partition))?;
+        }
         admin.abort_transaction(&partition, &producer).await.map_err(Error::new)?;
         Ok(producer)
     })?;
@@ -54,6 +61,11 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn question(owner: &TransactionDescription, partition: &TopicPartition) -> String {
+    let TransactionDescription { id, state, .. } = owner;
+    format!("{id} is {state}, and does not hang: its records in {partition} are lost. Abort it?")
 }
 
 async fn find(admin: &Admin, partition: &TopicPartition, start: Offset) -> Result<ActiveProducer, Error> {

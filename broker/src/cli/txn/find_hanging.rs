@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use mainstem_client::admin::{ActiveProducer, Admin, TransactionFilter};
+use mainstem_client::admin::{ActiveProducer, Admin};
 use mainstem_client::{Offset, TopicPartition};
 
 use super::seconds_since;
@@ -18,9 +18,6 @@ Examples:
 
 A transaction hangs where a partition has it open and its coordinator does not: readers of committed
 records wait behind it. `mainstem txn abort` ends it.";
-
-/// What Kafka calls the state of a transaction that is open.
-const ONGOING: &str = "Ongoing";
 
 /// Find transactions that hang in partitions
 #[derive(Debug, clap::Args)]
@@ -67,7 +64,7 @@ async fn find(args: &Args) -> Result<Vec<Hanging>, Error> {
         for producer in admin.describe_producers(&partition).await.map_err(Error::new)? {
             let Some(start) = producer.transaction_start else { continue };
             let is_old = seconds_since(producer.last_timestamp) >= args.older_than.as_secs() as i64;
-            if is_old && !is_known(&admin, &partition, &producer).await? {
+            if is_old && super::owner(&admin, &partition, &producer).await?.is_none() {
                 hanging.push(Hanging { partition: partition.clone(), producer, start });
             }
         }
@@ -85,24 +82,6 @@ async fn partitions(admin: &Admin, topic: Option<&str>) -> Result<Vec<TopicParti
         numbers.map(|number| TopicPartition::new(topic.name.clone(), number))
     });
     Ok(each.collect())
-}
-
-/// Whether a coordinator has the transaction open there, so that it will end it.
-async fn is_known(
-    admin: &Admin,
-    partition: &TopicPartition,
-    producer: &ActiveProducer,
-) -> Result<bool, Error> {
-    let filter =
-        TransactionFilter { producer_ids: vec![producer.producer_id], ..TransactionFilter::default() };
-    for listed in admin.list_transactions(&filter).await.map_err(Error::new)? {
-        let transaction = admin.describe_transaction(listed.id).await.map_err(Error::new)?;
-        let is_ending = transaction.state.starts_with("Prepare");
-        if (transaction.state == ONGOING || is_ending) && transaction.partitions.contains(partition) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 fn row(Hanging { partition, producer, start }: &Hanging) -> [String; 6] {

@@ -8,7 +8,8 @@ mod list;
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use mainstem_client::Timestamp;
+use mainstem_client::admin::{ActiveProducer, Admin, TransactionDescription, TransactionFilter};
+use mainstem_client::{Timestamp, TopicPartition};
 use mainstem_storage::{Clock, SystemClock};
 
 use super::Error;
@@ -43,6 +44,27 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
         Command::FindHanging(args) => find_hanging::run(args),
         Command::Abort(args) => abort::run(args),
     }
+}
+
+/// What Kafka calls the state of a transaction that is open.
+const ONGOING: &str = "Ongoing";
+
+/// The transaction that a coordinator has open in the partition for the producer, so that it will end it.
+async fn owner(
+    admin: &Admin,
+    partition: &TopicPartition,
+    producer: &ActiveProducer,
+) -> Result<Option<TransactionDescription>, Error> {
+    let filter =
+        TransactionFilter { producer_ids: vec![producer.producer_id], ..TransactionFilter::default() };
+    for listed in admin.list_transactions(&filter).await.map_err(Error::new)? {
+        let transaction = admin.describe_transaction(listed.id).await.map_err(Error::new)?;
+        let is_ending = transaction.state.starts_with("Prepare");
+        if (transaction.state == ONGOING || is_ending) && transaction.partitions.contains(partition) {
+            return Ok(Some(transaction));
+        }
+    }
+    Ok(None)
 }
 
 /// How many seconds ago a time was.

@@ -1,4 +1,4 @@
-//! Which records of transactions are printed.
+//! Which records of transactions are read.
 
 use clap::ValueEnum;
 use mainstem_client::consumer::IsolationLevel;
