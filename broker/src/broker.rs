@@ -126,7 +126,7 @@ impl Broker {
         let net = Net::new(dispatch.clone(), &node.config, &node.metrics, net_tasks.clone());
         bound.into_iter().for_each(|listener| net.serve(listener));
         if let Some(http) = &http {
-            http.readiness().ready();
+            http.readiness().ready(net.why_closed());
         }
         Ok(Self { tasks, net_tasks, http, net, node, dispatch, listeners, advertised })
     }

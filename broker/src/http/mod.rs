@@ -116,7 +116,7 @@ mod tests {
         let tasks = Tasks::root("test");
         let http = start(&tasks).await;
         assert_answers(&get(&http, "/health/ready").await, "503", "not ready: recovering");
-        http.readiness().ready();
+        http.readiness().ready(|| None);
         assert_answers(&get(&http, "/health/ready").await, "200", "ready");
         http.readiness().not_ready("stopping");
         assert_answers(&get(&http, "/health/ready").await, "503", "not ready: stopping");

@@ -64,6 +64,11 @@ impl ConnectionLimits {
         Ok(Admission { limits: Arc::clone(self), ip })
     }
 
+    /// Whether nobody is let in, whatever the address.
+    pub(super) fn are_used_up(&self) -> bool {
+        self.total() >= self.config.now().net.connections_max
+    }
+
     /// How many there are.
     pub(super) fn total(&self) -> usize {
         self.counts().total
@@ -107,7 +112,9 @@ mod tests {
         assert_eq!(limits.admit(HERE).unwrap_err(), TooMany::PerIp(2));
         let _third = limits.admit(THERE).unwrap();
         assert_eq!(limits.admit(THERE).unwrap_err(), TooMany::Total(3));
+        assert!(limits.are_used_up());
         drop(first);
+        assert!(!limits.are_used_up());
         assert_eq!(limits.total(), 2);
         assert!(limits.admit(HERE).is_ok());
     }

@@ -156,6 +156,12 @@ impl Net {
         self.tasks.spawn("listener", OnFailure::Stop, acceptor.run());
     }
 
+    /// Why nobody is let in at this moment.
+    pub(crate) fn why_closed(&self) -> impl Fn() -> Option<&'static str> + Send + Sync + use<> {
+        let limits = Arc::clone(&self.limits);
+        move || limits.are_used_up().then_some("there are as many connections as max.connections allows")
+    }
+
     /// Connections that there are now.
     #[must_use]
     pub fn connections(&self) -> usize {
