@@ -151,6 +151,12 @@ fn what_cannot_be_is_refused_whatever_the_broker_is() {
     check(&["consume", "logs", "--partition", "-1"], "--partition", number);
     check(&["produce", "logs", "--partition", "-1"], "--partition", number);
     check(&["consume", "logs", "--from", "-5"], "--from", "expected earliest, latest, an offset");
+    check(&["topic", "create", "logs", "-c", "a=1", "-c", "b=1", "-c", "a=2"], "a is named twice", "");
+    check(
+        &["group", "reset", "readers", "--all-topics", "--by-duration", "-5m"],
+        "--by-duration",
+        "expected a length of time",
+    );
     check(&["consume", "logs", "--group", ""], "--group", "expected the name of a group");
     check(&["produce", "logs", "-K", ""], "--key-separator", "expected some text, such as :");
     check(&["produce", "logs", "-H", "=x"], "--header", "expected NAME=VALUE, or NAME alone");

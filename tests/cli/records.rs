@@ -223,6 +223,22 @@ fn nothing_is_said_to_be_in_a_topic_that_got_nothing() {
 }
 
 #[test]
+fn keys_and_values_that_are_the_null_marker_are_none() {
+    let folder = Folder::new();
+    let broker = broker(&folder);
+    let produce = |marker: &str, lines: &[u8]| {
+        broker.run_with(&["produce", "pairs", "-K", ":", "--null-marker", marker], lines).well()
+    };
+    produce("", b"k:\n:v\nk:NULL\n");
+    produce("NULL", b"k:\nk:NULL\n");
+    let consumed = broker.run(&["consume", "pairs", "--exit", "--output", "json"]).well();
+    let records = consumed.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let pairs: Vec<_> = records.map(|record| [record["key"].clone(), record["value"].clone()]).collect();
+    let expected = serde_json::json!([["k", null], [null, "v"], ["k", "NULL"], ["k", ""], ["k", null]]);
+    assert_eq!(serde_json::json!(pairs), expected);
+}
+
+#[test]
 fn a_record_that_is_refused_is_told_why() {
     let folder = Folder::new();
     let broker = broker(&folder);

@@ -37,8 +37,8 @@ pub(super) fn no_such_setting<'a>(topic: &str, name: &str, known: impl Iterator<
 
 impl From<AdminError> for Error {
     fn from(error: AdminError) -> Self {
-        let is_about_internal =
-            matches!(&error, AdminError::Refused { subject, .. } if subject.starts_with("topic __"));
+        let is_internal = |subject: &str| subject.strip_prefix("topic ").unwrap_or(subject).starts_with("__");
+        let is_about_internal = matches!(&error, AdminError::Refused { subject, .. } if is_internal(subject));
         let advice = match error.code() {
             Some(ErrorCode::INVALID_TOPIC_EXCEPTION) if is_about_internal => Some(
                 "offsets go with time (offsets.retention.minutes); `mainstem topic list --internal` shows such topics",

@@ -28,7 +28,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NUMBER", value_parser = arguments::partition)]
     partition: i32,
     /// Where the transaction begins there
-    #[arg(long, value_name = "OFFSET")]
+    #[arg(long, value_name = "OFFSET", allow_negative_numbers = true)]
     start_offset: i64,
     /// Do not ask, though the coordinator has the transaction open
     #[arg(short, long)]

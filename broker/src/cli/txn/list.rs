@@ -38,7 +38,7 @@ pub(super) struct Args {
     #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(STATES), ignore_case = true)]
     state: Vec<String>,
     /// Those of this producer alone; may repeat
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     producer_id: Vec<i64>,
     /// Those that have been open for longer than this (Kafka 3.8 or newer)
     #[arg(long, value_name = "TIME", value_parser = arguments::duration)]

@@ -12,14 +12,13 @@ const SEGMENT_BYTES_MIN: u64 = 1024 * 1024;
 /// Where a smaller or a larger one would be right.
 pub fn check_asked(name: &str, value: &str) -> Result<(), ConfigError> {
     let is_segment = matches!(name, "segment.bytes" | "log.segment.bytes");
-    match value.trim().parse::<u64>() {
-        Ok(bytes) if is_segment && bytes < SEGMENT_BYTES_MIN => Err(ConfigError::Invalid {
-            name: name.to_owned(),
-            value: value.to_owned(),
-            expected: format!("a whole number from {SEGMENT_BYTES_MIN} to {}", i32::MAX),
-        }),
-        _ => Ok(()),
+    let range = SEGMENT_BYTES_MIN..=i32::MAX as u64;
+    let is_within = |bytes: &u64| range.contains(bytes);
+    if !is_segment || value.trim().parse().is_ok_and(|bytes| is_within(&bytes)) {
+        return Ok(());
     }
+    let expected = format!("a whole number from {} to {}", range.start(), range.end());
+    Err(ConfigError::Invalid { name: name.to_owned(), value: value.to_owned(), expected })
 }
 
 #[cfg(test)]
@@ -27,13 +26,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn segments_below_a_mebibyte_are_not_asked_for() {
+    fn segments_are_asked_for_from_a_mebibyte_on_and_one_range_is_told() {
         assert!(check_asked("segment.bytes", "1048576").is_ok());
         assert!(check_asked("retention.bytes", "1").is_ok());
-        let error = check_asked("log.segment.bytes", "1048575").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "topic setting log.segment.bytes cannot be 1048575: a whole number from 1048576 to 2147483647"
-        );
+        for value in ["1048575", "2147483648", "many"] {
+            let error = check_asked("log.segment.bytes", value).unwrap_err().to_string();
+            let range = "a whole number from 1048576 to 2147483647";
+            assert_eq!(error, format!("topic setting log.segment.bytes cannot be {value}: {range}"));
+        }
     }
 }

@@ -65,7 +65,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "TIME", group = "target", requires = "scope", value_parser = target::time)]
     to_time: Option<i64>,
     /// To the first record that is no older, such as 15m, 2h or P1D
-    #[arg(long, value_name = "DURATION", group = "target", requires = "scope", value_parser = arguments::duration)]
+    #[arg(long, value_name = "DURATION", group = "target", requires = "scope", value_parser = arguments::duration, allow_hyphen_values = true)]
     by_duration: Option<std::time::Duration>,
     /// So many records on, or back where it is negative
     #[arg(long, value_name = "N", group = "target", requires = "scope", allow_negative_numbers = true)]
