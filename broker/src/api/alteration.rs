@@ -10,11 +10,7 @@ use mainstem_storage::{
     store::{Alteration, TopicError},
 };
 
-use super::{
-    Refusal, creation,
-    describe_configs::{BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP, TOPIC, brokers},
-    loggers, topic_name,
-};
+use super::{Refusal, creation, describe_configs::brokers, loggers, resource_type::ResourceType, topic_name};
 use crate::{
     caps::TOPICS_PER_REQUEST_MAX,
     config::{BrokerRules, GroupRules},
@@ -46,7 +42,7 @@ pub(crate) async fn alter(node: &Node, asked: Vec<Asked>, validate_only: bool) -
         let Asked { resource_type, name, settings, alteration } = asked;
         let times = counts.get(&(resource_type, name.clone())).copied().unwrap_or(1);
         let ticket = match check(node, index, times, resource_type, &name, &settings) {
-            Ok(()) => begin(node, resource_type, &name, alteration, validate_only).await,
+            Ok(of_type) => begin(node, of_type, &name, alteration, validate_only).await,
             Err(refusal) => Err(refusal),
         };
         begun.push((resource_type, name, ticket));
@@ -75,7 +71,7 @@ fn check(
     resource_type: i8,
     name: &str,
     settings: &[Text],
-) -> Result<(), Refusal> {
+) -> Result<ResourceType, Refusal> {
     if times > 1 {
         return Err(Refusal::new(ErrorCode::INVALID_REQUEST, "each resource must appear at most once"));
     }
@@ -85,21 +81,27 @@ fn check(
     if settings.iter().collect::<BTreeSet<_>>().len() < settings.len() {
         return Err(Refusal::new(ErrorCode::INVALID_REQUEST, "a setting is named more than once"));
     }
-    match resource_type {
-        TOPIC if name.is_empty() => {
+    let unknown =
+        || Refusal::new(ErrorCode::INVALID_REQUEST, format!("unknown resource type {resource_type}"));
+    let of_type = ResourceType::of(resource_type).ok_or_else(unknown)?;
+    check_name(node, of_type, name).map(|()| of_type)
+}
+
+fn check_name(node: &Node, of_type: ResourceType, name: &str) -> Result<(), Refusal> {
+    match of_type {
+        ResourceType::Topic if name.is_empty() => {
             Err(Refusal::new(ErrorCode::INVALID_REQUEST, "there are no settings for all topics together"))
         }
-        TOPIC => topic_name::check(name),
-        BROKER if name.is_empty() => Ok(()),
-        BROKER | BROKER_LOGGER => brokers::check_name(node, name),
-        GROUP if name.is_empty() => {
+        ResourceType::Topic => topic_name::check(name),
+        ResourceType::Broker if name.is_empty() => Ok(()),
+        ResourceType::Broker | ResourceType::BrokerLogger => brokers::check_name(node, name),
+        ResourceType::Group if name.is_empty() => {
             Err(Refusal::new(ErrorCode::INVALID_REQUEST, "there are no settings for all groups together"))
         }
-        GROUP => Ok(()),
-        CLIENT_METRICS => {
+        ResourceType::Group => Ok(()),
+        ResourceType::ClientMetrics => {
             Err(Refusal::new(ErrorCode::INVALID_REQUEST, "metrics of clients are not collected here"))
         }
-        other => Err(Refusal::new(ErrorCode::INVALID_REQUEST, format!("unknown resource type {other}"))),
     }
 }
 
@@ -107,27 +109,29 @@ fn check(
 /// is to be done.
 async fn begin(
     node: &Node,
-    resource_type: i8,
+    of_type: ResourceType,
     name: &str,
     alteration: Result<Alteration, Refusal>,
     validate_only: bool,
 ) -> Result<Option<Ticket>, Refusal> {
     let alteration = alteration?;
-    match resource_type {
-        BROKER => {
+    match of_type {
+        ResourceType::Broker => {
             let resource = if name.is_empty() { Resource::Brokers } else { Resource::Broker(node.id()) };
             let rules = BrokerRules { start: node.config.fixed(), broker: node.id(), of: &resource };
             let begun = begin_of_resource(node, &resource, &alteration, &rules, validate_only).await;
             begun.map_err(|error| broker_refusal(&error))
         }
-        GROUP => {
+        ResourceType::Group => {
             let resource = Resource::Group(name.to_owned());
             let rules = GroupRules(&node.config.fixed().groups);
             let begun = begin_of_resource(node, &resource, &alteration, &rules, validate_only).await;
             begun.map_err(|error| creation::refusal(&error))
         }
-        BROKER_LOGGER => loggers::alter(&alteration, validate_only).map(|()| None),
-        _ => begin_of_topic(node, name, &alteration, validate_only).await,
+        ResourceType::BrokerLogger => loggers::alter(&alteration, validate_only).map(|()| None),
+        ResourceType::Topic => begin_of_topic(node, name, &alteration, validate_only).await,
+        // Refused with its name.
+        ResourceType::ClientMetrics => Ok(None),
     }
 }
 

@@ -48,9 +48,9 @@ fn finalized() -> FinalizedFeatureKey {
     }
 }
 
-/// The answer to a version that is too new, in version 0: exactly one entry, from which the client learns what it may
+/// The answer to a version that there is not, in version 0: exactly one entry, from which the client learns what it may
 /// ask (KIP-511).
-pub(crate) fn too_new() -> ApiVersionsResponse {
+pub(crate) fn unsupported() -> ApiVersionsResponse {
     let api_keys = vec![advertised(ApiKey::ApiVersions)];
     ApiVersionsResponse { error_code: ErrorCode::UNSUPPORTED_VERSION, api_keys, ..Default::default() }
 }
@@ -65,8 +65,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn too_new_a_version_is_answered_with_exactly_one_entry() {
-        let response = too_new();
+    fn a_version_that_there_is_not_is_answered_with_exactly_one_entry() {
+        let response = unsupported();
         assert_eq!(response.error_code, ErrorCode::UNSUPPORTED_VERSION);
         let [only] = &response.api_keys[..] else { panic!("one entry") };
         assert_eq!((only.api_key, only.min_version), (18, 0));

@@ -19,17 +19,10 @@ use mainstem_protocol::{
 };
 use mainstem_storage::config::Kind;
 
-use super::Refusal;
+use super::{Refusal, resource_type::ResourceType};
 use crate::node::Node;
 
 pub(crate) use topics::topic_settings;
-
-/// Kinds of resources (Kafka: `ConfigResource.Type`).
-pub(crate) const TOPIC: i8 = 2;
-pub(crate) const BROKER: i8 = 4;
-pub(crate) const BROKER_LOGGER: i8 = 8;
-pub(crate) const CLIENT_METRICS: i8 = 16;
-pub(crate) const GROUP: i8 = 32;
 
 /// Where a value comes from (Kafka: `DescribeConfigsResponse.ConfigSource`).
 const SOURCE_TOPIC: i8 = 1;
@@ -40,20 +33,22 @@ const SOURCE_DEFAULT: i8 = 5;
 const SOURCE_LOGGER: i8 = 6;
 const SOURCE_GROUP: i8 = 8;
 
+/// Where one type of resource is not known, the whole request is refused (Kafka: `ConfigHelper.handleDescribeConfigsRequest`).
 pub(crate) fn answer(node: &Node, request: DescribeConfigsRequest) -> DescribeConfigsResponse {
     let wanted = Wanted { synonyms: request.include_synonyms, docs: request.include_documentation };
-    let stranger = request.resources.iter().map(|resource| resource.resource_type).find(|it| !is_known(*it));
-    let describe = |resource| match stranger {
-        Some(stranger) => refused(named(&resource), &unknown(stranger)),
-        None => respond(node, &wanted, resource),
+    let resources = request.resources;
+    let results = match resources.iter().map(of_type).collect::<Result<Vec<_>, _>>() {
+        Ok(types) => {
+            let describe = |(of_type, resource)| respond(node, &wanted, of_type, resource);
+            types.into_iter().zip(resources).map(describe).collect()
+        }
+        Err(refusal) => resources.iter().map(|resource| refused(named(resource), &refusal)).collect(),
     };
-    let results = request.resources.into_iter().map(describe).collect();
     DescribeConfigsResponse { results, ..Default::default() }
 }
 
-/// Where one type of resource is not known, the whole request is refused (Kafka: `ConfigHelper.handleDescribeConfigsRequest`).
-const fn is_known(resource_type: i8) -> bool {
-    matches!(resource_type, TOPIC | BROKER | BROKER_LOGGER | CLIENT_METRICS | GROUP)
+fn of_type(resource: &DescribeConfigsResource) -> Result<ResourceType, Refusal> {
+    ResourceType::of(resource.resource_type).ok_or_else(|| unknown(resource.resource_type))
 }
 
 fn unknown(resource_type: i8) -> Refusal {
@@ -78,15 +73,19 @@ struct Wanted {
     docs: bool,
 }
 
-fn respond(node: &Node, wanted: &Wanted, resource: DescribeConfigsResource) -> DescribeConfigsResult {
+fn respond(
+    node: &Node,
+    wanted: &Wanted,
+    of_type: ResourceType,
+    resource: DescribeConfigsResource,
+) -> DescribeConfigsResult {
     let name = &*resource.resource_name;
-    let result = match resource.resource_type {
-        TOPIC => topics::describe(node, name),
-        BROKER => brokers::describe(node, name),
-        BROKER_LOGGER => loggers::describe(node, name),
-        CLIENT_METRICS => client_metrics::describe(name),
-        GROUP => groups::describe(node, name),
-        other => Err(unknown(other)),
+    let result = match of_type {
+        ResourceType::Topic => topics::describe(node, name),
+        ResourceType::Broker => brokers::describe(node, name),
+        ResourceType::BrokerLogger => loggers::describe(node, name),
+        ResourceType::ClientMetrics => client_metrics::describe(name),
+        ResourceType::Group => groups::describe(node, name),
     };
     let (described, configuration_keys) = (named(&resource), resource.configuration_keys);
     match result {

@@ -10,11 +10,8 @@ use mainstem_protocol::{
 };
 use mainstem_storage::config::Resource;
 
-use super::describe_configs::{BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP, TOPIC};
+use super::resource_type::ResourceType;
 use crate::{dispatch::Context, node::Node};
-
-/// Every kind, in the order in which they are told.
-const KINDS: [i8; 5] = [GROUP, CLIENT_METRICS, BROKER_LOGGER, BROKER, TOPIC];
 
 pub(crate) fn answer(
     node: &Node,
@@ -24,28 +21,30 @@ pub(crate) fn answer(
     if let Err(error_code) = check(&request.resource_types) {
         return ListConfigResourcesResponse { error_code, ..Default::default() };
     }
-    let is_wanted = |kind: &i8| match context.version {
-        0 => *kind == CLIENT_METRICS,
-        _ => request.resource_types.is_empty() || request.resource_types.contains(kind),
+    let is_wanted = |of_type: &ResourceType| match context.version {
+        0 => *of_type == ResourceType::ClientMetrics,
+        _ => request.resource_types.is_empty() || request.resource_types.contains(&of_type.number()),
     };
-    let config_resources =
-        KINDS.into_iter().filter(is_wanted).flat_map(|kind| resources(node, kind)).collect();
+    let wanted = ResourceType::ALL.into_iter().filter(is_wanted);
+    let config_resources = wanted.flat_map(|of_type| resources(node, of_type)).collect();
     ListConfigResourcesResponse { config_resources, ..Default::default() }
 }
 
-/// A kind that nobody knows makes the whole request one of a version that is not there.
-fn check(kinds: &[i8]) -> Result<(), ErrorCode> {
-    if kinds.iter().all(|kind| KINDS.contains(kind)) { Ok(()) } else { Err(ErrorCode::UNSUPPORTED_VERSION) }
+/// A type that nobody knows makes the whole request one of a version that is not there.
+fn check(types: &[i8]) -> Result<(), ErrorCode> {
+    let are_known = types.iter().all(|number| ResourceType::of(*number).is_some());
+    if are_known { Ok(()) } else { Err(ErrorCode::UNSUPPORTED_VERSION) }
 }
 
-fn resources(node: &Node, kind: i8) -> Vec<ConfigResource> {
-    let names = match kind {
-        GROUP => groups(node),
-        BROKER | BROKER_LOGGER => vec![node.id().to_string()],
-        TOPIC => topics(node),
-        _ => Vec::new(),
+fn resources(node: &Node, of_type: ResourceType) -> Vec<ConfigResource> {
+    let names = match of_type {
+        ResourceType::Group => groups(node),
+        ResourceType::Broker | ResourceType::BrokerLogger => vec![node.id().to_string()],
+        ResourceType::Topic => topics(node),
+        ResourceType::ClientMetrics => Vec::new(),
     };
-    let resource = |name: String| ConfigResource { resource_name: Text::from(&*name), resource_type: kind };
+    let resource_type = of_type.number();
+    let resource = |name: String| ConfigResource { resource_name: Text::from(&*name), resource_type };
     names.into_iter().map(resource).collect()
 }
 

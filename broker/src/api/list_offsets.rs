@@ -1,10 +1,10 @@
 //! ListOffsets, key 2: the offset of a time, or one by name (Kafka: `ReplicaManager.fetchOffset`).
 //!
 //! A reader of what is committed knows of nothing behind the last stable offset, which is its latest one. A time that
-//! nothing matches has offset -1 and no error. Names came one by one: the largest timestamp (-3) with
-//! version 7, the local log's start (-4) with 8, the tiered log's end (-5) with 9, what is to be tiered next (-6) with 11. Nothing is
-//! tiered here, so the last two are as for a time that nothing matches (Kafka: `UnifiedLog.fetchOffsetByTimestamp`). The
-//! time that a client gives for an answer (version 10, KIP-1075) is for tiered logs as well.
+//! nothing matches has offset -1 and no error. Names came one by one: the largest timestamp (-3) with version 7, the
+//! local log's start (-4) with 8, the tiered log's end (-5) with 9, what is to be tiered next (-6) with 11. Nothing is
+//! tiered here, so the last two are as for a time that nothing matches (Kafka: `UnifiedLog.fetchOffsetByTimestamp`).
+//! The time that a client gives for an answer (version 10, KIP-1075) is for tiered logs as well.
 
 use std::collections::BTreeSet;
 

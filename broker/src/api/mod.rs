@@ -41,6 +41,7 @@ pub(crate) mod loggers;
 pub(crate) mod metadata;
 pub(crate) mod offset_for_leader_epoch;
 pub(crate) mod produce;
+pub(crate) mod resource_type;
 pub(crate) mod topic_name;
 pub(crate) mod txn_offset_commit;
 pub(crate) mod write_txn_markers;

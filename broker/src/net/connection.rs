@@ -178,8 +178,8 @@ impl Connection {
     }
 
     async fn start(&mut self, key: ApiKey, header: &RequestHeader, rest: Bytes) -> Result<Started, Ended> {
-        if asks_too_new(header) {
-            let response = api_versions::too_new().into();
+        if asks_no_version_of_ours(header) {
+            let response = api_versions::unsupported().into();
             self.shared.metrics.made(&response);
             return Ok(Started::Answered(Answer::Response(response)));
         }
@@ -223,12 +223,12 @@ impl Connection {
 }
 
 /// Only ApiVersions may be asked in a version that there is not: the answer says which ones there are (KIP-511).
-fn asks_too_new(header: &RequestHeader) -> bool {
+fn asks_no_version_of_ours(header: &RequestHeader) -> bool {
     header.key == ApiKey::ApiVersions as i16 && !ApiKey::ApiVersions.versions().contains(&header.version)
 }
 
 fn reply_version(header: &RequestHeader) -> i16 {
-    if asks_too_new(header) { 0 } else { header.version }
+    if asks_no_version_of_ours(header) { 0 } else { header.version }
 }
 
 fn software(request: &ApiVersionsRequest) -> String {
