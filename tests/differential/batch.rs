@@ -79,6 +79,13 @@ pub(crate) enum Flaw {
     NoRecords,
 }
 
+impl Flaw {
+    /// Whether it may be that no batch can be read.
+    pub(crate) const fn is_unreadable(self) -> bool {
+        matches!(self, Self::Garbage(_) | Self::Magic(_) | Self::Length(_))
+    }
+}
+
 const FLAWS: &[Flaw] = &[
     Flaw::Empty,
     Flaw::Garbage(1),

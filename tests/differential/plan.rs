@@ -1,6 +1,6 @@
 //! A sequence as it is being made: seeded chance, and the steps so far.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mainstem_protocol::{ApiKey, messages::RequestBody};
 
@@ -34,11 +34,19 @@ pub(crate) struct Plan {
     pub(crate) steps: Vec<Step>,
     /// The next sequence of each producer in each partition.
     pub(crate) sequences: BTreeMap<(usize, Name, i32), i32>,
+    /// The partitions that were added to the transaction of each producer.
+    pub(crate) added: BTreeSet<(usize, i32)>,
 }
 
 impl Plan {
     pub(crate) const fn new(seed: u64) -> Self {
-        Self { seed, chance: Chance::new(seed), steps: Vec::new(), sequences: BTreeMap::new() }
+        Self {
+            seed,
+            chance: Chance::new(seed),
+            steps: Vec::new(),
+            sequences: BTreeMap::new(),
+            added: BTreeSet::new(),
+        }
     }
 
     /// A version in which the API is spoken.

@@ -6,8 +6,8 @@ use mainstem_protocol::{
     ApiKey, ErrorCode, PartitionId, ProducerEpoch, ProducerId, Text, Timestamp, TopicId,
     messages::{
         ApiVersionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DescribeGroupsRequest,
-        DescribeTransactionsRequest, FindCoordinatorRequest, ListOffsetsRequest, MetadataRequest,
-        RequestBody, ResponseBody,
+        DescribeTransactionsRequest, FindCoordinatorRequest, InitProducerIdRequest, ListOffsetsRequest,
+        MetadataRequest, RequestBody, ResponseBody,
         create_topics::CreatableTopic,
         delete_topics::DeleteTopicState,
         list_offsets::{ListOffsetsPartition, ListOffsetsTopic},
@@ -77,6 +77,9 @@ impl Side {
     /// Waits until groups can be asked: Kafka makes the topic of their offsets when the first is looked for, and another
     /// for transactions.
     pub(crate) fn get_ready(&mut self) {
+        // The first producer has the id 0, which stands for none elsewhere.
+        let request = InitProducerIdRequest { transactional_id: None, ..Default::default() };
+        self.ask(0, request);
         for key_type in [0, 1] {
             let request =
                 FindCoordinatorRequest { key: Text::from_static("first"), key_type, ..Default::default() };
@@ -211,8 +214,16 @@ impl Side {
             | ResponseBody::AlterConfigs(_)
             | ResponseBody::IncrementalAlterConfigs(_) => self.settle(),
             ResponseBody::Metadata(response) => {
-                let topics = response.topics.clone();
-                topics.iter().for_each(|topic| self.keep_id(topic));
+                let is_unknown = |topic: &&MetadataResponseTopic| {
+                    topic.error_code.is_none() && topic.topic_id == TopicId::ZERO
+                };
+                // Old versions make topics and do not tell their ids.
+                let made: Vec<_> = response.topics.iter().filter(is_unknown).collect();
+                let found: Vec<_> = made
+                    .into_iter()
+                    .filter_map(|topic| self.look_for(topic.name.as_deref().unwrap_or_default()))
+                    .collect();
+                response.topics.iter().chain(&found).for_each(|topic| self.keep_id(topic));
             }
             _ => {}
         }

@@ -18,6 +18,8 @@ pub(crate) struct Step {
     pub(crate) wait: Wait,
     /// Whether its bytes may be spoilt: whatever they come to mean, nothing is changed.
     pub(crate) is_harmless: bool,
+    /// Whether the answer says nothing of names that it does not know.
+    pub(crate) hides_names: bool,
     /// What the request does not show: how its batches came to be.
     pub(crate) note: String,
 }
@@ -42,6 +44,7 @@ impl Step {
             spoilt: None,
             wait: Wait::Now,
             is_harmless: false,
+            hides_names: false,
             note: String::new(),
         }
     }

@@ -13,8 +13,6 @@ use super::GroupSettings;
 pub(crate) struct GroupSetting {
     /// Kafka's name.
     pub(crate) name: &'static str,
-    /// Kafka's name for the broker-wide default.
-    pub(crate) broker_name: &'static str,
     /// What it does, for people.
     pub(crate) doc: &'static str,
     of: fn(&GroupSettings) -> Duration,
@@ -29,7 +27,6 @@ const HEARTBEAT: &str = "consumer.heartbeat.interval.ms";
 pub(crate) const GROUP_SETTINGS: &[GroupSetting] = &[
     GroupSetting {
         name: HEARTBEAT,
-        broker_name: "group.consumer.heartbeat.interval.ms",
         doc: "how often a member of the group is to send a heartbeat",
         of: |settings| settings.consumer_heartbeat_interval,
         least: |settings| {
@@ -41,7 +38,6 @@ pub(crate) const GROUP_SETTINGS: &[GroupSetting] = &[
     },
     GroupSetting {
         name: SESSION,
-        broker_name: "group.consumer.session.timeout.ms",
         doc: "how long a member of the group may be silent",
         of: |settings| settings.consumer_session_timeout,
         least: |settings| ("group.consumer.min.session.timeout.ms", settings.consumer_session_timeout_min),

@@ -28,7 +28,9 @@ pub(crate) fn scene(plan: &mut Plan) {
         if plan.chance.once_in(3) {
             let spoilt = plan.spoil(1);
             if let Some(step) = plan.steps.last_mut().filter(|step| step.is_harmless) {
-                step.spoilt = spoilt;
+                // Of a name that is not UTF-8 any more nothing shows, where the answer does not repeat it.
+                let is_number = matches!(spoilt, Some(Spoilt::Number { .. }));
+                step.spoilt = spoilt.filter(|_| !(is_number && step.hides_names));
             }
         }
     }
@@ -62,14 +64,15 @@ fn log_dirs(plan: &mut Plan) {
     let is_all = plan.chance.once_in(4);
     let count = plan.chance.mostly(&[1, 2], 8, &[0]);
     let asked: Vec<_> = (0..count).map(|_| (plan.topic(), plan.partition())).collect();
-    plan.add(version, move |side| {
+    let step = plan.add(version, move |side| {
         let topic = |(name, partition): &(Name, i32)| DescribableLogDirTopic {
             topic: side.name(*name),
             partitions: vec![PartitionId(*partition)],
         };
         DescribeLogDirsRequest { topics: if is_all { None } else { Some(asked.iter().map(topic).collect()) } }
-    })
-    .is_harmless = true;
+    });
+    step.is_harmless = true;
+    step.hides_names = !is_all;
 }
 
 /// Partitions page by page, what has settings, and leaders that are elected again.

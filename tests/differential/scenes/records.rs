@@ -58,6 +58,10 @@ fn produce(plan: &mut Plan) {
     // Of a partition that is named twice, Kafka knows the last time alone.
     let mut seen = BTreeSet::new();
     wanted.retain(|(topic, partition, _)| seen.insert((*topic, *partition)));
+    // Beside a batch that it cannot read, Kafka takes none.
+    if let Some(at) = wanted.iter().position(|(.., spec)| spec.flaw.is_unreadable()) {
+        wanted = vec![wanted.swap_remove(at)];
+    }
     let spoilt = plan.spoil(25);
     let note = format!("{wanted:?}");
     let step = plan.add(version, move |side| request(side, acks, &wanted));

@@ -183,9 +183,8 @@ pub(crate) fn delete_named(plan: &mut Plan, name: Name) {
 fn grow(plan: &mut Plan) {
     let version = plan.version(ApiKey::CreatePartitions);
     let count = plan.chance.mostly(&[1], 6, &[0, 2]);
-    let topics: Vec<_> = (0..count)
-        .map(|_| (plan.topic(), plan.chance.mostly(&[2, 3, 4, 5], 5, &[0, 1, -1, i32::MAX])))
-        .collect();
+    let topics: Vec<_> =
+        (0..count).map(|_| (plan.topic(), plan.chance.mostly(&[2, 3, 4, 5], 5, &[0, 1, -1, 6]))).collect();
     let assigned: Option<&[&[i32]]> = plan.chance.mostly(
         &[None],
         6,

@@ -22,6 +22,8 @@ use crate::{
 
 const TOPIC: Name = Name::Own("a");
 const GROUP: Name = Name::Own("g");
+/// From this version of Produce on a batch adds its partition to the transaction.
+const ADDS_SINCE: i16 = 12;
 const IDS: &[Name] = &[Name::Own("t"), Name::Own("u")];
 
 pub(crate) fn scene(plan: &mut Plan) {
@@ -76,6 +78,7 @@ fn begin(plan: &mut Plan, slot: usize) {
     let keeps = plan.chance.once_in(4) && version >= 3;
     let more = epoch(plan);
     plan.sequences.retain(|(of, _, _), _| *of != slot);
+    plan.added.retain(|(of, _)| *of != slot);
     plan.add(version, move |side| {
         let (producer_id, producer_epoch) = side.producer(slot);
         InitProducerIdRequest {
@@ -94,6 +97,9 @@ fn add_partitions(plan: &mut Plan) {
     let verify_only = plan.chance.once_in(4);
     let topic = plan.chance.mostly(&[TOPIC], 8, &[Name::Own("never-made")]);
     let partition = plan.chance.mostly(&[0, 1], 10, &[9, -1]);
+    if more == 0 && !verify_only && topic == TOPIC {
+        plan.added.insert((slot, partition));
+    }
     plan.add(version, move |side| {
         let (producer_id, producer_epoch) = side.producer(slot);
         let (transactional_id, producer_epoch) = (side.name(id_of(slot)), later(producer_epoch, more));
@@ -118,7 +124,7 @@ fn add_partitions(plan: &mut Plan) {
 }
 
 fn produce(plan: &mut Plan, is_second: bool) {
-    let version = generation(plan, ApiKey::Produce, is_second, 12);
+    let version = generation(plan, ApiKey::Produce, is_second, ADDS_SINCE);
     let slot = slot(plan);
     let partition = plan.chance.one_of(&[0, 0, 1]);
     let mut spec = Spec::any(&mut plan.chance).with_good_records();
@@ -128,7 +134,9 @@ fn produce(plan: &mut Plan, is_second: bool) {
     let transactional = !plan.chance.once_in(15);
     let epoch = epoch(plan);
     spec.producer = Some(Producer { slot, sequence, epoch, transactional });
-    if sequence == next && epoch == 0 {
+    // As a client does, that counts no batch which is refused, since its partition was not added.
+    let is_taken = version >= ADDS_SINCE || plan.added.contains(&(slot, partition));
+    if sequence == next && epoch == 0 && is_taken {
         plan.sequences.insert((slot, TOPIC, partition), next + spec.records.len() as i32);
     }
     let has_id = !plan.chance.once_in(20);
@@ -196,6 +204,7 @@ fn end(plan: &mut Plan, is_second: bool) {
     let version = generation(plan, ApiKey::EndTxn, is_second, 5);
     let (slot, more) = (slot(plan), epoch(plan));
     let committed = plan.chance.once_in(2);
+    plan.added.retain(|(of, _)| *of != slot);
     if version >= 5 {
         plan.sequences.retain(|(of, _, _), _| *of != slot);
     }

@@ -42,6 +42,25 @@ async fn offsets_count_when_their_transaction_is_committed() {
 }
 
 #[tokio::test]
+async fn offsets_that_their_group_refuses_leave_a_transaction_to_end_in_the_second_generation() {
+    let (broker, _) = start().await;
+    let mut producer = Producer::new(&broker, SECOND).await;
+    let partition = TxnOffsetCommitRequestPartition { committed_offset: Offset(5), ..Default::default() };
+    let request = TxnOffsetCommitRequest {
+        transactional_id: ID,
+        group_id: GROUP,
+        producer_id: producer.id,
+        producer_epoch: producer.epoch,
+        generation_id: 3,
+        topics: vec![TxnOffsetCommitRequestTopic { name: TOPIC, partitions: vec![partition] }],
+        ..Default::default()
+    };
+    let refused = producer.client.ask(SECOND.offsets, request).await;
+    assert_eq!(refused.topics[0].partitions[0].error_code, ErrorCode::ILLEGAL_GENERATION);
+    assert_eq!(producer.end(true).await, ErrorCode::NONE, "as in Kafka");
+}
+
+#[tokio::test]
 async fn offsets_of_an_open_transaction_survive_a_restart() {
     let (broker, _) = start().await;
     let mut producer = Producer::new(&broker, SECOND).await;

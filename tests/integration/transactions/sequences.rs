@@ -40,7 +40,19 @@ async fn transaction_of_the_second_generation_begins_with_sequence_zero() {
     assert_eq!(producer.end(true).await, ErrorCode::NONE);
     assert_eq!(producer.write_at(1, &[b"of the transaction before"]).await, GAP);
     assert_eq!(producer.end(false).await, ErrorCode::NONE);
-    assert_eq!(stable(&mut reader, 0).await.0, 2, "a record and a marker");
+    assert_eq!(stable(&mut reader, 0).await.0, 3, "a record and its marker, and the marker of no record");
+}
+
+#[tokio::test]
+async fn partition_whose_first_batch_is_refused_is_in_the_transaction_of_the_second_generation() {
+    let (broker, mut reader) = start().await;
+    let mut producer = Producer::new(&broker, SECOND).await;
+    assert_eq!(producer.write_at(1, &[b"its predecessor was lost"]).await, GAP);
+    assert_eq!(producer.end(true).await, ErrorCode::NONE, "there is a transaction to end, as in Kafka");
+    assert_eq!(stable(&mut reader, 0).await, (1, 0), "its marker alone");
+    assert_eq!(producer.write(0, "first").await, ErrorCode::NONE);
+    assert_eq!(producer.end(true).await, ErrorCode::NONE);
+    assert_eq!(stable(&mut reader, 0).await, (3, 0));
 }
 
 #[tokio::test]

@@ -22,16 +22,17 @@ pub(super) fn describe(node: &Node, name: &str) -> Result<Vec<Described>, Refusa
 
 fn described(node: &Node, setting: &GroupSetting, own: Option<String>) -> Described {
     let default = setting.default(&node.config.fixed().groups).as_millis().to_string();
-    let synonyms = [
-        own.clone().map(|value| Synonym::new(setting.name, value, SOURCE_GROUP)),
-        Some(Synonym::new(setting.broker_name, &default, SOURCE_DEFAULT)),
-    ];
+    // One alone, with the group's own name, as in Kafka (`ConfigHelper.createGroupConfigEntry`).
+    let synonym = match &own {
+        Some(value) => Synonym::new(setting.name, value, SOURCE_GROUP),
+        None => Synonym::new(setting.name, &default, SOURCE_DEFAULT),
+    };
     Described {
         name: setting.name.to_owned(),
         value: own.unwrap_or(default),
         kind: Some(Kind::Int),
         doc: setting.doc,
         is_read_only: false,
-        synonyms: synonyms.into_iter().flatten().collect(),
+        synonyms: vec![synonym],
     }
 }

@@ -250,9 +250,11 @@ impl Coordinator {
     }
 }
 
+/// The group is asked before anybody looks at metadata, as in Kafka (`OffsetMetadataManager.commitOffset`).
 pub(super) fn refuse_accepted(response: &mut OffsetCommitResponse, error: ErrorCode) {
     let partitions = response.topics.iter_mut().flat_map(|topic| &mut topic.partitions);
-    for partition in partitions.filter(|partition| partition.error_code.is_none()) {
+    let codes = [ErrorCode::NONE, ErrorCode::OFFSET_METADATA_TOO_LARGE];
+    for partition in partitions.filter(|partition| codes.contains(&partition.error_code)) {
         partition.error_code = error;
     }
 }

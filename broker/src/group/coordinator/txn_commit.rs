@@ -74,8 +74,17 @@ impl Coordinator {
         accepted: &Accepted,
         transactions: &transaction::Coordinator,
     ) -> Result<(), NoPlace> {
-        let slot = self.txn_commit_slot(request).map_err(NoPlace::Refused)?;
-        let committed = self.commit_in_slot(&slot, verification, request, accepted, transactions).await;
+        if request.group_id.is_empty() {
+            return Err(NoPlace::Refused(ErrorCode::INVALID_GROUP_ID));
+        }
+        let place = self.0.log.place_of(&request.group_id);
+        let (topic, partition) = place.ok_or(NoPlace::Refused(ErrorCode::NOT_COORDINATOR))?;
+        let batch = self.0.log.batch(&accepted.records, &stamp(request));
+        let batch = batch.ok_or(NoPlace::Refused(ErrorCode::INVALID_REQUEST))?;
+        let id = &request.transactional_id;
+        let write = InTransaction { id, verification, topic: &topic, partition, batch };
+        let slot = self.txn_commit_slot(request).map_err(|refusal| refused(refusal, &write, transactions))?;
+        let committed = self.commit_in_slot(&slot, request, accepted, &write, transactions).await;
         if committed.is_err() {
             self.end_if_empty(&request.group_id, slot).await;
         }
@@ -85,42 +94,28 @@ impl Coordinator {
     async fn commit_in_slot(
         &self,
         slot: &Arc<Slot>,
-        verification: Verification,
         request: &TxnOffsetCommitRequest,
         accepted: &Accepted,
+        write: &InTransaction<'_>,
         transactions: &transaction::Coordinator,
     ) -> Result<(), NoPlace> {
-        let refused = NoPlace::Refused;
-        let stamp = ProducerStamp {
-            producer_id: request.producer_id,
-            producer_epoch: request.producer_epoch,
-            transactional: true,
-            ..ProducerStamp::NONE
-        };
-        let place = self.0.log.place_of(&request.group_id);
-        let (topic, partition) = place.ok_or(NoPlace::Refused(ErrorCode::NOT_COORDINATOR))?;
-        let batch = self.0.log.batch(&accepted.records, &stamp);
-        let batch = batch.ok_or(NoPlace::Refused(ErrorCode::INVALID_REQUEST))?;
-        let write =
-            InTransaction { id: &request.transactional_id, verification, topic: &topic, partition, batch };
         let mut made = None;
         let (placed, number) = loop {
-            match self.place_in_transaction(slot, request, accepted, &write, transactions, made.take()) {
+            match self.place_in_transaction(slot, request, accepted, write, transactions, made.take()) {
                 Ok(placed) => break placed,
                 Err(NoPlace::NoRoom(small)) => {
                     let room = transactions.make_room_for(*small).await;
-                    made = Some(room.map_err(|error| refused(code(&error)))?);
+                    made = Some(room.map_err(|error| NoPlace::Refused(code(&error)))?);
                 }
                 Err(no_place) => return Err(no_place),
             }
         };
-        self.watch_in_place(Arc::clone(slot), placed, number).await.map_err(refused)
+        self.watch_in_place(Arc::clone(slot), placed, number).await.map_err(NoPlace::Refused)
     }
 
     /// The group that the offsets are for. An offset that comes from no member makes a group of its own.
     fn txn_commit_slot(&self, request: &TxnOffsetCommitRequest) -> Result<Arc<Slot>, ErrorCode> {
         match self.existing(&request.group_id) {
-            _ if request.group_id.is_empty() => Err(ErrorCode::INVALID_GROUP_ID),
             Some(slot) => Ok(slot),
             None if request.generation_id < 0 => self.existing_or_new(&request.group_id),
             None => Err(ErrorCode::ILLEGAL_GENERATION),
@@ -142,7 +137,7 @@ impl Coordinator {
                 return Err(NoPlace::TopicGone);
             }
             let checked = group.check_txn_commit(member_id, group_instance_id.as_ref(), *generation_id);
-            checked.map_err(NoPlace::Refused)?;
+            checked.map_err(|refusal| refused(refusal, write, transactions))?;
             if !self.0.log.has_room(&request.group_id, request.producer_id, &accepted.records) {
                 // What this transaction may still do is to be aborted.
                 return Err(NoPlace::Refused(write.verification.code(ErrorCode::TRANSACTION_ABORTABLE)));
@@ -166,6 +161,25 @@ impl Coordinator {
         });
         receiver.await.unwrap_or(Err(ErrorCode::COORDINATOR_NOT_AVAILABLE))
     }
+}
+
+fn stamp(request: &TxnOffsetCommitRequest) -> ProducerStamp {
+    ProducerStamp {
+        producer_id: request.producer_id,
+        producer_epoch: request.producer_epoch,
+        transactional: true,
+        ..ProducerStamp::NONE
+    }
+}
+
+/// The group refuses offsets of a transaction. That one is asked first in Kafka, and has the group's partition by then.
+fn refused(
+    refusal: ErrorCode,
+    write: &InTransaction<'_>,
+    transactions: &transaction::Coordinator,
+) -> NoPlace {
+    let added = transactions.add_before_refusal(write);
+    NoPlace::Refused(added.err().map_or(refusal, |error| code(&error)))
 }
 
 fn code(error: &NotPlaced) -> ErrorCode {

@@ -1,5 +1,7 @@
 //! A batch of a transaction gets its place: only where its partition is in the transaction, and while nothing can end it.
 
+use std::sync::Arc;
+
 use mainstem_protocol::{ErrorCode, PartitionId, Text, records::Batch};
 use mainstem_storage::{
     AppendError, AppendGroup, Committed, NotCommitted, Ticket, TransactionVersion, store::Topic,
@@ -8,7 +10,7 @@ use mainstem_storage::{
 use super::{
     Coordinator,
     place::{Fate, Ready},
-    slot::Slot,
+    slot::{Locked, Slot},
 };
 use crate::{
     partition::append,
@@ -124,7 +126,37 @@ impl Coordinator {
             }
             (Ok(ticket), None) => Ok(Ok(InPlace::Alone(ticket))),
             (Err(AppendError::NoRoom), change) => Ok(Err(Made { change, group })),
-            (Err(error), _) => Err(NotPlaced::Append(error)),
+            (Err(error), change) => {
+                if let Some(change) = change.filter(|_| is_of_producer(&error)) {
+                    self.add_alone(&slot, &mut locked, change);
+                }
+                Err(NotPlaced::Append(error))
+            }
+        }
+    }
+
+    /// Adds the partition of a write that is refused for what the transaction has no part in: in Kafka the partition is in
+    /// the transaction before anybody looks at the write, so that there is a transaction to end.
+    ///
+    /// # Errors
+    /// Where the coordinator refuses the write itself.
+    pub(crate) fn add_before_refusal(&self, write: &InTransaction<'_>) -> Result<(), NotPlaced> {
+        let unknown = || write.refused(ErrorCode::INVALID_PRODUCER_ID_MAPPING);
+        let slot = self.slot(write.id).map_err(|error| write.refused(error))?;
+        let mut locked = slot.lock();
+        let transaction = locked.transaction.as_ref().ok_or_else(unknown)?;
+        let change = self.addition(transaction, write, None).map_err(|error| write.refused(error))?;
+        if let Some(change) = change {
+            self.add_alone(&slot, &mut locked, change);
+        }
+        Ok(())
+    }
+
+    /// Nobody waits for it. Where the log takes nothing the partition is not added, and nothing is in it to be ended.
+    fn add_alone(&self, slot: &Arc<Slot>, locked: &mut Locked, change: Change) {
+        let Ok(Ready { change, group }) = self.ready(&slot.id, change, None) else { return };
+        if let Ok(ticket) = self.0.store.append(&group) {
+            drop(self.placed(slot, locked, change, ticket));
         }
     }
 
@@ -170,6 +202,16 @@ impl Coordinator {
         group.push_of(write.topic.id, write.partition, write.batch.clone(), version);
         Ok(Made { change, group })
     }
+}
+
+/// Whether the partition is there, and refuses what this producer writes.
+const fn is_of_producer(error: &AppendError) -> bool {
+    matches!(
+        error,
+        AppendError::OutOfOrderSequence { .. }
+            | AppendError::InvalidProducerEpoch { .. }
+            | AppendError::InvalidTransactionState { .. }
+    )
 }
 
 impl InTransaction<'_> {
