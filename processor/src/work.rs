@@ -49,9 +49,17 @@ struct SourceOf {
     is_repartition: bool,
 }
 
-/// The partitions that a task reads.
+/// The partitions that a task reads: those of its number. What makes a global table reads all.
 pub(crate) fn inputs(topology: &Topology, plan: &Plan, part: usize, task: i32) -> Vec<TopicPartition> {
-    let sources = plan::sources(topology, &topology.parts()[part]);
+    let part = &topology.parts()[part];
+    let sources = plan::sources(topology, part);
+    if part.is_global() {
+        let count = |topic: &Text| plan.partitions.get(topic).copied().unwrap_or(0);
+        let all = |(_, topic, _): (_, Text, _)| {
+            (0..count(&topic)).map(move |number| TopicPartition::new(topic.clone(), number))
+        };
+        return sources.into_iter().flat_map(all).collect();
+    }
     let has_it = |topic: &Text| plan.partitions.get(topic).is_some_and(|partitions| task < *partitions);
     let topics = sources.into_iter().map(|(_, topic, _)| topic).filter(has_it);
     topics.map(|topic| TopicPartition::new(topic, task)).collect()

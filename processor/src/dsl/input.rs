@@ -77,6 +77,10 @@ impl<K: Serde, V: Serde> Input<K, V> {
         Self { bad_records, ..self }
     }
 
+    pub(super) const fn bad_records(&self) -> &BadRecords {
+        &self.bad_records
+    }
+
     /// The node's name, and what makes its operators.
     pub(super) fn into_node(self, topic: &Text, is_repartition: bool) -> (Text, Make) {
         let Self { name, event_time, ahead_max, bad_records } = self;

@@ -4,6 +4,7 @@
 //! - [`Handle`]: how a running topology is watched and stopped.
 //! - `topics`: what has to be there before it starts.
 //! - `task`: what a thread does: attempt after attempt.
+//! - `global`: what the thread of a global table does.
 //! - `attempt`: one attempt: restore, then poll, work, commit.
 //! - `restore` and `commit`: a pair: what a commit writes, a restore reads.
 //!
@@ -14,6 +15,7 @@
 mod attempt;
 mod commit;
 mod error;
+mod global;
 mod handle;
 mod restore;
 mod task;
@@ -21,8 +23,9 @@ mod task;
 mod tests;
 mod topics;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, io, sync::Arc};
 
+use handle::TaskHandle;
 use mainstem_client::{Offset, Text, TopicPartition, Transport};
 use topics::ChangelogTopic;
 
@@ -31,7 +34,7 @@ pub use handle::{Handle, TaskState};
 
 use crate::{
     Kept, ProcessorSpec, Settings, Topology,
-    state::{Description, Whose},
+    state::{Description, Globals, Whose},
     topology::Plan,
     work,
 };
@@ -45,6 +48,8 @@ struct Job {
     begins: HashMap<TopicPartition, Offset>,
     /// What is known of the changelogs, by store.
     changelogs: HashMap<Text, ChangelogTopic>,
+    /// The tables that all tasks share.
+    globals: Globals,
 }
 
 /// Which of its tasks.
@@ -131,15 +136,26 @@ pub async fn run(
     transport: Arc<dyn Transport>,
 ) -> Result<Handle, StartError> {
     let plan = topics::plan(&topology, transport.as_ref()).await?;
-    let mut job = Job { topology, plan, settings, begins: HashMap::new(), changelogs: HashMap::new() };
+    let (begins, changelogs, globals) = (HashMap::new(), HashMap::new(), topology.globals());
+    let mut job = Job { topology, plan, settings, begins, changelogs, globals };
     job.check_stores()?;
     job.changelogs = topics::create(&job, transport.as_ref()).await?;
     job.begins = topics::repartition_ends(&job.plan, transport.as_ref()).await?;
     let job = Arc::new(job);
+    let tasks = start_all(&job, &transport).map_err(|error| StartError::Thread(Arc::new(error)))?;
+    Ok(Handle::new(job.topology.name().clone(), tasks))
+}
+
+/// Starts all threads; those of global tables come last in the list.
+fn start_all(job: &Arc<Job>, transport: &Arc<dyn Transport>) -> io::Result<Vec<TaskHandle>> {
+    let parts = job.topology.parts().iter().enumerate();
+    let globals = parts.filter(|(_, part)| part.is_global());
+    let globals = globals.map(|(part, _)| global::start(Arc::clone(job), Arc::clone(transport), part));
+    let globals = globals.collect::<io::Result<Vec<_>>>()?;
+    let waits_for: Vec<_> = globals.iter().map(|global| global.state.clone()).collect();
     let counts = job.plan.tasks.iter().enumerate();
     let ids = counts.flat_map(|(part, count)| (0..*count).map(move |number| TaskId { part, number }));
-    let started: Result<Vec<_>, _> =
-        ids.map(|id| task::start(Arc::clone(&job), Arc::clone(&transport), id)).collect();
-    let tasks = started.map_err(|error| StartError::Thread(Arc::new(error)))?;
-    Ok(Handle::new(job.topology.name().clone(), tasks))
+    let start = |id| task::start(Arc::clone(job), Arc::clone(transport), id, waits_for.clone());
+    let tasks: io::Result<Vec<_>> = ids.map(start).collect();
+    Ok(tasks?.into_iter().chain(globals).collect())
 }

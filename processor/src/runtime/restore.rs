@@ -24,7 +24,7 @@ pub(super) async fn stores(job: &Job, transport: &dyn Transport, task: TaskId) -
         let restore = Restore::begin(job, transport, task, name, store).await?;
         stores.push((name.clone(), restore.run().await?));
     }
-    Ok(Stores::of(stores))
+    Ok(Stores::of(stores).with_globals(job.globals.clone()))
 }
 
 /// A store before it is restored: what was on disk is there.

@@ -9,6 +9,7 @@ use tracing::{error, info, warn};
 use super::{
     Job, TaskError, TaskId, TaskState,
     attempt::{Attempt, End},
+    global,
     handle::TaskHandle,
 };
 use crate::caps;
@@ -21,12 +22,23 @@ pub(super) struct Task {
     stop: watch::Receiver<bool>,
     state: watch::Sender<TaskState>,
     committed: watch::Sender<BTreeMap<TopicPartition, Offset>>,
+    /// The global tables that must be there before it works.
+    globals: Globals,
 }
 
+/// What the readers of global tables are doing.
+type Globals = Vec<watch::Receiver<TaskState>>;
+
 /// Starts a task's thread.
-pub(super) fn start(job: Arc<Job>, transport: Arc<dyn Transport>, id: TaskId) -> io::Result<TaskHandle> {
+pub(super) fn start(
+    job: Arc<Job>,
+    transport: Arc<dyn Transport>,
+    id: TaskId,
+    globals: Globals,
+) -> io::Result<TaskHandle> {
     let name = format!("{}-{id}", job.topology.name());
-    let (task, handle) = Task::new(job, transport, id);
+    let (mut task, handle) = Task::new(job, transport, id);
+    task.globals = globals;
     std::thread::Builder::new().name(name).spawn(move || task.run())?;
     Ok(handle)
 }
@@ -37,8 +49,10 @@ impl Task {
         let (state_set, state) = watch::channel(TaskState::default());
         let (committed_set, committed) = watch::channel(BTreeMap::new());
         let inputs = job.inputs(id);
-        let task = Self { job, transport, id, stop: stop_seen, state: state_set, committed: committed_set };
-        (task, TaskHandle { inputs, stop, state, committed })
+        let handle = TaskHandle { inputs, stop, state, committed };
+        let (stop, state, committed) = (stop_seen, state_set, committed_set);
+        let task = Self { job, transport, id, stop, state, committed, globals: Globals::new() };
+        (task, handle)
     }
 
     fn run(self) {
@@ -80,7 +94,7 @@ impl Task {
     pub(super) async fn attempt(&self, wait: &mut Duration) -> Result<End, TaskError> {
         let mut stop = self.stop.clone();
         let attempt = tokio::select! {
-            attempt = Attempt::begin(&self.job, self.transport.as_ref(), self.id, &self.committed) => attempt?,
+            attempt = self.begin() => attempt?,
             () = stopped(&mut stop) => return Ok(End::Stopped),
         };
         self.state.send_replace(TaskState::Running);
@@ -90,6 +104,14 @@ impl Task {
             *wait = caps::RESTART_BACKOFF;
         }
         end
+    }
+
+    /// Begins when the global tables are there.
+    async fn begin(&self) -> Result<Attempt<'_>, TaskError> {
+        for global in &self.globals {
+            global::is_there(global.clone()).await;
+        }
+        Attempt::begin(&self.job, self.transport.as_ref(), self.id, &self.committed).await
     }
 
     async fn stopped_within(&self, wait: Duration) -> bool {

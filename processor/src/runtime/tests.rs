@@ -24,6 +24,7 @@ use crate::{
 mod disk;
 mod foreign;
 mod forms;
+mod global;
 mod pauses;
 mod restarts;
 mod trouble;

@@ -45,7 +45,9 @@ pub(super) async fn create(
         create_one(&admin, repartition(topic.clone(), partitions)).await?;
     }
     let mut changelogs = HashMap::new();
-    for (part, tasks) in job.topology.parts().iter().zip(&job.plan.tasks) {
+    // A global table has its topic and no changelog.
+    let parts = job.topology.parts().iter().zip(&job.plan.tasks);
+    for (part, tasks) in parts.filter(|(part, _)| !part.is_global()) {
         for store in &part.stores {
             let topic = job.topology.changelog(store);
             let id = create_one(&admin, changelog(topic.clone(), *tasks)).await?;

@@ -8,6 +8,7 @@
 //!   as something else ([`FormError`]).
 //! - [`KeyValueStore`], [`ExpiringStore`], [`WindowStore`], [`SessionStore`], [`VersionedStore`] (`typed`): stores of keys and
 //!   values with types.
+//! - `globals`: tables that a process holds whole, for all of its tasks.
 //! - `keys`: how keys are told apart: those of users from those of the runtime.
 //! - [`StoreFault`], [`DirectoryError`]: what may be wrong with state on disk.
 
@@ -17,6 +18,7 @@ mod description;
 mod disk;
 mod entries;
 mod fault;
+mod globals;
 mod keys;
 mod spec;
 mod store;
@@ -31,6 +33,7 @@ pub(crate) use disk::Place;
 pub use disk::StateDirectory;
 pub use entries::Entries;
 pub use fault::{DirectoryError, StoreFault};
+pub(crate) use globals::Globals;
 pub(crate) use keys::{SystemKey, ordered, says_how_far, unordered};
 pub use spec::StoreSpec;
 pub use store::Store;
@@ -49,10 +52,11 @@ pub enum Kept {
     OnDisk,
 }
 
-/// The stores of a task.
+/// The stores of a task, and the tables that it shares with others.
 #[derive(Debug)]
 pub(crate) struct Stores {
     all: Vec<(Text, Store)>,
+    globals: Globals,
 }
 
 impl Stores {
@@ -62,8 +66,16 @@ impl Stores {
     }
 
     /// There is at least one.
-    pub(crate) const fn of(all: Vec<(Text, Store)>) -> Self {
-        Self { all }
+    pub(crate) fn of(all: Vec<(Text, Store)>) -> Self {
+        Self { all, globals: Globals::default() }
+    }
+
+    pub(crate) fn with_globals(self, globals: Globals) -> Self {
+        Self { globals, ..self }
+    }
+
+    pub(crate) const fn globals(&self) -> &Globals {
+        &self.globals
     }
 
     pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut Store> {

@@ -11,7 +11,7 @@ use crate::{
     graph::{cells, spans, windowed},
     record::Emitted,
     serdes::{Serde, SerdeError},
-    state::Stores,
+    state::{Globals, Stores},
     topology::{Layout, Plan, PlanError},
     work::{self, Work, WorkError},
 };
@@ -95,6 +95,7 @@ pub struct TestDriver {
     topology: Topology,
     tasks: Vec<Task>,
     topics: Topics,
+    globals: Globals,
     counters: Arc<Counters>,
     now: Duration,
     idle_after: Duration,
@@ -144,9 +145,10 @@ impl TestDriver {
             topics.create(topic, *partitions);
         }
         let counters = Arc::new(Counters::default());
-        let tasks = tasks(topology, &plan, &counters);
-        let now = Duration::ZERO;
-        Ok(Self { topology: topology.clone(), tasks, topics, counters, now, idle_after: caps::IDLE_AFTER })
+        let globals = topology.globals();
+        let tasks = tasks(topology, &plan, &counters, &globals);
+        let (topology, now, idle_after) = (topology.clone(), Duration::ZERO, caps::IDLE_AFTER);
+        Ok(Self { topology, tasks, topics, globals, counters, now, idle_after })
     }
 
     /// Puts a record into a topic, in the partition of its key (the first one where it has none), and has all its
@@ -345,6 +347,9 @@ impl TestDriver {
     /// # Errors
     /// Where there is no such store.
     pub fn raw_store(&self, store: &str) -> Result<Vec<(Bytes, Bytes)>, TestError> {
+        if let Some(entries) = self.globals.entries(store) {
+            return Ok(entries);
+        }
         let is_declared =
             self.topology.nodes().iter().any(|node| node.stores.iter().any(|name| name == store));
         if !is_declared {
@@ -368,11 +373,16 @@ impl TestDriver {
     }
 }
 
-fn tasks(topology: &Topology, plan: &Plan, counters: &Arc<Counters>) -> Vec<Task> {
+/// Those that make global tables go first.
+fn tasks(topology: &Topology, plan: &Plan, counters: &Arc<Counters>, globals: &Globals) -> Vec<Task> {
     let mut tasks = Vec::new();
-    for (part, count) in plan.tasks.iter().enumerate() {
-        for number in 0..*count {
-            let stores = Stores::new(topology.parts()[part].stores.iter().cloned());
+    let parts = topology.parts().iter().enumerate();
+    let (global, others): (Vec<_>, Vec<_>) = parts.partition(|(_, part)| part.is_global());
+    for (number_of_part, part) in global.into_iter().chain(others) {
+        let count = if part.is_global() { 1 } else { plan.tasks[number_of_part] };
+        for number in 0..count {
+            let stores = Stores::new(part.stores.iter().cloned()).with_globals(globals.clone());
+            let part = number_of_part;
             let work = Work::new(topology, plan, part, number, stores, Arc::clone(counters) as _);
             let read = |partition: TopicPartition| Read {
                 is_repartition: plan.writers.contains_key(&partition.topic),

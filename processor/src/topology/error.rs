@@ -115,6 +115,15 @@ pub enum TopologyError {
         /// What is wrong with their type.
         fault: SerdeError,
     },
+    /// A global table whose bad records are to go to a topic.
+    #[error(
+        "node {node} reads a global table, which it does anew at each start, and would send its dead letters each time; \
+         let it skip records that do not parse, or fail"
+    )]
+    GlobalDeadLetters {
+        /// The node.
+        node: Text,
+    },
     /// Windows that cannot be.
     #[error("node {node} has {fault}")]
     BadWindows {

@@ -30,6 +30,7 @@ pub use plan::PlanError;
 use crate::{
     StoreSpec,
     graph::{Graph, RunningNode, Wire},
+    state::Globals,
 };
 
 /// Named nodes that give records to one another, known to fit together.
@@ -131,6 +132,11 @@ impl Topology {
     /// What was declared of a store; nothing of those that the runtime adds.
     pub(crate) fn store(&self, name: &str) -> Option<&StoreSpec> {
         self.inner.stores.iter().find(|store| store.name == name)
+    }
+
+    /// The global tables that it makes, without anything in them.
+    pub(crate) fn globals(&self) -> Globals {
+        Globals::new(self.parts().iter().flat_map(|part| part.globals.clone()))
     }
 
     /// The node that keeps a store, or the first of those that do.

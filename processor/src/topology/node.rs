@@ -96,6 +96,8 @@ pub(crate) struct Node {
     pub(crate) kind: Kind,
     pub(crate) parents: Vec<Parent>,
     pub(crate) stores: Vec<Text>,
+    /// The global tables that it keeps or looks into.
+    pub(crate) globals: Vec<Text>,
     pub(crate) make: Make,
     /// How long its results wait for records that come late.
     pub(crate) delay_ms: i64,
@@ -109,6 +111,8 @@ pub(crate) struct Node {
     pub(crate) looks_up: bool,
     /// Whether it is a processor of the low-level interface.
     pub(crate) is_custom: bool,
+    /// Whether it makes a global table: it works once for all tasks, on all partitions.
+    pub(crate) is_global: bool,
 }
 
 impl Node {
@@ -119,6 +123,7 @@ impl Node {
             kind,
             parents,
             stores,
+            globals: Vec::new(),
             make,
             delay_ms: 0,
             is_timed: false,
@@ -126,6 +131,12 @@ impl Node {
             wants_old: false,
             looks_up: false,
             is_custom: false,
+            is_global: false,
         }
+    }
+
+    /// Its stores, and the global tables.
+    pub(crate) fn all_stores(&self) -> impl Iterator<Item = &Text> {
+        self.stores.iter().chain(&self.globals)
     }
 }

@@ -14,6 +14,14 @@ pub(crate) struct Part {
     pub(crate) stores: Vec<Text>,
     /// Whether `stores` are such that users have declared.
     pub(crate) is_stateful: bool,
+    /// The global tables that it makes; where there are any it works once for all tasks, on all partitions.
+    pub(crate) globals: Vec<Text>,
+}
+
+impl Part {
+    pub(crate) const fn is_global(&self) -> bool {
+        !self.globals.is_empty()
+    }
 }
 
 /// What the store of a part is called that declares none, behind the name of its first source.
@@ -44,7 +52,9 @@ fn part(nodes: &[Node], members: Vec<usize>) -> Part {
         let name = source.map_or("", |source| &source.name);
         stores.push(Text::from(format!("{name}-{OWN_STORE}")));
     }
-    Part { nodes: members, stores, is_stateful }
+    let made = members.iter().map(|member| &nodes[*member]).filter(|node| node.is_global);
+    let globals = made.flat_map(|node| node.globals.clone()).collect();
+    Part { nodes: members, stores, is_stateful, globals }
 }
 
 const fn is_source(node: &Node) -> bool {

@@ -48,7 +48,7 @@ pub enum PlanError {
 /// How many tasks and partitions a topology takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
-    /// The tasks of each part.
+    /// The tasks of each part; none of those that make global tables.
     pub(crate) tasks: Vec<i32>,
     /// The partitions of each topic that is read, or is a repartition topic.
     pub(crate) partitions: HashMap<Text, i32>,
@@ -101,6 +101,9 @@ impl Plan {
         let Some(known) = known else { return Ok(()) };
         if let Some(((node, topic, _), _)) = sources.iter().zip(&known).find(|(_, (_, count))| *count < 1) {
             return Err(PlanError::NoPartitions { node: node.clone(), topic: topic.clone() });
+        }
+        if part.is_global() {
+            return Ok(());
         }
         check_co_partitioned(topology, part, &known)?;
         let tasks = known.iter().map(|(_, count)| *count).max().unwrap_or(0);

@@ -12,6 +12,7 @@
 
 mod as_of;
 mod foreign;
+mod global;
 mod streams;
 mod tables_and_streams;
 

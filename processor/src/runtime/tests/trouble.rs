@@ -29,7 +29,8 @@ async fn job(broker: &FakeBroker) -> Job {
     let spec = spec();
     let (topology, settings) = (spec.topology().unwrap(), spec.settings);
     let plan = plan(&topology, broker).await.unwrap();
-    let mut job = Job { topology, plan, settings, begins: HashMap::new(), changelogs: HashMap::new() };
+    let (begins, changelogs, globals) = (HashMap::new(), HashMap::new(), topology.globals());
+    let mut job = Job { topology, plan, settings, begins, changelogs, globals };
     job.changelogs = create(&job, broker).await.unwrap();
     job
 }

@@ -41,7 +41,7 @@ impl Topology {
             let from = Point::Node(&node.name);
             let children =
                 self.child_nodes(index).map(move |child| Line { from, to: Point::Node(&child.name) });
-            let stores = node.stores.iter().map(move |store| Line { from, to: Point::Store(store) });
+            let stores = node.all_stores().map(move |store| Line { from, to: Point::Store(store) });
             children.chain(stores).chain(topic(node))
         })
     }
@@ -49,7 +49,7 @@ impl Topology {
     /// The stores that a part draws: those that users have declared.
     pub(super) fn drawn_stores(&self, part: usize) -> impl Iterator<Item = &Text> {
         let part = &self.parts()[part];
-        part.stores.iter().filter(|_| part.is_stateful)
+        part.stores.iter().filter(|_| part.is_stateful).chain(&part.globals)
     }
 }
 

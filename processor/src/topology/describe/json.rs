@@ -58,7 +58,8 @@ impl Topology {
     }
 
     fn described_node(&self, index: usize) -> DescribedNode<'_> {
-        let Node { name, kind, parents, stores, .. } = &self.nodes()[index];
+        let node = &self.nodes()[index];
+        let Node { name, kind, parents, .. } = node;
         let (kind, topic) = match kind {
             Kind::Source { topic, .. } => ("source", Some(&**topic)),
             Kind::Processor => ("processor", None),
@@ -67,7 +68,7 @@ impl Topology {
         };
         let parents = parents.iter().map(|parent| &*parent.name).collect();
         let children = self.child_nodes(index).map(|child| &*child.name).collect();
-        let stores = stores.iter().map(|store| &**store).collect();
+        let stores = node.all_stores().map(|store| &**store).collect();
         DescribedNode { name, kind, topic, stores, parents, children }
     }
 }

@@ -18,7 +18,8 @@ impl fmt::Display for Topology {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "Topology: {}", self.name())?;
         for (number, part) in self.parts().iter().enumerate() {
-            writeln!(f, "   Sub-topology: {number}")?;
+            let whose = if part.is_global() { " for global store (will not generate tasks)" } else { "" };
+            writeln!(f, "   Sub-topology: {number}{whose}")?;
             for node in &part.nodes {
                 self.node(*node, f)?;
             }
@@ -30,10 +31,14 @@ impl fmt::Display for Topology {
 
 impl Topology {
     fn node(&self, index: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Node { name, kind, parents, stores, .. } = &self.nodes()[index];
+        let node = &self.nodes()[index];
+        let Node { name, kind, parents, .. } = node;
         match kind {
             Kind::Source { topic, .. } => writeln!(f, "    Source: {name} (topics: [{topic}])")?,
-            Kind::Processor => writeln!(f, "    Processor: {name} (stores: [{}])", stores.join(", "))?,
+            Kind::Processor => {
+                let stores: Vec<&str> = node.all_stores().map(|store| &**store).collect();
+                writeln!(f, "    Processor: {name} (stores: [{}])", stores.join(", "))?;
+            }
             Kind::Sink { topic, .. } => writeln!(f, "    Sink: {name} (topic: {topic})")?,
             Kind::Sinks => writeln!(f, "    Sink: {name} (topics: chosen by each record)")?,
         }

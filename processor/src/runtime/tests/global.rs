@@ -1,0 +1,114 @@
+//! Global tables on real threads: they are there before any task works, and follow their topics.
+
+use mainstem_client::Text;
+
+use super::*;
+use crate::{Settings, StreamBuilder, Topology, runtime::run};
+
+fn joined() -> Topology {
+    let builder = StreamBuilder::new("p");
+    let towns = builder.global_table::<Text, Text>("towns");
+    let stream = builder.stream::<Text, Text>("in");
+    stream.join_global(&towns, |_, name| Some(name.clone()), |_, _, town| town.clone()).to("out");
+    builder.build().unwrap()
+}
+
+/// A table of more partitions than the input has.
+fn a_broker() -> FakeBroker {
+    let broker = broker(2);
+    broker.create_topic("towns", 5);
+    broker
+}
+
+/// Writes towns by name; says where the partition ends that the last one is in.
+async fn move_to(broker: &FakeBroker, towns: &[(&str, &str)]) -> (TopicPartition, Offset) {
+    let producer = Producer::new(broker, ProducerConfig::default());
+    let mut last = None;
+    for (name, town) in towns {
+        let record = ProducerRecord::new("towns").timestamp(Timestamp(0));
+        let ticket = producer.send(record.key((*name).to_owned()).value((*town).to_owned())).await.unwrap();
+        producer.flush().await;
+        let receipt = ticket.receipt().await.unwrap();
+        last = Some((receipt.partition.clone(), Offset(receipt.offset.0 + 1)));
+    }
+    producer.close().await;
+    last.unwrap()
+}
+
+fn settings(input_end: InputEnd) -> Settings {
+    Settings { input_end, commit_interval: Duration::from_millis(5), ..Settings::default() }
+}
+
+async fn results(broker: &FakeBroker) -> Vec<String> {
+    records(broker).await.iter().map(|record| text(record.value.as_ref().unwrap()).to_owned()).collect()
+}
+
+#[tokio::test]
+async fn table_is_whole_before_the_first_record_is_taken() {
+    let broker = a_broker();
+    let names: Vec<_> = (0..200).map(|name| (format!("n{name}"), format!("t{name}"))).collect();
+    let towns: Vec<_> = names.iter().map(|(name, town)| (&**name, &**town)).collect();
+    move_to(&broker, &towns).await;
+    produce(&broker, names.iter().map(|(name, _)| (0, "k", &**name))).await;
+    run(joined(), settings(until(200)), broker.transport()).await.unwrap().ended().await.unwrap();
+    assert_eq!(results(&broker).await, (0..200).map(|name| format!("t{name}")).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn table_follows_its_topic_and_is_read_anew_after_a_restart() {
+    let broker = a_broker();
+    move_to(&broker, &[("anna", "Graz"), ("ben", "Linz")]).await;
+    let first = run(joined(), settings(InputEnd::Unbounded), broker.transport()).await.unwrap();
+    produce(&broker, [(0, "k", "anna")]).await;
+    committed(&first, 1).await;
+    let (partition, end) = move_to(&broker, &[("anna", "Wien")]).await;
+    first.committed(&partition, end).await.unwrap();
+    produce(&broker, [(0, "k", "anna"), (0, "k", "ben")]).await;
+    committed(&first, 3).await;
+    first.stop().await.unwrap();
+    produce(&broker, [(0, "k", "anna")]).await;
+    run(joined(), settings(until(4)), broker.transport()).await.unwrap().ended().await.unwrap();
+    assert_eq!(results(&broker).await, ["Graz", "Wien", "Linz", "Wien"]);
+}
+
+/// The end that a run is given is that of the table too.
+#[tokio::test]
+async fn bounded_table_is_that_of_its_bounds() {
+    let broker = a_broker();
+    let (partition, end) = move_to(&broker, &[("anna", "Graz")]).await;
+    move_to(&broker, &[("anna", "Wien")]).await;
+    produce(&broker, [(0, "k", "anna")]).await;
+    let ends = InputEnd::At(HashMap::from([(TopicPartition::new("in", 0), Offset(1)), (partition, end)]));
+    run(joined(), settings(ends), broker.transport()).await.unwrap().ended().await.unwrap();
+    assert_eq!(results(&broker).await, ["Graz"]);
+}
+
+#[tokio::test]
+async fn lost_fetches_delay_the_table_and_change_nothing() {
+    use mainstem_client::protocol::ApiKey;
+    let broker = a_broker();
+    move_to(&broker, &[("anna", "Graz")]).await;
+    produce(&broker, [(0, "k", "anna")]).await;
+    for _ in 0..3 {
+        broker.trouble(ApiKey::Fetch, Trouble::LostAfter);
+        broker.trouble(ApiKey::ListOffsets, Trouble::LostBefore);
+    }
+    run(joined(), settings(until(1)), broker.transport()).await.unwrap().ended().await.unwrap();
+    assert_eq!(results(&broker).await, ["Graz"]);
+}
+
+#[tokio::test]
+async fn record_of_the_table_that_does_not_parse_ends_the_run_with_its_place() {
+    let builder = StreamBuilder::new("p");
+    let numbers = builder.global_table::<Text, i64>("towns");
+    let stream = builder.stream::<Text, Text>("in");
+    stream.join_global(&numbers, |_, name| Some(name.clone()), |_, _, number| *number).to("out");
+    let broker = a_broker();
+    move_to(&broker, &[("anna", "Graz")]).await;
+    let handle =
+        run(builder.build().unwrap(), settings(InputEnd::Unbounded), broker.transport()).await.unwrap();
+    let error = handle.ended().await.unwrap_err().to_string();
+    assert!(error.starts_with("node towns: value in topic towns partition "), "{error}");
+    // Tasks that wait for the table are told to stop, and do.
+    handle.stop().await.unwrap_err();
+}
