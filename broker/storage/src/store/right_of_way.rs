@@ -2,7 +2,8 @@
 //!
 //! It is not the disk alone that both need. Between a sync and its end stand workers of the kernel that are bound to a
 //! processor, and Linux lets a thread that computes there finish its time first, for up to a tick of 4 ms, whatever its
-//! priority within this process (decision 8 has the figures). Only a thread that sleeps is not in their way.
+//! priority within this process. Only a thread that sleeps is not in their way. Decision 8 has what that changes, and what
+//! it does not.
 
 use std::{
     sync::{
