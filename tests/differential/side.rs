@@ -79,7 +79,10 @@ impl Side {
     pub(crate) fn get_ready(&mut self) {
         // The first producer has the id 0, which stands for none elsewhere.
         let request = InitProducerIdRequest { transactional_id: None, ..Default::default() };
-        self.ask(0, request);
+        self.until("producers get ids", |side| {
+            let ResponseBody::InitProducerId(response) = side.ask(0, request.clone()) else { return false };
+            response.error_code.is_none()
+        });
         for key_type in [0, 1] {
             let request =
                 FindCoordinatorRequest { key: Text::from_static("first"), key_type, ..Default::default() };
