@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the clients of versions.env into the cache folder, each once: `install.sh kcat old modern next go node java3 java4 broker broker3 streams streams-test`.
+# Installs the clients of versions.env into the cache folder, each once: `install.sh kcat old modern next go node java3 java4 broker broker3 streams streams-test duckdb`.
 # A finished part leaves a stamp that names its versions, so a second run costs nothing and needs no network.
 set -euo pipefail
 
@@ -122,6 +122,12 @@ streams_test() {
   jars "$1" kafka-streams-test-utils "$KAFKA_BROKER"
 }
 
+# What computes independently what processors do, for tests/oracle.
+duckdb() {
+  new_venv "$1"
+  "$1/venv/bin/pip" install -q "duckdb==$DUCKDB"
+}
+
 for part in "$@"; do
   case $part in
     none) ;;
@@ -135,6 +141,7 @@ for part in "$@"; do
     java4) once java4 "kafka-clients $JAVA_CLIENT_4, slf4j-simple $SLF4J, $(sum_of java)" java4 ;;
     streams) once streams "kafka-streams $KAFKA_BROKER, slf4j-simple $SLF4J" streams ;;
     streams-test) once streams-test "kafka-streams-test-utils $KAFKA_BROKER, slf4j-simple $SLF4J" streams_test ;;
+    duckdb) once duckdb "duckdb $DUCKDB" duckdb ;;
     broker3) once broker3 "kafka $KAFKA_BROKER_3, slf4j-simple $SLF4J" broker3 ;;
     broker) once broker "kafka $KAFKA_BROKER, slf4j-simple $SLF4J" broker ;;
     *)

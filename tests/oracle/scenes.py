@@ -56,6 +56,8 @@ def cases():
         found[f"tables-{how}"] = Case("fold", topics=("left", "right"), ignores_times=True)
     for how in ("inner", "left"):
         found[f"lookup-{how}"] = Case("list", topics=("left", "right"))
+        # Ours bear the later time of both values, those of Kafka Streams that of the side that has changed.
+        found[f"foreign-{how}"] = Case("fold", topics=("left", "right"), ignores_times=True)
     found["versions"] = Case("list", topics=("left", "right"))
     found["groups"] = Case("fold", is_unordered=True)
     return found
@@ -123,8 +125,10 @@ def records(case, name, numbers, chance):
             key, time = None, min(time, latest)
         if number and case.null_values and chance.random() < 0.1:
             value, time = None, min(time, latest)
-        latest = max(latest, time)
-        yield chance.choice(case.topics), time, key, value
+        latest, topic = max(latest, time), chance.choice(case.topics)
+        if name.startswith("foreign") and topic == "right" and key is not None:
+            key = chance.choice("0123456789")
+        yield topic, time, key, value
     for topic in case.topics:
         yield topic, END, CLOSING, text(name, 999, chance)
 

@@ -2,6 +2,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BinaryOperator;
+import java.util.function.Function;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.StreamsBuilder;
@@ -46,12 +48,14 @@ final class Cases {
             case "words" -> cases.words();
             case "counts" -> cases.counts();
             case "limit" -> cases.limit();
-            case "tumbling", "hopping", "sliding" -> cases.windows(parts[0], parts[1]);
-            case "session" -> cases.sessions(parts[1]);
+            case "tumbling", "hopping", "sliding" -> cases.windows(cases.grouped(), parts[0], parts[1], Cases::with);
+            case "session" -> cases.sessions(cases.grouped(), parts[1], Cases::with, Cases::with);
+            case "flights" -> cases.flights(parts[1]);
             case "streams", "apart" -> cases.streams(parts[0], parts[1]);
             case "lookup" -> cases.lookup(parts[1]);
             case "versions" -> cases.versions();
             case "tables" -> cases.tables(parts[1]);
+            case "foreign" -> cases.foreign(parts[1]);
             case "groups" -> cases.groups();
             default -> throw new IllegalArgumentException("there is no case " + name);
         }
@@ -109,8 +113,7 @@ final class Cases {
         return all.isEmpty() ? value : value == null || value.isEmpty() ? all : all + "," + value;
     }
 
-    private void windows(String kind, String emission) {
-        KGroupedStream<String, String> grouped = grouped();
+    private void windows(KGroupedStream<String, String> grouped, String kind, String emission, BinaryOperator<String> add) {
         TimeWindowedKStream<String, String> windowed = switch (kind) {
             case "tumbling" -> grouped.windowedBy(TimeWindows.ofSizeAndGrace(ms("size"), ms("grace")));
             case "hopping" -> grouped.windowedBy(TimeWindows.ofSizeAndGrace(ms("size"), ms("grace")).advanceBy(ms("advance")));
@@ -119,18 +122,18 @@ final class Cases {
         if (emission.equals("close")) {
             windowed = windowed.emitStrategy(EmitStrategy.onWindowClose());
         }
-        write(windowed.aggregate(() -> "", (key, value, all) -> with(all, String.valueOf(value)), texts(RETENTION)), emission);
+        write(windowed.aggregate(() -> "", (key, value, all) -> add.apply(all, String.valueOf(value)), texts(RETENTION)), emission);
     }
 
-    private void sessions(String emission) {
+    private void sessions(KGroupedStream<String, String> grouped, String emission, BinaryOperator<String> add, BinaryOperator<String> merge) {
         SessionWindowedKStream<String, String> sessions =
-                grouped().windowedBy(SessionWindows.ofInactivityGapAndGrace(ms("size"), ms("grace")));
+                grouped.windowedBy(SessionWindows.ofInactivityGapAndGrace(ms("size"), ms("grace")));
         if (emission.equals("close")) {
             sessions = sessions.emitStrategy(EmitStrategy.onWindowClose());
         }
         // Until a session is closed, so that it is not opened again.
         Duration kept = emission.equals("close") ? RETENTION : ms("size").plus(ms("grace")).plusMillis(1);
-        write(sessions.aggregate(() -> "", (key, value, all) -> with(all, String.valueOf(value)), (key, one, other) -> with(one, other),
+        write(sessions.aggregate(() -> "", (key, value, all) -> add.apply(all, String.valueOf(value)), (key, one, other) -> merge.apply(one, other),
                 texts(kept)), emission);
     }
 
@@ -176,6 +179,41 @@ final class Cases {
             default -> left.outerJoin(right, join);
         };
         joined.filter((key, value) -> !value.endsWith("5")).toStream().to("out");
+    }
+
+    /** Values name the key of the other table with their last digits, but for those that end with 9. */
+    private void foreign(String how) {
+        KTable<String, String> left = builder.table("left");
+        KTable<String, String> right = builder.table("right");
+        Function<String, String> named = value -> value.endsWith("9") ? null : value.substring(value.length() - 1);
+        ValueJoiner<String, String, String> join = (one, other) -> one + "+" + other;
+        (how.equals("inner") ? left.join(right, named, join) : left.leftJoin(right, named, join)).toStream().to("out");
+    }
+
+    /** Delays of flights, with the states of the airports that they leave from. */
+    private void flights(String kind) {
+        KTable<String, String> airports = builder.table("airports");
+        KGroupedStream<String, String> delays = builder.<String, String>stream("flights")
+                .join(airports, (delay, state) -> state + " " + delay)
+                .map((airport, text) -> KeyValue.pair(text.split(" ")[0], text.split(" ")[1]))
+                .groupByKey(Grouped.with(Serdes.String(), Serdes.String()));
+        BinaryOperator<String> add = (all, delay) -> both(all, "1 " + delay + " " + delay);
+        if (kind.equals("session")) {
+            sessions(delays, "suppress", add, Cases::both);
+        } else {
+            windows(delays, kind, "suppress", add);
+        }
+    }
+
+    /** The number of delays, their sum and the longest, of two such things. */
+    private static String both(String one, String other) {
+        if (one.isEmpty() || other.isEmpty()) {
+            return one + other;
+        }
+        String[] a = one.split(" ");
+        String[] b = other.split(" ");
+        return (Long.parseLong(a[0]) + Long.parseLong(b[0])) + " " + (Long.parseLong(a[1]) + Long.parseLong(b[1])) + " "
+                + Math.max(Long.parseLong(a[2]), Long.parseLong(b[2]));
     }
 
     /** The values of a table by their last digits. */

@@ -3,12 +3,15 @@
 use std::{collections::HashMap, time::Duration};
 
 use mainstem_processor::{
-    JoinWindows, SessionWindows, SlidingWindows, Stream, StreamBuilder, SuppressBuffer, Suppressed, Table,
-    TimeWindows, Topology, TopologyError, Windowed, WindowedStream,
+    Grouped, JoinWindows, SessionWindows, SlidingWindows, Stream, StreamBuilder, SuppressBuffer, Suppressed,
+    Table, TimeWindows, Topology, TopologyError, Windowed,
 };
 
 /// Keys and values are text or null.
 pub(crate) type Field = Option<String>;
+
+/// Puts a value to others.
+type Put = fn(String, &str) -> String;
 
 /// A program that is being built, with the numbers of its scene.
 pub(crate) struct Cases {
@@ -24,12 +27,16 @@ impl Cases {
             ("words", _) => cases.words(),
             ("counts", _) => cases.counts(),
             ("limit", _) => cases.limit(),
-            ("session", emission) => cases.sessions(emission),
-            (kind @ ("tumbling" | "hopping" | "sliding"), emission) => cases.windows(kind, emission),
+            ("session", emission) => cases.sessions(cases.grouped(), emission, with, with),
+            ("flights", kind) => cases.flights(kind),
+            (kind @ ("tumbling" | "hopping" | "sliding"), emission) => {
+                cases.windows(cases.grouped(), kind, emission, with);
+            }
             (kind @ ("streams" | "apart"), how) => cases.streams(kind, how),
             ("lookup", how) => cases.lookup(how),
             ("versions", _) => cases.versions(),
             ("tables", how) => cases.tables(how),
+            ("foreign", how) => cases.foreign(how),
             ("groups", _) => cases.groups(),
             _ => panic!("there is no case {name}"),
         }
@@ -80,23 +87,28 @@ impl Cases {
         self.counted().suppress("held", limit).map_values(|count| count.to_string()).to_stream().to("out");
     }
 
-    fn windows(&self, kind: &str, emission: &str) {
-        let (grouped, size, grace) = (self.stream("in").group_by_key(), self.ms("size"), self.ms("grace"));
+    fn grouped(&self) -> Grouped<Field, Field> {
+        self.stream("in").group_by_key()
+    }
+
+    fn windows(&self, grouped: Grouped<Field, Field>, kind: &str, emission: &str, add: Put) {
+        let (size, grace) = (self.ms("size"), self.ms("grace"));
         let windowed = match kind {
             "tumbling" => grouped.windowed_by(TimeWindows::tumbling(size).grace(grace)),
             "hopping" => grouped.windowed_by(TimeWindows::hopping(size, self.ms("advance")).grace(grace)),
             _ => grouped.windowed_by(SlidingWindows::difference(size).grace(grace)),
         };
         let windowed = if emission == "close" { windowed.on_close() } else { windowed };
-        write(&together(&windowed), emission);
+        let add = move |_: &Field, value: Field, all| add(all, &shown(&value));
+        write(&windowed.aggregate("values", String::new, add), emission);
     }
 
-    fn sessions(&self, emission: &str) {
+    fn sessions(&self, grouped: Grouped<Field, Field>, emission: &str, add: Put, merge: Put) {
         let windows = SessionWindows::gap(self.ms("size")).grace(self.ms("grace"));
-        let sessions = self.stream("in").group_by_key().windowed_by(windows);
+        let sessions = grouped.windowed_by(windows);
         let sessions = if emission == "close" { sessions.on_close() } else { sessions };
-        let merge = |_: &Field, one, other: String| with(one, &other);
-        let add = |_: &Field, value: Field, all| with(all, &shown(&value));
+        let merge = move |_: &Field, one, other: String| merge(one, &other);
+        let add = move |_: &Field, value: Field, all| add(all, &shown(&value));
         write(&sessions.aggregate("values", String::new, add, merge), emission);
     }
 
@@ -155,11 +167,45 @@ impl Cases {
         joined.filter(|_, value| !value.ends_with('5')).to_stream().to("out");
     }
 
+    /// Values name the key of the other table with their last digits, but for those that end with 9.
+    fn foreign(&self, how: &str) {
+        let table = |topic: &str| self.builder.table::<Field, String>(topic.to_owned());
+        let (left, right) = (table("left"), table("right"));
+        let named = |_: &Field, value: &String| last(value).filter(|digit| digit != "9").map(Some);
+        match how {
+            "inner" => left.join_foreign(&right, "joined", named, |_, one, found| format!("{one}+{found}")),
+            _ => {
+                let both = move |_: &Field, one: &String, found: Option<&String>| {
+                    format!("{one}+{}", found.map_or("null", String::as_str))
+                };
+                left.left_join_foreign(&right, "joined", named, both)
+            }
+        }
+        .to_stream()
+        .to("out");
+    }
+
+    /// Delays of flights, with the states of the airports that they leave from.
+    fn flights(&self, kind: &str) {
+        let airports = self.builder.table::<Field, String>("airports");
+        let state_and_delay = |_: &Field, delay: &Field, state: &String| format!("{state} {}", shown(delay));
+        let by_state = |_: Field, text: String| {
+            let (state, delay) = text.split_once(' ').unwrap_or_default();
+            (Some(state.to_owned()), Some(delay.to_owned()))
+        };
+        let delays =
+            self.stream("flights").join_table(&airports, state_and_delay).map(by_state).group_by_key();
+        let add = |all, delay: &str| both(all, &format!("1 {delay} {delay}"));
+        match kind {
+            "session" => self.sessions(delays, "suppress", add, both),
+            _ => self.windows(delays, kind, "suppress", add),
+        }
+    }
+
     /// The values of a table by their last digits.
     fn groups(&self) {
         let table = self.builder.table::<Field, String>("in");
-        let last = |value: &str| value.chars().last().map(String::from);
-        let grouped = table.group_by(move |_, value: String| (last(&value), value));
+        let grouped = table.group_by(|_, value: String| (last(&value), value));
         let (add, remove) = (
             |_: &Field, value: String, all| with(all, &value),
             |_: &Field, value: String, all: String| without(&all, &value),
@@ -177,14 +223,25 @@ fn with(all: String, value: &str) -> String {
     }
 }
 
+fn last(value: &str) -> Field {
+    value.chars().last().map(String::from)
+}
+
 fn without(all: &str, value: &str) -> Option<String> {
     let mut values: Vec<_> = all.split(',').collect();
     values.iter().position(|known| *known == value).map(|at| values.remove(at));
     (!values.is_empty()).then(|| values.join(","))
 }
 
-fn together(windowed: &WindowedStream<Field, Field>) -> Table<Windowed<Field>, String> {
-    windowed.aggregate("values", String::new, |_, value, all| with(all, &shown(&value)))
+/// The number of delays, their sum and the longest, of two such things.
+fn both(one: String, other: &str) -> String {
+    if one.is_empty() || other.is_empty() {
+        return one + other;
+    }
+    let numbers =
+        |text: &str| text.split(' ').map(|number| number.parse().unwrap_or(0)).collect::<Vec<i64>>();
+    let (a, b) = (numbers(&one), numbers(other));
+    format!("{} {} {}", a[0] + b[0], a[1] + b[1], a[2].max(b[2]))
 }
 
 fn write(table: &Table<Windowed<Field>, String>, emission: &str) {
