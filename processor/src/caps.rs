@@ -46,6 +46,16 @@ pub const WINDOWS_OF_A_RECORD_MAX: i64 = 10_000;
 /// How long an input must have nothing new before it is idle and its time not waited for.
 pub const IDLE_AFTER: Duration = Duration::from_secs(10);
 
+/// Records of an input that may wait to be merged with those of others, before no more of it are fetched (Kafka:
+/// `buffered.records.per.partition`).
+pub const BUFFERED_RECORDS_PER_PARTITION: usize = 1000;
+
+/// Bytes of keys and values of an input that may wait to be merged.
+pub const BUFFERED_BYTES_PER_PARTITION: usize = 4 * 1024 * 1024;
+
+/// How often to look whether an input that others wait for has come to its end.
+pub const MERGE_LOOK_INTERVAL: Duration = Duration::from_millis(10);
+
 /// Rounds through all tasks that the test driver makes for one record before it takes the topology to be endless.
 pub const TEST_ROUNDS_MAX: usize = 1000;
 

@@ -58,6 +58,7 @@ pub mod caps;
 mod context;
 pub mod dsl;
 mod graph;
+mod merge;
 mod meter;
 mod processor;
 mod record;

@@ -85,6 +85,12 @@ impl Ordered for Record {
     }
 }
 
+/// Bytes of a record's key and value.
+pub(crate) fn record_bytes(record: &Record) -> usize {
+    let length = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
+    length(&record.key) + length(&record.value)
+}
+
 /// A record on its way to a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Emitted {

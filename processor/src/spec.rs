@@ -42,6 +42,15 @@ pub struct Settings {
     /// How long a partition must have had nothing new before it is idle, and the time of the others does not wait for
     /// its; 10 s unless said otherwise, and none for ever.
     pub idle_after: Option<Duration>,
+    /// How long an input whose log has no more to come is waited for, before the records of the other inputs of its task
+    /// are worked through without it (Kafka Streams: `max.task.idle.ms`, KIP-695). Zero, which it is unless said
+    /// otherwise, waits for what is in the log and not for what may come; none does not wait at all.
+    pub max_task_idle: Option<Duration>,
+    /// Records of an input that may wait to be merged with those of others, before no more of it are fetched; 1000
+    /// unless said otherwise (Kafka Streams: `buffered.records.per.partition`). What one poll brings may come on top.
+    pub buffered_records_per_partition: usize,
+    /// Bytes of keys and values of an input that may wait so; 4 MiB unless said otherwise.
+    pub buffered_bytes_per_partition: usize,
     /// Where stores are kept that do not say so themselves; in memory unless said otherwise.
     pub kept: Kept,
     /// Where stores on disk live; none unless said otherwise, and then no store can be on disk.
@@ -57,6 +66,9 @@ impl Default for Settings {
             commit_interval: caps::COMMIT_INTERVAL,
             uncommitted_bytes_max: caps::UNCOMMITTED_BYTES_MAX,
             idle_after: Some(caps::IDLE_AFTER),
+            max_task_idle: Some(Duration::ZERO),
+            buffered_records_per_partition: caps::BUFFERED_RECORDS_PER_PARTITION,
+            buffered_bytes_per_partition: caps::BUFFERED_BYTES_PER_PARTITION,
             kept: Kept::InMemory,
             state_directory: None,
             meter: Arc::new(NoMeter),

@@ -107,17 +107,27 @@ impl Work {
         }
     }
 
-    /// Works through records of a partition, and then through what the time that they bring leads to.
+    /// As [`Self::work_off`].
     pub(crate) fn process(
         &mut self,
         partition: &TopicPartition,
         mut records: Vec<Record>,
     ) -> Result<(), WorkError> {
+        self.work_off(partition, &mut records)
+    }
+
+    /// Works through records of a partition, and then through what the time that they bring leads to. An empty vector
+    /// is left, for the next ones.
+    pub(crate) fn work_off(
+        &mut self,
+        partition: &TopicPartition,
+        records: &mut Vec<Record>,
+    ) -> Result<(), WorkError> {
         if !self.is_stepwise {
-            return self.process_batch(partition, &mut records);
+            return self.process_batch(partition, records);
         }
         let mut one = Vec::with_capacity(1);
-        for record in records {
+        for record in records.drain(..) {
             one.push(record);
             self.process_batch(partition, &mut one)?;
         }
@@ -139,6 +149,23 @@ impl Work {
         let before = self.time.watermark();
         self.call(partition, |graph, shared| graph.records(node, records, shared))?;
         self.on_time(before, partition)
+    }
+
+    /// When the records of a partition happened, as the node says that reads them.
+    pub(crate) fn timed(
+        &mut self,
+        partition: &TopicPartition,
+        records: Vec<Record>,
+    ) -> Result<impl Iterator<Item = (Timestamp, Record)> + use<>, WorkError> {
+        let mut times = Vec::with_capacity(records.len());
+        if let Some(source) = self.sources.iter().find(|source| source.topic == partition.topic) {
+            let node = source.node;
+            self.call(partition, |graph, _| {
+                graph.times(node, &records, &mut times);
+                Ok(())
+            })?;
+        }
+        Ok(times.into_iter().zip(records))
     }
 
     /// Notes that an input has ended.
@@ -221,6 +248,8 @@ fn message(panic: &(dyn Any + Send)) -> String {
 
 #[cfg(test)]
 mod allocation_tests;
+#[cfg(test)]
+mod merge_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

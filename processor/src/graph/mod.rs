@@ -129,6 +129,13 @@ impl Graph {
         self.pass(source, Signal::Records, shared)
     }
 
+    /// When records of a source happened.
+    pub(crate) fn times(&mut self, source: usize, records: &[Record], times: &mut Vec<Timestamp>) {
+        self.at_work = source;
+        let operator = &self.nodes[source].operator;
+        times.extend(records.iter().map(|record| operator.time_of(record)));
+    }
+
     /// Lets all nodes know that the watermark has risen.
     pub(crate) fn watermark(&mut self, shared: &mut Shared<'_>) -> Result<(), NodeError> {
         self.pass(0, Signal::Watermark, shared)

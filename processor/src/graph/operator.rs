@@ -3,7 +3,7 @@
 use std::any::Any;
 
 use bytes::Bytes;
-use mainstem_client::Timestamp;
+use mainstem_client::{Record, Timestamp};
 
 use super::{NodeError, cx::Cx, outlet::Outlet};
 use crate::record::Ordered;
@@ -15,6 +15,11 @@ pub(crate) trait Operator: Send {
 
     /// The vector that takes those of a parent: all of them into one, unless the node tells its parents apart.
     fn input(&mut self, inlet: usize) -> &mut dyn Any;
+
+    /// When a record of a topic happened, by which it is merged with those of other topics.
+    fn time_of(&self, record: &Record) -> Timestamp {
+        record.timestamp
+    }
 
     /// Sorts what came from several parents.
     fn arrange(&mut self);
@@ -45,6 +50,11 @@ pub(crate) trait Operator: Send {
 pub(crate) trait Logic: Send + 'static {
     type In: Ordered + Send + 'static;
     type Out: Outlet;
+
+    /// When a record of a topic happened.
+    fn time_of(&self, record: &Record) -> Timestamp {
+        record.timestamp
+    }
 
     /// Works through everything that came in, and leaves nothing of it.
     fn run(
@@ -103,6 +113,10 @@ impl<L: Logic> Operator for Station<L> {
 
     fn input(&mut self, _: usize) -> &mut dyn Any {
         &mut self.input
+    }
+
+    fn time_of(&self, record: &Record) -> Timestamp {
+        self.logic.time_of(record)
     }
 
     fn arrange(&mut self) {

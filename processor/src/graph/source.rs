@@ -10,7 +10,7 @@ use crate::{
     InputRecord, OutputRecord,
     record::{Emitted, Item, Ordered},
     serdes::{Serde, SerdeError},
-    watermark::END,
+    watermark::{BEGINNING, END},
 };
 
 /// What becomes of a record that does not parse.
@@ -34,6 +34,9 @@ pub(crate) trait Read: Send + 'static {
 
     /// The record with the time at which it happened; what does not parse is named, with the record.
     fn read(&self, record: Record) -> Result<(Self::Out, Timestamp), Box<Unreadable>>;
+
+    /// When the record happened, for what is merged by that; its timestamp where it does not parse.
+    fn time_of(&self, record: &Record) -> Timestamp;
 
     /// Notes at which watermark the record is seen.
     fn seen(out: &mut Self::Out, watermark: Timestamp, order: u64);
@@ -149,6 +152,12 @@ impl<R: Read> Logic for Source<R> {
     type In = Record;
     type Out = Vec<R::Out>;
 
+    /// A mark is taken at once: its time is not that of a record.
+    fn time_of(&self, record: &Record) -> Timestamp {
+        let is_mark = self.is_repartition && Mark::of(record).is_some();
+        if is_mark { BEGINNING } else { self.read.time_of(record) }
+    }
+
     fn run(
         &mut self,
         input: &mut Vec<Record>,
@@ -196,6 +205,14 @@ impl<K: Serde, V: Serde> Read for Typed<K, V> {
         Ok((Item { key, value, time, headers: record.headers, watermark: time, order: 0 }, time))
     }
 
+    fn time_of(&self, record: &Record) -> Timestamp {
+        let recorded = record.timestamp;
+        if self.event_time.is_none() {
+            return recorded;
+        }
+        self.read(record.clone()).map_or(recorded, |(_, time)| time)
+    }
+
     fn seen(out: &mut Item<K, V>, watermark: Timestamp, order: u64) {
         (out.watermark, out.order) = (watermark, order);
     }
@@ -212,6 +229,10 @@ impl Read for Raw {
     fn read(&self, record: Record) -> Result<(InputRecord, Timestamp), Box<Unreadable>> {
         let event_time = (self.event_time)(&record);
         Ok((InputRecord { record, event_time, watermark: event_time, order: 0 }, event_time))
+    }
+
+    fn time_of(&self, record: &Record) -> Timestamp {
+        (self.event_time)(record)
     }
 
     fn seen(out: &mut InputRecord, watermark: Timestamp, order: u64) {

@@ -4,8 +4,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use mainstem_client::{
-    Consumer, ConsumerConfig, Offset, Producer, ProducerConfig, TopicPartition, Transport,
-    consumer::{OffsetReset, PartitionRecords, Polled},
+    Consumer, ConsumerConfig, Offset, Producer, ProducerConfig, Record, TopicPartition, Transport,
+    consumer::{OffsetReset, Polled},
     producer::Ticket,
 };
 use tokio::{
@@ -14,7 +14,12 @@ use tokio::{
 };
 
 use super::{Job, TaskError, TaskId, restore, task::stopped};
-use crate::{InputEnd, caps, state::SystemKey, work::Work};
+use crate::{
+    Settings, caps,
+    merge::{Merge, Room},
+    state::SystemKey,
+    work::Work,
+};
 
 /// Why an attempt has ended well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +47,13 @@ pub(super) struct Attempt<'a> {
     /// When the next commit is due; none where there is nothing to commit.
     pub(super) commit_at: Option<Instant>,
     /// When each input last had something new; none once it is idle.
-    heard: BTreeMap<TopicPartition, Option<Instant>>,
+    pub(super) heard: BTreeMap<TopicPartition, Option<Instant>>,
+    /// What has come in, where there are several inputs.
+    pub(super) merge: Merge,
+    /// Since when nothing waits of an input that is read to its end.
+    pub(super) dry_since: BTreeMap<TopicPartition, Instant>,
+    /// Records between the merge and the nodes.
+    pub(super) run: Vec<Record>,
 }
 
 impl<'a> Attempt<'a> {
@@ -90,6 +101,9 @@ impl<'a> Attempt<'a> {
             sent_bytes: 0,
             commit_at: None,
             heard,
+            merge: Merge::new(inputs, room(&job.settings)),
+            dry_since: BTreeMap::new(),
+            run: Vec::new(),
         })
     }
 
@@ -112,114 +126,12 @@ impl<'a> Attempt<'a> {
             if let Polled::Records(batches) = polled {
                 self.on_records(batches).await?;
             }
+            self.work_through().await?;
             self.look_for_idle_inputs().await?;
             if self.is_commit_due() {
                 self.commit().await?;
             }
         }
-    }
-
-    /// The end of an input may be reached without a record, and is looked for between polls.
-    fn poll_limit(&self) -> Duration {
-        match self.job.settings.input_end {
-            InputEnd::Unbounded => self.job.settings.idle_after.unwrap_or(caps::PATIENCE),
-            InputEnd::At(_) => self.job.settings.commit_interval,
-        }
-    }
-
-    async fn on_records(&mut self, batches: Vec<PartitionRecords>) -> Result<(), TaskError> {
-        for batch in batches {
-            let next_offset = self.within_bounds(batch.next_offset, &batch.partition);
-            let partition = batch.partition.clone();
-            let bounded = self.bounded(batch);
-            self.work.process(&partition, bounded.records)?;
-            if let Some(heard) = self.heard.get_mut(&partition) {
-                *heard = Some(Instant::now());
-            }
-            self.positions.insert(partition, next_offset);
-            self.send_outputs().await?;
-            if self.uncommitted_bytes() >= self.job.settings.uncommitted_bytes_max {
-                self.commit().await?;
-            }
-        }
-        self.commit_at.get_or_insert_with(|| Instant::now() + self.job.settings.commit_interval);
-        Ok(())
-    }
-
-    /// An input that is read to its end, and has had nothing new for a while, is not waited for.
-    async fn look_for_idle_inputs(&mut self) -> Result<(), TaskError> {
-        let Some(idle_after) = self.job.settings.idle_after else { return Ok(()) };
-        let now = Instant::now();
-        for (input, heard) in &mut self.heard {
-            let is_quiet = heard.is_some_and(|heard| now.duration_since(heard) >= idle_after);
-            let (position, end) = (self.consumer.position(input), self.consumer.high_watermark(input));
-            let is_at_end = position.zip(end).is_some_and(|(position, end)| position >= end);
-            if is_quiet && is_at_end {
-                *heard = None;
-                self.work.idle_input(input)?;
-                self.commit_at.get_or_insert(now);
-            }
-        }
-        self.send_outputs().await
-    }
-
-    /// Leaves out what lies behind the end of a bounded input.
-    fn bounded(&self, mut batch: PartitionRecords) -> PartitionRecords {
-        if let Some(end) = self.end(&batch.partition) {
-            batch.records.retain(|record| record.offset < end);
-        }
-        batch
-    }
-
-    fn within_bounds(&self, offset: Offset, partition: &TopicPartition) -> Offset {
-        self.end_of_run(partition).map_or(offset, |end| offset.min(end))
-    }
-
-    /// Where a bounded input is left: never in front of where an earlier run has left it.
-    fn end_of_run(&self, partition: &TopicPartition) -> Option<Offset> {
-        let position = self.positions.get(partition).copied().unwrap_or(Offset::ZERO);
-        self.end(partition).map(|end| end.max(position))
-    }
-
-    /// Where an input ends, if it does. Repartition topics end where the tasks that write them say so.
-    fn end(&self, partition: &TopicPartition) -> Option<Offset> {
-        match &self.job.settings.input_end {
-            InputEnd::At(ends) if !self.is_repartition(partition) => {
-                Some(ends.get(partition).copied().unwrap_or(Offset::ZERO))
-            }
-            _ => None,
-        }
-    }
-
-    fn is_repartition(&self, partition: &TopicPartition) -> bool {
-        self.job.plan.writers.contains_key(&partition.topic)
-    }
-
-    /// Whether all inputs have been read to their ends. An input may end in records that nobody gets to see, so it
-    /// is the consumer's position that counts.
-    async fn is_finished(&mut self) -> Result<bool, TaskError> {
-        if self.job.settings.input_end == InputEnd::Unbounded {
-            return Ok(false);
-        }
-        let mut all = true;
-        for input in self.consumer.assignment() {
-            if self.is_repartition(&input) {
-                all &= self.work.time.is_finished(&input);
-                continue;
-            }
-            let (reached, end) = (self.consumer.position(&input), self.end(&input).unwrap_or(Offset::ZERO));
-            let is_over = end <= Offset::ZERO || reached.is_some_and(|reached| reached >= end);
-            if is_over {
-                // Others may wait to hear of it before they can end what this task waits for.
-                if !self.work.time.is_finished(&input) {
-                    self.commit_at.get_or_insert_with(Instant::now);
-                }
-                self.work.finish_input(&input)?;
-                self.send_outputs().await?;
-            }
-            all &= is_over;
-        }
-        Ok(all)
     }
 
     async fn finish(&mut self) -> Result<(), TaskError> {
@@ -235,9 +147,15 @@ impl<'a> Attempt<'a> {
         self.commit_at.is_some_and(|commit_at| commit_at <= Instant::now())
     }
 
-    fn uncommitted_bytes(&self) -> usize {
+    pub(super) fn uncommitted_bytes(&self) -> usize {
         self.sent_bytes + self.work.stores.uncommitted_bytes()
     }
+}
+
+const fn room(settings: &Settings) -> Room {
+    let Settings { buffered_records_per_partition: records, buffered_bytes_per_partition: bytes, .. } =
+        settings;
+    Room { records: *records, bytes: *bytes }
 }
 
 /// Batches are cut by commits, which flush; until then they may fill.

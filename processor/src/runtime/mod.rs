@@ -5,7 +5,7 @@
 //! - `topics`: what has to be there before it starts.
 //! - `task`: what a thread does: attempt after attempt.
 //! - `global`: what the thread of a global table does.
-//! - `attempt`: one attempt: restore, then poll, work, commit.
+//! - `attempt`: one attempt: restore, then poll, work, commit; `inputs`: how it takes what it polls.
 //! - `restore` and `commit`: a pair: what a commit writes, a restore reads.
 //!
 //! A run whose inputs have ended ([`crate::InputEnd::At`]) is a pause: a later one on the same state goes on. Each of
@@ -17,6 +17,7 @@ mod commit;
 mod error;
 mod global;
 mod handle;
+mod inputs;
 mod restore;
 mod task;
 #[cfg(test)]

@@ -25,6 +25,7 @@ mod disk;
 mod foreign;
 mod forms;
 mod global;
+mod inputs;
 mod pauses;
 mod restarts;
 mod trouble;

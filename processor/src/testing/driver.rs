@@ -3,12 +3,13 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use mainstem_client::{PartitionId, Text, TopicPartition};
+use mainstem_client::{Offset, PartitionId, Text, TopicPartition};
 
 use super::{Encode, TestRecord, topics::Topics};
 use crate::{
     Counters, NodeCounts, OutputRecord, Topology, Windowed, caps,
     graph::{cells, spans, windowed},
+    merge::{Merge, Room},
     record::Emitted,
     serdes::{Serde, SerdeError},
     state::{Globals, Stores},
@@ -103,6 +104,7 @@ pub struct TestDriver {
 
 struct Task {
     work: Work,
+    merge: Merge,
     inputs: Vec<Read>,
 }
 
@@ -390,15 +392,16 @@ fn tasks(topology: &Topology, plan: &Plan, counters: &Arc<Counters>, globals: &G
                 offset: 0,
                 heard: Duration::ZERO,
             };
-            let inputs = work::inputs(topology, plan, part, number).into_iter().map(read).collect();
-            tasks.push(Task { work, inputs });
+            let inputs = work::inputs(topology, plan, part, number);
+            let merge = Merge::new(inputs.iter().cloned(), Room { records: usize::MAX, bytes: usize::MAX });
+            tasks.push(Task { work, merge, inputs: inputs.into_iter().map(read).collect() });
         }
     }
     tasks
 }
 
 impl Task {
-    /// Works through whatever there is, and commits; says whether there was anything.
+    /// Works through whatever there is, in the order of time, and commits; says whether there was anything.
     fn run(&mut self, topics: &Topics, now: Duration) -> Result<bool, TestError> {
         let mut has_read = false;
         for read in &mut self.inputs {
@@ -407,8 +410,13 @@ impl Task {
                 has_read = true;
                 read.offset += records.len();
                 read.heard = now;
-                self.work.process(&read.partition, records)?;
+                let (offset, records) = (read.offset as i64, self.work.timed(&read.partition, records)?);
+                self.merge.put(&read.partition, records, Offset(offset));
             }
+        }
+        let mut run = Vec::new();
+        while let Some(queue) = self.merge.take(caps::BATCH_RECORDS, &mut run) {
+            self.work.work_off(&self.merge.queues()[queue].partition, &mut run)?;
         }
         self.work.prepare_commit()?;
         self.work.stores.apply();

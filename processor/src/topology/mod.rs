@@ -219,7 +219,8 @@ impl Topology {
     }
 
     /// Whether a part must take records one by one: a record may change a table and lead to another that looks into it,
-    /// which must not find there what later records of its batch have made of it.
+    /// at once or because the time that it brings closes a window, and that must not find there what later records of
+    /// the batch have made of it.
     pub(crate) fn is_stepwise(&self, part: &Part) -> bool {
         let meets_itself = |index: &usize| {
             let node = &self.nodes()[*index];
@@ -227,9 +228,16 @@ impl Topology {
             let mut seen = BTreeSet::new();
             let parents = node.parents.iter().filter_map(of);
             let mut sources = parents.flat_map(|parent| self.sources_of(parent));
-            node.looks_up && sources.any(|source| !seen.insert(source))
+            node.looks_up && (self.is_behind_timed(*index) || sources.any(|source| !seen.insert(source)))
         };
         part.nodes.iter().any(meets_itself)
+    }
+
+    /// Whether a node gets results of others that go by the watermark.
+    fn is_behind_timed(&self, index: usize) -> bool {
+        let of = |parent: &Parent| self.nodes().iter().position(|node| node.name == parent.name);
+        let mut parents = self.nodes()[index].parents.iter().filter_map(of);
+        parents.any(|parent| self.nodes()[parent].is_timed || self.is_behind_timed(parent))
     }
 
     /// How far the watermark of a node is behind that of its task: as long as the windows in front of it wait.

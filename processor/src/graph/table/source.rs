@@ -34,6 +34,10 @@ impl<K: Serde, V: Serde> Read for Keyed<K, V> {
         Ok((Item { key: None, value: None, time, headers, watermark: time, order: 0 }, time))
     }
 
+    fn time_of(&self, record: &Record) -> Timestamp {
+        if record.key.is_some() { self.record.time_of(record) } else { record.timestamp }
+    }
+
     fn seen(out: &mut Self::Out, watermark: Timestamp, order: u64) {
         (out.watermark, out.order) = (watermark, order);
     }

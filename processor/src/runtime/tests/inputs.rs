@@ -1,0 +1,115 @@
+//! Tasks of several inputs.
+
+use mainstem_client::protocol::ApiKey;
+
+use super::*;
+use crate::Settings;
+
+/// Passes on which record it was.
+struct Copy;
+
+impl Processor for Copy {
+    fn process(&mut self, batch: &InputBatch, ctx: &mut Context<'_>) -> ProcessResult {
+        for input in &batch.records {
+            let value = format!("{} {}", batch.partition.topic, input.event_time);
+            let key = Some(Bytes::from_static(b"k"));
+            ctx.forward("out", OutputRecord { key, value: Some(value.into()), ..Default::default() })?;
+        }
+        Ok(())
+    }
+}
+
+fn two_inputs(input_end: InputEnd) -> ProcessorSpec {
+    let spec = ProcessorSpec::new("p", || Copy).input("in").input("other").output("out", "out");
+    spec.commit_interval(Duration::from_millis(5)).input_end(input_end)
+}
+
+async fn write(broker: &FakeBroker, topic: &str, times: impl IntoIterator<Item = i64>) {
+    let producer = Producer::new(broker, ProducerConfig { batch_bytes: 200, ..ProducerConfig::default() });
+    for time in times {
+        let record = ProducerRecord::new(topic.to_owned()).partition(0).timestamp(Timestamp(time)).value("v");
+        drop(producer.send(record).await.unwrap());
+    }
+    producer.close().await;
+}
+
+fn with_two_topics() -> FakeBroker {
+    let broker = broker(1);
+    broker.create_topic("other", 1);
+    broker
+}
+
+/// Everything in the output.
+async fn copies(broker: &FakeBroker) -> Vec<String> {
+    records(broker).await.iter().map(|record| text(record.value.as_ref().unwrap()).to_owned()).collect()
+}
+
+fn ends(ends: [i64; 2]) -> InputEnd {
+    let of = |(topic, end)| (TopicPartition::new(topic, 0), Offset(end));
+    InputEnd::At(["in", "other"].into_iter().zip(ends).map(of).collect())
+}
+
+/// With room for few records, so that inputs are paused and read on.
+fn narrow(mut spec: ProcessorSpec) -> ProcessorSpec {
+    let Settings { buffered_records_per_partition: records, .. } = &mut spec.settings;
+    *records = 7;
+    spec
+}
+
+/// Trap 55.
+#[tokio::test]
+async fn inputs_are_merged_by_time_however_far_apart_they_are() {
+    let broker = with_two_topics();
+    // The first input is worked off before the second one, but for its last record.
+    write(&broker, "in", (0..3000).chain([9000])).await;
+    write(&broker, "other", 3000..6000).await;
+    start(&broker, narrow(two_inputs(ends([3001, 3000])))).await.ended().await.unwrap();
+    let expected = (0..3000).map(|time| format!("in {time}"));
+    let expected = expected.chain((3000..6000).map(|time| format!("other {time}")));
+    assert_eq!(copies(&broker).await, expected.chain(["in 9000".to_owned()]).collect::<Vec<_>>());
+}
+
+/// Trap 54.
+#[tokio::test]
+async fn input_without_records_holds_nothing_up() {
+    let broker = with_two_topics();
+    write(&broker, "in", [1, 2, 3]).await;
+    let handle = start(&broker, two_inputs(InputEnd::Unbounded)).await;
+    committed(&handle, 3).await;
+    assert_eq!(copies(&broker).await, ["in 1", "in 2", "in 3"]);
+    write(&broker, "other", [2]).await;
+    handle.committed(&TopicPartition::new("other", 0), Offset(1)).await.unwrap();
+    handle.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn input_is_waited_for_as_long_as_it_is_said() {
+    let broker = with_two_topics();
+    write(&broker, "in", [5, 6]).await;
+    let mut spec = two_inputs(InputEnd::Unbounded);
+    spec.settings.max_task_idle = Some(Duration::from_secs(3600));
+    let handle = start(&broker, spec).await;
+    // By then the task has the records of the first input, and knows that the second one has none.
+    while broker.asked(ApiKey::Fetch) < 3 {
+        tokio::task::yield_now().await;
+    }
+    write(&broker, "other", [4, 6, 9]).await;
+    committed(&handle, 2).await;
+    handle.stop().await.unwrap();
+    assert_eq!(copies(&broker).await, ["other 4", "in 5", "in 6"]);
+}
+
+#[tokio::test]
+async fn what_waits_when_a_task_stops_is_read_again() {
+    let broker = with_two_topics();
+    write(&broker, "in", [1, 2, 3, 7]).await;
+    write(&broker, "other", [4]).await;
+    let mut spec = two_inputs(InputEnd::Unbounded);
+    spec.settings.max_task_idle = Some(Duration::from_secs(3600));
+    let handle = start(&broker, spec).await;
+    committed(&handle, 3).await;
+    handle.stop().await.unwrap();
+    assert_eq!(broker.committed("p", "in", 0), Some(3));
+    start(&broker, two_inputs(ends([4, 1]))).await.ended().await.unwrap();
+    assert_eq!(copies(&broker).await, ["in 1", "in 2", "in 3", "other 4", "in 7"]);
+}
