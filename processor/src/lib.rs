@@ -45,7 +45,8 @@
 //! # Time
 //!
 //! Each record has a time, and each task a watermark: the time that its inputs have reached, which is that of the one
-//! furthest behind. Windows close when the watermark says so, and what comes later is dropped and counted. Behind a
+//! furthest behind. The inputs of a task are merged in the order of their records' times ([`Settings::max_task_idle`]),
+//! and the watermark stays as far behind an input as its records may be out of order ([`Input::disorder_max`]). Windows close when the watermark says so, and what comes later is dropped and counted. Behind a
 //! repartition topic the watermark is what the tasks in front of it have said theirs is, so that it does not matter in
 //! which order their records lie there. They say so with each commit, and in front of a record that is behind their
 //! watermark: which records are late does not depend on when commits are made. A partition in which nothing happens for a while is not waited for

@@ -1,5 +1,5 @@
-//! How far time has come: each channel has come as far as its latest record, and the task as far as the channel that is
-//! furthest behind. The watermark never falls.
+//! How far time has come: each channel has come as far as its latest record, less the disorder that is allowed in it,
+//! and the task as far as the channel that is furthest behind. The watermark never falls.
 //!
 //! A partition of a topic is one channel. A partition of a repartition topic has one for each task that writes to it:
 //! their records lie there in any order, so that it is not the records that say how far a channel has come but the
@@ -16,7 +16,10 @@ use std::fmt;
 
 use mainstem_client::{Offset, Text, Timestamp, TopicPartition};
 
-use crate::state::{Store, SystemKey};
+use crate::{
+    graph::behind,
+    state::{Store, SystemKey},
+};
 
 /// Before any record.
 pub(crate) const BEGINNING: Timestamp = Timestamp(i64::MIN);
@@ -55,8 +58,10 @@ pub(crate) struct TaskTime {
 #[derive(Debug)]
 struct Reached {
     channel: Channel,
-    /// Never [`END`].
+    /// The largest time of its records, or what its latest mark says; never [`END`].
     time: Timestamp,
+    /// How far its records may be out of order.
+    disorder_ms: i64,
     is_idle: bool,
     /// Where the mark lies that ended it, in this run or in an earlier one; [`NO_MARK`] where it took none.
     end: Option<Offset>,
@@ -68,6 +73,11 @@ struct Reached {
 const NO_MARK: Offset = Offset(i64::MAX);
 
 impl Reached {
+    /// How far it has come: what its records may still be behind is waited for.
+    const fn watermark(&self) -> Timestamp {
+        behind(self.time, self.disorder_ms)
+    }
+
     fn is_finished(&self) -> bool {
         self.end.is_some_and(|end| end >= self.begin)
     }
@@ -79,6 +89,7 @@ impl TaskTime {
         let time = |key: SystemKey<'_>| Timestamp(store.number(&key).unwrap_or(BEGINNING.0));
         let reached = |channel: Channel| Reached {
             time: time(SystemKey::StreamTime(&channel)),
+            disorder_ms: 0,
             is_idle: false,
             end: store.number(&SystemKey::End(&channel)).map(Offset),
             begin: Offset::ZERO,
@@ -97,6 +108,13 @@ impl TaskTime {
         let of_it = |reached: &&mut Reached| reached.channel.partition == *partition;
         self.channels.iter_mut().filter(of_it).for_each(|reached| reached.begin = begin);
         self.look_whether_it_is_over();
+    }
+
+    /// Says how far the records of a topic may be out of order. Where that is more than it was in an earlier run, time
+    /// stands until it is true of the new one.
+    pub(crate) fn allow_disorder(&mut self, topic: &Text, disorder_ms: i64) {
+        let of_it = |reached: &&mut Reached| reached.channel.partition.topic == *topic;
+        self.channels.iter_mut().filter(of_it).for_each(|reached| reached.disorder_ms = disorder_ms);
     }
 
     fn look_whether_it_is_over(&mut self) {
@@ -164,8 +182,8 @@ impl TaskTime {
             return END;
         }
         let awake = self.of_topics(topics).filter(|reached| !reached.is_idle && !reached.is_finished());
-        let behind = awake.map(|reached| reached.time).min();
-        let foremost = || self.of_topics(topics).map(|reached| reached.time).max();
+        let behind = awake.map(Reached::watermark).min();
+        let foremost = || self.of_topics(topics).map(Reached::watermark).max();
         behind.or_else(foremost).unwrap_or(BEGINNING)
     }
 
@@ -208,8 +226,8 @@ impl TaskTime {
             return;
         }
         let awake = self.channels.iter().filter(|reached| !reached.is_idle && !reached.is_finished());
-        let behind = awake.map(|reached| reached.time).min();
-        let foremost = || self.channels.iter().map(|reached| reached.time).max();
+        let behind = awake.map(Reached::watermark).min();
+        let foremost = || self.channels.iter().map(Reached::watermark).max();
         self.watermark = self.watermark.max(behind.or_else(foremost).unwrap_or(BEGINNING));
     }
 
@@ -256,6 +274,7 @@ mod tests {
         assert_eq!(time.watermark(), END);
     }
 
+    /// Traps 11 and 56.
     #[test]
     fn watermark_never_falls_and_survives_a_restart() {
         let (mut time, mut store) = (time(), Store::default());
@@ -325,6 +344,44 @@ mod tests {
         time.idle(&b.partition, None);
         assert!(time.is_idle());
         assert_eq!(time.watermark(), Timestamp(20));
+    }
+
+    /// Trap 53.
+    #[test]
+    fn input_that_has_ended_beside_an_idle_one_neither_holds_time_up_nor_ends_it() {
+        let (mut time, [a, b]) = (time(), channels());
+        time.advance(0, Timestamp(10));
+        time.advance(1, Timestamp(4));
+        time.finish(&a.partition);
+        assert_eq!(time.watermark(), Timestamp(4));
+        time.idle(&b.partition, None);
+        assert_eq!((time.watermark(), time.is_finished(&b.partition)), (Timestamp(10), false));
+        time.advance(1, Timestamp(12));
+        assert_eq!(time.watermark(), Timestamp(12));
+        time.idle(&b.partition, None);
+        time.finish(&b.partition);
+        assert_eq!(time.watermark(), END);
+    }
+
+    #[test]
+    fn channel_is_as_far_behind_its_records_as_they_may_be_out_of_order() {
+        let (mut time, mut store, [a, _]) = (time(), Store::default(), channels());
+        time.allow_disorder(&a.partition.topic, 5);
+        time.advance(0, Timestamp(10));
+        time.advance(1, Timestamp(8));
+        time.see(Timestamp(10));
+        assert_eq!((time.watermark(), time.stream_time()), (Timestamp(5), Timestamp(10)));
+        time.save(&mut store);
+        let mut restored = TaskTime::restored(channels(), &store);
+        restored.allow_disorder(&a.partition.topic, 7);
+        restored.advance(0, Timestamp(11));
+        assert_eq!((restored.watermark(), restored.stream_time()), (Timestamp(5), Timestamp(10)));
+        restored.advance(0, Timestamp(14));
+        assert_eq!(restored.watermark(), Timestamp(7));
+        for end in [i64::MIN + 1, i64::MAX - 1] {
+            restored.advance(0, Timestamp(end));
+        }
+        assert_eq!(restored.watermark(), Timestamp(8));
     }
 
     #[test]

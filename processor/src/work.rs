@@ -94,11 +94,17 @@ impl Work {
         });
         let channels =
             inputs(topology, plan, part, task).into_iter().flat_map(|partition| channels(plan, partition));
+        let mut time = TaskTime::restored(channels, stores.first());
+        for node in members.iter().map(|member| &topology.nodes()[*member]) {
+            if let Kind::Source { topic, .. } = &node.kind {
+                time.allow_disorder(topic, node.disorder_ms);
+            }
+        }
         Self {
             graph: topology.graph(&topology.parts()[part], plan, task),
             sources: sources.collect(),
             is_stepwise: topology.is_stepwise(&topology.parts()[part]),
-            time: TaskTime::restored(channels, stores.first()),
+            time,
             stores,
             emitted: Vec::new(),
             meter,

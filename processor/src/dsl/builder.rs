@@ -60,10 +60,11 @@ impl StreamBuilder {
         input: Input<K, V>,
     ) -> Stream<K, V> {
         let topic = topic.into();
+        let disorder_ms = input.disorder_ms();
         let (name, make) = input.into_node(&topic, false);
         self.draft.check::<K, V>(&name);
         let kind = Kind::Source { topic, is_repartition: false };
-        self.draft.lock().add(Node::new(name.clone(), kind, Vec::new(), make));
+        self.draft.lock().add(Node { disorder_ms, ..Node::new(name.clone(), kind, Vec::new(), make) });
         Stream::new(self.draft.clone(), Parent::only(name), false)
     }
 

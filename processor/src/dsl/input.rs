@@ -39,6 +39,7 @@ pub struct Input<K, V> {
     name: Option<Text>,
     event_time: Option<EventTime<K, V>>,
     ahead_max: Option<Duration>,
+    disorder_max: Duration,
     bad_records: BadRecords,
 }
 
@@ -47,7 +48,13 @@ impl<K: Serde, V: Serde> Input<K, V> {
     /// record does not parse.
     #[must_use]
     pub fn new() -> Self {
-        Self { name: None, event_time: None, ahead_max: None, bad_records: BadRecords::default() }
+        Self {
+            name: None,
+            event_time: None,
+            ahead_max: None,
+            disorder_max: Duration::ZERO,
+            bad_records: BadRecords::default(),
+        }
     }
 
     /// Names the node.
@@ -71,6 +78,41 @@ impl<K: Serde, V: Serde> Input<K, V> {
         Self { ahead_max: Some(ahead_max), ..self }
     }
 
+    /// How far a record may be behind the latest one of its partition without being late: the watermark stays so far
+    /// behind. Zero unless said otherwise. All windows behind this input wait so much longer, each with its own grace on
+    /// top (Flink: bounded out-of-orderness).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use mainstem_client::Text;
+    /// use mainstem_processor::{Input, StreamBuilder, TestDriver, TimeWindows, Windowed};
+    ///
+    /// let builder = StreamBuilder::new("per-second");
+    /// let input = Input::<Text, Text>::new().disorder_max(Duration::from_millis(300));
+    /// let seconds = TimeWindows::tumbling(Duration::from_secs(1));
+    /// let clicks = builder.stream_with("clicks", input).group_by_key().windowed_by(seconds);
+    /// clicks.on_close().count("counts").to("per-second");
+    ///
+    /// let mut driver = TestDriver::new(&builder.build()?)?;
+    /// for time in [900, 1200, 950, 1299] {
+    ///     driver.pipe("clicks", "anna", "/", time)?;
+    /// }
+    /// assert_eq!(driver.read::<Windowed<Text>, i64>("per-second")?, []);
+    /// driver.pipe("clicks", "anna", "/", 1300)?;
+    /// assert_eq!(driver.read::<Windowed<Text>, i64>("per-second")?[0].value, 2);
+    /// driver.pipe("clicks", "anna", "/", 999)?;
+    /// assert_eq!(driver.counts("counts").late, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn disorder_max(self, disorder_max: Duration) -> Self {
+        Self { disorder_max, ..self }
+    }
+
+    pub(super) fn disorder_ms(&self) -> i64 {
+        millis(self.disorder_max)
+    }
+
     /// Says what becomes of a record whose key or value does not parse.
     #[must_use]
     pub fn on_bad_record(self, bad_records: BadRecords) -> Self {
@@ -83,7 +125,7 @@ impl<K: Serde, V: Serde> Input<K, V> {
 
     /// The node's name, and what makes its operators.
     pub(super) fn into_node(self, topic: &Text, is_repartition: bool) -> (Text, Make) {
-        let Self { name, event_time, ahead_max, bad_records } = self;
+        let Self { name, event_time, ahead_max, bad_records, disorder_max: _ } = self;
         let make: Make = Arc::new(move |_| {
             let read = Typed { event_time: event_time.clone(), ahead_max_ms: ahead_max.map(millis) };
             node(Source::new(read, bad_records.clone(), is_repartition))
@@ -95,7 +137,7 @@ impl<K: Serde, V: Serde> Input<K, V> {
 impl<K: Serde, V: Serde> Input<K, Option<V>> {
     /// The same, for a table: a record without a key is let through, so that it can be counted.
     pub(super) fn into_table_node(self, topic: &Text) -> (Text, Make) {
-        let Self { name, event_time, ahead_max, bad_records } = self;
+        let Self { name, event_time, ahead_max, bad_records, disorder_max: _ } = self;
         let make: Make = Arc::new(move |_| {
             let read = Keyed {
                 record: Typed { event_time: event_time.clone(), ahead_max_ms: ahead_max.map(millis) },
@@ -114,12 +156,13 @@ impl<K: Serde, V: Serde> Default for Input<K, V> {
 
 impl<K, V> fmt::Debug for Input<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, event_time, ahead_max, bad_records } = self;
+        let Self { name, event_time, ahead_max, disorder_max, bad_records } = self;
         let is_extracted = event_time.is_some();
         f.debug_struct("Input")
             .field("name", name)
             .field("event_time", &is_extracted)
             .field("ahead_max", ahead_max)
+            .field("disorder_max", disorder_max)
             .field("bad_records", bad_records)
             .finish()
     }

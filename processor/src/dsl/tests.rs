@@ -13,6 +13,7 @@ mod sliding;
 mod steps;
 mod suppress;
 mod tables;
+mod time;
 mod traps;
 mod windows;
 

@@ -101,6 +101,8 @@ pub(crate) struct Node {
     pub(crate) make: Make,
     /// How long its results wait for records that come late.
     pub(crate) delay_ms: i64,
+    /// How far the records of the topic that it reads may be out of order.
+    pub(crate) disorder_ms: i64,
     /// Whether it goes by the watermark.
     pub(crate) is_timed: bool,
     /// The windows by which its store is kept.
@@ -126,6 +128,7 @@ impl Node {
             globals: Vec::new(),
             make,
             delay_ms: 0,
+            disorder_ms: 0,
             is_timed: false,
             windows: None,
             wants_old: false,

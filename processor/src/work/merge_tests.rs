@@ -9,8 +9,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    Context, Counters, InputBatch, JoinWindows, OutputRecord, ProcessResult, Processor, StreamBuilder, Table,
-    TimeWindows, TopologyBuilder,
+    Context, Counters, Input, InputBatch, JoinWindows, OutputRecord, ProcessResult, Processor, StreamBuilder,
+    Table, TimeWindows, TopologyBuilder,
     merge::{Merge, Room},
 };
 
@@ -184,7 +184,8 @@ fn copied() -> Topology {
 /// Closed windows over all three inputs.
 fn counted() -> Topology {
     let builder = StreamBuilder::new("t");
-    let [a, b, c] = TOPICS.map(|topic| builder.stream::<i64, i64>(topic));
+    let [a, b] = ["a", "b"].map(|topic| builder.stream::<i64, i64>(topic));
+    let c = builder.stream_with("c", Input::<i64, i64>::new().disorder_max(Duration::from_millis(3)));
     let windows = TimeWindows::tumbling(Duration::from_millis(5)).grace(Duration::from_millis(2));
     a.merge(&b).merge(&c).group_by_key().windowed_by(windows).on_close().count("counts").to("out");
     builder.build().unwrap()

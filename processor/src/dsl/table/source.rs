@@ -39,10 +39,11 @@ impl StreamBuilder {
         input: Input<K, Option<V>>,
     ) -> Table<K, V> {
         let topic = topic.into();
+        let disorder_ms = input.disorder_ms();
         let (name, make) = input.into_table_node(&topic);
         self.draft().check::<K, V>(&name);
         let kind = Kind::Source { topic, is_repartition: false };
-        self.draft().lock().add(Node::new(name.clone(), kind, Vec::new(), make));
+        self.draft().lock().add(Node { disorder_ms, ..Node::new(name.clone(), kind, Vec::new(), make) });
         let store = Text::from(format!("{name}-table"));
         let says: Says<Item<Option<K>, Option<V>>, K, V> = Item::keyed;
         let records = Stream::<Option<K>, Option<V>>::new(self.draft().clone(), Parent::only(name), false);

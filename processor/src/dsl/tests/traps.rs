@@ -19,6 +19,12 @@
 //! | 14 | how many updates there are says nothing, the last one does | `work::window_tests` |
 //! | 15 | a cumulating window takes what lies on its step into the next one; the step divides the size | here, `windows` |
 //! | 16 to 20 | sessions: the gap itself, bridges, late records, restarts, what cannot be merged | `sessions` |
+//! | 43 | a restart in the midst of windows, sessions and joins changes no result | `work::window_tests`, `work::merge_tests` |
+//! | 51 | what comes back after a rest with old records is late, and waited for again | `time` |
+//! | 52 | where all inputs rest, windows stay open | `time` |
+//! | 53 | an input that has ended beside one that rests neither holds time up nor ends it | `watermark` |
+//! | 54, 55 | an empty input holds nothing up; what waits to be merged has a bound | `runtime::tests::inputs`, `merge` |
+//! | 56 | the watermark never falls | `watermark` |
 //! | 57 | time goes on through a filter that lets nothing pass | here |
 //! | 58 | behind an exchange time waits for all that write, also for those that have not yet | here |
 
