@@ -39,6 +39,7 @@ pub struct Input<K, V> {
     name: Option<Text>,
     event_time: Option<EventTime<K, V>>,
     ahead_max: Option<Duration>,
+    not_before: Option<Timestamp>,
     disorder_max: Duration,
     bad_records: BadRecords,
 }
@@ -52,6 +53,7 @@ impl<K: Serde, V: Serde> Input<K, V> {
             name: None,
             event_time: None,
             ahead_max: None,
+            not_before: None,
             disorder_max: Duration::ZERO,
             bad_records: BadRecords::default(),
         }
@@ -63,7 +65,8 @@ impl<K: Serde, V: Serde> Input<K, V> {
         Self { name: Some(name.into()), ..self }
     }
 
-    /// Takes the time at which a record happened from its key and value; the last argument is its timestamp.
+    /// Takes the time at which a record happened from its key and value; the last argument is its timestamp, for where they
+    /// do not say. It may be called more than once for a record, and must then say the same.
     #[must_use]
     pub fn event_time(self, of: impl Fn(&K, &V, Timestamp) -> Timestamp + Send + Sync + 'static) -> Self {
         Self { event_time: Some(Arc::new(of)), ..self }
@@ -76,6 +79,31 @@ impl<K: Serde, V: Serde> Input<K, V> {
     #[must_use]
     pub fn ahead_max(self, ahead_max: Duration) -> Self {
         Self { ahead_max: Some(ahead_max), ..self }
+    }
+
+    /// Takes a record to be one that does not parse if it happened before this. Unless said otherwise all times are taken,
+    /// also those before 1970. Kafka Streams takes none below zero: with `Timestamp(0)` records without a timestamp, which
+    /// are at -1, are treated as [`Self::on_bad_record`] says, like by its `FailOnInvalidTimestamp` and
+    /// `LogAndSkipOnInvalidTimestamp`.
+    ///
+    /// ```
+    /// use mainstem_client::{Text, Timestamp};
+    /// use mainstem_processor::{BadRecords, Input, StreamBuilder, TestDriver};
+    ///
+    /// let builder = StreamBuilder::new("timed");
+    /// let input = Input::<(), Text>::new().not_before(Timestamp(0)).on_bad_record(BadRecords::Skip);
+    /// builder.stream_with("in", input).to("out");
+    ///
+    /// let mut driver = TestDriver::new(&builder.build()?)?;
+    /// driver.pipe("in", (), "without a time", -1)?;
+    /// driver.pipe("in", (), "at the beginning", 0)?;
+    /// assert_eq!(driver.read::<(), String>("out")?[0].value, "at the beginning");
+    /// assert_eq!(driver.counts("in").errors, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn not_before(self, not_before: Timestamp) -> Self {
+        Self { not_before: Some(not_before), ..self }
     }
 
     /// How far a record may be behind the latest one of its partition without being late: the watermark stays so far
@@ -125,9 +153,10 @@ impl<K: Serde, V: Serde> Input<K, V> {
 
     /// The node's name, and what makes its operators.
     pub(super) fn into_node(self, topic: &Text, is_repartition: bool) -> (Text, Make) {
-        let Self { name, event_time, ahead_max, bad_records, disorder_max: _ } = self;
+        let Self { name, event_time, ahead_max, not_before, bad_records, disorder_max: _ } = self;
         let make: Make = Arc::new(move |_| {
-            let read = Typed { event_time: event_time.clone(), ahead_max_ms: ahead_max.map(millis) };
+            let read =
+                Typed { event_time: event_time.clone(), ahead_max_ms: ahead_max.map(millis), not_before };
             node(Source::new(read, bad_records.clone(), is_repartition))
         });
         (name.unwrap_or_else(|| topic.clone()), make)
@@ -137,10 +166,14 @@ impl<K: Serde, V: Serde> Input<K, V> {
 impl<K: Serde, V: Serde> Input<K, Option<V>> {
     /// The same, for a table: a record without a key is let through, so that it can be counted.
     pub(super) fn into_table_node(self, topic: &Text) -> (Text, Make) {
-        let Self { name, event_time, ahead_max, bad_records, disorder_max: _ } = self;
+        let Self { name, event_time, ahead_max, not_before, bad_records, disorder_max: _ } = self;
         let make: Make = Arc::new(move |_| {
             let read = Keyed {
-                record: Typed { event_time: event_time.clone(), ahead_max_ms: ahead_max.map(millis) },
+                record: Typed {
+                    event_time: event_time.clone(),
+                    ahead_max_ms: ahead_max.map(millis),
+                    not_before,
+                },
             };
             node(Source::new(read, bad_records.clone(), false))
         });
@@ -156,12 +189,13 @@ impl<K: Serde, V: Serde> Default for Input<K, V> {
 
 impl<K, V> fmt::Debug for Input<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, event_time, ahead_max, disorder_max, bad_records } = self;
+        let Self { name, event_time, ahead_max, not_before, disorder_max, bad_records } = self;
         let is_extracted = event_time.is_some();
         f.debug_struct("Input")
             .field("name", name)
             .field("event_time", &is_extracted)
             .field("ahead_max", ahead_max)
+            .field("not_before", not_before)
             .field("disorder_max", disorder_max)
             .field("bad_records", bad_records)
             .finish()

@@ -180,6 +180,8 @@ pub(crate) struct Typed<K, V> {
     pub(crate) event_time: Option<EventTime<K, V>>,
     /// How far that may be ahead of a record's timestamp.
     pub(crate) ahead_max_ms: Option<i64>,
+    /// The earliest time that is taken.
+    pub(crate) not_before: Option<Timestamp>,
 }
 
 impl<K: Serde, V: Serde> Read for Typed<K, V> {
@@ -200,6 +202,10 @@ impl<K: Serde, V: Serde> Read for Typed<K, V> {
         if let Some(limit) = self.ahead_max_ms.filter(|limit| ahead_ms > *limit) {
             let cause =
                 format!("it is {ahead_ms} ms ahead of its record's timestamp, and {limit} ms are allowed");
+            return Err(Box::new(Unreadable { record, part: "event time", cause: SerdeError::Other(cause) }));
+        }
+        if let Some(limit) = self.not_before.filter(|limit| time < *limit) {
+            let cause = format!("it is {time}, and nothing before {limit} is taken");
             return Err(Box::new(Unreadable { record, part: "event time", cause: SerdeError::Other(cause) }));
         }
         Ok((Item { key, value, time, headers: record.headers, watermark: time, order: 0 }, time))

@@ -25,6 +25,22 @@ fn closed(driver: &mut TestDriver) -> Vec<(i64, i64)> {
     results.map(|result| (result.key.window.start.0, result.value)).collect()
 }
 
+/// Trap 2, where somebody wants what Kafka Streams does.
+#[test]
+fn times_before_a_limit_go_where_bad_records_go_and_do_not_move_time() {
+    let dead = BadRecords::DeadLetter("early".into());
+    let mut driver =
+        over_two_topics(Input::new().not_before(mainstem_client::Timestamp(0)).on_bad_record(dead));
+    put(&mut driver, "left", &[-1, 0, -20]);
+    put(&mut driver, "right", &[-5, 10]);
+    driver.finish().unwrap();
+    assert_eq!(closed(&mut driver), [(-10, 1), (0, 1), (10, 1)]);
+    let early = driver.read::<Text, Text>("early").unwrap();
+    assert_eq!(early.iter().map(|record| record.timestamp.0).collect::<Vec<_>>(), [-1, -20]);
+    let why = "event time does not parse: it is -1, and nothing before 0 is taken";
+    assert_eq!(early[0].header("__streams.errors.message").as_deref(), Some(why));
+}
+
 /// Trap 51.
 #[test]
 fn input_that_comes_back_with_old_records_is_late_and_then_waited_for_again() {
