@@ -75,8 +75,9 @@ mod work;
 
 pub use context::{Context, UnknownName};
 pub use dsl::{
-    CoGrouped, CoWindowed, CountedStream, Data, Grouped, GroupedTable, Input, Output, SessionStream, Split,
-    Stream, StreamBuilder, StreamRecord, SuppressBuffer, Suppressed, Table, WindowedStream, Windows,
+    CoGrouped, CoWindowed, CountedStream, Data, Grouped, GroupedTable, Input, Output, Processed,
+    SessionStream, Split, Stream, StreamBuilder, StreamRecord, SuppressBuffer, Suppressed, Table,
+    WindowedStream, Windows,
 };
 pub use graph::{MalformedRecord, NodeError, source::BadRecords};
 pub use meter::{Counters, Meter, Meters, NoMeter, NodeCounts};

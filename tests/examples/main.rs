@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "these are tests, and a panic is their report")]
 
+#[path = "../../processor/examples/foreign_key_join.rs"]
+mod foreign_key_join;
 #[path = "../../processor/examples/low_level.rs"]
 mod low_level;
 #[path = "../../processor/examples/sessions.rs"]
@@ -44,4 +46,10 @@ fn stock_follows_the_articles() {
 fn silent_machine_is_told_once_and_that_it_is_back() {
     let expected = "second 70: oven is silent\nsecond 90: oven is back\n";
     assert_eq!(low_level::run().unwrap(), expected);
+}
+
+#[test]
+fn flights_follow_their_aircraft_and_find_their_airports() {
+    let expected = "OS 201: 200 seats to Wien\nOS 977: 76 seats to Graz\n";
+    assert_eq!(foreign_key_join::run().unwrap(), expected);
 }

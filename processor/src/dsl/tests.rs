@@ -7,6 +7,7 @@ mod formats;
 mod joins;
 mod keepers;
 mod outputs;
+mod process;
 mod records;
 mod sessions;
 mod sliding;

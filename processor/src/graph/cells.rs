@@ -9,10 +9,12 @@ use bytes::{BufMut, Bytes, BytesMut};
 use mainstem_client::{Text, Timestamp};
 
 use super::{NodeError, cx::Cx};
-use crate::{caps, record::Item, serdes::Serde, state::Store};
-
-/// Bytes of the time in front of a value.
-const TIME_BYTES: usize = 8;
+use crate::{
+    caps,
+    record::Item,
+    serdes::Serde,
+    state::{Store, TIME_BYTES},
+};
 
 /// When a record was seen.
 #[derive(Clone, Copy, Debug)]
@@ -214,11 +216,7 @@ fn put(store: &mut Store, key: &[u8], value: Option<Bytes>) {
 
 /// A value as it stands in a store, with its time.
 pub(crate) fn read<A: Serde>(bytes: &Bytes) -> Result<(A, Timestamp), crate::serdes::SerdeError> {
-    let expected = "a value with its time";
-    let short = crate::serdes::SerdeError::Length { expected, wanted: TIME_BYTES, found: bytes.len() };
-    let time = bytes.first_chunk::<TIME_BYTES>().ok_or(short)?;
-    let value = A::decode(Some(&bytes.slice(TIME_BYTES..)))?;
-    Ok((value, Timestamp(i64::from_be_bytes(*time))))
+    crate::state::with_time(bytes)
 }
 
 /// The same, of a store of that name.

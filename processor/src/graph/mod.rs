@@ -14,7 +14,7 @@
 //! - `counted`: windows by count; `suppress`: updates of tables that are held back.
 //! - `join`: nodes that put together what two parents give.
 //! - `table`: what becomes of the values of tables.
-//! - `custom`: processors that users write against the low-level interface.
+//! - `custom`: processors that users write against the low-level interface; `process`: those within typed streams.
 //! - `repartition`: sinks of repartition topics; `mark`: records there that say how far time has come.
 
 pub(crate) mod aggregate;
@@ -28,6 +28,7 @@ pub(crate) mod late;
 pub(crate) mod mark;
 pub(crate) mod operator;
 pub(crate) mod outlet;
+pub(crate) mod process;
 pub(crate) mod repartition;
 pub(crate) mod rows;
 pub(crate) mod session;

@@ -39,8 +39,10 @@ pub use spec::StoreSpec;
 pub use store::Store;
 pub(crate) use store::Timer;
 pub use typed::{
-    ExpiringStore, KeyValueStore, Put, Session, SessionStore, Version, VersionedStore, WindowStore,
+    ExpiringStore, KeyValueStore, Put, Session, SessionStore, TableStore, Version, VersionedStore,
+    WindowStore,
 };
+pub(crate) use typed::{TIME_BYTES, with_time};
 
 /// Where stores are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

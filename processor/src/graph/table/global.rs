@@ -10,6 +10,7 @@ use crate::{
     graph::{NodeError, cells::stored, cx::Cx, operator::Logic},
     record::Item,
     serdes::Serde,
+    state::TIME_BYTES,
 };
 
 /// A node that keeps the last value of each key in a global table. It gives nothing to others, who look into it.
@@ -31,7 +32,7 @@ impl<K: Serde, V: Serde> KeepGlobal<K, V> {
         let Some(key) = cx.needed_key(&key)? else { return Ok(()) };
         let value = value.map(|value| cx.value(&value)).transpose()?.flatten();
         let whole = |value: Bytes| {
-            let mut whole = BytesMut::with_capacity(8 + value.len());
+            let mut whole = BytesMut::with_capacity(TIME_BYTES + value.len());
             whole.put_i64(time.0);
             whole.put_slice(&value);
             whole.freeze()

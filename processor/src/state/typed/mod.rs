@@ -9,6 +9,8 @@
 //! | [`SessionStore`] | values by key and the stretch of time that they are of | stretches that ended before its retention |
 //! | [`VersionedStore`] | every value that a key had, and from when to when | what ceased to be so before its history |
 //!
+//! [`TableStore`] looks into the store of a table of typed streams.
+//!
 //! Those that forget go by the *time of the store*: the largest time that anything put there had, or that they were told
 //! of ([`ExpiringStore::observe`] and its like). It is kept with the store. No clock comes in, so that the same records
 //! lead to the same store, whenever and however often they are worked through. What is too old is not shown from the
@@ -21,6 +23,7 @@ mod expiring;
 mod key_value;
 mod parts;
 mod session;
+mod table;
 #[cfg(test)]
 mod tests;
 mod versioned;
@@ -29,5 +32,7 @@ mod window;
 pub use expiring::ExpiringStore;
 pub use key_value::KeyValueStore;
 pub use session::{Session, SessionStore};
+pub use table::TableStore;
+pub(crate) use table::{TIME_BYTES, with_time};
 pub use versioned::{Put, Version, VersionedStore};
 pub use window::WindowStore;

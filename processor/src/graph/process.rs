@@ -1,0 +1,153 @@
+//! Processors of the low-level interface within typed streams.
+//!
+//! They are given one record at a time: what they forward then is seen when that record was, so that what comes behind them
+//! does not hang on how input is cut into batches.
+
+use std::{marker::PhantomData, sync::Arc};
+
+use bytes::Bytes;
+use mainstem_client::{Offset, Record, Text, Timestamp};
+
+use super::{MalformedRecord, NodeError, behind, cx::Cx, operator::Logic, outlet::Ports, sink::Write};
+use crate::{
+    Context, InputBatch, InputRecord, OutputRecord, ProcessResult, Processor, record::Item, serdes::Serde,
+};
+
+/// A node that calls a processor with the records of a typed stream.
+pub(crate) struct Process<K, V> {
+    processor: Box<dyn Processor>,
+    stores: Vec<Text>,
+    /// What the processor calls its outputs, each of which has a port of its own.
+    outputs: Vec<Text>,
+    forwarded: Vec<(usize, OutputRecord)>,
+    types: PhantomData<fn(K, V)>,
+}
+
+/// When what a processor forwards is seen.
+#[derive(Clone, Copy)]
+struct Moment {
+    /// As [`Item::watermark`].
+    watermark: Timestamp,
+    order: u64,
+}
+
+impl<K: Serde, V: Serde> Process<K, V> {
+    pub(crate) fn new(processor: Box<dyn Processor>, stores: Vec<Text>, outputs: Vec<Text>) -> Self {
+        Self { processor, stores, outputs, forwarded: Vec::new(), types: PhantomData }
+    }
+
+    fn call(
+        &mut self,
+        moment: Moment,
+        out: &mut Ports<InputRecord>,
+        cx: &mut Cx<'_>,
+        call: impl FnOnce(&mut dyn Processor, &mut Context<'_>) -> ProcessResult,
+    ) -> Result<(), NodeError> {
+        let Moment { watermark, order } = moment;
+        let mut ctx = Context {
+            stores: cx.stores,
+            node: cx.node,
+            store_names: &self.stores,
+            outputs: &self.outputs,
+            forwarded: &mut self.forwarded,
+            late: &mut cx.counts.late,
+            watermark: behind(watermark, cx.delay_ms),
+            stream_time: cx.time.stream_time(),
+        };
+        call(self.processor.as_mut(), &mut ctx).map_err(|error| NodeError::User(Arc::from(error)))?;
+        for (port, OutputRecord { key, value, timestamp, headers }) in self.forwarded.drain(..) {
+            let record = Record { offset: Offset::NONE, timestamp, key, value, headers };
+            out.push(port, InputRecord { record, event_time: timestamp, watermark, order });
+        }
+        Ok(())
+    }
+
+    fn take(
+        &mut self,
+        item: Item<K, V>,
+        batch: &mut InputBatch,
+        out: &mut Ports<InputRecord>,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), NodeError> {
+        let moment = Moment { watermark: item.watermark, order: item.order };
+        let OutputRecord { key, value, timestamp, headers } = item.write(cx)?;
+        let record = Record { offset: Offset::NONE, timestamp, key, value, headers };
+        let watermark = behind(moment.watermark, cx.delay_ms);
+        batch.records.clear();
+        batch.records.push(InputRecord { record, event_time: timestamp, watermark, order: moment.order });
+        self.call(moment, out, cx, |processor, ctx| processor.process(batch, ctx))
+    }
+}
+
+/// Between two records.
+fn now(cx: &Cx<'_>) -> Moment {
+    Moment { watermark: cx.time.watermark(), order: *cx.order }
+}
+
+impl<K: Serde, V: Serde> Logic for Process<K, V> {
+    type In = Item<K, V>;
+    type Out = Ports<InputRecord>;
+
+    fn run(
+        &mut self,
+        input: &mut Vec<Item<K, V>>,
+        out: &mut Self::Out,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), NodeError> {
+        let mut batch = InputBatch { partition: cx.partition.clone(), records: Vec::with_capacity(1) };
+        input.drain(..).try_for_each(|item| self.take(item, &mut batch, out, cx))
+    }
+
+    fn watermark(&mut self, out: &mut Self::Out, cx: &mut Cx<'_>) -> Result<(), NodeError> {
+        self.call(now(cx), out, cx, |processor, ctx| processor.on_watermark(ctx))
+    }
+
+    fn commit(&mut self, out: &mut Self::Out, cx: &mut Cx<'_>) -> Result<(), NodeError> {
+        self.call(now(cx), out, cx, |processor, ctx| processor.on_commit(ctx))
+    }
+
+    fn timer(
+        &mut self,
+        at: Timestamp,
+        key: &Bytes,
+        out: &mut Self::Out,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), NodeError> {
+        self.call(now(cx), out, cx, |processor, ctx| processor.on_timer(at, key, ctx))
+    }
+}
+
+/// A node that reads what a processor has forwarded.
+pub(crate) struct Reading<K, V>(PhantomData<fn() -> (K, V)>);
+
+impl<K: Serde, V: Serde> Reading<K, V> {
+    pub(crate) const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+fn read<T: Serde>(part: &'static str, bytes: Option<&Bytes>, cx: &Cx<'_>) -> Result<T, NodeError> {
+    T::decode(bytes).map_err(|cause| {
+        let (partition, offset) = (cx.partition.clone(), Offset::NONE);
+        NodeError::Malformed(Box::new(MalformedRecord { part, partition, offset, cause }))
+    })
+}
+
+impl<K: Serde, V: Serde> Logic for Reading<K, V> {
+    type In = InputRecord;
+    type Out = Vec<Item<K, V>>;
+
+    fn run(
+        &mut self,
+        input: &mut Vec<InputRecord>,
+        out: &mut Self::Out,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), NodeError> {
+        for InputRecord { record, event_time: time, watermark, order } in input.drain(..) {
+            let key = read("key", record.key.as_ref(), cx)?;
+            let value = read("value", record.value.as_ref(), cx)?;
+            out.push(Item { key, value, time, headers: record.headers, watermark, order });
+        }
+        Ok(())
+    }
+}
