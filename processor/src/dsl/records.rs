@@ -103,7 +103,7 @@ impl<K: Data, V: Data> Stream<K, V> {
     ///
     /// let builder = StreamBuilder::new("tenants");
     /// let tenant = |headers: &Headers| match headers.iter().find(|(name, _)| name == "tenant") {
-    ///     Some((_, Some(tenant))) => String::from_utf8_lossy(tenant).into_owned(),
+    ///     Some((_, Some(tenant))) => String::from_utf8_lossy(&tenant).into_owned(),
     ///     _ => "unknown".to_owned(),
     /// };
     /// builder.stream::<Text, Text>("orders").map_record_values(move |record| tenant(&record.headers)).to("tenants");
