@@ -107,8 +107,9 @@ def doctored(played, kafka, tally):
     """That what is wrong is seen: the results of Kafka Streams, with one fault each."""
     for name in dict.fromkeys(scene.case for scene in played):
         case, rows = scenes.CASES[name], kafka[max((scene.name for scene in played if scene.case == name), key=lambda name: len(kafka[name]))]
-        # Of a key only the last result may count.
-        at = next(at for at in range(len(rows) - 1, -1, -1) if rows[at][1] != scenes.NULL)
+        # Of a key only the last result may count, and null is none.
+        last = {key: at for at, (key, _, _) in enumerate(rows)}.values()
+        at = next(at for at in sorted(last, reverse=True) if rows[at][1] != scenes.NULL)
         key, value, time = rows[at]
         faults = {
             "a lost result": [row for row in rows if row[0] != key],
