@@ -8,6 +8,7 @@ mod joins;
 mod keepers;
 mod outputs;
 mod process;
+mod random;
 mod records;
 mod sessions;
 mod sliding;

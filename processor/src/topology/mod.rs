@@ -199,14 +199,27 @@ impl Topology {
         children
     }
 
+    /// The nodes that give to a node; one that gives to it twice is there twice.
+    fn parents(&self, index: usize) -> impl Iterator<Item = usize> {
+        let place = |parent: &Parent| self.nodes().iter().position(|node| node.name == parent.name);
+        self.nodes()[index].parents.iter().filter_map(place)
+    }
+
+    /// A node and all from which something may come to it.
+    fn lineage(&self, index: usize) -> BTreeSet<usize> {
+        let mut lineage = BTreeSet::from([index]);
+        for node in (0..=index).rev() {
+            if lineage.contains(&node) {
+                lineage.extend(self.parents(node));
+            }
+        }
+        lineage
+    }
+
     /// The sources whose records may lead to some of a node.
     pub(crate) fn sources_of(&self, index: usize) -> BTreeSet<usize> {
-        let node = &self.nodes()[index];
-        let is_parent =
-            |other: &usize| node.parents.iter().any(|parent| parent.name == self.nodes()[*other].name);
-        let parents = (0..index).filter(is_parent);
-        let own = matches!(node.kind, Kind::Source { .. }).then_some(index);
-        parents.flat_map(|parent| self.sources_of(parent)).chain(own).collect()
+        let is_source = |node: &usize| matches!(self.nodes()[*node].kind, Kind::Source { .. });
+        self.lineage(index).into_iter().filter(is_source).collect()
     }
 
     /// The topics whose records may lead to some of a node.
@@ -218,36 +231,34 @@ impl Topology {
         self.sources_of(index).into_iter().filter_map(topic).collect()
     }
 
-    /// Whether a part must take records one by one: a record may change a table and lead to another that looks into it,
-    /// at once or because the time that it brings closes a window, and that must not find there what later records of
-    /// the batch have made of it.
+    /// Whether a part must take records one by one. A record may change a table and lead to another that looks into it,
+    /// which must not find there what later records of its batch have made of it. And where time leads to records that
+    /// meet others or look for them, as those of windows that close, they must come to their place among them.
     pub(crate) fn is_stepwise(&self, part: &Part) -> bool {
-        let meets_itself = |index: &usize| {
-            let node = &self.nodes()[*index];
-            let of = |parent: &Parent| self.nodes().iter().position(|node| node.name == parent.name);
-            let mut seen = BTreeSet::new();
-            let parents = node.parents.iter().filter_map(of);
-            let mut sources = parents.flat_map(|parent| self.sources_of(parent));
-            node.looks_up && (self.is_behind_timed(*index) || sources.any(|source| !seen.insert(source)))
-        };
-        part.nodes.iter().any(meets_itself)
+        part.nodes.iter().any(|index| self.meets_itself(*index) || self.meets_what_time_leads_to(*index))
     }
 
-    /// Whether a node gets results of others that go by the watermark.
-    fn is_behind_timed(&self, index: usize) -> bool {
-        let of = |parent: &Parent| self.nodes().iter().position(|node| node.name == parent.name);
-        let mut parents = self.nodes()[index].parents.iter().filter_map(of);
-        parents.any(|parent| self.nodes()[parent].is_timed || self.is_behind_timed(parent))
+    fn meets_itself(&self, index: usize) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut sources = self.parents(index).flat_map(|parent| self.sources_of(parent));
+        self.nodes()[index].looks_up && sources.any(|source| !seen.insert(source))
+    }
+
+    fn meets_what_time_leads_to(&self, index: usize) -> bool {
+        let node = &self.nodes()[index];
+        let meets_others = node.looks_up || node.parents.len() > 1;
+        meets_others && self.parents(index).any(|parent| self.is_led_by_time(parent))
+    }
+
+    /// Whether records of a node come about as time goes on, and not only by other records.
+    fn is_led_by_time(&self, index: usize) -> bool {
+        self.lineage(index).into_iter().any(|node| self.nodes()[node].is_timed)
     }
 
     /// How far the watermark of a node is behind that of its task: as long as the windows in front of it wait.
     fn delay_ms(&self, index: usize) -> i64 {
-        let parents = self.nodes()[index].parents.iter();
-        let of = |parent: &Parent| {
-            let parent = self.nodes().iter().position(|node| node.name == parent.name)?;
-            Some(self.delay_ms(parent).saturating_add(self.nodes()[parent].delay_ms))
-        };
-        parents.filter_map(of).max().unwrap_or(0)
+        let of = |parent| self.delay_ms(parent).saturating_add(self.nodes()[parent].delay_ms);
+        self.parents(index).map(of).max().unwrap_or(0)
     }
 
     /// Whether a node must pass on each change at once: those behind it, also behind a repartition topic, go by the time
