@@ -71,6 +71,18 @@ pub const STATE_FILES_MAX: usize = 256;
 /// Bytes of the name of a table in a state directory: processor, task and store.
 pub const STATE_NAME_BYTES_MAX: usize = 255;
 
+/// Different keys of a topic that are looked at to see by which partitioner it was written.
+pub const SAMPLED_KEYS_MAX: usize = 256;
+
+/// Different keys without which nothing is concluded: fewer may lie as they do by chance.
+pub const SAMPLED_KEYS_MIN: usize = 16;
+
+/// Answers that are waited for to see by which partitioner a topic was written, and how long for each.
+pub const SAMPLES_MAX: usize = 16;
+
+/// As [`SAMPLES_MAX`].
+pub const SAMPLE_PATIENCE: Duration = Duration::from_millis(500);
+
 /// Milliseconds that a commit waits at most for what earlier ones have written to reach the disk.
 pub const STATE_WAITS_MAX: usize = 1000;
 

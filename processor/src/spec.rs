@@ -51,6 +51,9 @@ pub struct Settings {
     pub buffered_records_per_partition: usize,
     /// Bytes of keys and values of an input that may wait so; 4 MiB unless said otherwise.
     pub buffered_bytes_per_partition: usize,
+    /// Whether a start looks at some keys of topics that must be co-partitioned, and refuses those that different
+    /// partitioners have written; so unless said otherwise.
+    pub checks_partitioners: bool,
     /// Where stores are kept that do not say so themselves; in memory unless said otherwise.
     pub kept: Kept,
     /// Where stores on disk live; none unless said otherwise, and then no store can be on disk.
@@ -69,6 +72,7 @@ impl Default for Settings {
             max_task_idle: Some(Duration::ZERO),
             buffered_records_per_partition: caps::BUFFERED_RECORDS_PER_PARTITION,
             buffered_bytes_per_partition: caps::BUFFERED_BYTES_PER_PARTITION,
+            checks_partitioners: true,
             kept: Kept::InMemory,
             state_directory: None,
             meter: Arc::new(NoMeter),

@@ -13,6 +13,18 @@
 //! there `words.filter-2`), or as [`Stream::named`] says; nodes with a store are named like the store. Where records
 //! are brought together by a key that has changed on the way, they go through a repartition topic, whose name comes
 //! from that store's: `NAME-STORE-repartition`.
+//!
+//! What is put together has one type of keys, which says how they are written: streams whose keys are numbers of 32 and of 64
+//! bits have different bytes for the same number, never meet, and cannot be joined.
+//!
+//! ```compile_fail,E0308
+//! use mainstem_client::Text;
+//! use mainstem_processor::StreamBuilder;
+//!
+//! let builder = StreamBuilder::new("orders-with-names");
+//! let names = builder.table::<i64, Text>("names");
+//! builder.stream::<i32, Text>("orders").join_table(&names, |_, order, _| order.clone()).to("out");
+//! ```
 
 mod builder;
 mod cogrouped;

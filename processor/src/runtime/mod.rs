@@ -3,6 +3,7 @@
 //!
 //! - [`Handle`]: how a running topology is watched and stopped.
 //! - `topics`: what has to be there before it starts.
+//! - `partitioners`: whether keys that must meet can.
 //! - `task`: what a thread does: attempt after attempt.
 //! - `global`: what the thread of a global table does.
 //! - `attempt`: one attempt: restore, then poll, work, commit; `inputs`: how it takes what it polls.
@@ -18,6 +19,7 @@ mod error;
 mod global;
 mod handle;
 mod inputs;
+mod partitioners;
 mod restore;
 mod task;
 #[cfg(test)]
@@ -137,6 +139,9 @@ pub async fn run(
     transport: Arc<dyn Transport>,
 ) -> Result<Handle, StartError> {
     let plan = topics::plan(&topology, transport.as_ref()).await?;
+    if settings.checks_partitioners {
+        partitioners::check(&topology, &plan, transport.as_ref()).await?;
+    }
     let (begins, changelogs, globals) = (HashMap::new(), HashMap::new(), topology.globals());
     let mut job = Job { topology, plan, settings, begins, changelogs, globals };
     job.check_stores()?;

@@ -26,6 +26,7 @@ mod foreign;
 mod forms;
 mod global;
 mod inputs;
+mod partitioners;
 mod pauses;
 mod restarts;
 mod trouble;

@@ -24,8 +24,8 @@ pub(crate) use builder::named;
 pub use error::TopologyError;
 pub(crate) use node::{KeptWindows, Kind, Layout, Make, Node, Parent, Setting};
 pub(crate) use parts::Part;
-pub(crate) use plan::Plan;
 pub use plan::PlanError;
+pub(crate) use plan::{Plan, meetings};
 
 use crate::{
     StoreSpec,

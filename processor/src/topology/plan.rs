@@ -35,6 +35,20 @@ pub enum PlanError {
         /// Its partitions.
         others: i32,
     },
+    /// Topics whose keys meet in one store were written by different partitioners, so that keys would not meet.
+    #[error(
+        "node {node} needs its topics co-partitioned, but the keys of {topic} are not in the partitions that Kafka's \
+         default partitioner (murmur2) chooses, and those of {other} are; have one partitioner write both (librdkafka: \
+         partitioner=murmur2_random), or put a repartition in front of {node}"
+    )]
+    OtherPartitioner {
+        /// The node where they meet.
+        node: Text,
+        /// The topic that another partitioner has written.
+        topic: Text,
+        /// The one that the default partitioner has.
+        other: Text,
+    },
     /// More tasks than there may be.
     #[error("the topology would have {tasks} tasks, and {limit} is the limit")]
     TooManyTasks {
@@ -113,6 +127,38 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// A node that keeps or looks up something and has records of several topics: their keys must lie in the same partitions.
+pub(crate) struct Meeting {
+    pub(crate) node: Text,
+    /// The topics that others have written.
+    pub(crate) inputs: Vec<Text>,
+    /// A repartition topic, where one is among them. What comes back from elsewhere goes where it is told, and is none.
+    pub(crate) moved: Option<Text>,
+}
+
+/// Where topics meet.
+pub(crate) fn meetings(topology: &Topology) -> Vec<Meeting> {
+    let of = |part: &Part| {
+        let fed_back = fed_back(topology, part);
+        let keeps = part.nodes.iter().filter(|index| !topology.nodes()[**index].stores.is_empty());
+        keeps.map(|index| meeting(topology, *index, &fed_back)).collect::<Vec<_>>()
+    };
+    let all = topology.parts().iter().flat_map(of);
+    all.filter(|meeting| meeting.inputs.len() + usize::from(meeting.moved.is_some()) > 1).collect()
+}
+
+fn meeting(topology: &Topology, index: usize, fed_back: &[Text]) -> Meeting {
+    let (mut inputs, mut moved) = (Vec::new(), None);
+    for source in topology.sources_of(index) {
+        match &topology.nodes()[source].kind {
+            Kind::Source { topic, is_repartition: false } => inputs.push(topic.clone()),
+            Kind::Source { topic, .. } if !fed_back.contains(topic) => moved = Some(topic.clone()),
+            _ => {}
+        }
+    }
+    Meeting { node: topology.nodes()[index].name.clone(), inputs, moved }
 }
 
 /// The sources of a part: name, topic, and whether that is a repartition topic.
