@@ -105,7 +105,7 @@ fn closing() -> impl Strategy<Value = Closing> + Clone {
 /// Streams whose keys are those of the input: two of them meet in one task, in the order of the input.
 fn of_one_task() -> impl Strategy<Value = Growing> + Clone {
     Just(Growing::Source).prop_recursive(4, 8, 2, |inner| {
-        let (one, other) = (inner.clone().prop_map(Box::new), inner.clone().prop_map(Box::new));
+        let (one, other) = (inner.clone().prop_map(Box::new), inner.prop_map(Box::new));
         prop_oneof![
             (one.clone(), 2..5_i64).prop_map(|(one, of)| Growing::Filtered(one, of)),
             (one.clone(), -3..4_i64).prop_map(|(one, by)| Growing::Mapped(one, by)),
