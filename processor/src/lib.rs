@@ -80,7 +80,7 @@ pub use dsl::{
     WindowedStream, Windows,
 };
 pub use graph::{MalformedRecord, NodeError, source::BadRecords};
-pub use meter::{Counters, Meter, Meters, NoMeter, NodeCounts};
+pub use meter::{Counters, Meter, Meters, NoMeter, NodeCounts, StoreSize, TaskId, TaskReport};
 pub use processor::{ProcessResult, Processor};
 pub use record::{InputBatch, InputRecord, OutputRecord};
 pub use runtime::{Handle, StartError, TaskState};

@@ -4,9 +4,12 @@ use std::{
     collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use mainstem_client::{Text, Timestamp};
+
+use crate::TaskState;
 
 /// What went through a node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,6 +23,14 @@ pub struct NodeCounts {
     /// Records that did not parse and were skipped or given to the dead-letter topic, or that had no key where one is
     /// needed.
     pub errors: u64,
+    /// Of these, those that did not parse and were skipped ([`crate::BadRecords::Skip`]).
+    pub skipped: u64,
+    /// Of these, those that went to the dead-letter topic ([`crate::BadRecords::DeadLetter`]).
+    pub dead_lettered: u64,
+    /// How far the records of a source were behind the largest time that its task had seen, in milliseconds: all together.
+    pub lateness_ms: u64,
+    /// The same: the one furthest behind.
+    pub lateness_ms_max: u64,
 }
 
 impl NodeCounts {
@@ -31,8 +42,67 @@ impl NodeCounts {
             records_out: self.records_out + other.records_out,
             late: self.late + other.late,
             errors: self.errors + other.errors,
+            skipped: self.skipped + other.skipped,
+            dead_lettered: self.dead_lettered + other.dead_lettered,
+            lateness_ms: self.lateness_ms.saturating_add(other.lateness_ms),
+            lateness_ms_max: if self.lateness_ms_max > other.lateness_ms_max {
+                self.lateness_ms_max
+            } else {
+                other.lateness_ms_max
+            },
         }
     }
+
+    /// Those that had no key where one is needed.
+    #[must_use]
+    pub const fn keyless(self) -> u64 {
+        self.errors - self.skipped - self.dead_lettered
+    }
+
+    pub(crate) fn see_lateness(&mut self, ms: u64) {
+        self.lateness_ms = self.lateness_ms.saturating_add(ms);
+        self.lateness_ms_max = self.lateness_ms_max.max(ms);
+    }
+}
+
+/// A task of a processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskId {
+    /// The number of its sub-topology.
+    pub part: usize,
+    /// The number of the partition that it reads.
+    pub number: i32,
+}
+
+impl fmt::Display for TaskId {
+    /// As Kafka Streams numbers them: sub-topology and partition.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{}", self.part, self.number)
+    }
+}
+
+/// How a task stands after a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskReport {
+    /// How long the commit took, from the first of its outputs to the last offset.
+    pub commit_latency: Duration,
+    /// How far time has come; [`i64::MAX`] where the input has ended.
+    pub watermark: Timestamp,
+    /// Records of its inputs that wait behind what is committed.
+    pub input_lag: u64,
+    /// Its stores.
+    pub stores: Vec<StoreSize>,
+}
+
+/// How large a store of a task is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreSize {
+    /// Its name.
+    pub store: Text,
+    /// Entries, those of the runtime among them; on disk about so many.
+    pub entries: u64,
+    /// Bytes of keys and values in memory, or of files on disk.
+    pub bytes: u64,
 }
 
 /// Counts what goes through a processor. Called a few times per batch, never per record.
@@ -53,7 +123,13 @@ pub trait Meter: Send + Sync + fmt::Debug + 'static {
     fn watermark(&self, _at: Timestamp) {}
 
     /// So many records of a store's changelog were taken over before its task works, and about so many are left.
-    fn restored(&self, _store: &Text, _records: u64, _left: u64) {}
+    fn restored(&self, _task: TaskId, _store: &Text, _records: u64, _left: u64) {}
+
+    /// A task has committed, and stands like this.
+    fn task_committed(&self, _task: TaskId, _report: &TaskReport) {}
+
+    /// A task does something else now.
+    fn task_state(&self, _task: TaskId, _state: &TaskState) {}
 
     /// This went through a node since the last time.
     fn node(&self, _name: &Text, _counts: NodeCounts) {}
@@ -90,8 +166,16 @@ impl Meter for Meters {
         self.0.iter().for_each(|meter| meter.watermark(at));
     }
 
-    fn restored(&self, store: &Text, records: u64, left: u64) {
-        self.0.iter().for_each(|meter| meter.restored(store, records, left));
+    fn restored(&self, task: TaskId, store: &Text, records: u64, left: u64) {
+        self.0.iter().for_each(|meter| meter.restored(task, store, records, left));
+    }
+
+    fn task_committed(&self, task: TaskId, report: &TaskReport) {
+        self.0.iter().for_each(|meter| meter.task_committed(task, report));
+    }
+
+    fn task_state(&self, task: TaskId, state: &TaskState) {
+        self.0.iter().for_each(|meter| meter.task_state(task, state));
     }
 
     fn node(&self, name: &Text, counts: NodeCounts) {

@@ -138,6 +138,11 @@ impl TaskTime {
             .position(|reached| reached.channel.partition == *partition && reached.channel.from == from)
     }
 
+    /// How far the time of a record is behind the largest that was seen.
+    pub(crate) fn lateness_ms(&self, time: Timestamp) -> u64 {
+        u64::try_from(self.stream_time.0.saturating_sub(time.0)).unwrap_or(0)
+    }
+
     /// Notes the time of a record.
     pub(crate) fn see(&mut self, time: Timestamp) {
         if time > self.stream_time && time != END {

@@ -47,15 +47,38 @@ async fn a_topology_counts_beside_the_log_and_goes_on_after_a_restart() {
     broker.shutdown().await.unwrap();
 }
 
+/// The value of a metric of processors.
+fn shown(broker: &EmbeddedBroker, metric: &str, labels: &str) -> Option<f64> {
+    let text = broker.broker().node().metrics.render().unwrap();
+    let series = format!("mainstem_processor_{metric}{{{labels}}} ");
+    text.lines().find_map(|line| line.strip_prefix(&series)).map(|value| value.parse().unwrap())
+}
+
 #[tokio::test]
 async fn what_a_topology_does_is_among_the_brokers_metrics() {
     let broker = EmbeddedBroker::start().await.unwrap();
     broker.create_topic(NewTopic::new("in", 1)).await.unwrap();
     broker.produce("in", &values(0..10)).await.unwrap();
     count(&broker).await;
-    let text = broker.broker().node().metrics.render().unwrap();
-    let expected = "mainstem_processor_records_in_total{processor=\"count-by-value\"} 10";
-    assert!(text.lines().any(|line| line == expected), "{text}");
+    let processor = "processor=\"count-by-value\"";
+    for (metric, labels, value) in [
+        ("records_in_total", processor, 10.0),
+        ("node_records_in_total", "node=\"counts\",processor=\"count-by-value\"", 10.0),
+        ("tasks", "processor=\"count-by-value\",state=\"finished\"", 2.0),
+        ("task_input_lag_records", "processor=\"count-by-value\",task=\"0_0\"", 0.0),
+    ] {
+        assert_eq!(shown(&broker, metric, labels), Some(value), "{metric}");
+    }
+    let counts = "processor=\"count-by-value\",store=\"counts\",task=\"1_0\"";
+    let (entries, bytes) = (shown(&broker, "store_entries", counts), shown(&broker, "store_bytes", counts));
+    assert!(entries >= Some(2.0), "{entries:?}");
+    // Each of the two words, its count and the time of that.
+    assert!(bytes >= Some(2.0 * 17.0), "{bytes:?}");
+    assert!(shown(&broker, "task_commits_total", "processor=\"count-by-value\",task=\"1_0\"") >= Some(1.0));
+    // The next run brings back what this one has kept.
+    count(&broker).await;
+    assert!(shown(&broker, "store_restored_records_total", counts) >= Some(2.0));
+    assert_eq!(shown(&broker, "store_restore_remaining_records", counts), Some(0.0));
 }
 
 #[tokio::test]

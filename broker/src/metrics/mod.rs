@@ -15,6 +15,7 @@ mod fetch_sessions;
 mod groups;
 mod journal;
 mod process;
+mod processor_tasks;
 mod processors;
 mod reference;
 mod register;
@@ -36,6 +37,7 @@ use register::Registry;
 pub use connections::Connections;
 pub use fetch_sessions::FetchSessions;
 pub use journal::Journal;
+pub use processor_tasks::{ProcessorTask, State as TaskState, TaskStore};
 pub use processors::{NodeCounts, Processor, Processors};
 pub use requests::{Api, Requests};
 pub use sample::{Histogram, Sample};
@@ -277,13 +279,80 @@ mod tests {
     #[test]
     fn a_processors_nodes_are_counted_by_name() {
         let metrics = metrics();
-        let counts = NodeCounts { records_in: 9, records_out: 7, late_drops: 2, errors: 1 };
+        let counts = NodeCounts {
+            records_in: 9,
+            records_out: 7,
+            late_drops: 2,
+            errors: 6,
+            skipped: 3,
+            dead_lettered: 2,
+            keyless: 1,
+            lateness: Duration::from_millis(1500),
+            lateness_max: Duration::from_secs(1),
+        };
         metrics.processors.of("demo").passed("parse", counts);
         let labels = "{node=\"parse\",processor=\"demo\"}";
         assert_shows(&metrics, &format!("mainstem_processor_node_records_in_total{labels} 9"));
         assert_shows(&metrics, &format!("mainstem_processor_node_records_out_total{labels} 7"));
         assert_shows(&metrics, &format!("mainstem_processor_node_late_drops_total{labels} 2"));
-        assert_shows(&metrics, &format!("mainstem_processor_node_errors_total{labels} 1"));
+        assert_shows(&metrics, &format!("mainstem_processor_node_errors_total{labels} 6"));
+        assert_shows(&metrics, &format!("mainstem_processor_node_record_lateness_seconds_total{labels} 1.5"));
+        assert_shows(&metrics, &format!("mainstem_processor_node_record_lateness_max_seconds{labels} 1"));
+        for (cause, records) in [("late", 2), ("malformed", 3), ("dead_letter", 2), ("no_key", 1)] {
+            let labels = format!("{{cause=\"{cause}\",node=\"parse\",processor=\"demo\"}}");
+            assert_shows(
+                &metrics,
+                &format!("mainstem_processor_node_dropped_records_total{labels} {records}"),
+            );
+        }
+    }
+
+    #[test]
+    fn tasks_and_their_stores_have_series_of_their_own() {
+        let metrics = metrics();
+        let task = metrics.processors.of("demo").task("0_3").unwrap();
+        task.committed(Duration::from_millis(1500));
+        task.committed(Duration::from_millis(500));
+        task.waits_for(7);
+        task.watermark_is_behind(Duration::from_secs(4));
+        let store = task.store("counts").unwrap();
+        store.holds(12, 345);
+        store.restored(10, 20);
+        let labels = "{processor=\"demo\",task=\"0_3\"}";
+        assert_shows(&metrics, &format!("mainstem_processor_task_commits_total{labels} 2"));
+        assert_shows(&metrics, &format!("mainstem_processor_task_commit_seconds_total{labels} 2"));
+        assert_shows(&metrics, &format!("mainstem_processor_task_commit_max_seconds{labels} 1.5"));
+        assert_shows(&metrics, &format!("mainstem_processor_task_input_lag_records{labels} 7"));
+        assert_shows(&metrics, &format!("mainstem_processor_task_watermark_delay_seconds{labels} 4"));
+        let labels = "{processor=\"demo\",store=\"counts\",task=\"0_3\"}";
+        assert_shows(&metrics, &format!("mainstem_processor_store_entries{labels} 12"));
+        assert_shows(&metrics, &format!("mainstem_processor_store_bytes{labels} 345"));
+        assert_shows(&metrics, &format!("mainstem_processor_store_restored_records_total{labels} 10"));
+        assert_shows(&metrics, &format!("mainstem_processor_store_restore_remaining_records{labels} 20"));
+    }
+
+    #[test]
+    fn tasks_are_counted_by_what_they_do() {
+        let metrics = metrics();
+        let processor = metrics.processors.of("demo");
+        processor.task_is("0_0", TaskState::Running);
+        processor.task_is("0_1", TaskState::Running);
+        processor.task_is("0_0", TaskState::Failed);
+        assert_shows(&metrics, "mainstem_processor_tasks{processor=\"demo\",state=\"running\"} 1");
+        assert_shows(&metrics, "mainstem_processor_tasks{processor=\"demo\",state=\"failed\"} 1");
+    }
+
+    #[test]
+    fn tasks_and_stores_above_their_caps_have_no_series() {
+        let metrics = metrics();
+        let processor = metrics.processors.of("demo");
+        let tasks: Vec<_> = (0..caps::TASKS_MAX).map(|n| processor.task(&format!("0_{n}"))).collect();
+        assert!(tasks.iter().all(Option::is_some));
+        assert!(processor.task("1_0").is_none());
+        assert!(metrics.processors.of("other").task("0_0").is_none());
+        let task = processor.task("0_0").unwrap();
+        assert!((0..caps::TASK_STORES_MAX).all(|n| task.store(&format!("store-{n}")).is_some()));
+        assert!(task.store("one-more").is_none());
     }
 
     #[test]

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use prometheus::{Gauge, GaugeVec, IntCounter, IntCounterVec};
+use prometheus::{Counter, CounterVec, Gauge, GaugeVec, IntCounter, IntCounterVec};
 
 use super::caps::{NODES_MAX, PROCESSORS_MAX};
-use super::register::{Registry, counters, seconds_gauges};
+use super::processor_tasks::{Families as TaskFamilies, ProcessorTask, State, Tasks};
+use super::register::{Registry, counters, seconds_counters, seconds_gauges};
 
 /// Where the processors above the cap are counted.
 const OTHERS: &str = "(others)";
@@ -28,6 +29,7 @@ pub struct Processor {
     late_drops: IntCounter,
     watermark_delay: Gauge,
     nodes: Nodes,
+    tasks: Tasks,
 }
 
 /// What went through a node of a processor.
@@ -39,8 +41,18 @@ pub struct NodeCounts {
     pub records_out: u64,
     /// Records that came after their window's grace and were dropped.
     pub late_drops: u64,
-    /// Records that it could not take.
+    /// Records that it could not take: those of the next three together.
     pub errors: u64,
+    /// Those that did not parse and were skipped.
+    pub skipped: u64,
+    /// Those that went to the dead-letter topic.
+    pub dead_lettered: u64,
+    /// Those that had no key where one is needed.
+    pub keyless: u64,
+    /// How far its records were behind the largest time that had been seen, all together.
+    pub lateness: Duration,
+    /// The same of the one furthest behind.
+    pub lateness_max: Duration,
 }
 
 /// The nodes of one processor.
@@ -57,10 +69,19 @@ struct Node {
     records_out: IntCounter,
     late_drops: IntCounter,
     errors: IntCounter,
+    dropped: [IntCounter; CAUSES.len()],
+    lateness: Counter,
+    lateness_max: Gauge,
 }
+
+/// Why records are dropped.
+const CAUSES: [&str; 4] = ["late", "malformed", "dead_letter", "no_key"];
 
 #[derive(Clone, Debug)]
 struct NodeFamilies {
+    dropped: IntCounterVec,
+    lateness: CounterVec,
+    lateness_max: GaugeVec,
     records_in: IntCounterVec,
     records_out: IntCounterVec,
     late_drops: IntCounterVec,
@@ -75,6 +96,7 @@ struct Families {
     late_drops: IntCounterVec,
     watermark_delay: GaugeVec,
     nodes: NodeFamilies,
+    tasks: TaskFamilies,
 }
 
 impl Processors {
@@ -113,17 +135,49 @@ impl Processor {
 
     /// This went through one of its nodes.
     pub fn passed(&self, node: &str, counts: NodeCounts) {
-        let NodeCounts { records_in, records_out, late_drops, errors } = counts;
-        let node = self.nodes.of(node);
-        node.records_in.inc_by(records_in);
-        node.records_out.inc_by(records_out);
-        node.late_drops.inc_by(late_drops);
-        node.errors.inc_by(errors);
+        self.nodes.of(node).count(&counts);
+    }
+
+    /// A task does something else now.
+    pub fn task_is(&self, task: &str, state: State) {
+        self.tasks.is(task, state);
+    }
+
+    /// The counters of a task; none where there are too many.
+    pub fn task(&self, name: &str) -> Option<Arc<ProcessorTask>> {
+        self.tasks.of(name)
     }
 
     /// How far the watermark is behind the clock.
     pub fn watermark_is_behind(&self, by: Duration) {
         self.watermark_delay.set(by.as_secs_f64());
+    }
+}
+
+impl Node {
+    fn count(&self, counts: &NodeCounts) {
+        let NodeCounts {
+            records_in,
+            records_out,
+            late_drops,
+            errors,
+            skipped,
+            dead_lettered,
+            keyless,
+            lateness,
+            lateness_max,
+        } = *counts;
+        self.records_in.inc_by(records_in);
+        self.records_out.inc_by(records_out);
+        self.late_drops.inc_by(late_drops);
+        self.errors.inc_by(errors);
+        // In the order of `CAUSES`.
+        let dropped = [late_drops, skipped, dead_lettered, keyless];
+        self.dropped.iter().zip(dropped).for_each(|(counter, records)| counter.inc_by(records));
+        self.lateness.inc_by(lateness.as_secs_f64());
+        if lateness_max.as_secs_f64() > self.lateness_max.get() {
+            self.lateness_max.set(lateness_max.as_secs_f64());
+        }
     }
 }
 
@@ -148,17 +202,19 @@ impl Families {
                 &["processor"],
             ),
             nodes: NodeFamilies::new(registry),
+            tasks: TaskFamilies::new(registry),
         }
     }
 
     fn processor(&self, name: &str) -> Processor {
-        let Self { records_in, records_out, commits, late_drops, watermark_delay, nodes } = self;
+        let Self { records_in, records_out, commits, late_drops, watermark_delay, nodes, tasks } = self;
         Processor {
             records_in: records_in.with_label_values(&[name]),
             records_out: records_out.with_label_values(&[name]),
             commits: commits.with_label_values(&[name]),
             late_drops: late_drops.with_label_values(&[name]),
             watermark_delay: watermark_delay.with_label_values(&[name]),
+            tasks: Tasks::new(name, tasks),
             nodes: Nodes { processor: name.to_owned(), families: nodes.clone(), known: Mutex::default() },
         }
     }
@@ -184,13 +240,35 @@ impl NodeFamilies {
                 "Records that came to a node after their window's grace and were dropped",
             ),
             errors: family("mainstem_processor_node_errors_total", "Records that a node could not take"),
+            dropped: counters(
+                registry,
+                "mainstem_processor_node_dropped_records_total",
+                "Records that went no further than a node, by cause: `late` behind their window's grace, `malformed` and \
+                 skipped, malformed and in the dead-letter topic (`dead_letter`), or without the key that is needed (`no_key`)",
+                &["processor", "node", "cause"],
+            ),
+            lateness: seconds_counters(
+                registry,
+                "mainstem_processor_node_record_lateness_seconds_total",
+                "How far the records of a source were behind the largest time that its task had seen, added up",
+                &["processor", "node"],
+            ),
+            lateness_max: seconds_gauges(
+                registry,
+                "mainstem_processor_node_record_lateness_max_seconds",
+                "How far the record furthest behind was, since the processor's start",
+                &["processor", "node"],
+            ),
         }
     }
 
     fn node(&self, processor: &str, name: &str) -> Node {
-        let Self { records_in, records_out, late_drops, errors } = self;
+        let Self { records_in, records_out, late_drops, errors, dropped, lateness, lateness_max } = self;
         let labels = [processor, name];
         Node {
+            dropped: CAUSES.map(|cause| dropped.with_label_values(&[processor, name, cause])),
+            lateness: lateness.with_label_values(&labels),
+            lateness_max: lateness_max.with_label_values(&labels),
             records_in: records_in.with_label_values(&labels),
             records_out: records_out.with_label_values(&labels),
             late_drops: late_drops.with_label_values(&labels),

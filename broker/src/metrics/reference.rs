@@ -9,7 +9,8 @@ const HEAD: &str = "\
 dashboards in `deploy/grafana` show the same ones.
 
 Labels whose values users make up have a cap: 1,000 topics, 1,000 processors and 200 nodes of each have series of their own,
-what is above is counted under `(others)`; of groups at most 1,000 are shown, of lags 10,000. A histogram `NAME` has the series `NAME_bucket` (with the
+what is above is counted under `(others)`; 2,000 tasks of processors have series, with those of 32 stores each; of groups at most
+1,000 are shown, of lags 10,000. A histogram `NAME` has the series `NAME_bucket` (with the
 label `le`), `NAME_sum` and `NAME_count`.
 
 <!-- Made by `mainstem reference metrics`; change the help in broker/src/metrics. -->
@@ -31,6 +32,23 @@ pub(super) struct Description {
     pub(super) labels: Vec<String>,
     pub(super) help: String,
 }
+
+/// What users of Kafka Streams look for.
+const KAFKA_STREAMS: &str = "
+Kafka Streams has these figures under other names. Its rates are `rate()` of a counter here, its averages the quotient of two.
+
+| Kafka Streams | here |
+|---|---|
+| `process-rate`, `process-total` of a node | `mainstem_processor_node_records_in_total` |
+| `dropped-records-total` | `mainstem_processor_node_dropped_records_total`, by cause |
+| `record-lateness-avg`, `-max` | `mainstem_processor_node_record_lateness_seconds_total` over records in, `mainstem_processor_node_record_lateness_max_seconds` |
+| `commit-total` | `mainstem_processor_task_commits_total` |
+| `commit-latency-avg`, `-max` | `mainstem_processor_task_commit_seconds_total` over commits, `mainstem_processor_task_commit_max_seconds` |
+| `records-lag` of its consumers | `mainstem_processor_task_input_lag_records`; `mainstem_group_lag` by partition |
+| `restore-total`, `restore-remaining-records-total` | `mainstem_processor_store_restored_records_total`, `mainstem_processor_store_restore_remaining_records` |
+| `estimate-num-keys`, `total-sst-files-size` of a store | `mainstem_processor_store_entries`, `mainstem_processor_store_bytes` |
+| `alive-stream-threads`, `failed-stream-threads` | `mainstem_processor_tasks` |
+";
 
 /// The sections of the reference, each with the words behind `mainstem_` that belong there.
 const SECTIONS: [(&str, &[&str]); 11] = [
@@ -56,6 +74,9 @@ pub(super) fn markdown(described: &[Description]) -> String {
         let _ = write!(text, "\n## {heading}\n\n{columns}\n");
         for description in described.iter().filter(|of| words.contains(&of.subject())) {
             let _ = writeln!(text, "{}", description.row());
+        }
+        if heading == "Processors" {
+            text.push_str(KAFKA_STREAMS);
         }
     }
     text

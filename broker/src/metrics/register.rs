@@ -5,8 +5,8 @@ use std::cell::RefCell;
 
 use prometheus::core::Collector;
 use prometheus::{
-    Counter, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts,
+    Counter, CounterVec, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
+    IntGauge, IntGaugeVec, Opts,
 };
 
 use super::reference::{Description, Kind};
@@ -76,6 +76,10 @@ pub(super) fn counters(registry: &Registry, name: &str, help: &str, labels: &[&s
 
 pub(super) fn seconds_counter(registry: &Registry, name: &str, help: &str) -> Counter {
     registry.register(Kind::Counter, Counter::new(name, help))
+}
+
+pub(super) fn seconds_counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> CounterVec {
+    registry.register(Kind::Counter, CounterVec::new(Opts::new(name, help), labels))
 }
 
 pub(super) fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {

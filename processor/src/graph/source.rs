@@ -81,6 +81,7 @@ impl<R: Read> Source<R> {
                 R::seen(&mut out, cx.time.watermark(), *cx.order);
                 *cx.order += 1;
                 let time = time.min(LAST);
+                cx.counts.see_lateness(cx.time.lateness_ms(time));
                 cx.time.see(time);
                 if let Some(channel) = channel {
                     cx.time.advance(channel, time);
@@ -101,9 +102,11 @@ impl<R: Read> Source<R> {
             }
             BadRecords::Skip => {
                 debug!(node = %cx.node, %partition, %offset, %cause, "record does not parse; it is left out");
+                cx.counts.skipped += 1;
             }
             BadRecords::DeadLetter(topic) => {
                 cx.emit(dead_letter(topic, record, cx.node, &partition, part, &cause));
+                cx.counts.dead_lettered += 1;
             }
         }
         cx.counts.errors += 1;
@@ -291,6 +294,20 @@ mod tests {
         driver.finish().unwrap();
         let records = driver.read::<(), Text>("output").unwrap();
         assert_eq!(records.iter().map(|record| &*record.value).collect::<Vec<_>>(), [END.to_string()]);
+    }
+
+    #[test]
+    fn lateness_is_counted_against_the_largest_time_that_was_seen() {
+        let builder = StreamBuilder::new("t");
+        builder.stream::<Text, Text>("in").to("out");
+        let topology = builder.build().unwrap();
+        let mut driver = TestDriver::new(&topology).unwrap();
+        for time in [100, 130, 90, 120, 130] {
+            driver.pipe("in", "k", "v", time).unwrap();
+        }
+        let source = topology.nodes().iter().find(|node| node.parents.is_empty()).unwrap();
+        let counts = driver.counts(&source.name);
+        assert_eq!((counts.lateness_ms, counts.lateness_ms_max), (40 + 10, 40));
     }
 
     /// Counts by windows of ten, and adds the counts up behind a repartition topic; the value is the event time.

@@ -13,9 +13,9 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Job, TaskError, TaskId, restore, task::stopped};
+use super::{Job, TaskError, restore, task::stopped};
 use crate::{
-    Settings, caps,
+    Settings, TaskId, caps,
     merge::{Merge, Room},
     state::SystemKey,
     work::Work,

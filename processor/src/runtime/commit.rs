@@ -4,7 +4,7 @@
 //! or not at all; where they do not, the positions wait for the changes. Stores on disk take the changes over when their
 //! changelogs have them, all of a task together.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use bytes::Bytes;
 use mainstem_client::{
@@ -13,11 +13,12 @@ use mainstem_client::{
     producer::Ticket,
     protocol::records::header::HEADER_BYTES,
 };
+use tokio::time::Instant;
 use tracing::debug;
 
 use super::{TaskError, attempt::Attempt};
 use crate::{
-    caps,
+    StoreSize, TaskReport, caps,
     record::Emitted,
     state::{Checkpoint, Store, SystemKey, says_how_far},
 };
@@ -43,6 +44,7 @@ impl Attempt<'_> {
 
     /// Commits everything that has been worked through.
     pub(super) async fn commit(&mut self) -> Result<(), TaskError> {
+        let begun = Instant::now();
         self.work.prepare_commit()?;
         self.send_outputs().await?;
         self.store_outputs().await?;
@@ -53,7 +55,26 @@ impl Attempt<'_> {
         self.commit_at = None;
         self.committed.send_replace(self.positions.clone());
         self.job.settings.meter.committed();
+        self.job.settings.meter.task_committed(self.id, &self.report(begun.elapsed()));
         Ok(())
+    }
+
+    fn report(&self, commit_latency: Duration) -> TaskReport {
+        let size = |(name, store): &(Text, Store)| {
+            let (entries, bytes) = store.size();
+            StoreSize { store: name.clone(), entries, bytes }
+        };
+        TaskReport {
+            commit_latency,
+            watermark: self.work.time.watermark(),
+            input_lag: self.positions.iter().map(|(input, position)| self.lag(input, *position)).sum(),
+            stores: self.work.stores.iter().map(size).collect(),
+        }
+    }
+
+    fn lag(&self, input: &TopicPartition, position: Offset) -> u64 {
+        let end = self.consumer.high_watermark(input).unwrap_or(position);
+        u64::try_from(end.0 - position.0).unwrap_or(0)
     }
 
     async fn store_outputs(&mut self) -> Result<(), TaskError> {

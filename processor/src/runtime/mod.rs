@@ -36,7 +36,7 @@ pub use error::{StartError, TaskError};
 pub use handle::{Handle, TaskState};
 
 use crate::{
-    Kept, ProcessorSpec, Settings, Topology,
+    Kept, ProcessorSpec, Settings, TaskId, Topology,
     state::{Description, Globals, Whose},
     topology::Plan,
     work,
@@ -53,20 +53,6 @@ struct Job {
     changelogs: HashMap<Text, ChangelogTopic>,
     /// The tables that all tasks share.
     globals: Globals,
-}
-
-/// Which of its tasks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct TaskId {
-    part: usize,
-    number: i32,
-}
-
-impl std::fmt::Display for TaskId {
-    /// As Kafka Streams numbers them: sub-topology and partition.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}_{}", self.part, self.number)
-    }
 }
 
 impl Job {

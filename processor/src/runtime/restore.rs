@@ -10,9 +10,9 @@ use mainstem_client::{
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use super::{Job, TaskError, TaskId};
+use super::{Job, TaskError};
 use crate::{
-    Kept, caps,
+    Kept, TaskId, caps,
     state::{Changelog, Checkpoint, Description, Place, Rebuild, Resume, Store, Stores, SystemKey, Whose},
 };
 
@@ -40,6 +40,7 @@ fn empty(job: &Job, task: TaskId, name: &Text) -> Result<Store, TaskError> {
 /// A store on its way back.
 struct Restore<'a> {
     job: &'a Job,
+    task: TaskId,
     name: &'a Text,
     consumer: Consumer,
     partition: TopicPartition,
@@ -84,7 +85,7 @@ impl<'a> Restore<'a> {
         consumer.seek(&partition, from);
         let (description, whose) = (job.description(task.part, name), job.whose(name));
         let restore =
-            Self { job, name, consumer, partition, store, changelog, from, since, description, whose };
+            Self { job, task, name, consumer, partition, store, changelog, from, since, description, whose };
         restore.check(restore.store.description().as_ref())?;
         Ok(restore)
     }
@@ -144,7 +145,7 @@ impl<'a> Restore<'a> {
         let entries = batch.records.into_iter().filter_map(|record| Some((record.key?, record.value)));
         self.store.restore(entries, &checkpoint)?;
         let left = self.changelog.end.0.saturating_sub(batch.next_offset.0);
-        self.job.settings.meter.restored(self.name, read, u64::try_from(left).unwrap_or(0));
+        self.job.settings.meter.restored(self.task, self.name, read, u64::try_from(left).unwrap_or(0));
         Ok(())
     }
 

@@ -7,12 +7,12 @@ use tokio::{runtime, sync::watch, time::sleep};
 use tracing::{error, info, warn};
 
 use super::{
-    Job, TaskError, TaskId, TaskState,
+    Job, TaskError, TaskState,
     attempt::{Attempt, End},
     global,
     handle::TaskHandle,
 };
-use crate::caps;
+use crate::{TaskId, caps};
 
 /// A task on its thread.
 pub(super) struct Task {
@@ -67,20 +67,26 @@ impl Task {
             }
             _ => info!(processor = %self.job.topology.name(), task = %self.id, "task ended"),
         }
-        self.state.send_replace(last);
+        self.tell(last);
+    }
+
+    /// Lets others know what it does now.
+    fn tell(&self, state: TaskState) {
+        self.job.settings.meter.task_state(self.id, &state);
+        self.state.send_replace(state);
     }
 
     async fn live(&self) -> TaskState {
         let mut wait = caps::RESTART_BACKOFF;
         loop {
-            self.state.send_replace(TaskState::Restoring);
+            self.tell(TaskState::Restoring);
             match self.attempt(&mut wait).await {
                 Ok(End::Finished) => return TaskState::Finished,
                 Ok(End::Stopped) => return TaskState::Stopped,
                 Err(error) if !error.is_retriable() => return TaskState::Failed(error),
                 Err(error) => {
                     warn!(processor = %self.job.topology.name(), task = %self.id, %error, "task starts again");
-                    self.state.send_replace(TaskState::Waiting(error));
+                    self.tell(TaskState::Waiting(error));
                 }
             }
             if self.stopped_within(wait).await {
@@ -97,7 +103,7 @@ impl Task {
             attempt = self.begin() => attempt?,
             () = stopped(&mut stop) => return Ok(End::Stopped),
         };
-        self.state.send_replace(TaskState::Running);
+        self.tell(TaskState::Running);
         let commits = self.committed.subscribe();
         let end = attempt.run(stop).await;
         if commits.has_changed().unwrap_or(false) {

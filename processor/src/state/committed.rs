@@ -15,27 +15,35 @@ use super::{
 /// Sorted keys and values.
 #[derive(Debug)]
 pub(crate) enum Committed {
-    InMemory(BTreeMap<Bytes, Bytes>),
+    InMemory(Memory),
     OnDisk(Table),
+}
+
+/// Those in memory.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    map: BTreeMap<Bytes, Bytes>,
+    /// Of keys and values.
+    bytes: u64,
 }
 
 impl Default for Committed {
     fn default() -> Self {
-        Self::InMemory(BTreeMap::new())
+        Self::InMemory(Memory::default())
     }
 }
 
 impl Committed {
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreFault> {
         match self {
-            Self::InMemory(map) => Ok(map.get(key).cloned()),
+            Self::InMemory(memory) => Ok(memory.map.get(key).cloned()),
             Self::OnDisk(table) => table.get(key),
         }
     }
 
     pub(crate) fn range(&self, bounds: (Bound<Bytes>, Bound<Bytes>)) -> Range<'_> {
         match self {
-            Self::InMemory(map) => Range::InMemory(map.range(bounds)),
+            Self::InMemory(memory) => Range::InMemory(memory.map.range(bounds)),
             Self::OnDisk(table) => Range::OnDisk(Box::new(table.range(bounds))),
         }
     }
@@ -47,7 +55,7 @@ impl Committed {
         writes: &mut Option<Writes>,
     ) {
         match self {
-            Self::InMemory(map) => changes.into_iter().for_each(|(key, value)| change(map, key, value)),
+            Self::InMemory(memory) => changes.into_iter().for_each(|(key, value)| memory.change(key, value)),
             Self::OnDisk(table) => {
                 let writes = writes.get_or_insert_with(|| table.writes());
                 for (key, value) in changes {
@@ -57,11 +65,19 @@ impl Committed {
         }
     }
 
+    /// How many entries there are, and how many bytes they take: in memory those of keys and values, on disk about so many.
+    pub(crate) fn size(&self) -> (u64, u64) {
+        match self {
+            Self::InMemory(memory) => (memory.map.len() as u64, memory.bytes),
+            Self::OnDisk(table) => table.size(),
+        }
+    }
+
     /// Takes everything out.
     pub(crate) fn clear(&mut self) -> Result<(), StoreFault> {
         match self {
-            Self::InMemory(map) => {
-                map.clear();
+            Self::InMemory(memory) => {
+                *memory = Memory::default();
                 Ok(())
             }
             Self::OnDisk(table) => table.clear(),
@@ -69,10 +85,15 @@ impl Committed {
     }
 }
 
-fn change(map: &mut BTreeMap<Bytes, Bytes>, key: Bytes, value: Option<Bytes>) {
-    match value {
-        Some(value) => drop(map.insert(key, value)),
-        None => drop(map.remove(&key)),
+impl Memory {
+    fn change(&mut self, key: Bytes, value: Option<Bytes>) {
+        let key_bytes = key.len() as u64;
+        let (after, before) = match value {
+            Some(value) => (Some(value.len()), self.map.insert(key, value)),
+            None => (None, self.map.remove(&key)),
+        };
+        let bytes = |value: Option<usize>| value.map_or(0, |value| key_bytes + value as u64);
+        self.bytes = self.bytes + bytes(after) - bytes(before.map(|value| value.len()));
     }
 }
 
@@ -112,5 +133,24 @@ impl<'a> Iterator for Range<'a> {
             Self::InMemory(range) => range.next().map(|(key, value)| Ok(Entry::Kept(key, value))),
             Self::OnDisk(rows) => rows.next().map(|row| row.map(|(key, value)| Entry::Read(key, value))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_in_memory_are_those_of_the_keys_and_values_that_are_there() {
+        let mut memory = Memory::default();
+        let mut size = |key: &'static str, value: Option<&'static str>| {
+            memory.change(key.into(), value.map(Bytes::from));
+            (memory.map.len(), memory.bytes)
+        };
+        assert_eq!(size("a", Some("12345")), (1, 6));
+        assert_eq!(size("bc", Some("1")), (2, 9));
+        assert_eq!(size("a", Some("1")), (2, 5));
+        assert_eq!(size("a", None), (1, 3));
+        assert_eq!(size("a", None), (1, 3));
     }
 }

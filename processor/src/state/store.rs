@@ -246,6 +246,11 @@ impl Store {
         Ok(self.committed.get(CHECKPOINT_KEY)?.as_ref().and_then(Checkpoint::read))
     }
 
+    /// How many entries are committed, those of the runtime among them, and how many bytes they take.
+    pub(crate) fn size(&self) -> (u64, u64) {
+        self.committed.size()
+    }
+
     pub(crate) const fn is_on_disk(&self) -> bool {
         matches!(self.committed, Committed::OnDisk(_))
     }

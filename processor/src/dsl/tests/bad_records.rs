@@ -70,6 +70,7 @@ fn skipped_records_are_counted_and_those_around_them_go_on() {
     assert_eq!(numbers(&mut driver), [2, 3, 4]);
     let counts = driver.counts("reader");
     assert_eq!((counts.records_in, counts.records_out, counts.errors), (4, 3, 1));
+    assert_eq!((counts.skipped, counts.dead_lettered, counts.keyless()), (1, 0, 0));
 }
 
 #[test]
@@ -94,7 +95,8 @@ fn dead_letter_is_the_record_as_it_came_with_six_headers_behind_its_own() {
     ];
     let expected = expected.map(|(name, value)| (name.as_bytes(), Some(value.as_bytes())));
     assert_eq!(record.headers, Headers::new(expected).unwrap());
-    assert_eq!(driver.counts("reader").errors, 1);
+    let counts = driver.counts("reader");
+    assert_eq!((counts.errors, counts.skipped, counts.dead_lettered), (1, 0, 1));
 }
 
 #[test]

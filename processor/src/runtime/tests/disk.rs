@@ -3,7 +3,7 @@
 use tempfile::TempDir;
 
 use super::*;
-use crate::{Kept, Settings, StateDirectory, caps};
+use crate::{Kept, Settings, StateDirectory, TaskId, caps};
 
 /// Where a process keeps its state; each run is another process.
 struct Machine {
@@ -37,12 +37,7 @@ struct Restored {
 }
 
 impl Meter for Restored {
-    fn took(&self, _: u64) {}
-    fn gave(&self, _: u64) {}
-    fn committed(&self) {}
-    fn dropped_late(&self, _: u64) {}
-    fn watermark(&self, _: Timestamp) {}
-    fn restored(&self, _: &mainstem_client::Text, records: u64, _: u64) {
+    fn restored(&self, _: TaskId, _: &mainstem_client::Text, records: u64, _: u64) {
         self.records.fetch_add(records, Ordering::Relaxed);
     }
 }

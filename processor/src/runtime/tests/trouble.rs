@@ -5,9 +5,9 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::{
-    caps,
+    TaskId, caps,
     runtime::{
-        Job, TaskId, restore,
+        Job, restore,
         task::Task,
         topics::{create, plan},
     },

@@ -50,6 +50,12 @@ impl Table {
         Rows { table: self, rows: self.keyspace.range(bounds) }
     }
 
+    /// About how many entries there are: those that were overwritten and not yet merged count as well; and the bytes of its
+    /// files.
+    pub(crate) fn size(&self) -> (u64, u64) {
+        (self.keyspace.approximate_len() as u64, self.keyspace.disk_space())
+    }
+
     /// Takes everything out.
     pub(crate) fn clear(&self) -> Result<(), StoreFault> {
         self.keyspace.clear().map_err(|error| StoreFault::new(&self.store, "written", &error))

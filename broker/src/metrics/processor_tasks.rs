@@ -1,0 +1,295 @@
+//! Tasks of processors, and their stores. A task's series stay when it ends, as its processor's do: what they tell is how it
+//! was then, and the number of tasks by state tells that it has ended.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use prometheus::{Counter, CounterVec, Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
+
+use super::caps::{TASK_STORES_MAX, TASKS_MAX};
+use super::register::{Registry, counters, gauges, seconds_counters, seconds_gauges};
+
+/// What a task is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It brings its state back.
+    Restoring,
+    /// It works.
+    Running,
+    /// Something is wrong; it will try again.
+    Waiting,
+    /// It has come to the end of its inputs.
+    Finished,
+    /// It was stopped.
+    Stopped,
+    /// It has ended by a failure.
+    Failed,
+}
+
+const STATES: [(State, &str); 6] = [
+    (State::Restoring, "restoring"),
+    (State::Running, "running"),
+    (State::Waiting, "waiting"),
+    (State::Finished, "finished"),
+    (State::Stopped, "stopped"),
+    (State::Failed, "failed"),
+];
+
+/// The tasks of one processor.
+#[derive(Debug)]
+pub(super) struct Tasks {
+    processor: String,
+    families: Families,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    states: HashMap<String, State>,
+    tasks: HashMap<String, Arc<ProcessorTask>>,
+}
+
+/// One task: how far it is, and what its commits take.
+#[derive(Debug)]
+pub struct ProcessorTask {
+    commits: IntCounter,
+    commit_seconds: Counter,
+    commit_seconds_max: Gauge,
+    watermark_delay: Gauge,
+    input_lag: IntGauge,
+    stores: Stores,
+}
+
+#[derive(Debug)]
+struct Stores {
+    labels: [String; 2],
+    families: StoreFamilies,
+    known: Mutex<HashMap<String, Arc<TaskStore>>>,
+}
+
+/// A store of a task.
+#[derive(Debug)]
+pub struct TaskStore {
+    entries: IntGauge,
+    bytes: IntGauge,
+    restored: IntCounter,
+    restore_remaining: IntGauge,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Families {
+    shown: Arc<AtomicUsize>,
+    states: IntGaugeVec,
+    commits: IntCounterVec,
+    commit_seconds: CounterVec,
+    commit_seconds_max: GaugeVec,
+    watermark_delay: GaugeVec,
+    input_lag: IntGaugeVec,
+    stores: StoreFamilies,
+}
+
+#[derive(Clone, Debug)]
+struct StoreFamilies {
+    entries: IntGaugeVec,
+    bytes: IntGaugeVec,
+    restored: IntCounterVec,
+    restore_remaining: IntGaugeVec,
+}
+
+impl Tasks {
+    pub(super) fn new(processor: &str, families: &Families) -> Self {
+        Self { processor: processor.to_owned(), families: families.clone(), known: Mutex::default() }
+    }
+
+    pub(super) fn is(&self, task: &str, state: State) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.states.insert(task.to_owned(), state);
+        for (state, label) in STATES {
+            let count = known.states.values().filter(|of| **of == state).count();
+            let gauge = self.families.states.with_label_values(&[&*self.processor, label]);
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+
+    pub(super) fn of(&self, task: &str) -> Option<Arc<ProcessorTask>> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(task) = known.tasks.get(task) {
+            return Some(Arc::clone(task));
+        }
+        if self.families.shown.fetch_add(1, Ordering::Relaxed) >= TASKS_MAX {
+            self.families.shown.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        let made = Arc::new(self.families.task(&self.processor, task));
+        known.tasks.insert(task.to_owned(), Arc::clone(&made));
+        Some(made)
+    }
+}
+
+impl ProcessorTask {
+    /// It has committed, which took so long.
+    pub fn committed(&self, took: Duration) {
+        let seconds = took.as_secs_f64();
+        self.commits.inc();
+        self.commit_seconds.inc_by(seconds);
+        if seconds > self.commit_seconds_max.get() {
+            self.commit_seconds_max.set(seconds);
+        }
+    }
+
+    /// How far its watermark is behind the clock.
+    pub fn watermark_is_behind(&self, by: Duration) {
+        self.watermark_delay.set(by.as_secs_f64());
+    }
+
+    /// So many records of its inputs wait.
+    pub fn waits_for(&self, records: u64) {
+        self.input_lag.set(gauged(records));
+    }
+
+    /// The counters of one of its stores; none where there are too many.
+    pub fn store(&self, name: &str) -> Option<Arc<TaskStore>> {
+        self.stores.of(name)
+    }
+}
+
+impl TaskStore {
+    /// It holds so much.
+    pub fn holds(&self, entries: u64, bytes: u64) {
+        self.entries.set(gauged(entries));
+        self.bytes.set(gauged(bytes));
+    }
+
+    /// So many records of its changelog were taken over, and so many are left.
+    pub fn restored(&self, records: u64, left: u64) {
+        self.restored.inc_by(records);
+        self.restore_remaining.set(gauged(left));
+    }
+}
+
+impl Stores {
+    fn of(&self, store: &str) -> Option<Arc<TaskStore>> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(store) = known.get(store) {
+            return Some(Arc::clone(store));
+        }
+        if known.len() >= TASK_STORES_MAX {
+            return None;
+        }
+        let [processor, task] = &self.labels;
+        let made = Arc::new(self.families.store(&[processor, task, store]));
+        known.insert(store.to_owned(), Arc::clone(&made));
+        Some(made)
+    }
+}
+
+fn gauged(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+impl Families {
+    pub(super) fn new(registry: &Registry) -> Self {
+        let labels = &["processor", "task"];
+        Self {
+            shown: Arc::default(),
+            states: gauges(
+                registry,
+                "mainstem_processor_tasks",
+                "Tasks of a processor by what they do: `restoring`, `running`, `waiting` to try again, `finished`, `stopped`, \
+                 `failed`",
+                &["processor", "state"],
+            ),
+            commits: counters(registry, "mainstem_processor_task_commits_total", "Commits of a task", labels),
+            commit_seconds: seconds_counters(
+                registry,
+                "mainstem_processor_task_commit_seconds_total",
+                "How long the commits of a task took, added up",
+                labels,
+            ),
+            commit_seconds_max: seconds_gauges(
+                registry,
+                "mainstem_processor_task_commit_max_seconds",
+                "How long the longest commit of a task took, since the processor's start",
+                labels,
+            ),
+            watermark_delay: seconds_gauges(
+                registry,
+                "mainstem_processor_task_watermark_delay_seconds",
+                "How far a task's watermark was behind the clock at its last commit",
+                labels,
+            ),
+            input_lag: gauges(
+                registry,
+                "mainstem_processor_task_input_lag_records",
+                "Records of a task's inputs that waited at its last commit",
+                labels,
+            ),
+            stores: StoreFamilies::new(registry),
+        }
+    }
+
+    fn task(&self, processor: &str, task: &str) -> ProcessorTask {
+        let labels = [processor, task];
+        let Self {
+            shown: _,
+            states: _,
+            commits,
+            commit_seconds,
+            commit_seconds_max,
+            watermark_delay,
+            input_lag,
+            stores,
+        } = self;
+        ProcessorTask {
+            commits: commits.with_label_values(&labels),
+            commit_seconds: commit_seconds.with_label_values(&labels),
+            commit_seconds_max: commit_seconds_max.with_label_values(&labels),
+            watermark_delay: watermark_delay.with_label_values(&labels),
+            input_lag: input_lag.with_label_values(&labels),
+            stores: Stores {
+                labels: labels.map(str::to_owned),
+                families: stores.clone(),
+                known: Mutex::default(),
+            },
+        }
+    }
+}
+
+impl StoreFamilies {
+    fn new(registry: &Registry) -> Self {
+        let labels = &["processor", "task", "store"];
+        let family = |name: &str, help: &str| gauges(registry, name, help, labels);
+        Self {
+            entries: family(
+                "mainstem_processor_store_entries",
+                "Entries of a store, those of the runtime among them; on disk about so many",
+            ),
+            bytes: family(
+                "mainstem_processor_store_bytes",
+                "Bytes of a store: of keys and values in memory, of files on disk",
+            ),
+            restored: counters(
+                registry,
+                "mainstem_processor_store_restored_records_total",
+                "Records of its changelog that a store was brought back from",
+                labels,
+            ),
+            restore_remaining: family(
+                "mainstem_processor_store_restore_remaining_records",
+                "Records of its changelog that a store still has to take over before its task works",
+            ),
+        }
+    }
+
+    fn store(&self, labels: &[&str; 3]) -> TaskStore {
+        let Self { entries, bytes, restored, restore_remaining } = self;
+        TaskStore {
+            entries: entries.with_label_values(labels),
+            bytes: bytes.with_label_values(labels),
+            restored: restored.with_label_values(labels),
+            restore_remaining: restore_remaining.with_label_values(labels),
+        }
+    }
+}
