@@ -38,6 +38,8 @@ pub(crate) struct Cell<A> {
     /// The largest time of the records in it, and when the last of them was seen.
     pub(crate) seen: Seen,
     is_changed: bool,
+    /// Whether it is shown that the value is gone also where none stood in the store.
+    is_told: bool,
 }
 
 /// Values at hand.
@@ -121,12 +123,19 @@ impl<A: Serde> Cells<A> {
         };
         // The key must not hold on to the memory of the record that it comes from.
         let key = Bytes::copy_from_slice(key);
-        Ok(Cell { key, value, seen: Seen { time, ..seen }, is_changed: false })
+        Ok(Cell { key, value, seen: Seen { time, ..seen }, is_changed: false, is_told: false })
     }
 
     /// A value as it stands in the store, with its time.
     pub(crate) fn read(&self, bytes: &Bytes) -> Result<(A, Timestamp), NodeError> {
         stored(&self.store, bytes)
+    }
+
+    /// Has it shown of a key at the next [`Self::write_back`] that its value is gone also where none stood in the store.
+    pub(crate) fn tell(&mut self, key: &[u8]) {
+        if let Some(cell) = self.cells.get_mut(key) {
+            cell.is_told = cell.is_changed;
+        }
     }
 
     /// Lets go of a key.
@@ -147,9 +156,9 @@ impl<A: Serde> Cells<A> {
             cell.is_changed = false;
             let bytes = cell.bytes(cx.buffer())?;
             cell.let_go_of_the_record(bytes.as_ref(), &self.store)?;
-            let is_gone = cell.value.is_none();
+            let (is_gone, is_told) = (cell.value.is_none(), std::mem::take(&mut cell.is_told));
             let old = if reads_old || is_gone { cx.store(&self.store).get(&key) } else { None };
-            if is_gone && old.is_none() {
+            if is_gone && old.is_none() && !is_told {
                 continue;
             }
             put(cx.store(&self.store), &key, bytes);

@@ -4,12 +4,12 @@ use super::{Answer, Fingerprint};
 use crate::{
     graph::{
         NodeError,
-        aggregate::{Passing, Updates},
-        cells::Cells,
+        aggregate::{Passing, Updates, result},
+        cells::{Cells, Seen},
         cx::Cx,
         join::Joiner,
         operator::Logic,
-        table::{keep, view::View},
+        table::{keep, update::Update, view::View},
     },
     record::Item,
     serdes::Serde,
@@ -48,9 +48,20 @@ impl<K: Serde, V: Serde, T: Serde, O: Serde> Results<K, V, T, O> {
             return Ok(());
         }
         let value = left.as_ref().and_then(|(left, _)| (self.join)(&key, Some(left), right.as_ref()));
+        let is_gone = left.is_none();
         let time = left.map_or(time, |(_, left)| time.max(left));
         let item = Item { key, value, time, headers, watermark, order };
-        keep::put(&mut self.cells, self.passing, item, &bytes, out, cx)
+        // That a left value is gone is told also where it had no result here: a run that died may have given it one.
+        let told = is_gone.then(|| (item.key.clone(), Seen::of(&item), out.len()));
+        keep::put(&mut self.cells, self.passing, item, &bytes, out, cx)?;
+        match told {
+            Some((key, seen, before)) if self.passing.is_eager && out.len() == before => {
+                out.push(result(key, Update { old: None, new: None }, seen));
+            }
+            Some(_) => self.cells.tell(&bytes),
+            None => {}
+        }
+        Ok(())
     }
 }
 
