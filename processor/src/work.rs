@@ -16,7 +16,7 @@ use crate::{
     record::Emitted,
     state::{Stores, Timer},
     topology::{Kind, Plan, plan},
-    watermark::{Channel, TaskTime},
+    watermark::{Channel, END, TaskTime},
 };
 
 /// A node that cannot go on.
@@ -192,7 +192,8 @@ impl Work {
     fn on_time(&mut self, before: Timestamp, partition: &TopicPartition) -> Result<(), WorkError> {
         let watermark = self.time.watermark();
         if watermark > before {
-            while let Some(Timer { at, node, key }) = self.stores.first().due_timer(watermark) {
+            let due = self.due(watermark);
+            while let Some(Timer { at, node, key }) = self.stores.first().due_timer(due) {
                 self.stores.first_mut().delete_timer(at, &node, &key);
                 self.call(partition, |graph, shared| graph.timer(&node, at, &key, shared))?;
             }
@@ -201,6 +202,13 @@ impl Work {
         }
         self.report();
         Ok(())
+    }
+
+    /// Up to when timers go off. At the end of the input it is those that there are: one that sets itself anew each time
+    /// would have no end.
+    fn due(&self, watermark: Timestamp) -> Timestamp {
+        let last = (watermark == END).then(|| self.stores.first().last_timer());
+        last.flatten().unwrap_or(watermark)
     }
 
     /// Has the nodes put down what they hold, for a commit that is about to be made, and say in repartition topics how

@@ -94,6 +94,7 @@ impl Attempt<'_> {
     /// record of another one is worked through, however they came in.
     async fn is_ready(&mut self) -> Result<bool, TaskError> {
         if self.merge.empty().next().is_none() {
+            self.dry_since.clear();
             return Ok(true);
         }
         self.finish_inputs().await?;

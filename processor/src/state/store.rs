@@ -135,6 +135,13 @@ impl Store {
         Timer::of(&key).filter(|timer| timer.at <= watermark)
     }
 
+    /// When the last timer goes off that there is.
+    pub(crate) fn last_timer(&self) -> Option<Timestamp> {
+        let first = Bytes::from_static(TIMER_PREFIX);
+        let timers = self.raw_range((Bound::Included(first), Bound::Unbounded));
+        timers.map_while(|(key, _)| Timer::of(&key)).last().map(|timer| timer.at)
+    }
+
     /// The first entry.
     pub(crate) fn first(&self) -> Option<(Bytes, Bytes)> {
         self.entries_from(&[]).next()

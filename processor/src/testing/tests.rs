@@ -349,6 +349,33 @@ fn timers_go_off_when_the_time_of_records_reaches_them() {
     assert_eq!(fired(100), [19, 20]);
 }
 
+/// Sets its timer anew each time that it goes off.
+struct Ticks;
+
+impl Processor for Ticks {
+    fn process(&mut self, batch: &InputBatch, ctx: &mut Context<'_>) -> ProcessResult {
+        Alarms.process(batch, ctx)
+    }
+
+    fn on_timer(&mut self, at: Timestamp, key: &[u8], ctx: &mut Context<'_>) -> ProcessResult {
+        ctx.schedule(Timestamp(at.0 + 10), key);
+        Alarms.on_timer(at, key, ctx)
+    }
+}
+
+#[test]
+fn timer_that_sets_itself_anew_goes_off_once_as_the_input_ends() {
+    let topology = TopologyBuilder::new("t")
+        .source("in", "in")
+        .processor("ticks", ["in"], [], || Ticks)
+        .sink("out", "out", ["ticks"]);
+    let mut driver = TestDriver::new(&topology.build().unwrap()).unwrap();
+    driver.pipe("in", (), (), 0).unwrap();
+    driver.finish().unwrap();
+    let fired = driver.read::<(), Text>("out").unwrap();
+    assert_eq!(fired.iter().map(|record| record.timestamp.0).collect::<Vec<_>>(), [10]);
+}
+
 #[test]
 fn same_calls_lead_to_the_same_records() {
     let run = || {

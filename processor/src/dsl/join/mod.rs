@@ -11,8 +11,9 @@
 //!
 //! Keys meet where both topics have as many partitions; what has not is refused at the start, with the name of the
 //! join. Streams whose key has changed on the way go through a repartition topic first, with as many partitions as the
-//! other side has. Whether two topics are partitioned by the same rule nobody can see: producers of librdkafka choose by
-//! CRC-32 unless told otherwise, and Java's, this one's and those of franz-go by murmur2.
+//! other side has. By which rule topics are partitioned is looked at when a processor starts, in some of their keys
+//! ([`Settings::checks_partitioners`](crate::Settings::checks_partitioners)): producers of librdkafka choose by CRC-32
+//! unless told otherwise, and Java's, this one's and those of franz-go by murmur2.
 //!
 //! A key is what its bytes are: 5 as an integer of four bytes and 5 as one of eight are two keys, and so are 0.0 and
 //! -0.0.
