@@ -233,7 +233,8 @@ impl Topology {
 
     /// Whether a part must take records one by one. A record may change a table and lead to another that looks into it,
     /// which must not find there what later records of its batch have made of it. And where time leads to records that
-    /// meet others or look for them, as those of windows that close, they must come to their place among them.
+    /// meet others or look for them, as those of windows that close, they must come to their place among them. So must those
+    /// that wait for their time to look into a table.
     pub(crate) fn is_stepwise(&self, part: &Part) -> bool {
         part.nodes.iter().any(|index| self.meets_itself(*index) || self.meets_what_time_leads_to(*index))
     }
@@ -247,7 +248,8 @@ impl Topology {
     fn meets_what_time_leads_to(&self, index: usize) -> bool {
         let node = &self.nodes()[index];
         let meets_others = node.looks_up || node.parents.len() > 1;
-        meets_others && self.parents(index).any(|parent| self.is_led_by_time(parent))
+        let waits_to_look = node.looks_up && node.is_timed;
+        waits_to_look || (meets_others && self.parents(index).any(|parent| self.is_led_by_time(parent)))
     }
 
     /// Whether records of a node come about as time goes on, and not only by other records.

@@ -203,6 +203,20 @@ fn joined() -> Topology {
     builder.build().unwrap()
 }
 
+/// Two streams with what a table held at the times of their records; with a grace, as they wait for it to settle.
+fn as_of(grace_ms: Option<u64>) -> Topology {
+    let builder = StreamBuilder::new("t");
+    let streams = builder.stream::<i64, i64>("a").merge(&builder.stream("b"));
+    let table = builder.versioned_table::<i64, i64>("c", Duration::from_millis(12));
+    let join = |_: &i64, value: &i64, of_table: Option<&i64>| value * 1000 + of_table.unwrap_or(&-1);
+    let joined = match grace_ms.map(Duration::from_millis) {
+        Some(grace) => streams.left_join_as_of_with_grace(&table, grace, "settled", join),
+        None => streams.left_join_as_of(&table, join),
+    };
+    joined.to("out");
+    builder.build().unwrap()
+}
+
 #[test]
 fn inputs_in_order_are_one_input_in_order() {
     let logs = vec![vec![(1, 0), (5, 0), (9, 0)], vec![(2, 0), (5, 1), (6, 0)], vec![(3, 0)]];
@@ -215,7 +229,7 @@ proptest! {
     /// Trap 8, for tasks of several inputs.
     #[test]
     fn what_several_inputs_give_does_not_hang_on_how_they_come_in((logs, cut) in (logs(), cut())) {
-        for topology in [copied(), counted(), joined()] {
+        for topology in [copied(), counted(), joined(), as_of(None), as_of(Some(0)), as_of(Some(3))] {
             let (expected, found) = (Task::new(&topology, &logs).run(&whole()), Task::new(&topology, &logs).run(&cut));
             prop_assert_eq!(&found.out, &expected.out);
             let late = |task: &Task| task.counters.all().values().map(|counts| counts.late).sum::<u64>();

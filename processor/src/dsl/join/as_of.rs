@@ -6,17 +6,20 @@ use mainstem_client::Text;
 
 use super::placed;
 use crate::{
-    Data, Input, Stream, StreamBuilder,
+    Data, Input, StoreSpec, Stream, StreamBuilder, TopologyError,
     graph::{
         join::{
             self, Joiner,
             as_of::{AsOf, History, Versions},
+            grace::AsOfSettled,
+            waiting::Line,
         },
         operator,
     },
     serdes::Serde,
     state::VersionedStore,
     topology::{Kind, Make, Node, Parent},
+    window::millis,
 };
 
 /// Every value that a key had, and from when to when, as far back as its history goes; the latest for ever.
@@ -104,6 +107,86 @@ impl<K: Serde, V: Serde> Stream<K, V> {
         self.look_back("left_join_as_of", table, join::left(join))
     }
 
+    /// As [`Self::join_as_of`], but each record waits until the watermark is behind it by the grace, so that values of the
+    /// table which come up to so late are found too (Kafka Streams: `Joined.withGracePeriod`, KIP-923). The history of the
+    /// table must go back at least as far, or the topology is refused.
+    ///
+    /// Results come in the order of the records' times, and of their coming where those are the same. A record that is
+    /// later than the grace waits no longer: its result comes at once. Those that wait are kept in a store of that name,
+    /// which the node is named like.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use mainstem_client::Text;
+    /// use mainstem_processor::{StreamBuilder, TestDriver};
+    ///
+    /// let builder = StreamBuilder::new("charged");
+    /// let prices = builder.versioned_table::<Text, i64>("prices", Duration::from_secs(3600));
+    /// let sales = builder.stream::<Text, i64>("sales");
+    /// let grace = Duration::from_millis(50);
+    /// sales.join_as_of_with_grace(&prices, grace, "priced", |_, pieces, price| pieces * price).to("charged");
+    ///
+    /// let mut driver = TestDriver::new(&builder.build()?)?;
+    /// driver.pipe("prices", "tea", 4_i64, 100)?;
+    /// driver.pipe("sales", "tea", 10_i64, 200)?;
+    /// // A price that comes behind what it is for.
+    /// driver.pipe("prices", "tea", 5_i64, 190)?;
+    /// driver.finish()?;
+    /// assert_eq!(driver.read::<String, i64>("charged")?[0].value, 50);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn join_as_of_with_grace<T: Serde, O: Data>(
+        &self,
+        table: &VersionedTable<K, T>,
+        grace: Duration,
+        store: impl Into<Text>,
+        join: impl Fn(&K, &V, &T) -> O + Send + Sync + 'static,
+    ) -> Stream<K, O> {
+        self.look_back_later(table, grace, store.into(), join::inner(join))
+    }
+
+    /// As [`Self::join_as_of_with_grace`], with a result also where there was no value. That of a record without a key
+    /// comes at once.
+    #[must_use]
+    pub fn left_join_as_of_with_grace<T: Serde, O: Data>(
+        &self,
+        table: &VersionedTable<K, T>,
+        grace: Duration,
+        store: impl Into<Text>,
+        join: impl Fn(&K, &V, Option<&T>) -> O + Send + Sync + 'static,
+    ) -> Stream<K, O> {
+        self.look_back_later(table, grace, store.into(), join::left(join))
+    }
+
+    fn look_back_later<T: Serde, O: Data>(
+        &self,
+        table: &VersionedTable<K, T>,
+        grace: Duration,
+        store: Text,
+        join: Joiner<K, V, T, O>,
+    ) -> Stream<K, O> {
+        let (stream, history) = (placed(self, &store), table.history.clone());
+        let stores = vec![store.clone(), history.store.clone()];
+        let fault = too_short(&history, grace);
+        let (line, delay_ms) = (store.clone(), millis(grace));
+        let make: Make = Arc::new(move |_| {
+            let as_of = AsOf::new(Arc::clone(&join), history.clone());
+            join::node(AsOfSettled::new(as_of, Line::new(line.clone()), delay_ms))
+        });
+        let parents = vec![table.node.clone(), stream.node().clone()];
+        let node = Node::new(store.clone(), Kind::Processor, parents, make);
+        let spec = StoreSpec::new(store.clone()).kind("waiting records");
+        let mut draft = self.draft().lock();
+        if let Some(fault) = fault {
+            draft.refuse(TopologyError::BadWindows { node: store.clone(), fault });
+        }
+        draft.add_store(spec.keys(K::format()).values(V::format()));
+        draft.add(Node { stores, delay_ms, is_timed: true, looks_up: true, ..node });
+        drop(draft);
+        Stream::new(self.draft().clone(), Parent::only(store), false)
+    }
+
     fn look_back<T: Serde, O: Data>(
         &self,
         what: &str,
@@ -119,4 +202,12 @@ impl<K: Serde, V: Serde> Stream<K, V> {
         self.draft().lock().add(Node { stores, ..node });
         Stream::new(self.draft().clone(), Parent::only(name), false)
     }
+}
+
+/// What is wrong with a history that ends before records have waited long enough to look into it.
+fn too_short(history: &History, grace: Duration) -> Option<String> {
+    let length = history.length;
+    (length < grace).then(|| {
+        format!("a grace of {grace:?}, and a table whose history goes back {length:?}; as far as the grace is needed")
+    })
 }

@@ -5,6 +5,7 @@
 //! | stream | stream | for each two records that happened close enough to each other | [`Stream::join`](crate::Stream::join) |
 //! | stream | table | for each record of the stream, with what the table holds then | [`Stream::join_table`](crate::Stream::join_table) |
 //! | stream | versioned table | for each record of the stream, with what the table held at its time | [`Stream::join_as_of`](crate::Stream::join_as_of) |
+//! | stream | versioned table | the same, once that is settled | [`Stream::join_as_of_with_grace`](crate::Stream::join_as_of_with_grace) |
 //! | stream | global table | for each record of the stream, with what the table holds then for a key that it asks for | [`Stream::join_global`](crate::Stream::join_global) |
 //! | table | table | for each key, and another one whenever either side changes | [`Table::join`](crate::Table::join) |
 //! | table | table | the same, where the left value names the right key | [`Table::join_foreign`](crate::Table::join_foreign) |

@@ -75,7 +75,12 @@ impl<K: Serde, V: Serde, T: Serde, O: Data> AsOf<K, V, T, O> {
         Self { join, history }
     }
 
-    fn take(&self, item: Item<K, V>, out: &mut Vec<Item<K, O>>, cx: &mut Cx<'_>) -> Result<(), NodeError> {
+    pub(crate) fn take(
+        &self,
+        item: Item<K, V>,
+        out: &mut Vec<Item<K, O>>,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), NodeError> {
         let has_key = cx.key(&item.key)?.is_some();
         let versions = VersionedStore::<K, T>::over(cx.store(&self.history.store), self.history.length);
         let found = if has_key { versions.get_as_of(&item.key, item.time) } else { Ok(None) };

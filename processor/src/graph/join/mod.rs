@@ -4,18 +4,20 @@
 //! - [`Joiner`]: what becomes of two values, and where nothing does.
 //! - `lookup`: the values of a table at hand. [`kept`]: the records of streams that wait for their partners.
 //! - [`stream_table`], [`tables`], [`streams`]: joins of a stream and a table, of two tables, and of two streams. [`as_of`]: a stream and
-//!   what a table was. [`foreign`]: two tables, by a key that the values of one of them name. [`global`]: a stream
+//!   what a table was; [`grace`]: the same, where its records wait in [`waiting`]. [`foreign`]: two tables, by a key that the values of one of them name. [`global`]: a stream
 //!   and a table that every task has whole.
 
 pub(crate) mod as_of;
 pub(crate) mod foreign;
 pub(crate) mod global;
+pub(crate) mod grace;
 pub(crate) mod kept;
 pub(crate) mod lookup;
 mod pair;
 pub(crate) mod stream_table;
 pub(crate) mod streams;
 pub(crate) mod tables;
+pub(crate) mod waiting;
 
 use std::sync::Arc;
 

@@ -30,6 +30,11 @@ pub(crate) trait Pair: Send + 'static {
     fn watermark(&mut self, _out: &mut Self::Out, _cx: &mut Cx<'_>) -> Result<(), NodeError> {
         Ok(())
     }
+
+    /// A commit is about to be made: what is at hand goes to the stores.
+    fn commit(&mut self, _cx: &mut Cx<'_>) -> Result<(), NodeError> {
+        Ok(())
+    }
 }
 
 /// Where a record came in.
@@ -88,8 +93,8 @@ impl<P: Pair> Operator for Junction<P> {
         self.logic.watermark(&mut self.out, cx)
     }
 
-    fn commit(&mut self, _: &mut Cx<'_>) -> Result<(), NodeError> {
-        Ok(())
+    fn commit(&mut self, cx: &mut Cx<'_>) -> Result<(), NodeError> {
+        self.logic.commit(cx)
     }
 
     fn timer(&mut self, _: Timestamp, _: &Bytes, _: &mut Cx<'_>) -> Result<(), NodeError> {
