@@ -227,7 +227,7 @@ proptest! {
         let found: Vec<_> =
             driver.read::<String, String>("out").unwrap().into_iter().map(|record| record.value).collect();
         let shown = |(number, of_table): (usize, Option<usize>)| {
-            format!("{number}-{}", of_table.map_or("null".to_owned(), |number| number.to_string()))
+            format!("{number}-{}", of_table.map_or_else(|| "null".to_owned(), |number| number.to_string()))
         };
         prop_assert_eq!(found, modelled(&events, grace).into_iter().map(shown).collect::<Vec<_>>());
     }
