@@ -56,6 +56,12 @@ pub const BUFFERED_BYTES_PER_PARTITION: usize = 4 * 1024 * 1024;
 /// How often to look whether an input that others wait for has come to its end.
 pub const MERGE_LOOK_INTERVAL: Duration = Duration::from_millis(10);
 
+/// Timers by the clock that a task may wait for.
+pub const WALL_CLOCK_TIMERS_MAX: usize = 100_000;
+
+/// How long a task that waits for a timer sleeps at most before it looks at the clock, which may have been set.
+pub const WALL_CLOCK_LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Rounds through all tasks that the test driver makes for one record before it takes the topology to be endless.
 pub const TEST_ROUNDS_MAX: usize = 1000;
 

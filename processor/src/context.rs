@@ -1,10 +1,13 @@
 //! What a processor can do while it works.
 
+use std::time::Duration;
+
 use mainstem_client::{Text, Timestamp};
 
 use crate::{
-    OutputRecord,
+    OutputRecord, TooManyTimers,
     state::{Store, Stores},
+    wall_clock::WallTimers,
 };
 
 /// A processor asked for an output or a store that it is not connected to.
@@ -30,6 +33,8 @@ impl UnknownName {
 #[derive(Debug)]
 pub struct Context<'a> {
     pub(crate) stores: &'a mut Stores,
+    /// Timers that go by the clock.
+    pub(crate) wall: &'a mut WallTimers,
     /// The node that is called; its timers bear its name.
     pub(crate) node: &'a Text,
     /// The stores that the node is connected to.
@@ -76,6 +81,24 @@ impl Context<'_> {
     /// Takes a timer back.
     pub fn cancel(&mut self, at: Timestamp, key: &[u8]) {
         self.stores.first_mut().delete_timer(at, self.node, key);
+    }
+
+    /// Has [`crate::Processor::on_wall_clock`] called with `key` after so long by the clock, at least a millisecond, and
+    /// as soon as the task has the time. A timer of the same key is the same timer, and set anew. It goes off once: one
+    /// that is to come back is set again when it does.
+    ///
+    /// These timers are no part of the state: after a restart they are gone, and [`crate::Processor::on_start`] is
+    /// where they are set again.
+    ///
+    /// # Errors
+    /// Where the task waits for [`crate::caps::WALL_CLOCK_TIMERS_MAX`] such timers already.
+    pub fn schedule_wall_clock(&mut self, after: Duration, key: &[u8]) -> Result<(), TooManyTimers> {
+        self.wall.put(after, self.node, key)
+    }
+
+    /// Takes a timer by the clock back.
+    pub fn cancel_wall_clock(&mut self, key: &[u8]) {
+        self.wall.delete(self.node, key);
     }
 
     /// How far time has come: no record before this is waited for. [`i64::MIN`] before any record, [`i64::MAX`] after

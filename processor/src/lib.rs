@@ -10,7 +10,7 @@
 //! - [`TestDriver`] ([`testing`]): runs a topology within a test.
 //! - [`runtime`]: tasks on threads of their own: restore, poll, process, commit. [`Settings`] say how;
 //!   [`ProcessorSpec`] is the short form of a topology of one processor.
-//! - [`window`]: windows, and when they close; `watermark`: how far time has come.
+//! - [`window`]: windows, and when they close; `watermark`: how far time has come; `wall_clock`: timers that go by a clock.
 //! - [`state`]: stores in memory or on disk, behind an overlay, with their changelogs; a [`StateDirectory`] is where those on
 //!   disk live.
 //! - `graph` and `work`: the nodes of a task at work, without any way in or out.
@@ -69,6 +69,7 @@ mod spec;
 pub mod state;
 pub mod testing;
 pub mod topology;
+mod wall_clock;
 mod watermark;
 pub mod window;
 mod work;
@@ -89,6 +90,7 @@ pub use spec::{InputEnd, ProcessorSpec, Settings};
 pub use state::{DirectoryError, FormError, Kept, StateDirectory, StoreFault, StoreSpec};
 pub use testing::{TestDriver, TestError, TestRecord};
 pub use topology::{PlanError, Topology, TopologyBuilder, TopologyError};
+pub use wall_clock::TooManyTimers;
 pub use window::{
     CountWindows, CumulatingWindows, JoinWindows, SessionWindows, SlidingWindows, TimeWindows,
     TumblingWindows, Window,

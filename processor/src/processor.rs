@@ -11,7 +11,8 @@ pub type ProcessResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 /// Works through batches of records. One instance belongs to one task, which calls it from one thread.
 ///
 /// What it keeps in itself is gone after a restart; what it keeps in the stores of the context is not. The same input
-/// must lead to the same calls of the context: no clock, no chance.
+/// must lead to the same calls of the context: no chance, and no clock but that of [`Self::on_wall_clock`], whose calls come as
+/// they come.
 ///
 /// ```
 /// use mainstem_processor::{
@@ -45,6 +46,15 @@ pub type ProcessResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Processor: Send {
+    /// The task begins, anew after a restart: its state is there, and no record has come yet. What it forwards goes on as
+    /// what [`Self::process`] forwards does.
+    ///
+    /// # Errors
+    /// Whatever ends the task.
+    fn on_start(&mut self, _ctx: &mut Context<'_>) -> ProcessResult {
+        Ok(())
+    }
+
     /// Works through a batch.
     ///
     /// # Errors
@@ -65,6 +75,59 @@ pub trait Processor: Send {
     /// # Errors
     /// Whatever ends the task.
     fn on_timer(&mut self, _at: Timestamp, _key: &[u8], _ctx: &mut Context<'_>) -> ProcessResult {
+        Ok(())
+    }
+
+    /// The time that [`Context::schedule_wall_clock`] was told is over: `now` is what the clock says, in milliseconds since
+    /// 1970. Records need not come for this. Timers go off between batches, in the order of their times; one that the
+    /// task was too busy for goes off once, later.
+    ///
+    /// When these calls come hangs on when the program was run, and so do the results that are made in them. The time of
+    /// records has nothing to do with it: the watermark stays where it is.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use mainstem_client::Timestamp;
+    /// use mainstem_processor::{
+    ///     Context, InputBatch, OutputRecord, ProcessResult, Processor, TestDriver, TopologyBuilder,
+    /// };
+    ///
+    /// const PERIOD: Duration = Duration::from_secs(5);
+    ///
+    /// /// Gives a sign every five seconds.
+    /// struct Pulse;
+    ///
+    /// impl Processor for Pulse {
+    ///     fn on_start(&mut self, ctx: &mut Context<'_>) -> ProcessResult {
+    ///         Ok(ctx.schedule_wall_clock(PERIOD, b"pulse")?)
+    ///     }
+    ///
+    ///     fn process(&mut self, _: &InputBatch, _: &mut Context<'_>) -> ProcessResult {
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn on_wall_clock(&mut self, now: Timestamp, key: &[u8], ctx: &mut Context<'_>) -> ProcessResult {
+    ///         ctx.schedule_wall_clock(PERIOD, key)?;
+    ///         Ok(ctx.forward("out", OutputRecord { timestamp: now, ..OutputRecord::default() })?)
+    ///     }
+    /// }
+    ///
+    /// let topology = TopologyBuilder::new("pulse")
+    ///     .source("in", "in")
+    ///     .processor("pulse", ["in"], [], || Pulse)
+    ///     .sink("out", "signs", ["pulse"])
+    ///     .build()?;
+    /// let mut driver = TestDriver::new(&topology)?;
+    /// driver.advance(PERIOD)?;
+    /// driver.advance(PERIOD)?;
+    /// let signs = driver.read::<(), ()>("signs")?;
+    /// assert_eq!(signs.iter().map(|sign| sign.timestamp.0).collect::<Vec<_>>(), [5000, 10_000]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Whatever ends the task.
+    fn on_wall_clock(&mut self, _now: Timestamp, _key: &[u8], _ctx: &mut Context<'_>) -> ProcessResult {
         Ok(())
     }
 

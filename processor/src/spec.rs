@@ -2,7 +2,10 @@
 
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
-use mainstem_client::{Offset, Record, Text, Timestamp, TopicPartition};
+use mainstem_client::{
+    Offset, Record, Text, Timestamp, TopicPartition,
+    clock::{Clock, SystemClock},
+};
 
 use crate::{
     Kept, Meter, NoMeter, Processor, StateDirectory, StoreSpec, Topology, TopologyBuilder, TopologyError,
@@ -58,6 +61,8 @@ pub struct Settings {
     pub kept: Kept,
     /// Where stores on disk live; none unless said otherwise, and then no store can be on disk.
     pub state_directory: Option<StateDirectory>,
+    /// The clock that [`crate::Context::schedule_wall_clock`] goes by; the machine's unless said otherwise.
+    pub clock: Arc<dyn Clock>,
     /// Where to report what goes through.
     pub meter: Arc<dyn Meter>,
 }
@@ -75,6 +80,7 @@ impl Default for Settings {
             checks_partitioners: true,
             kept: Kept::InMemory,
             state_directory: None,
+            clock: Arc::new(SystemClock),
             meter: Arc::new(NoMeter),
         }
     }

@@ -8,14 +8,18 @@ use std::{
 };
 
 use bytes::BytesMut;
-use mainstem_client::{Record, Text, Timestamp, TopicPartition};
+use mainstem_client::{Record, Text, Timestamp, TopicPartition, clock::Clock};
 
 use crate::{
     Meter, NodeError, Topology,
-    graph::{Graph, Shared},
+    graph::{
+        Graph, Shared,
+        operator::{Alarm, GoesBy},
+    },
     record::Emitted,
     state::{Stores, Timer},
     topology::{Kind, Plan, plan},
+    wall_clock::{WallTimer, WallTimers},
     watermark::{Channel, END, TaskTime},
 };
 
@@ -34,6 +38,8 @@ pub(crate) struct Work {
     /// Whether records are taken one by one.
     is_stepwise: bool,
     pub(crate) stores: Stores,
+    /// Timers that go by the clock.
+    pub(crate) wall: WallTimers,
     pub(crate) time: TaskTime,
     /// Records for topics.
     pub(crate) emitted: Vec<Emitted>,
@@ -104,6 +110,7 @@ impl Work {
             graph: topology.graph(&topology.parts()[part], plan, task),
             sources: sources.collect(),
             is_stepwise: topology.is_stepwise(&topology.parts()[part]),
+            wall: WallTimers::default(),
             time,
             stores,
             emitted: Vec::new(),
@@ -111,6 +118,19 @@ impl Work {
             buffer: BytesMut::new(),
             order: 0,
         }
+    }
+
+    /// Has timers go by a clock other than the machine's.
+    pub(crate) fn by_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.wall = WallTimers::by(clock);
+        self
+    }
+
+    /// Lets the nodes begin, before any record.
+    pub(crate) fn start(&mut self) -> Result<(), WorkError> {
+        self.call(&nowhere(), Graph::start)?;
+        self.report();
+        Ok(())
     }
 
     /// As [`Self::work_off`].
@@ -195,7 +215,8 @@ impl Work {
             let due = self.due(watermark);
             while let Some(Timer { at, node, key }) = self.stores.first().due_timer(due) {
                 self.stores.first_mut().delete_timer(at, &node, &key);
-                self.call(partition, |graph, shared| graph.timer(&node, at, &key, shared))?;
+                let alarm = Alarm { goes_by: GoesBy::Watermark, at, key: &key };
+                self.call(partition, |graph, shared| graph.timer(&node, alarm, shared))?;
             }
             self.call(partition, Graph::watermark)?;
             self.meter.watermark(watermark);
@@ -211,11 +232,26 @@ impl Work {
         last.flatten().unwrap_or(watermark)
     }
 
+    /// Lets the timers go off that the clock has reached; says whether there were any. Those that are set meanwhile wait
+    /// for the next call.
+    pub(crate) fn on_wall_clock(&mut self) -> Result<bool, WorkError> {
+        let due = self.wall.due();
+        for timer in &due {
+            // One that went off before may have taken it back.
+            if self.wall.take(timer) {
+                let WallTimer { node, key, .. } = timer;
+                let alarm = Alarm { goes_by: GoesBy::WallClock, at: self.wall.now(), key };
+                self.call(&nowhere(), |graph, shared| graph.timer(node, alarm, shared))?;
+            }
+        }
+        self.report();
+        Ok(!due.is_empty())
+    }
+
     /// Has the nodes put down what they hold, for a commit that is about to be made, and say in repartition topics how
     /// far time has come.
     pub(crate) fn prepare_commit(&mut self) -> Result<(), WorkError> {
-        let nowhere = TopicPartition::new("", 0);
-        self.call(&nowhere, Graph::commit)?;
+        self.call(&nowhere(), Graph::commit)?;
         self.report();
         Ok(())
     }
@@ -244,8 +280,8 @@ impl Work {
         partition: &TopicPartition,
         call: impl FnOnce(&mut Graph, &mut Shared<'_>) -> Result<(), NodeError>,
     ) -> Result<(), WorkError> {
-        let Self { graph, stores, time, emitted, buffer, order, .. } = self;
-        let mut shared = Shared { stores, time, emitted, buffer, order, partition };
+        let Self { graph, stores, wall, time, emitted, buffer, order, .. } = self;
+        let mut shared = Shared { stores, wall, time, emitted, buffer, order, partition };
         // After a panic neither the nodes nor their stores are used again: the task ends.
         let called = catch_unwind(AssertUnwindSafe(|| call(graph, &mut shared)));
         let result = called.unwrap_or_else(|panic| Err(NodeError::Panic(message(panic.as_ref()))));
@@ -253,6 +289,11 @@ impl Work {
         let read = shared.stores.fault().map_or(Ok(()), |fault| Err(NodeError::Store(fault.clone())));
         read.and(result).map_err(|error| WorkError { node: graph.at_work().clone(), error })
     }
+}
+
+/// Where records come from that no record has led to.
+fn nowhere() -> TopicPartition {
+    TopicPartition::new("", 0)
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {

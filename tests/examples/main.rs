@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "these are tests, and a panic is their report")]
 
+#[path = "../../processor/examples/both_clocks.rs"]
+mod both_clocks;
 #[path = "../../processor/examples/foreign_key_join.rs"]
 mod foreign_key_join;
 #[path = "../../processor/examples/low_level.rs"]
@@ -52,4 +54,14 @@ fn silent_machine_is_told_once_and_that_it_is_back() {
 fn flights_follow_their_aircraft_and_find_their_airports() {
     let expected = "OS 201: 200 seats to Wien\nOS 977: 76 seats to Graz\n";
     assert_eq!(foreign_key_join::run().unwrap(), expected);
+}
+
+/// South's reading of nine o'clock ends the hour before, and is first in the next.
+#[test]
+fn sums_go_by_the_time_of_readings_and_reports_by_the_clock() {
+    let expected = "2 meters in this hour\n\
+                    north has counted 6 in the hour up to 9:00\n\
+                    south has counted 8 in the hour up to 9:00\n\
+                    0 meters in this hour\n";
+    assert_eq!(both_clocks::run().unwrap(), expected);
 }

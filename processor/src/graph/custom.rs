@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use mainstem_client::{Offset, Record, Text, Timestamp};
+use mainstem_client::{Offset, Record, Text};
 
-use super::{NodeError, cx::Cx, operator::Logic, outlet::Ports};
+use super::{
+    NodeError,
+    cx::Cx,
+    operator::{Alarm, Logic},
+    outlet::Ports,
+};
 use crate::{Context, InputBatch, InputRecord, OutputRecord, ProcessResult, Processor};
 
 /// A node that calls a processor.
@@ -30,6 +34,7 @@ impl Custom {
     ) -> Result<(), NodeError> {
         let mut ctx = Context {
             stores: cx.stores,
+            wall: cx.wall,
             node: cx.node,
             store_names: &self.stores,
             outputs: &self.children,
@@ -70,6 +75,10 @@ impl Logic for Custom {
         Ok(())
     }
 
+    fn start(&mut self, out: &mut Self::Out, cx: &mut Cx<'_>) -> Result<(), NodeError> {
+        self.call(out, cx, |processor, ctx| processor.on_start(ctx))
+    }
+
     fn watermark(&mut self, out: &mut Self::Out, cx: &mut Cx<'_>) -> Result<(), NodeError> {
         self.call(out, cx, |processor, ctx| processor.on_watermark(ctx))
     }
@@ -78,13 +87,7 @@ impl Logic for Custom {
         self.call(out, cx, |processor, ctx| processor.on_commit(ctx))
     }
 
-    fn timer(
-        &mut self,
-        at: Timestamp,
-        key: &Bytes,
-        out: &mut Self::Out,
-        cx: &mut Cx<'_>,
-    ) -> Result<(), NodeError> {
-        self.call(out, cx, |processor, ctx| processor.on_timer(at, key, ctx))
+    fn timer(&mut self, alarm: Alarm<'_>, out: &mut Self::Out, cx: &mut Cx<'_>) -> Result<(), NodeError> {
+        self.call(out, cx, |processor, ctx| alarm.ring(processor, ctx))
     }
 }

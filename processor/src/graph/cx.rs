@@ -9,6 +9,7 @@ use crate::{
     record::Emitted,
     serdes::{Serde, make_room},
     state::{Store, Stores},
+    wall_clock::WallTimers,
     watermark::TaskTime,
 };
 
@@ -16,6 +17,7 @@ use crate::{
 pub(crate) struct Cx<'a> {
     pub(crate) node: &'a Text,
     pub(crate) stores: &'a mut Stores,
+    pub(crate) wall: &'a mut WallTimers,
     pub(crate) time: &'a mut TaskTime,
     /// Records for topics.
     pub(crate) emitted: &'a mut Vec<Emitted>,

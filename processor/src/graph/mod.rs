@@ -41,23 +41,26 @@ pub(crate) mod suppress;
 pub(crate) mod table;
 pub(crate) mod windowed;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use mainstem_client::{Record, Text, Timestamp, TopicPartition};
 
 use cx::Cx;
 pub use error::{MalformedRecord, NodeError};
-use operator::Operator;
+use operator::{Alarm, Operator};
 
 use crate::{
     NodeCounts,
     record::Emitted,
     state::Stores,
+    wall_clock::WallTimers,
     watermark::{BEGINNING, END, TaskTime},
 };
 
 /// What all nodes of a task share.
 pub(crate) struct Shared<'a> {
     pub(crate) stores: &'a mut Stores,
+    /// Timers that go by the clock.
+    pub(crate) wall: &'a mut WallTimers,
     pub(crate) time: &'a mut TaskTime,
     pub(crate) emitted: &'a mut Vec<Emitted>,
     pub(crate) buffer: &'a mut BytesMut,
@@ -94,6 +97,7 @@ pub(crate) struct Wire {
 /// What nodes are called for, besides their records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Signal {
+    Start,
     Records,
     Watermark,
     Commit,
@@ -137,6 +141,11 @@ impl Graph {
         times.extend(records.iter().map(|record| operator.time_of(record)));
     }
 
+    /// Lets all nodes begin.
+    pub(crate) fn start(&mut self, shared: &mut Shared<'_>) -> Result<(), NodeError> {
+        self.pass(0, Signal::Start, shared)
+    }
+
     /// Lets all nodes know that the watermark has risen.
     pub(crate) fn watermark(&mut self, shared: &mut Shared<'_>) -> Result<(), NodeError> {
         self.pass(0, Signal::Watermark, shared)
@@ -151,13 +160,12 @@ impl Graph {
     pub(crate) fn timer(
         &mut self,
         node: &str,
-        at: Timestamp,
-        key: &Bytes,
+        alarm: Alarm<'_>,
         shared: &mut Shared<'_>,
     ) -> Result<(), NodeError> {
         let Some(index) = self.nodes.iter().position(|known| known.name == node) else { return Ok(()) };
         self.at_work = index;
-        self.nodes[index].call(shared, |operator, cx| operator.timer(at, key, cx))?;
+        self.nodes[index].call(shared, |operator, cx| operator.timer(alarm, cx))?;
         self.hand_on(index);
         self.pass(index + 1, Signal::Records, shared)
     }
@@ -174,6 +182,7 @@ impl Graph {
                 node.run(pending, shared)?;
             }
             match signal {
+                Signal::Start => node.call(shared, |operator, cx| operator.start(cx))?,
                 Signal::Records => {}
                 Signal::Watermark => node.call(shared, |operator, cx| operator.watermark(cx))?,
                 Signal::Commit => node.call(shared, |operator, cx| operator.commit(cx))?,
@@ -216,6 +225,7 @@ impl RunningNode {
             watermark: behind(shared.time.watermark(), *delay_ms),
             delay_ms: *delay_ms,
             stores: shared.stores,
+            wall: shared.wall,
             time: shared.time,
             emitted: shared.emitted,
             buffer: shared.buffer,

@@ -6,7 +6,32 @@ use bytes::Bytes;
 use mainstem_client::{Record, Timestamp};
 
 use super::{NodeError, cx::Cx, outlet::Outlet};
-use crate::record::Ordered;
+use crate::{Context, ProcessResult, Processor, record::Ordered};
+
+/// What a timer goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GoesBy {
+    Watermark,
+    WallClock,
+}
+
+/// A timer that goes off.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Alarm<'a> {
+    pub(crate) goes_by: GoesBy,
+    /// When it was to go off, by the watermark; when it does, by the clock.
+    pub(crate) at: Timestamp,
+    pub(crate) key: &'a Bytes,
+}
+
+impl Alarm<'_> {
+    pub(crate) fn ring(self, processor: &mut dyn Processor, ctx: &mut Context<'_>) -> ProcessResult {
+        match self.goes_by {
+            GoesBy::Watermark => processor.on_timer(self.at, self.key, ctx),
+            GoesBy::WallClock => processor.on_wall_clock(self.at, self.key, ctx),
+        }
+    }
+}
 
 /// A node at work, whatever its records are. They come in and go out by vectors, whose type parent and child agree upon.
 pub(crate) trait Operator: Send {
@@ -27,6 +52,11 @@ pub(crate) trait Operator: Send {
     /// Works through everything that waits.
     fn run(&mut self, cx: &mut Cx<'_>) -> Result<(), NodeError>;
 
+    /// The task begins; nothing has come in yet.
+    fn start(&mut self, _cx: &mut Cx<'_>) -> Result<(), NodeError> {
+        Ok(())
+    }
+
     /// The watermark has risen.
     fn watermark(&mut self, cx: &mut Cx<'_>) -> Result<(), NodeError>;
 
@@ -34,7 +64,9 @@ pub(crate) trait Operator: Send {
     fn commit(&mut self, cx: &mut Cx<'_>) -> Result<(), NodeError>;
 
     /// A timer goes off.
-    fn timer(&mut self, at: Timestamp, key: &Bytes, cx: &mut Cx<'_>) -> Result<(), NodeError>;
+    fn timer(&mut self, _alarm: Alarm<'_>, _cx: &mut Cx<'_>) -> Result<(), NodeError> {
+        Ok(())
+    }
 
     /// Records that wait at a port to be given on.
     fn produced(&self, port: usize) -> usize;
@@ -64,6 +96,11 @@ pub(crate) trait Logic: Send + 'static {
         cx: &mut Cx<'_>,
     ) -> Result<(), NodeError>;
 
+    /// As [`Operator::start`].
+    fn start(&mut self, _out: &mut Self::Out, _cx: &mut Cx<'_>) -> Result<(), NodeError> {
+        Ok(())
+    }
+
     /// The watermark has risen.
     fn watermark(&mut self, _out: &mut Self::Out, _cx: &mut Cx<'_>) -> Result<(), NodeError> {
         Ok(())
@@ -75,13 +112,7 @@ pub(crate) trait Logic: Send + 'static {
     }
 
     /// A timer goes off.
-    fn timer(
-        &mut self,
-        _at: Timestamp,
-        _key: &Bytes,
-        _out: &mut Self::Out,
-        _cx: &mut Cx<'_>,
-    ) -> Result<(), NodeError> {
+    fn timer(&mut self, _alarm: Alarm<'_>, _out: &mut Self::Out, _cx: &mut Cx<'_>) -> Result<(), NodeError> {
         Ok(())
     }
 }
@@ -130,6 +161,10 @@ impl<L: Logic> Operator for Station<L> {
         self.logic.run(&mut self.input, &mut self.out, cx)
     }
 
+    fn start(&mut self, cx: &mut Cx<'_>) -> Result<(), NodeError> {
+        self.logic.start(&mut self.out, cx)
+    }
+
     fn watermark(&mut self, cx: &mut Cx<'_>) -> Result<(), NodeError> {
         self.logic.watermark(&mut self.out, cx)
     }
@@ -138,8 +173,8 @@ impl<L: Logic> Operator for Station<L> {
         self.logic.commit(&mut self.out, cx)
     }
 
-    fn timer(&mut self, at: Timestamp, key: &Bytes, cx: &mut Cx<'_>) -> Result<(), NodeError> {
-        self.logic.timer(at, key, &mut self.out, cx)
+    fn timer(&mut self, alarm: Alarm<'_>, cx: &mut Cx<'_>) -> Result<(), NodeError> {
+        self.logic.timer(alarm, &mut self.out, cx)
     }
 
     fn produced(&self, port: usize) -> usize {

@@ -8,7 +8,13 @@ use std::{marker::PhantomData, sync::Arc};
 use bytes::Bytes;
 use mainstem_client::{Offset, Record, Text, Timestamp};
 
-use super::{MalformedRecord, NodeError, behind, cx::Cx, operator::Logic, outlet::Ports, sink::Write};
+use super::{
+    MalformedRecord, NodeError, behind,
+    cx::Cx,
+    operator::{Alarm, Logic},
+    outlet::Ports,
+    sink::Write,
+};
 use crate::{
     Context, InputBatch, InputRecord, OutputRecord, ProcessResult, Processor, record::Item, serdes::Serde,
 };
@@ -46,6 +52,7 @@ impl<K: Serde, V: Serde> Process<K, V> {
         let Moment { watermark, order } = moment;
         let mut ctx = Context {
             stores: cx.stores,
+            wall: cx.wall,
             node: cx.node,
             store_names: &self.stores,
             outputs: &self.outputs,
@@ -98,6 +105,10 @@ impl<K: Serde, V: Serde> Logic for Process<K, V> {
         input.drain(..).try_for_each(|item| self.take(item, &mut batch, out, cx))
     }
 
+    fn start(&mut self, out: &mut Self::Out, cx: &mut Cx<'_>) -> Result<(), NodeError> {
+        self.call(now(cx), out, cx, |processor, ctx| processor.on_start(ctx))
+    }
+
     fn watermark(&mut self, out: &mut Self::Out, cx: &mut Cx<'_>) -> Result<(), NodeError> {
         self.call(now(cx), out, cx, |processor, ctx| processor.on_watermark(ctx))
     }
@@ -106,14 +117,8 @@ impl<K: Serde, V: Serde> Logic for Process<K, V> {
         self.call(now(cx), out, cx, |processor, ctx| processor.on_commit(ctx))
     }
 
-    fn timer(
-        &mut self,
-        at: Timestamp,
-        key: &Bytes,
-        out: &mut Self::Out,
-        cx: &mut Cx<'_>,
-    ) -> Result<(), NodeError> {
-        self.call(now(cx), out, cx, |processor, ctx| processor.on_timer(at, key, ctx))
+    fn timer(&mut self, alarm: Alarm<'_>, out: &mut Self::Out, cx: &mut Cx<'_>) -> Result<(), NodeError> {
+        self.call(now(cx), out, cx, |processor, ctx| alarm.ring(processor, ctx))
     }
 }
 

@@ -77,7 +77,8 @@ impl<'a> Attempt<'a> {
         }
         committed.send_replace(positions.clone());
         let meter = Arc::clone(&job.settings.meter);
-        let mut work = Work::new(&job.topology, &job.plan, id.part, id.number, stores, meter);
+        let mut work = Work::new(&job.topology, &job.plan, id.part, id.number, stores, meter)
+            .by_clock(Arc::clone(&job.settings.clock));
         for (partition, begin) in &job.begins {
             work.time.begin_at(partition, *begin);
         }
@@ -109,15 +110,16 @@ impl<'a> Attempt<'a> {
 
     /// Works until the input ends, the task is stopped, or something fails.
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) -> Result<End, TaskError> {
+        self.start().await?;
         loop {
             if self.is_finished().await? {
                 self.finish().await?;
                 return Ok(End::Finished);
             }
-            let commit_at = self.commit_at.unwrap_or_else(|| Instant::now() + caps::PATIENCE);
+            let wake_at = self.wake_at();
             let polled = tokio::select! {
                 polled = self.consumer.poll(self.poll_limit()) => polled?,
-                () = sleep_until(commit_at) => Polled::Nothing,
+                () = sleep_until(wake_at) => Polled::Nothing,
                 () = stopped(&mut stop) => {
                     self.commit().await?;
                     return Ok(End::Stopped);
@@ -128,10 +130,48 @@ impl<'a> Attempt<'a> {
             }
             self.work_through().await?;
             self.look_for_idle_inputs().await?;
+            self.look_at_the_clock().await?;
             if self.is_commit_due() {
                 self.commit().await?;
             }
         }
+    }
+
+    /// Lets the nodes begin.
+    async fn start(&mut self) -> Result<(), TaskError> {
+        let before = self.work.stores.uncommitted_bytes();
+        self.work.start()?;
+        if !self.work.emitted.is_empty() || self.work.stores.uncommitted_bytes() != before {
+            self.has_worked().await?;
+        }
+        Ok(())
+    }
+
+    /// Lets the timers go off that the clock has reached.
+    async fn look_at_the_clock(&mut self) -> Result<(), TaskError> {
+        if self.work.on_wall_clock()? {
+            self.has_worked().await?;
+        }
+        Ok(())
+    }
+
+    /// There is something to commit: soon, or at once if it is much.
+    pub(super) async fn has_worked(&mut self) -> Result<(), TaskError> {
+        self.commit_at.get_or_insert_with(|| Instant::now() + self.job.settings.commit_interval);
+        self.send_outputs().await?;
+        if self.uncommitted_bytes() >= self.job.settings.uncommitted_bytes_max {
+            self.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// When there is something to do even if nothing comes in.
+    fn wake_at(&self) -> Instant {
+        let now = Instant::now();
+        let commit_at = self.commit_at.unwrap_or(now + caps::PATIENCE);
+        // The clock may be set meanwhile.
+        let timer = self.work.wall.wait().map(|wait| now + wait.min(caps::WALL_CLOCK_LOOK_INTERVAL));
+        timer.map_or(commit_at, |timer| timer.min(commit_at))
     }
 
     async fn finish(&mut self) -> Result<(), TaskError> {

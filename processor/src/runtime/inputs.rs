@@ -64,12 +64,7 @@ impl Attempt<'_> {
     ) -> Result<(), TaskError> {
         self.work.work_off(partition, records)?;
         self.positions.insert(partition.clone(), position);
-        self.commit_at.get_or_insert_with(|| Instant::now() + self.job.settings.commit_interval);
-        self.send_outputs().await?;
-        if self.uncommitted_bytes() >= self.job.settings.uncommitted_bytes_max {
-            self.commit().await?;
-        }
-        Ok(())
+        self.has_worked().await
     }
 
     /// Inputs may also go on without a record that anybody gets to see.

@@ -29,6 +29,7 @@ mod inputs;
 mod partitioners;
 mod pauses;
 mod restarts;
+mod timers;
 mod trouble;
 
 /// Counts records of windows of ten milliseconds, by key; panics at the value `boom`, fails at `fail`.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use bytes::Bytes;
 use mainstem_client::{Offset, PartitionId, Text, TopicPartition};
 
-use super::{Encode, TestRecord, topics::Topics};
+use super::{Encode, TestClock, TestRecord, topics::Topics};
 use crate::{
     Counters, NodeCounts, OutputRecord, Topology, Windowed, caps,
     graph::{cells, spans, windowed},
@@ -69,8 +69,8 @@ impl From<WorkError> for TestError {
 /// calls lead to the same records.
 ///
 /// Topics have one partition unless [`Self::with_partitions`] says otherwise; repartition topics have as many as the
-/// runtime would give them. Time comes from the records; [`Self::advance`] moves the clock on, which makes inputs idle,
-/// and [`Self::finish`] ends the input.
+/// runtime would give them. Time comes from the records; [`Self::advance`] moves the clock on, which makes inputs idle
+/// and lets timers by the clock go off, and [`Self::finish`] ends the input.
 ///
 /// ```
 /// use mainstem_client::Text;
@@ -99,6 +99,7 @@ pub struct TestDriver {
     globals: Globals,
     counters: Arc<Counters>,
     now: Duration,
+    clock: TestClock,
     idle_after: Duration,
 }
 
@@ -148,9 +149,21 @@ impl TestDriver {
         }
         let counters = Arc::new(Counters::default());
         let globals = topology.globals();
-        let tasks = tasks(topology, &plan, &counters, &globals);
+        let clock = TestClock::default();
+        let tasks = tasks(topology, &plan, &counters, &globals, &clock);
         let (topology, now, idle_after) = (topology.clone(), Duration::ZERO, caps::IDLE_AFTER);
-        Ok(Self { topology, tasks, topics, globals, counters, now, idle_after })
+        let mut driver = Self { topology, tasks, topics, globals, counters, now, clock, idle_after };
+        driver.start()?;
+        Ok(driver)
+    }
+
+    /// Lets all tasks begin. Those that have nothing to write are left as they are.
+    fn start(&mut self) -> Result<(), TestError> {
+        self.tasks.iter_mut().try_for_each(|task| task.work.start())?;
+        if self.tasks.iter().any(|task| !task.work.emitted.is_empty()) {
+            self.run()?;
+        }
+        Ok(())
     }
 
     /// Puts a record into a topic, in the partition of its key (the first one where it has none), and has all its
@@ -221,19 +234,22 @@ impl TestDriver {
         Ok(())
     }
 
-    /// Moves the clock on. A partition without anything new for ten seconds is idle: the time of the others does not
-    /// wait for its.
+    /// Moves the clock on, which begins with 1970. A partition without anything new for ten seconds is idle: the time of
+    /// the others does not wait for its. Timers by the clock ([`crate::Context::schedule_wall_clock`]) go off that are
+    /// due then, each once.
     ///
     /// # Errors
     /// Where a node cannot go on.
     pub fn advance(&mut self, by: Duration) -> Result<(), TestError> {
         self.now += by;
+        self.clock.set(self.now);
         for task in &mut self.tasks {
             for read in &task.inputs {
                 if !read.is_repartition && self.now - read.heard >= self.idle_after {
                     task.work.idle_input(&read.partition)?;
                 }
             }
+            task.work.on_wall_clock()?;
         }
         self.run()
     }
@@ -376,7 +392,13 @@ impl TestDriver {
 }
 
 /// Those that make global tables go first.
-fn tasks(topology: &Topology, plan: &Plan, counters: &Arc<Counters>, globals: &Globals) -> Vec<Task> {
+fn tasks(
+    topology: &Topology,
+    plan: &Plan,
+    counters: &Arc<Counters>,
+    globals: &Globals,
+    clock: &TestClock,
+) -> Vec<Task> {
     let mut tasks = Vec::new();
     let parts = topology.parts().iter().enumerate();
     let (global, others): (Vec<_>, Vec<_>) = parts.partition(|(_, part)| part.is_global());
@@ -385,7 +407,8 @@ fn tasks(topology: &Topology, plan: &Plan, counters: &Arc<Counters>, globals: &G
         for number in 0..count {
             let stores = Stores::new(part.stores.iter().cloned()).with_globals(globals.clone());
             let part = number_of_part;
-            let work = Work::new(topology, plan, part, number, stores, Arc::clone(counters) as _);
+            let work = Work::new(topology, plan, part, number, stores, Arc::clone(counters) as _)
+                .by_clock(Arc::new(clock.clone()));
             let read = |partition: TopicPartition| Read {
                 is_repartition: plan.writers.contains_key(&partition.topic),
                 partition,

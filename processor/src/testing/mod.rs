@@ -3,11 +3,13 @@
 //! - [`TestDriver`]: runs it.
 //! - [`TestRecord`]: what comes out, and may go in.
 
+mod clock;
 mod driver;
 mod record;
 #[cfg(test)]
 mod tests;
 mod topics;
 
+pub(crate) use clock::TestClock;
 pub use driver::{TestDriver, TestError};
 pub use record::{Encode, TestRecord};

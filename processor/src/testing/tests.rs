@@ -1,5 +1,7 @@
 //! What the driver promises to tests.
 
+mod timers;
+
 use std::time::Duration;
 
 use bytes::Bytes;

@@ -115,7 +115,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{OutputRecord, state::Stores};
+    use crate::{OutputRecord, state::Stores, wall_clock::WallTimers};
 
     fn windows(size: u64, grace: u64) -> TumblingWindows {
         TumblingWindows::new("w", Duration::from_millis(size)).grace(Duration::from_millis(grace))
@@ -174,11 +174,12 @@ mod tests {
         let names = [Text::from_static("w")];
         let mut stores = Stores::new(names.clone());
         let (mut forwarded, mut late, mut out) = (Vec::<(usize, OutputRecord)>::new(), 0, Vec::new());
-        let mut watermark = i64::MIN;
+        let (mut watermark, mut wall) = (i64::MIN, WallTimers::default());
         let chunks = times.chunks(cut).map(Some).chain([None]);
         for chunk in chunks {
             let mut ctx = Context {
                 stores: &mut stores,
+                wall: &mut wall,
                 node: &names[0],
                 store_names: &names,
                 outputs: &[],

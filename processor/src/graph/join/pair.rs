@@ -2,9 +2,6 @@
 
 use std::any::Any;
 
-use bytes::Bytes;
-use mainstem_client::Timestamp;
-
 use crate::{
     graph::{NodeError, cx::Cx, operator::Operator, outlet::Outlet},
     record::Ordered,
@@ -95,10 +92,6 @@ impl<P: Pair> Operator for Junction<P> {
 
     fn commit(&mut self, cx: &mut Cx<'_>) -> Result<(), NodeError> {
         self.logic.commit(cx)
-    }
-
-    fn timer(&mut self, _: Timestamp, _: &Bytes, _: &mut Cx<'_>) -> Result<(), NodeError> {
-        Ok(())
     }
 
     fn produced(&self, port: usize) -> usize {
