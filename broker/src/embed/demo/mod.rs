@@ -124,7 +124,8 @@ async fn demonstrate(
     let before = feed::fed_before(transport.as_ref()).await?;
     screen.fed(before);
     screen.say(about_to_feed(before))?;
-    let started = start_processor(broker, screen);
+    // Much is prepared for a start: it needs no place in all that goes on behind it.
+    let started = Box::pin(start_processor(broker, screen));
     let processor = processor.get_or_try_init(|| started).await?;
     let (done, is_done) = watch::channel(false);
     let (results, ()) = tokio::try_join!(results::show(transport.as_ref(), screen, is_done), async {
