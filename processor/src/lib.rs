@@ -80,7 +80,7 @@ pub use dsl::{
     SessionStream, Split, Stream, StreamBuilder, StreamRecord, SuppressBuffer, Suppressed, Table,
     WindowedStream, Windows,
 };
-pub use graph::{MalformedRecord, NodeError, source::BadRecords};
+pub use graph::{MalformedRecord, NodeError, source::BadRecords, times::BadTimes};
 pub use meter::{Counters, Meter, Meters, NoMeter, NodeCounts, StoreSize, TaskId, TaskReport};
 pub use processor::{ProcessResult, Processor};
 pub use record::{InputBatch, InputRecord, OutputRecord};
@@ -89,7 +89,7 @@ pub use serdes::{Json, Serde, SerdeError, Windowed};
 pub use spec::{InputEnd, ProcessorSpec, Settings};
 pub use state::{DirectoryError, FormError, Kept, StateDirectory, StoreFault, StoreSpec};
 pub use testing::{TestDriver, TestError, TestRecord};
-pub use topology::{PlanError, Topology, TopologyBuilder, TopologyError};
+pub use topology::{PlanError, SourceSpec, Topology, TopologyBuilder, TopologyError};
 pub use wall_clock::TooManyTimers;
 pub use window::{
     CountWindows, CumulatingWindows, JoinWindows, SessionWindows, SlidingWindows, TimeWindows,

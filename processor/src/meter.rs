@@ -20,11 +20,13 @@ pub struct NodeCounts {
     pub records_out: u64,
     /// Records that came too late: one for each window that was closed already, as Kafka Streams counts.
     pub late: u64,
-    /// Records that did not parse and were skipped or given to the dead-letter topic, or that had no key where one is
-    /// needed.
+    /// Records that did not parse, or had no time that is taken, and were skipped or given to the dead-letter topic, or that
+    /// had no key where one is needed.
     pub errors: u64,
     /// Of these, those that did not parse and were skipped ([`crate::BadRecords::Skip`]).
     pub skipped: u64,
+    /// Of these, those without a time that is taken, which were skipped ([`crate::BadTimes::Skip`]).
+    pub bad_times: u64,
     /// Of these, those that went to the dead-letter topic ([`crate::BadRecords::DeadLetter`]).
     pub dead_lettered: u64,
     /// How far the records of a source were behind the largest time that its task had seen, in milliseconds: all together.
@@ -43,6 +45,7 @@ impl NodeCounts {
             late: self.late + other.late,
             errors: self.errors + other.errors,
             skipped: self.skipped + other.skipped,
+            bad_times: self.bad_times + other.bad_times,
             dead_lettered: self.dead_lettered + other.dead_lettered,
             lateness_ms: self.lateness_ms.saturating_add(other.lateness_ms),
             lateness_ms_max: if self.lateness_ms_max > other.lateness_ms_max {
@@ -56,7 +59,7 @@ impl NodeCounts {
     /// Those that had no key where one is needed.
     #[must_use]
     pub const fn keyless(self) -> u64 {
-        self.errors - self.skipped - self.dead_lettered
+        self.errors - self.skipped - self.bad_times - self.dead_lettered
     }
 
     pub(crate) fn see_lateness(&mut self, ms: u64) {

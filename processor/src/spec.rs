@@ -8,8 +8,8 @@ use mainstem_client::{
 };
 
 use crate::{
-    Kept, Meter, NoMeter, Processor, StateDirectory, StoreSpec, Topology, TopologyBuilder, TopologyError,
-    caps,
+    Kept, Meter, NoMeter, Processor, SourceSpec, StateDirectory, StoreSpec, Topology, TopologyBuilder,
+    TopologyError, caps,
 };
 
 /// Where the input ends.
@@ -87,17 +87,17 @@ impl Default for Settings {
 }
 
 type Factory = Arc<dyn Fn() -> Box<dyn Processor> + Send + Sync>;
-pub(crate) type EventTime = Arc<dyn Fn(&Record) -> Timestamp + Send + Sync>;
 
 /// One processor with its inputs, outputs, stores and settings: the short form of a topology of that kind.
 #[derive(Clone)]
 pub struct ProcessorSpec {
     name: Text,
     factory: Factory,
-    inputs: Vec<Text>,
+    inputs: Vec<(Text, Option<SourceSpec>)>,
     outputs: Vec<(Text, Text)>,
     stores: Vec<StoreSpec>,
-    event_time: EventTime,
+    /// How inputs are read of which nothing else was said.
+    times: SourceSpec,
     pub(crate) settings: Settings,
 }
 
@@ -125,7 +125,7 @@ impl ProcessorSpec {
             inputs: Vec::new(),
             outputs: Vec::new(),
             stores: Vec::new(),
-            event_time: Arc::new(|record| record.timestamp),
+            times: SourceSpec::new(),
             settings: Settings::default(),
         }
     }
@@ -133,7 +133,14 @@ impl ProcessorSpec {
     /// Reads a topic. There is one task for each partition number; it reads that partition of all inputs.
     #[must_use]
     pub fn input(mut self, topic: impl Into<Text>) -> Self {
-        self.inputs.push(topic.into());
+        self.inputs.push((topic.into(), None));
+        self
+    }
+
+    /// Reads a topic as `source` says.
+    #[must_use]
+    pub fn input_with(mut self, topic: impl Into<Text>, source: SourceSpec) -> Self {
+        self.inputs.push((topic.into(), Some(source)));
         self
     }
 
@@ -151,10 +158,11 @@ impl ProcessorSpec {
         self
     }
 
-    /// Takes the time at which records happened from elsewhere than their timestamps.
+    /// Takes the time at which records happened from elsewhere than their timestamps, of all inputs but those of
+    /// [`Self::input_with`].
     #[must_use]
     pub fn event_time(self, of: impl Fn(&Record) -> Timestamp + Send + Sync + 'static) -> Self {
-        Self { event_time: Arc::new(of), ..self }
+        Self { times: SourceSpec::new().event_time(of), ..self }
     }
 
     /// Says where the input ends.
@@ -199,11 +207,12 @@ impl ProcessorSpec {
     /// # Errors
     /// Where that is none, because names are taken twice or there is no input.
     pub fn topology(&self) -> Result<Topology, TopologyError> {
-        let Self { name, factory, inputs, outputs, stores, event_time, settings: _ } = self;
+        let Self { name, factory, inputs, outputs, stores, times, settings: _ } = self;
         let mut builder = TopologyBuilder::new(name.clone());
-        let sources: Vec<String> = inputs.iter().map(|topic| format!("{topic}.source")).collect();
-        for (source, topic) in sources.iter().zip(inputs) {
-            builder = builder.source_at(source.clone(), topic.clone(), Arc::clone(event_time));
+        let sources: Vec<String> = inputs.iter().map(|(topic, _)| format!("{topic}.source")).collect();
+        for (source, (topic, spec)) in sources.iter().zip(inputs) {
+            builder =
+                builder.source_with(source.clone(), topic.clone(), spec.as_ref().unwrap_or(times).clone());
         }
         let names = stores.iter().map(|store| store.name.clone()).collect();
         let parents: Vec<&str> = sources.iter().map(String::as_str).collect();

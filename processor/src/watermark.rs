@@ -17,7 +17,7 @@ use std::fmt;
 use mainstem_client::{Offset, Text, Timestamp, TopicPartition};
 
 use crate::{
-    graph::behind,
+    graph::{behind, times::Met},
     state::{Store, SystemKey},
 };
 
@@ -136,6 +136,12 @@ impl TaskTime {
         self.channels
             .iter()
             .position(|reached| reached.channel.partition == *partition && reached.channel.from == from)
+    }
+
+    /// What is known where a record of a channel is met.
+    pub(crate) fn met(&self, channel: Option<usize>) -> Met {
+        let reached = channel.and_then(|channel| self.channels.get(channel));
+        Met { partition_time: reached.map_or(BEGINNING, |reached| reached.time) }
     }
 
     /// How far the time of a record is behind the largest that was seen.

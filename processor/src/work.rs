@@ -15,6 +15,7 @@ use crate::{
     graph::{
         Graph, Shared,
         operator::{Alarm, GoesBy},
+        times::Met,
     },
     record::Emitted,
     state::{Stores, Timer},
@@ -53,6 +54,8 @@ struct SourceOf {
     topic: Text,
     node: usize,
     is_repartition: bool,
+    /// The largest time of the records that were merged, where there was one.
+    merged: Option<Met>,
 }
 
 /// The partitions that a task reads: those of its number. What makes a global table reads all.
@@ -94,7 +97,7 @@ impl Work {
         let kinds = members.iter().map(|member| &topology.nodes()[*member].kind).enumerate();
         let sources = kinds.filter_map(|(node, kind)| match kind {
             Kind::Source { topic, is_repartition } => {
-                Some(SourceOf { topic: topic.clone(), node, is_repartition: *is_repartition })
+                Some(SourceOf { topic: topic.clone(), node, is_repartition: *is_repartition, merged: None })
             }
             _ => None,
         });
@@ -177,19 +180,22 @@ impl Work {
         self.on_time(before, partition)
     }
 
-    /// When the records of a partition happened, as the node says that reads them.
+    /// When the records of a partition happened, as the node says that reads them. What was said of records must be worked
+    /// off before any that are not said of.
     pub(crate) fn timed(
         &mut self,
         partition: &TopicPartition,
         records: Vec<Record>,
     ) -> Result<impl Iterator<Item = (Timestamp, Record)> + use<>, WorkError> {
-        let mut times = Vec::with_capacity(records.len());
-        if let Some(source) = self.sources.iter().find(|source| source.topic == partition.topic) {
-            let node = source.node;
+        let mut times = Vec::new();
+        if let Some(source) = self.sources.iter().position(|source| source.topic == partition.topic) {
+            let SourceOf { node, merged, .. } = self.sources[source];
+            let mut met = merged.unwrap_or_else(|| self.time.met(self.time.channel(partition, None)));
             self.call(partition, |graph, _| {
-                graph.times(node, &records, &mut times);
+                times = graph.times(node, &records, &mut met);
                 Ok(())
             })?;
+            self.sources[source].merged = Some(met);
         }
         Ok(times.into_iter().zip(records))
     }

@@ -45,6 +45,8 @@ pub struct NodeCounts {
     pub errors: u64,
     /// Those that did not parse and were skipped.
     pub skipped: u64,
+    /// Those without a time that is taken, which were skipped.
+    pub bad_times: u64,
     /// Those that went to the dead-letter topic.
     pub dead_lettered: u64,
     /// Those that had no key where one is needed.
@@ -75,7 +77,7 @@ struct Node {
 }
 
 /// Why records are dropped.
-const CAUSES: [&str; 4] = ["late", "malformed", "dead_letter", "no_key"];
+const CAUSES: [&str; 5] = ["late", "malformed", "bad_time", "dead_letter", "no_key"];
 
 #[derive(Clone, Debug)]
 struct NodeFamilies {
@@ -162,6 +164,7 @@ impl Node {
             late_drops,
             errors,
             skipped,
+            bad_times,
             dead_lettered,
             keyless,
             lateness,
@@ -172,7 +175,7 @@ impl Node {
         self.late_drops.inc_by(late_drops);
         self.errors.inc_by(errors);
         // In the order of `CAUSES`.
-        let dropped = [late_drops, skipped, dead_lettered, keyless];
+        let dropped = [late_drops, skipped, bad_times, dead_lettered, keyless];
         self.dropped.iter().zip(dropped).for_each(|(counter, records)| counter.inc_by(records));
         self.lateness.inc_by(lateness.as_secs_f64());
         if lateness_max.as_secs_f64() > self.lateness_max.get() {
@@ -244,7 +247,8 @@ impl NodeFamilies {
                 registry,
                 "mainstem_processor_node_dropped_records_total",
                 "Records that went no further than a node, by cause: `late` behind their window's grace, `malformed` and \
-                 skipped, malformed and in the dead-letter topic (`dead_letter`), or without the key that is needed (`no_key`)",
+                 skipped, without a time that is taken and skipped (`bad_time`), either of these and in the dead-letter topic \
+                 (`dead_letter`), or without the key that is needed (`no_key`)",
                 &["processor", "node", "cause"],
             ),
             lateness: seconds_counters(

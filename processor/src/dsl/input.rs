@@ -10,6 +10,7 @@ use crate::{
         operator::node,
         source::{EventTime, Source, Typed},
         table::source::Keyed,
+        times::{BadTimes, Times, ToldBy},
     },
     serdes::Serde,
     topology::Make,
@@ -37,9 +38,7 @@ use crate::{
 /// ```
 pub struct Input<K, V> {
     name: Option<Text>,
-    event_time: Option<EventTime<K, V>>,
-    ahead_max: Option<Duration>,
-    not_before: Option<Timestamp>,
+    times: Times<EventTime<K, V>>,
     disorder_max: Duration,
     bad_records: BadRecords,
 }
@@ -51,9 +50,7 @@ impl<K: Serde, V: Serde> Input<K, V> {
     pub fn new() -> Self {
         Self {
             name: None,
-            event_time: None,
-            ahead_max: None,
-            not_before: None,
+            times: Times::default(),
             disorder_max: Duration::ZERO,
             bad_records: BadRecords::default(),
         }
@@ -69,41 +66,73 @@ impl<K: Serde, V: Serde> Input<K, V> {
     /// do not say. It may be called more than once for a record, and must then say the same.
     #[must_use]
     pub fn event_time(self, of: impl Fn(&K, &V, Timestamp) -> Timestamp + Send + Sync + 'static) -> Self {
-        Self { event_time: Some(Arc::new(of)), ..self }
+        self.try_event_time(move |key, value, recorded| Some(of(key, value, recorded)))
     }
 
-    /// Takes a record to be one that does not parse if its event time is further ahead of its timestamp than this:
+    /// As [`Self::event_time`], of records of which some do not tell their time: [`Self::on_bad_time`] says what becomes of
+    /// them.
+    ///
+    /// ```
+    /// use mainstem_client::{Text, Timestamp};
+    /// use mainstem_processor::{BadTimes, Input, StreamBuilder, TestDriver};
+    ///
+    /// let builder = StreamBuilder::new("timed");
+    /// let of = |_: &(), line: &Text, _| line.split_once(' ')?.0.parse().ok().map(Timestamp);
+    /// let input = Input::<(), Text>::new().try_event_time(of).on_bad_time(BadTimes::PartitionTime);
+    /// builder.stream_with("lines", input).to("out");
+    ///
+    /// let mut driver = TestDriver::new(&builder.build()?)?;
+    /// driver.pipe("lines", (), "120 begun", 0)?;
+    /// driver.pipe("lines", (), "with more of the same", 0)?;
+    /// let times = driver.read::<(), String>("out")?.into_iter().map(|record| record.timestamp.0);
+    /// assert_eq!(times.collect::<Vec<_>>(), [120, 120]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn try_event_time(
+        self,
+        of: impl Fn(&K, &V, Timestamp) -> Option<Timestamp> + Send + Sync + 'static,
+    ) -> Self {
+        Self { times: self.times.told_by(ToldBy::Event(Arc::new(of))), ..self }
+    }
+
+    /// Takes a record's event time to be bad if it is further ahead of its timestamp than this:
     /// otherwise one that claims to be from the year 9999 moves time there, and all that come later are late. Unless
     /// said otherwise nothing is too far ahead. It says nothing where the timestamp itself is the event time; brokers
     /// refuse timestamps ahead of their clock (`message.timestamp.after.max.ms`).
     #[must_use]
     pub fn ahead_max(self, ahead_max: Duration) -> Self {
-        Self { ahead_max: Some(ahead_max), ..self }
+        Self { times: self.times.ahead_max(ahead_max), ..self }
     }
 
-    /// Takes a record to be one that does not parse if it happened before this. Unless said otherwise all times are taken,
-    /// also those before 1970. Kafka Streams takes none below zero: with `Timestamp(0)` records without a timestamp, which
-    /// are at -1, are treated as [`Self::on_bad_record`] says, like by its `FailOnInvalidTimestamp` and
-    /// `LogAndSkipOnInvalidTimestamp`.
+    /// Takes a record's event time to be bad if it is before this. Unless said otherwise all times are taken, also those
+    /// before 1970. Kafka Streams takes none below zero: with `Timestamp(0)` records without a timestamp, which are at -1,
+    /// are treated as [`Self::on_bad_time`] says.
     ///
     /// ```
     /// use mainstem_client::{Text, Timestamp};
-    /// use mainstem_processor::{BadRecords, Input, StreamBuilder, TestDriver};
+    /// use mainstem_processor::{BadTimes, Input, StreamBuilder, TestDriver};
     ///
     /// let builder = StreamBuilder::new("timed");
-    /// let input = Input::<(), Text>::new().not_before(Timestamp(0)).on_bad_record(BadRecords::Skip);
+    /// let input = Input::<(), Text>::new().not_before(Timestamp(0)).on_bad_time(BadTimes::Skip);
     /// builder.stream_with("in", input).to("out");
     ///
     /// let mut driver = TestDriver::new(&builder.build()?)?;
     /// driver.pipe("in", (), "without a time", -1)?;
     /// driver.pipe("in", (), "at the beginning", 0)?;
     /// assert_eq!(driver.read::<(), String>("out")?[0].value, "at the beginning");
-    /// assert_eq!(driver.counts("in").errors, 1);
+    /// assert_eq!(driver.counts("in").bad_times, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn not_before(self, not_before: Timestamp) -> Self {
-        Self { not_before: Some(not_before), ..self }
+        Self { times: self.times.not_before(not_before), ..self }
+    }
+
+    /// Says what becomes of a record whose event time is bad; unless said otherwise what [`Self::on_bad_record`] says.
+    #[must_use]
+    pub fn on_bad_time(self, bad_times: BadTimes) -> Self {
+        Self { times: self.times.on_bad_time(bad_times), ..self }
     }
 
     /// How far a record may be behind the latest one of its partition without being late: the watermark stays so far
@@ -153,11 +182,9 @@ impl<K: Serde, V: Serde> Input<K, V> {
 
     /// The node's name, and what makes its operators.
     pub(super) fn into_node(self, topic: &Text, is_repartition: bool) -> (Text, Make) {
-        let Self { name, event_time, ahead_max, not_before, bad_records, disorder_max: _ } = self;
+        let Self { name, times, bad_records, disorder_max: _ } = self;
         let make: Make = Arc::new(move |_| {
-            let read =
-                Typed { event_time: event_time.clone(), ahead_max_ms: ahead_max.map(millis), not_before };
-            node(Source::new(read, bad_records.clone(), is_repartition))
+            node(Source::new(Typed { times: times.clone() }, bad_records.clone(), is_repartition))
         });
         (name.unwrap_or_else(|| topic.clone()), make)
     }
@@ -166,15 +193,9 @@ impl<K: Serde, V: Serde> Input<K, V> {
 impl<K: Serde, V: Serde> Input<K, Option<V>> {
     /// The same, for a table: a record without a key is let through, so that it can be counted.
     pub(super) fn into_table_node(self, topic: &Text) -> (Text, Make) {
-        let Self { name, event_time, ahead_max, not_before, bad_records, disorder_max: _ } = self;
+        let Self { name, times, bad_records, disorder_max: _ } = self;
         let make: Make = Arc::new(move |_| {
-            let read = Keyed {
-                record: Typed {
-                    event_time: event_time.clone(),
-                    ahead_max_ms: ahead_max.map(millis),
-                    not_before,
-                },
-            };
+            let read = Keyed { record: Typed { times: times.clone() } };
             node(Source::new(read, bad_records.clone(), false))
         });
         (name.unwrap_or_else(|| topic.clone()), make)
@@ -189,13 +210,10 @@ impl<K: Serde, V: Serde> Default for Input<K, V> {
 
 impl<K, V> fmt::Debug for Input<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, event_time, ahead_max, not_before, disorder_max, bad_records } = self;
-        let is_extracted = event_time.is_some();
+        let Self { name, times, disorder_max, bad_records } = self;
         f.debug_struct("Input")
             .field("name", name)
-            .field("event_time", &is_extracted)
-            .field("ahead_max", ahead_max)
-            .field("not_before", not_before)
+            .field("times", times)
             .field("disorder_max", disorder_max)
             .field("bad_records", bad_records)
             .finish()

@@ -5,7 +5,7 @@
 //! nothing is allocated per record or per batch once the vectors have grown.
 //!
 //! - [`operator`]: a node at work, around its logic; [`cx`]: what it works with; [`outlet`]: where it leaves records.
-//! - `source` and `sink`: a pair: bytes become keys and values, keys and values become bytes.
+//! - `source` and `sink`: a pair: bytes become keys and values, keys and values become bytes; `times`: when records happened.
 //! - `stateless`: filter, map and their like.
 //! - `cells`: values of a store that are at hand; `aggregate` and `windowed`: what they are for; `late`: what becomes of
 //!   records that come too late for their windows.
@@ -39,6 +39,7 @@ pub(crate) mod spans;
 pub(crate) mod stateless;
 pub(crate) mod suppress;
 pub(crate) mod table;
+pub(crate) mod times;
 pub(crate) mod windowed;
 
 use bytes::BytesMut;
@@ -47,6 +48,7 @@ use mainstem_client::{Record, Text, Timestamp, TopicPartition};
 use cx::Cx;
 pub use error::{MalformedRecord, NodeError};
 use operator::{Alarm, Operator};
+use times::Met;
 
 use crate::{
     NodeCounts,
@@ -134,11 +136,16 @@ impl Graph {
         self.pass(source, Signal::Records, shared)
     }
 
-    /// When records of a source happened.
-    pub(crate) fn times(&mut self, source: usize, records: &[Record], times: &mut Vec<Timestamp>) {
+    /// When records of a source happened. Those that do not parse come right behind those in front of them.
+    pub(crate) fn times(&mut self, source: usize, records: &[Record], met: &mut Met) -> Vec<Timestamp> {
         self.at_work = source;
         let operator = &self.nodes[source].operator;
-        times.extend(records.iter().map(|record| operator.time_of(record)));
+        let mut time_of = |record| {
+            let time = operator.time_of(record, *met).unwrap_or(met.partition_time).min(LAST);
+            met.partition_time = met.partition_time.max(time);
+            time
+        };
+        records.iter().map(&mut time_of).collect()
     }
 
     /// Lets all nodes begin.

@@ -5,7 +5,7 @@ use std::any::Any;
 use bytes::Bytes;
 use mainstem_client::{Record, Timestamp};
 
-use super::{NodeError, cx::Cx, outlet::Outlet};
+use super::{NodeError, cx::Cx, outlet::Outlet, times::Met};
 use crate::{Context, ProcessResult, Processor, record::Ordered};
 
 /// What a timer goes by.
@@ -41,9 +41,9 @@ pub(crate) trait Operator: Send {
     /// The vector that takes those of a parent: all of them into one, unless the node tells its parents apart.
     fn input(&mut self, inlet: usize) -> &mut dyn Any;
 
-    /// When a record of a topic happened, by which it is merged with those of other topics.
-    fn time_of(&self, record: &Record) -> Timestamp {
-        record.timestamp
+    /// When a record of a topic happened, by which it is merged with those of other topics; none where it does not parse.
+    fn time_of(&self, record: &Record, _met: Met) -> Option<Timestamp> {
+        Some(record.timestamp)
     }
 
     /// Sorts what came from several parents.
@@ -83,9 +83,9 @@ pub(crate) trait Logic: Send + 'static {
     type In: Ordered + Send + 'static;
     type Out: Outlet;
 
-    /// When a record of a topic happened.
-    fn time_of(&self, record: &Record) -> Timestamp {
-        record.timestamp
+    /// As [`Operator::time_of`].
+    fn time_of(&self, record: &Record, _met: Met) -> Option<Timestamp> {
+        Some(record.timestamp)
     }
 
     /// Works through everything that came in, and leaves nothing of it.
@@ -146,8 +146,8 @@ impl<L: Logic> Operator for Station<L> {
         &mut self.input
     }
 
-    fn time_of(&self, record: &Record) -> Timestamp {
-        self.logic.time_of(record)
+    fn time_of(&self, record: &Record, met: Met) -> Option<Timestamp> {
+        self.logic.time_of(record, met)
     }
 
     fn arrange(&mut self) {

@@ -5,7 +5,14 @@ use std::sync::Arc;
 use mainstem_client::{Headers, Offset, Record, Text, Timestamp, TopicPartition};
 use tracing::debug;
 
-use super::{LAST, NodeError, cx::Cx, error::MalformedRecord, mark::Mark, operator::Logic};
+use super::{
+    LAST, NodeError,
+    cx::Cx,
+    error::MalformedRecord,
+    mark::Mark,
+    operator::Logic,
+    times::{Met, Times},
+};
 use crate::{
     InputRecord, OutputRecord,
     record::{Emitted, Item, Ordered},
@@ -33,10 +40,13 @@ pub(crate) trait Read: Send + 'static {
     type Out: Ordered + Clone + Send + 'static;
 
     /// The record with the time at which it happened; what does not parse is named, with the record.
-    fn read(&self, record: Record) -> Result<(Self::Out, Timestamp), Box<Unreadable>>;
+    fn read(&self, record: Record, met: Met) -> Result<(Self::Out, Timestamp), Box<Unreadable>>;
 
-    /// When the record happened, for what is merged by that; its timestamp where it does not parse.
-    fn time_of(&self, record: &Record) -> Timestamp;
+    /// When the record happened, for what is merged by that; none where it does not parse.
+    fn time_of(&self, record: &Record, met: Met) -> Option<Timestamp>;
+
+    /// What becomes of records without a time, where others that do not parse are treated so.
+    fn bad_times(&self, bad_records: &BadRecords) -> BadRecords;
 
     /// Notes at which watermark the record is seen.
     fn seen(out: &mut Self::Out, watermark: Timestamp, order: u64);
@@ -53,13 +63,18 @@ pub(crate) struct Unreadable {
 pub(crate) struct Source<R: Read> {
     read: R,
     bad_records: BadRecords,
+    bad_times: BadRecords,
     /// Whether the topic is a repartition topic, with marks in it.
     is_repartition: bool,
 }
 
+/// The part of a record that it is without where it has no time.
+const EVENT_TIME: &str = "event time";
+
 impl<R: Read> Source<R> {
-    pub(crate) const fn new(read: R, bad_records: BadRecords, is_repartition: bool) -> Self {
-        Self { read, bad_records, is_repartition }
+    pub(crate) fn new(read: R, bad_records: BadRecords, is_repartition: bool) -> Self {
+        let bad_times = read.bad_times(&bad_records);
+        Self { read, bad_records, bad_times, is_repartition }
     }
 
     /// Times of an ordinary topic are those of its records; times of a repartition topic are those of the marks.
@@ -76,7 +91,7 @@ impl<R: Read> Source<R> {
             note(mark, record.offset, cx);
             return Ok(None);
         }
-        match self.read.read(record) {
+        match self.read.read(record, cx.time.met(channel)) {
             Ok((mut out, time)) => {
                 R::seen(&mut out, cx.time.watermark(), *cx.order);
                 *cx.order += 1;
@@ -95,14 +110,16 @@ impl<R: Read> Source<R> {
     fn put_aside(&self, unreadable: Unreadable, cx: &mut Cx<'_>) -> Result<(), NodeError> {
         let Unreadable { record, part, cause } = unreadable;
         let (offset, partition) = (record.offset, cx.partition.clone());
-        match &self.bad_records {
+        let is_timeless = part == EVENT_TIME;
+        match if is_timeless { &self.bad_times } else { &self.bad_records } {
             BadRecords::Fail => {
                 let record = MalformedRecord { part, partition, offset, cause };
                 return Err(NodeError::Malformed(Box::new(record)));
             }
             BadRecords::Skip => {
-                debug!(node = %cx.node, %partition, %offset, %cause, "record does not parse; it is left out");
-                cx.counts.skipped += 1;
+                debug!(node = %cx.node, %partition, %offset, part, %cause, "record does not parse; it is left out");
+                cx.counts.bad_times += u64::from(is_timeless);
+                cx.counts.skipped += u64::from(!is_timeless);
             }
             BadRecords::DeadLetter(topic) => {
                 cx.emit(dead_letter(topic, record, cx.node, &partition, part, &cause));
@@ -156,9 +173,9 @@ impl<R: Read> Logic for Source<R> {
     type Out = Vec<R::Out>;
 
     /// A mark is taken at once: its time is not that of a record.
-    fn time_of(&self, record: &Record) -> Timestamp {
+    fn time_of(&self, record: &Record, met: Met) -> Option<Timestamp> {
         let is_mark = self.is_repartition && Mark::of(record).is_some();
-        if is_mark { BEGINNING } else { self.read.time_of(record) }
+        if is_mark { Some(BEGINNING) } else { self.read.time_of(record, met) }
     }
 
     fn run(
@@ -176,21 +193,17 @@ impl<R: Read> Logic for Source<R> {
 }
 
 /// When something happened, by its key, its value, and the timestamp of its record.
-pub(crate) type EventTime<K, V> = Arc<dyn Fn(&K, &V, Timestamp) -> Timestamp + Send + Sync>;
+pub(crate) type EventTime<K, V> = Arc<dyn Fn(&K, &V, Timestamp) -> Option<Timestamp> + Send + Sync>;
 
 /// Reads keys and values.
 pub(crate) struct Typed<K, V> {
-    pub(crate) event_time: Option<EventTime<K, V>>,
-    /// How far that may be ahead of a record's timestamp.
-    pub(crate) ahead_max_ms: Option<i64>,
-    /// The earliest time that is taken.
-    pub(crate) not_before: Option<Timestamp>,
+    pub(crate) times: Times<EventTime<K, V>>,
 }
 
 impl<K: Serde, V: Serde> Read for Typed<K, V> {
     type Out = Item<K, V>;
 
-    fn read(&self, record: Record) -> Result<(Item<K, V>, Timestamp), Box<Unreadable>> {
+    fn read(&self, record: Record, met: Met) -> Result<(Item<K, V>, Timestamp), Box<Unreadable>> {
         let key = match K::decode(record.key.as_ref()) {
             Ok(key) => key,
             Err(cause) => return Err(Box::new(Unreadable { record, part: "key", cause })),
@@ -200,26 +213,23 @@ impl<K: Serde, V: Serde> Read for Typed<K, V> {
             Err(cause) => return Err(Box::new(Unreadable { record, part: "value", cause })),
         };
         let recorded = record.timestamp;
-        let time = self.event_time.as_ref().map_or(recorded, |of| of(&key, &value, recorded));
-        let ahead_ms = time.0.saturating_sub(recorded.0);
-        if let Some(limit) = self.ahead_max_ms.filter(|limit| ahead_ms > *limit) {
-            let cause =
-                format!("it is {ahead_ms} ms ahead of its record's timestamp, and {limit} ms are allowed");
-            return Err(Box::new(Unreadable { record, part: "event time", cause: SerdeError::Other(cause) }));
+        match self.times.of(recorded, met, |event_time| event_time(&key, &value, recorded)) {
+            Ok(time) => {
+                Ok((Item { key, value, time, headers: record.headers, watermark: time, order: 0 }, time))
+            }
+            Err(cause) => Err(Box::new(Unreadable { record, part: EVENT_TIME, cause })),
         }
-        if let Some(limit) = self.not_before.filter(|limit| time < *limit) {
-            let cause = format!("it is {time}, and nothing before {limit} is taken");
-            return Err(Box::new(Unreadable { record, part: "event time", cause: SerdeError::Other(cause) }));
-        }
-        Ok((Item { key, value, time, headers: record.headers, watermark: time, order: 0 }, time))
     }
 
-    fn time_of(&self, record: &Record) -> Timestamp {
-        let recorded = record.timestamp;
-        if self.event_time.is_none() {
-            return recorded;
+    fn time_of(&self, record: &Record, met: Met) -> Option<Timestamp> {
+        if self.times.is_in_the_event() {
+            return self.read(record.clone(), met).ok().map(|(_, time)| time);
         }
-        self.read(record.clone()).map_or(recorded, |(_, time)| time)
+        self.times.of(record.timestamp, met, |_| None).ok()
+    }
+
+    fn bad_times(&self, bad_records: &BadRecords) -> BadRecords {
+        self.times.aside(bad_records)
     }
 
     fn seen(out: &mut Item<K, V>, watermark: Timestamp, order: u64) {
@@ -227,21 +237,32 @@ impl<K: Serde, V: Serde> Read for Typed<K, V> {
     }
 }
 
+/// When something happened, by its record.
+pub(crate) type RawTime = Arc<dyn Fn(&Record) -> Option<Timestamp> + Send + Sync>;
+
 /// Leaves records as they are.
 pub(crate) struct Raw {
-    pub(crate) event_time: Arc<dyn Fn(&Record) -> Timestamp + Send + Sync>,
+    pub(crate) times: Times<RawTime>,
 }
 
 impl Read for Raw {
     type Out = InputRecord;
 
-    fn read(&self, record: Record) -> Result<(InputRecord, Timestamp), Box<Unreadable>> {
-        let event_time = (self.event_time)(&record);
-        Ok((InputRecord { record, event_time, watermark: event_time, order: 0 }, event_time))
+    fn read(&self, record: Record, met: Met) -> Result<(InputRecord, Timestamp), Box<Unreadable>> {
+        match self.times.of(record.timestamp, met, |event_time| event_time(&record)) {
+            Ok(event_time) => {
+                Ok((InputRecord { record, event_time, watermark: event_time, order: 0 }, event_time))
+            }
+            Err(cause) => Err(Box::new(Unreadable { record, part: EVENT_TIME, cause })),
+        }
     }
 
-    fn time_of(&self, record: &Record) -> Timestamp {
-        (self.event_time)(record)
+    fn time_of(&self, record: &Record, met: Met) -> Option<Timestamp> {
+        self.times.of(record.timestamp, met, |event_time| event_time(record)).ok()
+    }
+
+    fn bad_times(&self, bad_records: &BadRecords) -> BadRecords {
+        self.times.aside(bad_records)
     }
 
     fn seen(out: &mut InputRecord, watermark: Timestamp, order: u64) {
@@ -253,11 +274,11 @@ impl Read for Raw {
 mod tests {
     use std::time::Duration;
 
-    use mainstem_client::Text;
+    use mainstem_client::{Record, Text, Timestamp};
 
     use crate::{
-        Context, Input, InputBatch, OutputRecord, ProcessResult, Processor, StreamBuilder, TestDriver,
-        TimeWindows, Topology, TopologyBuilder, Windowed,
+        Context, Input, InputBatch, OutputRecord, ProcessResult, Processor, ProcessorSpec, SourceSpec,
+        StreamBuilder, TestDriver, TimeWindows, Topology, TopologyBuilder, Windowed,
     };
 
     const END: i64 = i64::MAX;
@@ -294,6 +315,26 @@ mod tests {
         driver.finish().unwrap();
         let records = driver.read::<(), Text>("output").unwrap();
         assert_eq!(records.iter().map(|record| &*record.value).collect::<Vec<_>>(), [END.to_string()]);
+    }
+
+    #[test]
+    fn inputs_of_a_processor_are_read_each_as_it_was_said() {
+        let in_order = |spec: ProcessorSpec| spec.input("input");
+        let out_of_order = |spec: ProcessorSpec| {
+            spec.input_with("input", SourceSpec::new().disorder_max(Duration::from_millis(3)))
+        };
+        let by_value: fn(&Record) -> Timestamp =
+            |record| Timestamp(record.value.as_ref().unwrap().len() as i64);
+        for (spec, expected) in [
+            (in_order(ProcessorSpec::new("t", || Watermarks)), 100),
+            (out_of_order(ProcessorSpec::new("t", || Watermarks)), 97),
+            (in_order(ProcessorSpec::new("t", || Watermarks).event_time(by_value)), 5),
+            (out_of_order(ProcessorSpec::new("t", || Watermarks).event_time(by_value)), 97),
+        ] {
+            let mut driver = TestDriver::new(&spec.output("out", "output").topology().unwrap()).unwrap();
+            driver.pipe("input", (), "value", 100).unwrap();
+            assert_eq!(driver.read::<(), Text>("output").unwrap()[0].value, expected.to_string());
+        }
     }
 
     #[test]

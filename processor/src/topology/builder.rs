@@ -4,17 +4,15 @@ use std::{collections::HashMap, sync::Arc};
 
 use mainstem_client::{Record, Text};
 
-use super::{KeptWindows, Kind, Make, Node, Parent, Topology, TopologyError};
+use super::{KeptWindows, Kind, Make, Node, Parent, SourceSpec, Topology, TopologyError};
 use crate::{
-    BadRecords, InputRecord, Processor, StoreSpec,
+    InputRecord, Processor, StoreSpec,
     graph::{
         custom::Custom,
         operator::{node, node_with},
         outlet::Ports,
         sink::Sink,
-        source::{Raw, Source},
     },
-    spec::EventTime,
 };
 
 /// Puts a topology together node by node, with processors of the low-level interface. What does not fit is found by
@@ -53,7 +51,7 @@ impl TopologyBuilder {
     /// Reads a topic.
     #[must_use]
     pub fn source(self, name: impl Into<Text>, topic: impl Into<Text>) -> Self {
-        self.source_at(name, topic, Arc::new(|record| record.timestamp))
+        self.source_with(name, topic, SourceSpec::new())
     }
 
     /// Reads a topic whose records say themselves when they happened.
@@ -64,21 +62,13 @@ impl TopologyBuilder {
         topic: impl Into<Text>,
         event_time: impl Fn(&Record) -> mainstem_client::Timestamp + Send + Sync + 'static,
     ) -> Self {
-        self.source_at(name, topic, Arc::new(event_time))
+        self.source_with(name, topic, SourceSpec::new().event_time(event_time))
     }
 
-    pub(crate) fn source_at(
-        mut self,
-        name: impl Into<Text>,
-        topic: impl Into<Text>,
-        event_time: EventTime,
-    ) -> Self {
-        let make: Make = Arc::new(move |_| {
-            let read = Raw { event_time: Arc::clone(&event_time) };
-            node(Source::new(read, BadRecords::Fail, false))
-        });
-        let kind = Kind::Source { topic: topic.into(), is_repartition: false };
-        self.add(Node::new(name.into(), kind, Vec::new(), make));
+    /// Reads a topic as `spec` says.
+    #[must_use]
+    pub fn source_with(mut self, name: impl Into<Text>, topic: impl Into<Text>, spec: SourceSpec) -> Self {
+        self.add(spec.node(name.into(), topic.into()));
         self
     }
 

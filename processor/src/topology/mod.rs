@@ -1,6 +1,7 @@
 //! What a topology is: named nodes that give records to one another, and the stores that they keep.
 //!
-//! - [`TopologyBuilder`]: puts one together by hand; [`crate::StreamBuilder`] does the same from typed streams.
+//! - [`TopologyBuilder`]: puts one together by hand, with a [`SourceSpec`] for each topic that is read otherwise than by
+//!   its records' timestamps; [`crate::StreamBuilder`] does the same from typed streams.
 //! - [`TopologyError`]: why it is none.
 //! - `describe`: a topology as text, as JSON and as a drawing.
 //! - `parts`: what of it can run by itself: the sub-topologies.
@@ -12,6 +13,7 @@ mod error;
 mod node;
 mod parts;
 pub(crate) mod plan;
+mod source;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +28,7 @@ pub(crate) use node::{KeptWindows, Kind, Layout, Make, Node, Parent, Setting};
 pub(crate) use parts::Part;
 pub use plan::PlanError;
 pub(crate) use plan::{Plan, meetings};
+pub use source::SourceSpec;
 
 use crate::{
     StoreSpec,

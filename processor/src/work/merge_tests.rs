@@ -9,8 +9,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    Context, Counters, Input, InputBatch, JoinWindows, OutputRecord, ProcessResult, Processor, StreamBuilder,
-    Table, TimeWindows, TopologyBuilder,
+    BadTimes, Context, Counters, Input, InputBatch, JoinWindows, OutputRecord, ProcessResult, Processor,
+    StreamBuilder, Table, TimeWindows, TopologyBuilder,
     merge::{Merge, Room},
 };
 
@@ -32,7 +32,8 @@ fn logs() -> impl Strategy<Value = Logs> {
             now += step;
             (now + back, key)
         };
-        steps.into_iter().map(event).collect()
+        // The first record has a time, whatever the input.
+        std::iter::once((0, 0)).chain(steps.into_iter().map(event)).collect()
     });
     prop::collection::vec(log, TOPICS.len())
 }
@@ -191,6 +192,21 @@ fn counted() -> Topology {
     builder.build().unwrap()
 }
 
+/// Closed windows over inputs of which some records tell no time.
+fn untold() -> Topology {
+    let builder = StreamBuilder::new("t");
+    let input = |bad_times| {
+        let of = |key: &i64, time: &i64, _| (*key != 2).then_some(Timestamp(*time));
+        Input::<i64, i64>::new().try_event_time(of).on_bad_time(bad_times)
+    };
+    let a = builder.stream_with("a", input(BadTimes::PartitionTime));
+    let b = builder.stream_with("b", input(BadTimes::Skip));
+    let c = builder.stream_with("c", input(BadTimes::PartitionTime).disorder_max(Duration::from_millis(3)));
+    let windows = TimeWindows::tumbling(Duration::from_millis(5));
+    a.merge(&b).merge(&c).group_by_key().windowed_by(windows).on_close().count("counts").to("out");
+    builder.build().unwrap()
+}
+
 /// Two streams that are joined, and what that gives with a table.
 fn joined() -> Topology {
     let builder = StreamBuilder::new("t");
@@ -229,7 +245,7 @@ proptest! {
     /// Trap 8, for tasks of several inputs.
     #[test]
     fn what_several_inputs_give_does_not_hang_on_how_they_come_in((logs, cut) in (logs(), cut())) {
-        for topology in [copied(), counted(), joined(), as_of(None), as_of(Some(0)), as_of(Some(3))] {
+        for topology in [copied(), counted(), untold(), joined(), as_of(None), as_of(Some(0)), as_of(Some(3))] {
             let (expected, found) = (Task::new(&topology, &logs).run(&whole()), Task::new(&topology, &logs).run(&cut));
             prop_assert_eq!(&found.out, &expected.out);
             let late = |task: &Task| task.counters.all().values().map(|counts| counts.late).sum::<u64>();

@@ -45,8 +45,20 @@ impl StreamBuilder {
         topic: impl Into<Text>,
         history: Duration,
     ) -> VersionedTable<K, V> {
-        let topic = topic.into();
-        let (name, make) = Input::<K, Option<V>>::new().into_table_node(&topic);
+        self.versioned_table_with(topic, history, Input::new())
+    }
+
+    /// As [`Self::versioned_table`], read as `input` says; the store is `NAME-versions`, where the name is that of the
+    /// input.
+    #[must_use]
+    pub fn versioned_table_with<K: Serde, V: Serde>(
+        &self,
+        topic: impl Into<Text>,
+        history: Duration,
+        input: Input<K, Option<V>>,
+    ) -> VersionedTable<K, V> {
+        let (topic, disorder_ms) = (topic.into(), input.disorder_ms());
+        let (name, make) = input.into_table_node(&topic);
         let kind = Kind::Source { topic, is_repartition: false };
         let store = Text::from(format!("{name}-versions"));
         let history = History { store: store.clone(), length: history };
@@ -54,7 +66,7 @@ impl StreamBuilder {
         let keep: Make = Arc::new(move |_| operator::node(Versions::<K, V>::new(kept.clone())));
         let mut draft = self.draft().lock();
         draft.add_store(VersionedStore::<K, V>::spec(store.clone()));
-        draft.add(Node::new(name.clone(), kind, Vec::new(), make));
+        draft.add(Node { disorder_ms, ..Node::new(name.clone(), kind, Vec::new(), make) });
         let node = Node::new(store.clone(), Kind::Processor, vec![Parent::only(name)], keep);
         draft.add(Node { stores: vec![store.clone()], ..node });
         VersionedTable { node: Parent::only(store), history, types: PhantomData }

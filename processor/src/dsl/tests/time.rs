@@ -1,6 +1,9 @@
 //! How time goes on where inputs rest, come back, or are out of order.
 
+use mainstem_client::Timestamp;
+
 use super::*;
+use crate::BadTimes;
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -29,8 +32,7 @@ fn closed(driver: &mut TestDriver) -> Vec<(i64, i64)> {
 #[test]
 fn times_before_a_limit_go_where_bad_records_go_and_do_not_move_time() {
     let dead = BadRecords::DeadLetter("early".into());
-    let mut driver =
-        over_two_topics(Input::new().not_before(mainstem_client::Timestamp(0)).on_bad_record(dead));
+    let mut driver = over_two_topics(Input::new().not_before(Timestamp(0)).on_bad_record(dead));
     put(&mut driver, "left", &[-1, 0, -20]);
     put(&mut driver, "right", &[-5, 10]);
     driver.finish().unwrap();
@@ -85,4 +87,97 @@ fn disorder_of_one_input_holds_up_time_and_that_of_the_other_is_late() {
     put(&mut driver, "right", &[29, 41]);
     let results = closed(&mut driver);
     assert_eq!((results, driver.counts("counts").late), (vec![(0, 2), (10, 3)], 2));
+}
+
+/// Passes on what has a time at the beginning of its text.
+fn timed(input: impl FnOnce(Input<(), Text>) -> Input<(), Text>) -> TestDriver {
+    let builder = StreamBuilder::new("t");
+    let of = |_: &(), text: &Text, _| text.split_once(' ')?.0.parse().ok().map(Timestamp);
+    builder.stream_with("in", input(Input::new().try_event_time(of))).to("out");
+    driver(&builder)
+}
+
+fn pipe_texts(driver: &mut TestDriver, texts: &[&str]) -> Result<(), TestError> {
+    texts.iter().try_for_each(|text| driver.pipe("in", (), *text, 0))
+}
+
+fn times(driver: &mut TestDriver) -> Vec<i64> {
+    driver.read::<(), Text>("out").unwrap().iter().map(|record| record.timestamp.0).collect()
+}
+
+#[test]
+fn record_that_tells_no_time_fails_the_task_unless_said_otherwise() {
+    for bad_times in [None, Some(BadTimes::Fail)] {
+        let mut driver = timed(|input| match bad_times {
+            Some(bad_times) => input.on_bad_time(bad_times).on_bad_record(BadRecords::Skip),
+            None => input,
+        });
+        let error = pipe_texts(&mut driver, &["7 a", "b"]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "node in: event time in topic in partition 0 at offset 1 does not parse: the record does not tell it"
+        );
+    }
+}
+
+#[test]
+fn bad_times_that_are_skipped_are_counted_apart_from_records_that_do_not_parse() {
+    let mut driver = timed(|input| input.not_before(Timestamp(0)).on_bad_time(BadTimes::Skip));
+    pipe_texts(&mut driver, &["7 a", "b", "-1 c", "5 d"]).unwrap();
+    assert_eq!(times(&mut driver), [7, 5]);
+    let counts = driver.counts("in");
+    assert_eq!((counts.errors, counts.bad_times, counts.skipped, counts.keyless()), (2, 2, 0, 0));
+    let error = driver.pipe("in", (), Bytes::from_static(b"\xff"), 0).unwrap_err().to_string();
+    assert!(error.contains("value in topic in partition 0 at offset 4 does not parse"), "{error}");
+}
+
+#[test]
+fn bad_times_may_go_to_a_topic_of_their_own() {
+    let dead = BadTimes::DeadLetter("timeless".into());
+    let mut driver = timed(|input| input.ahead_max(ms(100)).on_bad_time(dead));
+    pipe_texts(&mut driver, &["7 a", "b", "101 c"]).unwrap();
+    assert_eq!(times(&mut driver), [7]);
+    let dead = driver.read::<(), Text>("timeless").unwrap();
+    assert_eq!(dead.iter().map(|record| &*record.value).collect::<Vec<_>>(), ["b", "101 c"]);
+    assert_eq!((driver.counts("in").dead_lettered, driver.counts("in").bad_times), (2, 0));
+}
+
+/// As `UsePartitionTimeOnInvalidTimestamp` of Kafka Streams.
+#[test]
+fn bad_time_may_be_that_of_the_partition() {
+    let mut driver = timed(|input| input.not_before(Timestamp(0)).on_bad_time(BadTimes::PartitionTime));
+    pipe_texts(&mut driver, &["7 a", "b", "5 c", "-3 d", "9 e", "f"]).unwrap();
+    assert_eq!(times(&mut driver), [7, 7, 5, 7, 9, 9]);
+    assert_eq!(driver.counts("in").errors, 0);
+}
+
+#[test]
+fn task_fails_where_a_partition_has_no_time_yet() {
+    let mut driver =
+        timed(|input| input.on_bad_time(BadTimes::PartitionTime).on_bad_record(BadRecords::Skip));
+    let error = pipe_texts(&mut driver, &["a"]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "node in: event time in topic in partition 0 at offset 0 does not parse: the record does not tell it; \
+         no record of its partition had a time before it"
+    );
+}
+
+#[test]
+fn disorder_of_a_versioned_table_is_waited_for() {
+    let builder = StreamBuilder::new("t");
+    let input = Input::new().disorder_max(ms(30));
+    let table = builder.versioned_table_with::<Text, Text>("table", ms(1000), input.named("prices"));
+    let stream = builder.stream::<Text, Text>("stream");
+    let joined = stream.join_as_of_with_grace(&table, ms(0), "settled", |_, _, of_table| of_table.clone());
+    joined.to("out");
+    let mut driver = driver(&builder);
+    driver.pipe("table", "k", "first", 10).unwrap();
+    driver.pipe("stream", "k", "v", 80).unwrap();
+    driver.pipe("stream", "k", "v", 200).unwrap();
+    driver.pipe("table", "k", "second", 109).unwrap();
+    assert_eq!(read::<Text, Text>(&mut driver, "out"), []);
+    driver.pipe("table", "k", "late", 79).unwrap();
+    driver.pipe("table", "k", "third", 111).unwrap();
+    assert_eq!(read::<Text, Text>(&mut driver, "out"), [("k".into(), "late".into())]);
 }

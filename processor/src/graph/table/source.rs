@@ -3,7 +3,11 @@
 use mainstem_client::{Record, Timestamp};
 
 use crate::{
-    graph::source::{Read, Typed, Unreadable},
+    BadRecords,
+    graph::{
+        source::{Read, Typed, Unreadable},
+        times::Met,
+    },
     record::Item,
     serdes::Serde,
 };
@@ -25,17 +29,21 @@ impl<K, V> Item<Option<K>, Option<V>> {
 impl<K: Serde, V: Serde> Read for Keyed<K, V> {
     type Out = Item<Option<K>, Option<V>>;
 
-    fn read(&self, record: Record) -> Result<(Self::Out, Timestamp), Box<Unreadable>> {
+    fn read(&self, record: Record, met: Met) -> Result<(Self::Out, Timestamp), Box<Unreadable>> {
         if record.key.is_some() {
-            let (item, time) = self.record.read(record)?;
+            let (item, time) = self.record.read(record, met)?;
             return Ok((item.with(|key, value| (Some(key), value)), time));
         }
         let Record { timestamp: time, headers, .. } = record;
         Ok((Item { key: None, value: None, time, headers, watermark: time, order: 0 }, time))
     }
 
-    fn time_of(&self, record: &Record) -> Timestamp {
-        if record.key.is_some() { self.record.time_of(record) } else { record.timestamp }
+    fn time_of(&self, record: &Record, met: Met) -> Option<Timestamp> {
+        if record.key.is_some() { self.record.time_of(record, met) } else { Some(record.timestamp) }
+    }
+
+    fn bad_times(&self, bad_records: &BadRecords) -> BadRecords {
+        self.record.bad_times(bad_records)
     }
 
     fn seen(out: &mut Self::Out, watermark: Timestamp, order: u64) {
