@@ -39,13 +39,27 @@ pub(crate) struct Queue {
     end: Option<Offset>,
     /// Whether it was said to be full, and not yet to have room again.
     is_closed: bool,
+    /// Whether its records have the time at which they are taken.
+    goes_by_clock: bool,
 }
 
 impl Merge {
     pub(crate) fn new(inputs: impl IntoIterator<Item = TopicPartition>, room: Room) -> Self {
-        let queue =
-            |partition| Queue { partition, records: VecDeque::new(), bytes: 0, end: None, is_closed: false };
+        let queue = |partition| Queue {
+            partition,
+            records: VecDeque::new(),
+            bytes: 0,
+            end: None,
+            is_closed: false,
+            goes_by_clock: false,
+        };
         Self { queues: inputs.into_iter().map(queue).collect(), room }
+    }
+
+    /// Says which inputs' records have the time at which they are taken.
+    pub(crate) fn by_clock(mut self, goes_by_clock: impl Fn(&TopicPartition) -> bool) -> Self {
+        self.queues.iter_mut().for_each(|queue| queue.goes_by_clock = goes_by_clock(&queue.partition));
+        self
     }
 
     /// Whether there is anything to merge.
@@ -73,14 +87,15 @@ impl Merge {
     }
 
     /// Takes the records that come next out of the queue that they are in, at most `limit`; says which queue that is,
-    /// and none where nothing is left. Whoever calls sees to it that no empty queue must be waited for.
-    pub(crate) fn take(&mut self, limit: usize, run: &mut Vec<Record>) -> Option<usize> {
+    /// and none where nothing is left. Whoever calls sees to it that no empty queue must be waited for, and says what the
+    /// clock does.
+    pub(crate) fn take(&mut self, limit: usize, run: &mut Vec<Record>, now: Timestamp) -> Option<usize> {
         let heads =
-            || self.queues.iter().enumerate().filter_map(|(index, queue)| Some((queue.head()?, index)));
+            || self.queues.iter().enumerate().filter_map(|(index, queue)| Some((queue.head(now)?, index)));
         let (_, first) = heads().min()?;
         let next = heads().filter(|(_, index)| *index != first).min();
         let queue = &mut self.queues[first];
-        while let Some(time) = queue.head().filter(|_| run.len() < limit) {
+        while let Some(time) = queue.head(now).filter(|_| run.len() < limit) {
             if next.is_some_and(|next| next < (time, first)) {
                 break;
             }
@@ -89,9 +104,11 @@ impl Merge {
         Some(first)
     }
 
-    /// The inputs of which nothing waits.
+    /// The inputs of which nothing waits. One that goes by the clock has nothing to wait for: what it brings is later than
+    /// what is there.
     pub(crate) fn empty(&self) -> impl Iterator<Item = &TopicPartition> {
-        self.queues.iter().filter(|queue| queue.is_empty()).map(|queue| &queue.partition)
+        let is_empty = |queue: &&Queue| queue.is_empty() && !queue.goes_by_clock;
+        self.queues.iter().filter(is_empty).map(|queue| &queue.partition)
     }
 
     /// Whether nothing waits of an input.
@@ -120,8 +137,8 @@ impl Queue {
         self.records.is_empty()
     }
 
-    fn head(&self) -> Option<Timestamp> {
-        self.records.front().map(|(time, _)| *time)
+    fn head(&self, now: Timestamp) -> Option<Timestamp> {
+        self.records.front().map(|(time, _)| if self.goes_by_clock { now } else { *time })
     }
 
     fn pop(&mut self) -> Option<Record> {
@@ -175,7 +192,8 @@ mod tests {
         loop {
             let mut run = Vec::new();
             let is_ready = is_dry || merge.empty().next().is_none();
-            let Some(input) = is_ready.then(|| merge.take(10, &mut run)).flatten() else { return runs };
+            let now = Timestamp(5);
+            let Some(input) = is_ready.then(|| merge.take(10, &mut run, now)).flatten() else { return runs };
             runs.push((input, run.iter().map(|record| record.timestamp.0).collect()));
         }
     }
@@ -188,6 +206,15 @@ mod tests {
         let runs = take(&mut merge, true);
         let expected: [(usize, &[i64]); 5] = [(0, &[1]), (1, &[2]), (0, &[4, 3]), (1, &[4, 8]), (0, &[9])];
         assert_eq!(runs, expected.map(|(input, times)| (input, times.to_vec())));
+    }
+
+    #[test]
+    fn queue_that_goes_by_the_clock_is_behind_what_was_and_before_what_will_be_and_not_waited_for() {
+        let mut merge = merge().by_clock(|partition| *partition == inputs()[0]);
+        put(&mut merge, 0, &[1, 2]);
+        put(&mut merge, 1, &[4, 5, 6]);
+        let expected: [(usize, &[i64]); 3] = [(1, &[4]), (0, &[1, 2]), (1, &[5, 6])];
+        assert_eq!(take(&mut merge, false), expected.map(|(input, times)| (input, times.to_vec())));
     }
 
     #[test]

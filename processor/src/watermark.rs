@@ -17,7 +17,7 @@ use std::fmt;
 use mainstem_client::{Offset, Text, Timestamp, TopicPartition};
 
 use crate::{
-    graph::{behind, times::Met},
+    graph::{LAST, behind, times::Met},
     state::{Store, SystemKey},
 };
 
@@ -53,6 +53,8 @@ pub(crate) struct TaskTime {
     /// Whether all have.
     is_over: bool,
     stream_time: Timestamp,
+    /// What the clock says, where a channel goes by it.
+    now: Timestamp,
 }
 
 #[derive(Debug)]
@@ -62,6 +64,8 @@ struct Reached {
     time: Timestamp,
     /// How far its records may be out of order.
     disorder_ms: i64,
+    /// Whether its records have the time of the clock.
+    goes_by_clock: bool,
     is_idle: bool,
     /// Where the mark lies that ended it, in this run or in an earlier one; [`NO_MARK`] where it took none.
     end: Option<Offset>,
@@ -90,6 +94,7 @@ impl TaskTime {
         let reached = |channel: Channel| Reached {
             time: time(SystemKey::StreamTime(&channel)),
             disorder_ms: 0,
+            goes_by_clock: false,
             is_idle: false,
             end: store.number(&SystemKey::End(&channel)).map(Offset),
             begin: Offset::ZERO,
@@ -97,8 +102,13 @@ impl TaskTime {
         };
         let channels: Vec<_> = channels.into_iter().map(reached).collect();
         let stream_time = channels.iter().map(|reached| reached.time).max().unwrap_or(BEGINNING);
-        let mut restored =
-            Self { channels, watermark: time(SystemKey::Watermark), is_over: false, stream_time };
+        let mut restored = Self {
+            channels,
+            watermark: time(SystemKey::Watermark),
+            is_over: false,
+            stream_time,
+            now: BEGINNING,
+        };
         restored.look_whether_it_is_over();
         restored
     }
@@ -115,6 +125,21 @@ impl TaskTime {
     pub(crate) fn allow_disorder(&mut self, topic: &Text, disorder_ms: i64) {
         let of_it = |reached: &&mut Reached| reached.channel.partition.topic == *topic;
         self.channels.iter_mut().filter(of_it).for_each(|reached| reached.disorder_ms = disorder_ms);
+    }
+
+    /// Says that the records of a topic have the time of the clock.
+    pub(crate) fn go_by_clock(&mut self, topic: &Text) {
+        let of_it = |reached: &&mut Reached| reached.channel.partition.topic == *topic;
+        self.channels.iter_mut().filter(of_it).for_each(|reached| reached.goes_by_clock = true);
+    }
+
+    /// Notes what the clock says. No channel that goes by it has a record before that any more.
+    pub(crate) fn look_at_clock(&mut self, now: Timestamp) {
+        self.now = now.min(LAST);
+        for reached in self.channels.iter_mut().filter(|reached| reached.goes_by_clock) {
+            reached.time = reached.time.max(self.now);
+        }
+        self.raise();
     }
 
     fn look_whether_it_is_over(&mut self) {
@@ -141,7 +166,7 @@ impl TaskTime {
     /// What is known where a record of a channel is met.
     pub(crate) fn met(&self, channel: Option<usize>) -> Met {
         let reached = channel.and_then(|channel| self.channels.get(channel));
-        Met { partition_time: reached.map_or(BEGINNING, |reached| reached.time) }
+        Met { partition_time: reached.map_or(BEGINNING, |reached| reached.time), now: self.now }
     }
 
     /// How far the time of a record is behind the largest that was seen.
@@ -393,6 +418,20 @@ mod tests {
             restored.advance(0, Timestamp(end));
         }
         assert_eq!(restored.watermark(), Timestamp(8));
+    }
+
+    #[test]
+    fn channel_that_goes_by_the_clock_is_never_behind_it_and_holds_nobody_up() {
+        let (mut time, [a, _]) = (time(), channels());
+        time.go_by_clock(&a.partition.topic);
+        time.advance(1, Timestamp(40));
+        assert_eq!(time.watermark(), BEGINNING);
+        for (now, watermark) in [(30, 30), (20, 30), (50, 40), (i64::MAX, 40)] {
+            time.look_at_clock(Timestamp(now));
+            assert_eq!(time.watermark(), Timestamp(watermark));
+        }
+        time.idle(&channels()[1].partition, None);
+        assert_eq!(time.watermark(), LAST);
     }
 
     #[test]

@@ -17,11 +17,12 @@ use crate::{
         operator::{Alarm, GoesBy},
         times::Met,
     },
+    merge::{Merge, Room},
     record::Emitted,
     state::{Stores, Timer},
     topology::{Kind, Plan, plan},
     wall_clock::{WallTimer, WallTimers},
-    watermark::{Channel, END, TaskTime},
+    watermark::{BEGINNING, Channel, END, TaskTime},
 };
 
 /// A node that cannot go on.
@@ -54,6 +55,8 @@ struct SourceOf {
     topic: Text,
     node: usize,
     is_repartition: bool,
+    /// Whether its records have the time at which they are worked through.
+    goes_by_clock: bool,
     /// The largest time of the records that were merged, where there was one.
     merged: Option<Met>,
 }
@@ -94,11 +97,15 @@ impl Work {
         meter: Arc<dyn Meter>,
     ) -> Self {
         let members = &topology.parts()[part].nodes;
-        let kinds = members.iter().map(|member| &topology.nodes()[*member].kind).enumerate();
-        let sources = kinds.filter_map(|(node, kind)| match kind {
-            Kind::Source { topic, is_repartition } => {
-                Some(SourceOf { topic: topic.clone(), node, is_repartition: *is_repartition, merged: None })
-            }
+        let nodes = members.iter().map(|member| &topology.nodes()[*member]).enumerate();
+        let sources = nodes.filter_map(|(index, node)| match &node.kind {
+            Kind::Source { topic, is_repartition } => Some(SourceOf {
+                topic: topic.clone(),
+                node: index,
+                is_repartition: *is_repartition,
+                goes_by_clock: node.goes_by_clock,
+                merged: None,
+            }),
             _ => None,
         });
         let channels =
@@ -107,6 +114,9 @@ impl Work {
         for node in members.iter().map(|member| &topology.nodes()[*member]) {
             if let Kind::Source { topic, .. } = &node.kind {
                 time.allow_disorder(topic, node.disorder_ms);
+                if node.goes_by_clock {
+                    time.go_by_clock(topic);
+                }
             }
         }
         Self {
@@ -134,6 +144,23 @@ impl Work {
         self.call(&nowhere(), Graph::start)?;
         self.report();
         Ok(())
+    }
+
+    /// What merges the inputs of the task.
+    pub(crate) fn merge(&self, inputs: impl IntoIterator<Item = TopicPartition>, room: Room) -> Merge {
+        let by_clock = |input: &TopicPartition| {
+            self.sources.iter().any(|source| source.goes_by_clock && source.topic == input.topic)
+        };
+        Merge::new(inputs, room).by_clock(by_clock)
+    }
+
+    /// What the clock says, which is asked only where an input goes by it.
+    pub(crate) fn now(&self) -> Timestamp {
+        if self.goes_by_clock() { self.wall.now() } else { BEGINNING }
+    }
+
+    fn goes_by_clock(&self) -> bool {
+        self.sources.iter().any(|source| source.goes_by_clock)
     }
 
     /// As [`Self::work_off`].
@@ -176,6 +203,9 @@ impl Work {
             self.meter.took(records.len() as u64);
         }
         let before = self.time.watermark();
+        if self.goes_by_clock() {
+            self.time.look_at_clock(self.wall.now());
+        }
         self.call(partition, |graph, shared| graph.records(node, records, shared))?;
         self.on_time(before, partition)
     }

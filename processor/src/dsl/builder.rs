@@ -59,12 +59,10 @@ impl StreamBuilder {
         topic: impl Into<Text>,
         input: Input<K, V>,
     ) -> Stream<K, V> {
-        let topic = topic.into();
-        let disorder_ms = input.disorder_ms();
-        let (name, make) = input.into_node(&topic, false);
+        let node = input.into_node(topic.into(), false);
+        let name = node.name.clone();
         self.draft.check::<K, V>(&name);
-        let kind = Kind::Source { topic, is_repartition: false };
-        self.draft.lock().add(Node { disorder_ms, ..Node::new(name.clone(), kind, Vec::new(), make) });
+        self.draft.lock().add(node);
         Stream::new(self.draft.clone(), Parent::only(name), false)
     }
 

@@ -13,7 +13,7 @@ use crate::{
         times::{BadTimes, Times, ToldBy},
     },
     serdes::Serde,
-    topology::Make,
+    topology::{Kind, Make, Node},
     window::millis,
 };
 
@@ -96,6 +96,32 @@ impl<K: Serde, V: Serde> Input<K, V> {
         Self { times: self.times.told_by(ToldBy::Event(Arc::new(of))), ..self }
     }
 
+    /// Gives records the time at which the task takes them: what the clock ([`crate::Settings::clock`]) says then, and
+    /// never less than it said before (Kafka Streams: `WallclockTimestampExtractor`). What a program makes of such times is
+    /// another with each run, and records that are read again after a restart have other times.
+    ///
+    /// Beside other inputs such records come behind all that wait and happened by then, and hold up none of their time.
+    /// [`Self::ahead_max`] and [`Self::not_before`] say nothing here.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use mainstem_client::Text;
+    /// use mainstem_processor::{Input, StreamBuilder, TestDriver};
+    ///
+    /// let builder = StreamBuilder::new("seen");
+    /// builder.stream_with("in", Input::<(), Text>::new().processing_time()).to("out");
+    ///
+    /// let mut driver = TestDriver::new(&builder.build()?)?;
+    /// driver.advance(Duration::from_secs(5))?;
+    /// driver.pipe("in", (), "whenever", 42)?;
+    /// assert_eq!(driver.read::<(), String>("out")?[0].timestamp.0, 5000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn processing_time(self) -> Self {
+        Self { times: self.times.told_by(ToldBy::Clock), ..self }
+    }
+
     /// Takes a record's event time to be bad if it is further ahead of its timestamp than this:
     /// otherwise one that claims to be from the year 9999 moves time there, and all that come later are late. Unless
     /// said otherwise nothing is too far ahead. It says nothing where the timestamp itself is the event time; brokers
@@ -166,39 +192,43 @@ impl<K: Serde, V: Serde> Input<K, V> {
         Self { disorder_max, ..self }
     }
 
-    pub(super) fn disorder_ms(&self) -> i64 {
-        millis(self.disorder_max)
-    }
-
     /// Says what becomes of a record whose key or value does not parse.
     #[must_use]
     pub fn on_bad_record(self, bad_records: BadRecords) -> Self {
         Self { bad_records, ..self }
     }
 
-    pub(super) const fn bad_records(&self) -> &BadRecords {
-        &self.bad_records
+    /// Whether some records go to a topic of their own.
+    pub(super) fn sends_dead_letters(&self) -> bool {
+        let is_sent_on = |aside: &BadRecords| matches!(aside, BadRecords::DeadLetter(_));
+        is_sent_on(&self.bad_records) || is_sent_on(&self.times.aside(&self.bad_records))
     }
 
-    /// The node's name, and what makes its operators.
-    pub(super) fn into_node(self, topic: &Text, is_repartition: bool) -> (Text, Make) {
-        let Self { name, times, bad_records, disorder_max: _ } = self;
+    /// The node that reads a topic so.
+    pub(super) fn into_node(self, topic: Text, is_repartition: bool) -> Node {
+        let (times, bad_records) = (self.times.clone(), self.bad_records.clone());
         let make: Make = Arc::new(move |_| {
             node(Source::new(Typed { times: times.clone() }, bad_records.clone(), is_repartition))
         });
-        (name.unwrap_or_else(|| topic.clone()), make)
+        self.node(Kind::Source { topic: topic.clone(), is_repartition }, topic, make)
+    }
+
+    fn node(self, kind: Kind, topic: Text, make: Make) -> Node {
+        let Self { name, times, disorder_max, bad_records: _ } = self;
+        let (disorder_ms, goes_by_clock) = (millis(disorder_max), times.is_clock());
+        Node { disorder_ms, goes_by_clock, ..Node::new(name.unwrap_or(topic), kind, Vec::new(), make) }
     }
 }
 
 impl<K: Serde, V: Serde> Input<K, Option<V>> {
     /// The same, for a table: a record without a key is let through, so that it can be counted.
-    pub(super) fn into_table_node(self, topic: &Text) -> (Text, Make) {
-        let Self { name, times, bad_records, disorder_max: _ } = self;
+    pub(super) fn into_table_node(self, topic: Text) -> Node {
+        let (times, bad_records) = (self.times.clone(), self.bad_records.clone());
         let make: Make = Arc::new(move |_| {
             let read = Keyed { record: Typed { times: times.clone() } };
             node(Source::new(read, bad_records.clone(), false))
         });
-        (name.unwrap_or_else(|| topic.clone()), make)
+        self.node(Kind::Source { topic: topic.clone(), is_repartition: false }, topic, make)
     }
 }
 

@@ -260,9 +260,9 @@ impl<K: Serde, V: Serde> Stream<K, V> {
         let kind = Kind::Sink { topic: topic.clone(), is_repartition: true };
         self.sink(Text::from(format!("{name}-repartition-sink")), kind, make);
         let input = Input::<K, V>::new().named(format!("{name}-repartition-source"));
-        let (source, make) = input.into_node(&topic, true);
-        let kind = Kind::Source { topic, is_repartition: true };
-        self.draft.lock().add(Node::new(source.clone(), kind, Vec::new(), make));
-        Self::new(self.draft.clone(), Parent::only(source), false)
+        let source = input.into_node(topic, true);
+        let name = source.name.clone();
+        self.draft.lock().add(source);
+        Self::new(self.draft.clone(), Parent::only(name), false)
     }
 }

@@ -59,6 +59,12 @@ pub(crate) struct Unreadable {
     cause: SerdeError,
 }
 
+impl Unreadable {
+    pub(crate) const fn without_time(record: Record, cause: SerdeError) -> Self {
+        Self { record, part: EVENT_TIME, cause }
+    }
+}
+
 /// A source node.
 pub(crate) struct Source<R: Read> {
     read: R,
@@ -217,7 +223,7 @@ impl<K: Serde, V: Serde> Read for Typed<K, V> {
             Ok(time) => {
                 Ok((Item { key, value, time, headers: record.headers, watermark: time, order: 0 }, time))
             }
-            Err(cause) => Err(Box::new(Unreadable { record, part: EVENT_TIME, cause })),
+            Err(cause) => Err(Box::new(Unreadable::without_time(record, cause))),
         }
     }
 
@@ -253,7 +259,7 @@ impl Read for Raw {
             Ok(event_time) => {
                 Ok((InputRecord { record, event_time, watermark: event_time, order: 0 }, event_time))
             }
-            Err(cause) => Err(Box::new(Unreadable { record, part: EVENT_TIME, cause })),
+            Err(cause) => Err(Box::new(Unreadable::without_time(record, cause))),
         }
     }
 

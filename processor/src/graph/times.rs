@@ -53,6 +53,8 @@ pub(crate) enum ToldBy<E> {
     Record,
     /// A function, of some records.
     Event(E),
+    /// The clock, when the task takes the record.
+    Clock,
 }
 
 /// Where a record is met.
@@ -60,6 +62,8 @@ pub(crate) enum ToldBy<E> {
 pub(crate) struct Met {
     /// The largest time of the records in front of it in its partition.
     pub(crate) partition_time: Timestamp,
+    /// What the clock says, where it is asked.
+    pub(crate) now: Timestamp,
 }
 
 /// Why a record has no time.
@@ -90,6 +94,7 @@ impl<E> fmt::Debug for ToldBy<E> {
         f.write_str(match self {
             Self::Record => "Record",
             Self::Event(_) => "Event",
+            Self::Clock => "Clock",
         })
     }
 }
@@ -122,6 +127,10 @@ impl<E> Times<E> {
         self.bad_times.as_ref().map_or_else(|| bad_records.clone(), BadTimes::aside)
     }
 
+    pub(crate) const fn is_clock(&self) -> bool {
+        matches!(self.told_by, ToldBy::Clock)
+    }
+
     /// Whether key and value must be read to say when a record happened.
     pub(crate) const fn is_in_the_event(&self) -> bool {
         matches!(self.told_by, ToldBy::Event(_))
@@ -137,6 +146,8 @@ impl<E> Times<E> {
         let told = match &self.told_by {
             ToldBy::Record => Some(recorded),
             ToldBy::Event(event) => ask(event),
+            // A clock that is set back makes no record late.
+            ToldBy::Clock => return Ok(met.now.max(met.partition_time)),
         };
         let checked = told.ok_or(BadTime::Untold).and_then(|time| self.check(time, recorded));
         checked.or_else(|bad| self.of_partition(bad, met))
@@ -162,6 +173,54 @@ impl<E> Times<E> {
                 Err(SerdeError::Other(format!("{bad}; no record of its partition had a time before it")))
             }
             _ => Err(SerdeError::Other(bad.to_string())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn times() -> Times<fn() -> Option<Timestamp>> {
+        Times::default().not_before(Timestamp(0)).ahead_max(Duration::from_millis(10))
+    }
+
+    fn met(partition_time: i64, now: i64) -> Met {
+        Met { partition_time: Timestamp(partition_time), now: Timestamp(now) }
+    }
+
+    fn found(times: &Times<fn() -> Option<Timestamp>>, recorded: i64, met: Met) -> Result<i64, String> {
+        let time = times.of(Timestamp(recorded), met, |event| event());
+        time.map(|time| time.0).map_err(|cause| cause.to_string())
+    }
+
+    #[test]
+    fn time_is_bad_that_is_untold_or_not_within_its_limits() {
+        let told: fn() -> Option<Timestamp> = || Some(Timestamp(30));
+        let untold: fn() -> Option<Timestamp> = || None;
+        let ahead = "it is 11 ms ahead of its record's timestamp, and 10 ms are allowed";
+        let before = "it is -1, and nothing before 0 is taken";
+        let cases = [
+            (ToldBy::Record, -1, Err(before)),
+            (ToldBy::Record, 0, Ok(0)),
+            (ToldBy::Event(told), 20, Ok(30)),
+            (ToldBy::Event(told), 19, Err(ahead)),
+            (ToldBy::Event(untold), 20, Err("the record does not tell it")),
+        ];
+        for (told_by, recorded, expected) in cases {
+            let times = times().told_by(told_by);
+            let result = found(&times, recorded, met(7, 0));
+            assert_eq!(result.as_ref().map_err(String::as_str), expected.as_ref().map_err(|cause| *cause));
+            let instead = found(&times.on_bad_time(BadTimes::PartitionTime), recorded, met(7, 0));
+            assert_eq!(instead, Ok(expected.unwrap_or(7)));
+        }
+    }
+
+    #[test]
+    fn clock_that_is_set_back_sets_no_time_back() {
+        let times = times().told_by(ToldBy::Clock);
+        for (partition_time, now, expected) in [(BEGINNING.0, 5, 5), (5, 9, 9), (9, -3, 9)] {
+            assert_eq!(found(&times, 1_000_000, met(partition_time, now)), Ok(expected));
         }
     }
 }

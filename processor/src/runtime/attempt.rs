@@ -90,6 +90,7 @@ impl<'a> Attempt<'a> {
             Producer::new(transport, ProducerConfig { linger: PRODUCER_LINGER, ..producer_config() });
         let is_own = |input: &&TopicPartition| !job.plan.writers.contains_key(&input.topic);
         let heard = inputs.iter().filter(is_own).map(|input| (input.clone(), Some(Instant::now()))).collect();
+        let merge = work.merge(inputs, room(&job.settings));
         Ok(Self {
             job,
             id,
@@ -102,7 +103,7 @@ impl<'a> Attempt<'a> {
             sent_bytes: 0,
             commit_at: None,
             heard,
-            merge: Merge::new(inputs, room(&job.settings)),
+            merge,
             dry_since: BTreeMap::new(),
             run: Vec::new(),
         })

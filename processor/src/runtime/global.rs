@@ -86,7 +86,8 @@ impl Reader {
         let part = &topology.parts()[self.id.part];
         let stores = Stores::new(part.stores.iter().cloned()).with_globals(globals.clone());
         let meter = Arc::clone(&self.job.settings.meter);
-        let mut work = Work::new(topology, plan, self.id.part, self.id.number, stores, meter);
+        let mut work = Work::new(topology, plan, self.id.part, self.id.number, stores, meter)
+            .by_clock(Arc::clone(&self.job.settings.clock));
         let (mut consumer, ends) = self.begin().await?;
         part.globals.iter().for_each(|table| globals.begin(table));
         let mut is_complete = false;

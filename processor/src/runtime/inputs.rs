@@ -44,7 +44,7 @@ impl Attempt<'_> {
         }
         let mut run = std::mem::take(&mut self.run);
         while self.is_ready().await? {
-            let Some(queue) = self.merge.take(caps::BATCH_RECORDS, &mut run) else { break };
+            let Some(queue) = self.merge.take(caps::BATCH_RECORDS, &mut run, self.work.now()) else { break };
             let queue = &self.merge.queues()[queue];
             let (partition, position) = (queue.partition.clone(), queue.position().unwrap_or(Offset::ZERO));
             self.work_off(&partition, &mut run, position).await?;

@@ -416,7 +416,7 @@ fn tasks(
                 heard: Duration::ZERO,
             };
             let inputs = work::inputs(topology, plan, part, number);
-            let merge = Merge::new(inputs.iter().cloned(), Room { records: usize::MAX, bytes: usize::MAX });
+            let merge = work.merge(inputs.iter().cloned(), Room { records: usize::MAX, bytes: usize::MAX });
             tasks.push(Task { work, merge, inputs: inputs.into_iter().map(read).collect() });
         }
     }
@@ -438,7 +438,7 @@ impl Task {
             }
         }
         let mut run = Vec::new();
-        while let Some(queue) = self.merge.take(caps::BATCH_RECORDS, &mut run) {
+        while let Some(queue) = self.merge.take(caps::BATCH_RECORDS, &mut run, self.work.now()) {
             self.work.work_off(&self.merge.queues()[queue].partition, &mut run)?;
         }
         self.work.prepare_commit()?;

@@ -103,6 +103,8 @@ pub(crate) struct Node {
     pub(crate) delay_ms: i64,
     /// How far the records of the topic that it reads may be out of order.
     pub(crate) disorder_ms: i64,
+    /// Whether these have the time of the clock, as the task takes them.
+    pub(crate) goes_by_clock: bool,
     /// Whether it goes by the watermark.
     pub(crate) is_timed: bool,
     /// The windows by which its store is kept.
@@ -129,6 +131,7 @@ impl Node {
             make,
             delay_ms: 0,
             disorder_ms: 0,
+            goes_by_clock: false,
             is_timed: false,
             windows: None,
             wants_old: false,

@@ -130,7 +130,10 @@ impl Task {
             }
             let mut run = Vec::new();
             let is_ready = empty.iter().all(|input| self.is_read(input));
-            let Some(queue) = is_ready.then(|| self.merge.take(5, &mut run)).flatten() else { return };
+            let Some(queue) = is_ready.then(|| self.merge.take(5, &mut run, self.work.now())).flatten()
+            else {
+                return;
+            };
             self.work.work_off(&partition(queue), &mut run).unwrap();
         }
     }

@@ -57,16 +57,15 @@ impl StreamBuilder {
         history: Duration,
         input: Input<K, Option<V>>,
     ) -> VersionedTable<K, V> {
-        let (topic, disorder_ms) = (topic.into(), input.disorder_ms());
-        let (name, make) = input.into_table_node(&topic);
-        let kind = Kind::Source { topic, is_repartition: false };
+        let source = input.into_table_node(topic.into());
+        let name = source.name.clone();
         let store = Text::from(format!("{name}-versions"));
         let history = History { store: store.clone(), length: history };
         let kept = history.clone();
         let keep: Make = Arc::new(move |_| operator::node(Versions::<K, V>::new(kept.clone())));
         let mut draft = self.draft().lock();
         draft.add_store(VersionedStore::<K, V>::spec(store.clone()));
-        draft.add(Node { disorder_ms, ..Node::new(name.clone(), kind, Vec::new(), make) });
+        draft.add(source);
         let node = Node::new(store.clone(), Kind::Processor, vec![Parent::only(name)], keep);
         draft.add(Node { stores: vec![store.clone()], ..node });
         VersionedTable { node: Parent::only(store), history, types: PhantomData }

@@ -62,19 +62,18 @@ impl StreamBuilder {
         topic: impl Into<Text>,
         input: Input<K, Option<V>>,
     ) -> GlobalTable<K, V> {
-        let topic = topic.into();
-        let is_sent_on = matches!(input.bad_records(), BadRecords::DeadLetter(_));
-        let (name, make) = input.into_table_node(&topic);
+        let is_sent_on = input.sends_dead_letters();
+        let source = input.into_table_node(topic.into());
+        let name = source.name.clone();
         let table = Text::from(format!("{name}-global"));
         let kept = table.clone();
         let keep: Make = Arc::new(move |_| node(KeepGlobal::<K, V>::new(kept.clone())));
-        let kind = Kind::Source { topic, is_repartition: false };
         self.draft().check::<K, V>(&name);
         let mut draft = self.draft().lock();
         if is_sent_on {
             draft.refuse(TopologyError::GlobalDeadLetters { node: name.clone() });
         }
-        draft.add(Node { is_global: true, ..Node::new(name.clone(), kind, Vec::new(), make) });
+        draft.add(Node { is_global: true, ..source });
         let keeper = Node::new(table.clone(), Kind::Processor, vec![Parent::only(name)], keep);
         draft.add(Node { is_global: true, globals: vec![table.clone()], ..keeper });
         GlobalTable { view: global::view(table.clone()), table }

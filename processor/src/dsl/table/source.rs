@@ -38,12 +38,10 @@ impl StreamBuilder {
         topic: impl Into<Text>,
         input: Input<K, Option<V>>,
     ) -> Table<K, V> {
-        let topic = topic.into();
-        let disorder_ms = input.disorder_ms();
-        let (name, make) = input.into_table_node(&topic);
+        let node = input.into_table_node(topic.into());
+        let name = node.name.clone();
         self.draft().check::<K, V>(&name);
-        let kind = Kind::Source { topic, is_repartition: false };
-        self.draft().lock().add(Node { disorder_ms, ..Node::new(name.clone(), kind, Vec::new(), make) });
+        self.draft().lock().add(node);
         let store = Text::from(format!("{name}-table"));
         let says: Says<Item<Option<K>, Option<V>>, K, V> = Item::keyed;
         let records = Stream::<Option<K>, Option<V>>::new(self.draft().clone(), Parent::only(name), false);

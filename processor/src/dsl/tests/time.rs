@@ -181,3 +181,77 @@ fn disorder_of_a_versioned_table_is_waited_for() {
     driver.pipe("table", "k", "third", 111).unwrap();
     assert_eq!(read::<Text, Text>(&mut driver, "out"), [("k".into(), "late".into())]);
 }
+
+/// Both topics in the order in which they are taken, with their times.
+fn by_clock() -> TestDriver {
+    let builder = StreamBuilder::new("t");
+    let left = builder.stream_with::<Text, Text>("left", Input::new().processing_time());
+    left.merge(&builder.stream("right")).to("out");
+    driver(&builder)
+}
+
+fn taken(driver: &mut TestDriver) -> Vec<(String, i64)> {
+    let records = driver.read::<Text, String>("out").unwrap().into_iter();
+    records.map(|record| (record.value, record.timestamp.0)).collect()
+}
+
+#[test]
+fn records_by_the_clock_come_behind_what_was_and_before_what_will_be() {
+    let mut driver = by_clock();
+    driver.advance(ms(5)).unwrap();
+    for (topic, value, time) in
+        [("left", "now", 999), ("right", "will be", 6), ("left", "now too", -7), ("right", "was", 5)]
+    {
+        driver.put_only(topic, &TestRecord::new("k", value, time)).unwrap();
+    }
+    driver.run().unwrap();
+    let order = [("now", 5), ("now too", 5), ("will be", 6), ("was", 5)];
+    assert_eq!(taken(&mut driver), order.map(|(value, time)| (value.to_owned(), time)));
+}
+
+#[test]
+fn windows_by_the_clock_hold_what_was_taken_in_their_time() {
+    let mut driver = over_two_topics(Input::new().processing_time());
+    let mut now = 0;
+    for at in [3, 4, 12, 33] {
+        driver.advance(ms(at - now)).unwrap();
+        now = at;
+        driver.pipe("left", "k", "v", 1_000_000).unwrap();
+        // The other input is never behind the clock here.
+        driver.pipe("right", "k", "v", at.cast_signed()).unwrap();
+    }
+    assert_eq!((closed(&mut driver), driver.counts("counts").late), (vec![(0, 4), (10, 2)], 0));
+}
+
+#[test]
+fn quiet_input_by_the_clock_holds_nobody_up() {
+    let mut driver = over_two_topics(Input::new().processing_time());
+    driver.advance(ms(100)).unwrap();
+    put(&mut driver, "right", &[1, 50]);
+    assert_eq!(closed(&mut driver), [(0, 1)]);
+}
+
+#[test]
+fn table_by_the_clock_is_read_also_where_keys_are_missing() {
+    let builder = StreamBuilder::new("t");
+    let input = Input::<Text, Option<Text>>::new().processing_time().not_before(Timestamp(0));
+    builder.table_with("table", input).to_stream().to("out");
+    let mut driver = driver(&builder);
+    driver.advance(ms(7)).unwrap();
+    driver.pipe("table", (), "v", -1).unwrap();
+    driver.pipe("table", "k", "v", -1).unwrap();
+    let times: Vec<_> =
+        driver.read::<Text, Option<Text>>("out").unwrap().iter().map(|record| record.timestamp.0).collect();
+    assert_eq!((times, driver.counts("table-table").errors), (vec![7], 1));
+}
+
+#[test]
+fn global_table_keeps_no_dead_letters_of_bad_times() {
+    let builder = StreamBuilder::new("t");
+    let input = Input::<Text, Option<Text>>::new().on_bad_time(BadTimes::DeadLetter("dead".into()));
+    let table = builder.global_table_with("table", input);
+    let left = builder.stream::<Text, Text>("left");
+    left.join_global(&table, |key, _| Some(key.clone()), |_, _, found| found.clone()).to("out");
+    let error = builder.build().unwrap_err();
+    assert!(matches!(error, TopologyError::GlobalDeadLetters { .. }), "{error}");
+}

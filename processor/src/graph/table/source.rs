@@ -34,12 +34,20 @@ impl<K: Serde, V: Serde> Read for Keyed<K, V> {
             let (item, time) = self.record.read(record, met)?;
             return Ok((item.with(|key, value| (Some(key), value)), time));
         }
-        let Record { timestamp: time, headers, .. } = record;
-        Ok((Item { key: None, value: None, time, headers, watermark: time, order: 0 }, time))
+        match self.record.times.of(record.timestamp, met, |_| Some(record.timestamp)) {
+            Ok(time) => {
+                let headers = record.headers;
+                Ok((Item { key: None, value: None, time, headers, watermark: time, order: 0 }, time))
+            }
+            Err(cause) => Err(Box::new(Unreadable::without_time(record, cause))),
+        }
     }
 
     fn time_of(&self, record: &Record, met: Met) -> Option<Timestamp> {
-        if record.key.is_some() { self.record.time_of(record, met) } else { Some(record.timestamp) }
+        if record.key.is_some() {
+            return self.record.time_of(record, met);
+        }
+        self.record.times.of(record.timestamp, met, |_| Some(record.timestamp)).ok()
     }
 
     fn bad_times(&self, bad_records: &BadRecords) -> BadRecords {

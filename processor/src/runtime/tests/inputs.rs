@@ -1,9 +1,9 @@
 //! Tasks of several inputs.
 
-use mainstem_client::protocol::ApiKey;
+use mainstem_client::{clock::Clock, protocol::ApiKey};
 
 use super::*;
-use crate::Settings;
+use crate::{Settings, SourceSpec};
 
 /// Passes on which record it was.
 struct Copy;
@@ -112,4 +112,28 @@ async fn what_waits_when_a_task_stops_is_read_again() {
     assert_eq!(broker.committed("p", "in", 0), Some(3));
     start(&broker, two_inputs(ends([4, 1]))).await.ended().await.unwrap();
     assert_eq!(copies(&broker).await, ["in 1", "in 2", "in 3", "other 4", "in 7"]);
+}
+
+/// A clock that stands.
+#[derive(Debug)]
+struct Stands(i64);
+
+impl Clock for Stands {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0)
+    }
+}
+
+#[tokio::test]
+async fn input_by_the_clock_has_the_time_of_the_settings_clock_at_which_it_is_taken() {
+    let broker = with_two_topics();
+    write(&broker, "in", [1, 9_000_000]).await;
+    write(&broker, "other", [4, 6000]).await;
+    let spec = ProcessorSpec::new("p", || Copy).input_with("in", SourceSpec::new().processing_time());
+    let mut spec = spec.input("other").output("out", "out").input_end(ends([2, 2]));
+    spec.settings = Settings { clock: Arc::new(Stands(5000)), ..spec.settings };
+    start(&broker, spec).await.ended().await.unwrap();
+    let mut copies = copies(&broker).await;
+    copies.sort();
+    assert_eq!(copies, ["in 5000", "in 5000", "other 4", "other 6000"]);
 }
