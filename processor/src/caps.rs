@@ -59,7 +59,8 @@ pub const MERGE_LOOK_INTERVAL: Duration = Duration::from_millis(10);
 /// Timers by the clock that a task may wait for.
 pub const WALL_CLOCK_TIMERS_MAX: usize = 100_000;
 
-/// How long a task that waits for a timer sleeps at most before it looks at the clock, which may have been set.
+/// How long a task that waits for a timer sleeps at most before it looks at the clock, which may have been set; and how often
+/// it looks where its time goes by the clock because its inputs are idle.
 pub const WALL_CLOCK_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Rounds through all tasks that the test driver makes for one record before it takes the topology to be endless.

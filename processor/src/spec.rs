@@ -45,6 +45,10 @@ pub struct Settings {
     /// How long a partition must have had nothing new before it is idle, and the time of the others does not wait for
     /// its; 10 s unless said otherwise, and none for ever.
     pub idle_after: Option<Duration>,
+    /// Where all inputs of a task are idle, how far its time is behind [`Self::clock`] from then on: windows close though no
+    /// more records come, and what comes later than so much behind its time is late. None, which it is unless said
+    /// otherwise, leaves time where the records have brought it, and results to follow from the records alone.
+    pub clock_when_idle: Option<Duration>,
     /// How long an input whose log has no more to come is waited for, before the records of the other inputs of its task
     /// are worked through without it (Kafka Streams: `max.task.idle.ms`, KIP-695). Zero, which it is unless said
     /// otherwise, waits for what is in the log and not for what may come; none does not wait at all.
@@ -61,7 +65,8 @@ pub struct Settings {
     pub kept: Kept,
     /// Where stores on disk live; none unless said otherwise, and then no store can be on disk.
     pub state_directory: Option<StateDirectory>,
-    /// The clock that [`crate::Context::schedule_wall_clock`] goes by; the machine's unless said otherwise.
+    /// The clock that [`crate::Context::schedule_wall_clock`], [`crate::Input::processing_time`] and
+    /// [`Self::clock_when_idle`] go by; the machine's unless said otherwise.
     pub clock: Arc<dyn Clock>,
     /// Where to report what goes through.
     pub meter: Arc<dyn Meter>,
@@ -74,6 +79,7 @@ impl Default for Settings {
             commit_interval: caps::COMMIT_INTERVAL,
             uncommitted_bytes_max: caps::UNCOMMITTED_BYTES_MAX,
             idle_after: Some(caps::IDLE_AFTER),
+            clock_when_idle: None,
             max_task_idle: Some(Duration::ZERO),
             buffered_records_per_partition: caps::BUFFERED_RECORDS_PER_PARTITION,
             buffered_bytes_per_partition: caps::BUFFERED_BYTES_PER_PARTITION,

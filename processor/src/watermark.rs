@@ -55,6 +55,10 @@ pub(crate) struct TaskTime {
     stream_time: Timestamp,
     /// What the clock says, where a channel goes by it.
     now: Timestamp,
+    /// How far time is taken where nothing is to be expected.
+    rests_at: Timestamp,
+    /// How far behind the clock that is, if it goes by one.
+    behind_clock_ms: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -108,6 +112,8 @@ impl TaskTime {
             is_over: false,
             stream_time,
             now: BEGINNING,
+            rests_at: BEGINNING,
+            behind_clock_ms: None,
         };
         restored.look_whether_it_is_over();
         restored
@@ -201,9 +207,36 @@ impl TaskTime {
         self.raise();
     }
 
-    /// Whether nothing is to be expected of any channel for a while.
+    /// Whether nothing is to be expected of the task for a while, not even that its time goes on: tasks behind it wait for
+    /// one that goes by the clock, for what it has to say by then.
     pub(crate) fn is_idle(&self) -> bool {
-        self.channels.iter().all(|reached| reached.is_idle)
+        self.channels.iter().all(|reached| reached.is_idle) && !self.rests_by_clock()
+    }
+
+    /// Whether the clock may take time on: nothing is to be expected of any channel for a while, some have brought records,
+    /// and no other task says what their time is.
+    fn rests(&self) -> bool {
+        let is_told = self.channels.iter().any(|reached| reached.channel.from.is_some());
+        let rests = self.channels.iter().all(|reached| reached.is_idle || reached.is_finished());
+        rests && !is_told && !self.is_over && self.watermark != BEGINNING
+    }
+
+    /// Says how far behind the clock time is where it [rests](Self::rests).
+    pub(crate) fn rest_behind_clock(&mut self, behind_ms: i64) {
+        self.behind_clock_ms = Some(behind_ms);
+    }
+
+    /// Whether the clock takes time on.
+    pub(crate) fn rests_by_clock(&self) -> bool {
+        self.behind_clock_ms.is_some() && self.rests()
+    }
+
+    /// Takes time on where it rests.
+    pub(crate) fn rest(&mut self, now: Timestamp) {
+        if let Some(behind_ms) = self.behind_clock_ms.filter(|_| self.rests()) {
+            self.rests_at = self.rests_at.max(behind(now, behind_ms)).min(LAST);
+            self.raise();
+        }
     }
 
     /// Whether nothing is to be expected of these topics for a while.
@@ -263,7 +296,7 @@ impl TaskTime {
         }
         let awake = self.channels.iter().filter(|reached| !reached.is_idle && !reached.is_finished());
         let behind = awake.map(Reached::watermark).min();
-        let foremost = || self.channels.iter().map(Reached::watermark).max();
+        let foremost = || self.channels.iter().map(Reached::watermark).max().max(Some(self.rests_at));
         self.watermark = self.watermark.max(behind.or_else(foremost).unwrap_or(BEGINNING));
     }
 
@@ -432,6 +465,45 @@ mod tests {
         }
         time.idle(&channels()[1].partition, None);
         assert_eq!(time.watermark(), LAST);
+    }
+
+    #[test]
+    fn time_that_rests_is_taken_on_and_stays_there_when_channels_wake_up() {
+        let (mut time, [a, b]) = (time(), channels());
+        time.rest_behind_clock(10);
+        time.idle(&a.partition, None);
+        time.idle(&b.partition, None);
+        // Nothing has begun yet.
+        time.rest(Timestamp(60));
+        assert!(time.is_idle());
+        assert_eq!(time.watermark(), BEGINNING);
+        time.advance(0, Timestamp(10));
+        time.rest(Timestamp(70));
+        assert_eq!(time.watermark(), Timestamp(10));
+        time.idle(&a.partition, None);
+        for (now, watermark) in [(70, 60), (50, 60), (80, 70)] {
+            time.rest(Timestamp(now));
+            assert_eq!((time.is_idle(), time.watermark()), (false, Timestamp(watermark)));
+        }
+        time.advance(0, Timestamp(30));
+        time.rest(Timestamp(100));
+        assert_eq!((time.rests(), time.watermark()), (false, Timestamp(70)));
+        // An input that has ended expects nothing either.
+        time.finish(&a.partition);
+        time.rest(Timestamp(100));
+        assert_eq!((time.watermark(), time.is_finished(&b.partition)), (Timestamp(90), false));
+        time.finish(&b.partition);
+        assert_eq!((time.rests(), time.watermark()), (false, END));
+    }
+
+    #[test]
+    fn time_that_other_tasks_tell_is_theirs_to_take_on() {
+        let channel = Channel { partition: TopicPartition::new("r", 0), from: Some(0) };
+        let mut time = TaskTime::restored([channel.clone()], &Store::default());
+        time.rest_behind_clock(0);
+        time.advance(0, Timestamp(10));
+        time.idle(&channel.partition, Some(0));
+        assert!(time.is_idle() && !time.rests_by_clock());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    time::Duration,
 };
 
 use bytes::BytesMut;
@@ -23,6 +24,7 @@ use crate::{
     topology::{Kind, Plan, plan},
     wall_clock::{WallTimer, WallTimers},
     watermark::{BEGINNING, Channel, END, TaskTime},
+    window::millis,
 };
 
 /// A node that cannot go on.
@@ -39,6 +41,8 @@ pub(crate) struct Work {
     sources: Vec<SourceOf>,
     /// Whether records are taken one by one.
     is_stepwise: bool,
+    /// Whether it tells other tasks how far its time has come.
+    is_heard: bool,
     pub(crate) stores: Stores,
     /// Timers that go by the clock.
     pub(crate) wall: WallTimers,
@@ -122,6 +126,7 @@ impl Work {
         Self {
             graph: topology.graph(&topology.parts()[part], plan, task),
             sources: sources.collect(),
+            is_heard: writes_repartition_topics(topology, part),
             is_stepwise: topology.is_stepwise(&topology.parts()[part]),
             wall: WallTimers::default(),
             time,
@@ -244,6 +249,25 @@ impl Work {
         self.on_time(before, input)
     }
 
+    /// Has time be so far behind the clock where all inputs are idle.
+    pub(crate) fn rest_behind_clock(&mut self, behind: Duration) {
+        self.time.rest_behind_clock(millis(behind));
+    }
+
+    /// Has time go on by the clock where all inputs are idle and that is wanted. Says whether there is something to commit:
+    /// what that has led to, or that other tasks are to hear of it.
+    pub(crate) fn rest(&mut self) -> Result<bool, WorkError> {
+        if !self.time.rests_by_clock() {
+            return Ok(false);
+        }
+        let before = self.time.watermark();
+        let (written, uncommitted) = (self.emitted.len(), self.stores.uncommitted_bytes());
+        self.time.rest(self.wall.now());
+        self.on_time(before, &nowhere())?;
+        let has_led_to_more = self.emitted.len() != written || self.stores.uncommitted_bytes() != uncommitted;
+        Ok(has_led_to_more || (self.is_heard && self.time.watermark() > before))
+    }
+
     /// Lets the nodes know that the watermark has risen, if it has.
     fn on_time(&mut self, before: Timestamp, partition: &TopicPartition) -> Result<(), WorkError> {
         let watermark = self.time.watermark();
@@ -325,6 +349,11 @@ impl Work {
         let read = shared.stores.fault().map_or(Ok(()), |fault| Err(NodeError::Store(fault.clone())));
         read.and(result).map_err(|error| WorkError { node: graph.at_work().clone(), error })
     }
+}
+
+fn writes_repartition_topics(topology: &Topology, part: usize) -> bool {
+    let mut kinds = topology.parts()[part].nodes.iter().map(|member| &topology.nodes()[*member].kind);
+    kinds.any(|kind| matches!(kind, Kind::Sink { is_repartition: true, .. }))
 }
 
 /// Where records come from that no record has led to.

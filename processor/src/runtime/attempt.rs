@@ -79,6 +79,9 @@ impl<'a> Attempt<'a> {
         let meter = Arc::clone(&job.settings.meter);
         let mut work = Work::new(&job.topology, &job.plan, id.part, id.number, stores, meter)
             .by_clock(Arc::clone(&job.settings.clock));
+        if let Some(behind) = job.settings.clock_when_idle {
+            work.rest_behind_clock(behind);
+        }
         for (partition, begin) in &job.begins {
             work.time.begin_at(partition, *begin);
         }
@@ -131,6 +134,7 @@ impl<'a> Attempt<'a> {
             }
             self.work_through().await?;
             self.look_for_idle_inputs().await?;
+            self.rest().await?;
             self.look_at_the_clock().await?;
             if self.is_commit_due() {
                 self.commit().await?;
@@ -172,7 +176,8 @@ impl<'a> Attempt<'a> {
         let commit_at = self.commit_at.unwrap_or(now + caps::PATIENCE);
         // The clock may be set meanwhile.
         let timer = self.work.wall.wait().map(|wait| now + wait.min(caps::WALL_CLOCK_LOOK_INTERVAL));
-        timer.map_or(commit_at, |timer| timer.min(commit_at))
+        let look = self.work.time.rests_by_clock().then(|| now + caps::WALL_CLOCK_LOOK_INTERVAL);
+        timer.into_iter().chain(look).fold(commit_at, Instant::min)
     }
 
     async fn finish(&mut self) -> Result<(), TaskError> {

@@ -135,6 +135,14 @@ impl Attempt<'_> {
         self.send_outputs().await
     }
 
+    /// Where all inputs are idle, time may go by the clock.
+    pub(super) async fn rest(&mut self) -> Result<(), TaskError> {
+        if self.merge.is_empty() && self.work.rest()? {
+            self.has_worked().await?;
+        }
+        Ok(())
+    }
+
     /// Leaves out what lies behind the end of a bounded input.
     fn bounded(&self, mut batch: PartitionRecords) -> PartitionRecords {
         if let Some(end) = self.end(&batch.partition) {

@@ -234,6 +234,32 @@ impl TestDriver {
         Ok(())
     }
 
+    /// Has the time of tasks whose inputs are all idle be so far behind the clock, as
+    /// [`crate::Settings::clock_when_idle`] does.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use mainstem_client::Text;
+    /// use mainstem_processor::{StreamBuilder, TestDriver, TimeWindows, Windowed};
+    ///
+    /// let builder = StreamBuilder::new("per-minute");
+    /// let minutes = TimeWindows::tumbling(Duration::from_secs(60));
+    /// let clicks = builder.stream::<Text, Text>("clicks").group_by_key().windowed_by(minutes);
+    /// clicks.on_close().count("counts").to("per-minute");
+    ///
+    /// let mut driver = TestDriver::new(&builder.build()?)?;
+    /// driver.clock_when_idle(Duration::from_secs(5));
+    /// driver.pipe("clicks", "anna", "/", 30_000)?;
+    /// driver.advance(Duration::from_secs(64))?;
+    /// assert_eq!(driver.read::<Windowed<Text>, i64>("per-minute")?, []);
+    /// driver.advance(Duration::from_secs(1))?;
+    /// assert_eq!(driver.read::<Windowed<Text>, i64>("per-minute")?[0].value, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn clock_when_idle(&mut self, behind: Duration) {
+        self.tasks.iter_mut().for_each(|task| task.work.rest_behind_clock(behind));
+    }
+
     /// Moves the clock on, which begins with 1970. A partition without anything new for ten seconds is idle: the time of
     /// the others does not wait for its. Timers by the clock ([`crate::Context::schedule_wall_clock`]) go off that are
     /// due then, each once.
@@ -250,6 +276,7 @@ impl TestDriver {
                 }
             }
             task.work.on_wall_clock()?;
+            task.work.rest()?;
         }
         self.run()
     }

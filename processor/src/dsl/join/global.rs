@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use mainstem_client::Text;
 
 use crate::{
-    BadRecords, Data, Input, Stream, StreamBuilder, TopologyError,
+    Data, Input, Stream, StreamBuilder, TopologyError,
     graph::{
         join::{
             self, Joiner,

@@ -16,7 +16,7 @@ use crate::{
     },
     record::{Item, Ordered},
     serdes::Serde,
-    topology::{Kind, Make, Node, Parent},
+    topology::{Make, Parent},
 };
 
 impl StreamBuilder {

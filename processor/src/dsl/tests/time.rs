@@ -255,3 +255,49 @@ fn global_table_keeps_no_dead_letters_of_bad_times() {
     let error = builder.build().unwrap_err();
     assert!(matches!(error, TopologyError::GlobalDeadLetters { .. }), "{error}");
 }
+
+/// Trap 52, where windows are to close by idleness.
+#[test]
+fn windows_close_by_the_clock_where_all_inputs_rest_and_it_is_wanted() {
+    let mut driver = over_two_topics(Input::new());
+    driver.clock_when_idle(ms(20));
+    // The clock takes on what has begun, and nothing has.
+    driver.advance(Duration::from_secs(10)).unwrap();
+    put(&mut driver, "right", &[1]);
+    put(&mut driver, "left", &[2, 20_000]);
+    put(&mut driver, "right", &[9995]);
+    assert_eq!(closed(&mut driver), [(0, 2)]);
+    driver.advance(ms(9999)).unwrap();
+    assert_eq!(closed(&mut driver), []);
+    driver.advance(ms(1)).unwrap();
+    assert_eq!(closed(&mut driver), [(9990, 1)]);
+    driver.advance(ms(29)).unwrap();
+    assert_eq!(closed(&mut driver), []);
+    driver.advance(ms(1)).unwrap();
+    assert_eq!(closed(&mut driver), [(20_000, 1)]);
+    // One that wakes up moves nothing back: what is older is late, what is not is in time.
+    put(&mut driver, "right", &[20_009, 20_010]);
+    assert_eq!(driver.counts("counts").late, 1);
+    driver.advance(Duration::from_secs(1)).unwrap();
+    assert_eq!(closed(&mut driver), []);
+    driver.advance(Duration::from_secs(9)).unwrap();
+    assert_eq!(closed(&mut driver), [(20_010, 1)]);
+}
+
+#[test]
+fn tasks_behind_a_repartition_topic_are_told_how_far_the_clock_has_taken_time() {
+    let builder = StreamBuilder::new("t");
+    let windows = TimeWindows::tumbling(ms(10)).grace(ms(5));
+    let firsts = builder.stream::<Text, Text>("in").group_by_key().windowed_by(windows).on_close();
+    let firsts = firsts.count("counts").updates().select_key(|_, count| *count);
+    firsts.group_by_key().windowed_by(windows).on_close().count("of-counts").to("out");
+    let mut driver = TestDriver::with_partitions(&builder.build().unwrap(), &[("in", 2)]).unwrap();
+    driver.clock_when_idle(ms(0));
+    for (key, partition) in [("a", 0), ("b", 1)] {
+        driver.pipe_record("in", &TestRecord::new(key, "v", 7).partition(partition)).unwrap();
+    }
+    driver.advance(Duration::from_secs(10)).unwrap();
+    let results = driver.read::<Windowed<i64>, i64>("out").unwrap().into_iter();
+    let results: Vec<_> = results.map(|result| (result.key.window.start.0, result.value)).collect();
+    assert_eq!((results, driver.counts("of-counts").late), (vec![(0, 2)], 0));
+}

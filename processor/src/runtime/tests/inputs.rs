@@ -137,3 +137,39 @@ async fn input_by_the_clock_has_the_time_of_the_settings_clock_at_which_it_is_ta
     copies.sort();
     assert_eq!(copies, ["in 5000", "in 5000", "other 4", "other 6000"]);
 }
+
+/// Waits until the output has so many records.
+async fn awaited(broker: &FakeBroker, count: usize) -> Vec<String> {
+    loop {
+        let all = output(broker).await;
+        if all.len() >= count {
+            return all;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+fn by_clock_when_idle(clock: i64) -> ProcessorSpec {
+    let mut spec = spec();
+    spec.settings = Settings {
+        idle_after: Some(Duration::from_millis(5)),
+        clock_when_idle: Some(Duration::from_millis(100)),
+        clock: Arc::new(Stands(clock)),
+        ..spec.settings
+    };
+    spec
+}
+
+/// Trap 52.
+#[tokio::test]
+async fn clock_closes_the_last_windows_where_it_is_wanted_and_they_stay_closed_over_a_restart() {
+    let broker = broker(1);
+    produce(&broker, [(1, "a", ""), (42, "a", "")]).await;
+    let handle = start(&broker, by_clock_when_idle(150)).await;
+    assert_eq!(awaited(&broker, 2).await, ["a 0 1", "a 40 1"]);
+    handle.stop().await.unwrap();
+    // The clock was set back meanwhile; time was not.
+    produce(&broker, [(49, "a", ""), (50, "a", "")]).await;
+    start(&broker, by_clock_when_idle(0).input_end(until(4))).await.ended().await.unwrap();
+    assert_eq!(output(&broker).await, ["a 0 1", "a 40 1", "a 50 1"]);
+}
