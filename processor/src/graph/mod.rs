@@ -140,12 +140,12 @@ impl Graph {
     pub(crate) fn times(&mut self, source: usize, records: &[Record], met: &mut Met) -> Vec<Timestamp> {
         self.at_work = source;
         let operator = &self.nodes[source].operator;
-        let mut time_of = |record| {
+        let times = records.iter().map(|record| {
             let time = operator.time_of(record, *met).unwrap_or(met.partition_time).min(LAST);
             met.partition_time = met.partition_time.max(time);
             time
-        };
-        records.iter().map(&mut time_of).collect()
+        });
+        times.collect()
     }
 
     /// Lets all nodes begin.

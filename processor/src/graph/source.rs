@@ -117,7 +117,8 @@ impl<R: Read> Source<R> {
         let Unreadable { record, part, cause } = unreadable;
         let (offset, partition) = (record.offset, cx.partition.clone());
         let is_timeless = part == EVENT_TIME;
-        match if is_timeless { &self.bad_times } else { &self.bad_records } {
+        let aside = if is_timeless { &self.bad_times } else { &self.bad_records };
+        match aside {
             BadRecords::Fail => {
                 let record = MalformedRecord { part, partition, offset, cause };
                 return Err(NodeError::Malformed(Box::new(record)));
