@@ -37,6 +37,9 @@ pub(crate) struct Scene {
     pub(crate) producer: fn() -> ProducerConfig,
     pub(crate) protocol: GroupProtocol,
     pub(crate) cast: Cast,
+    /// Whether it lasts until the workers have committed that they are past everything. Where the last of their offsets are
+    /// lost on purpose they never are, since they have nothing more to read.
+    pub(crate) is_drained: bool,
 }
 
 /// Who is in it.
@@ -67,6 +70,7 @@ impl Scene {
             producer,
             protocol: GroupProtocol::Classic,
             cast: Cast::Readers,
+            is_drained: true,
         }
     }
 
@@ -98,7 +102,7 @@ impl Scene {
         }));
         let recorder = client.recorder.clone();
         let last = runtime.block_on(soon(async {
-            if self.cast != Cast::Readers {
+            if self.cast != Cast::Readers && self.is_drained {
                 client.drained().await;
             }
             done.send_replace(true);
