@@ -6,7 +6,7 @@
 //! each swap stands for itself, and what was not swapped is removed, at the latest by the next start.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
     io,
     path::Path,
@@ -20,7 +20,10 @@ use std::{
 use arc_swap::ArcSwap;
 use mainstem_protocol::{Offset, PartitionId, ProducerId, Timestamp, TopicId};
 
-use super::{AppendError, CleanerOptions, Poisoned, Store, Topic, right_of_way::Patience};
+use super::{
+    AppendError, CleanerOptions, Poisoned, Store, Topic,
+    rests::{REST, Rested},
+};
 use crate::{
     compaction::{CleanError, Dirt, Job, LastWritten, Pace, Pass, Rewritten, Tally, dirt, discard},
     journal::{Cleaned, Entry},
@@ -254,9 +257,9 @@ impl Store {
         let begun = self.clock.monotonic();
         let options = self.cleaner.options.load();
         let pace = RefCell::new(Pace::new(options.bytes_per_second_max, begun));
-        let patience = RefCell::new(Patience::new(begun));
+        let rested = Cell::new(Rested::at(begun));
         let spend = |bytes| {
-            self.right_of_way.stand_aside(&mut patience.borrow_mut(), &*self.clock);
+            self.rest(&rested);
             if bytes == 0 { Ok(()) } else { self.spend(&chosen.partition, &pace, bytes) }
         };
         let mut pass = Pass::begin(self.job(chosen, &options, &spend))?;
@@ -297,6 +300,14 @@ impl Store {
             map_bytes: options.dedupe_buffer_bytes,
             entry_bytes: self.pool.layout.payload_bytes_max as usize / 16,
             spend,
+        }
+    }
+
+    /// Lets those who append go first, now and then.
+    fn rest(&self, rested: &Cell<Rested>) {
+        if self.has_threads() && rested.get().is_tired(self.clock.monotonic(), &self.last_write) {
+            self.cleaner.wait(REST);
+            rested.set(Rested::at(self.clock.monotonic()));
         }
     }
 

@@ -3,7 +3,7 @@
 //! The way of a group: [`Store::append`] gives it its place (`append`), it waits (`queue`), a round writes and syncs
 //! it (`round`), and only then it goes into segments and images and is shown (`commit`). Beside that: `room` makes
 //! space where an append finds none, `control` is for topics that come and go, `alter` for those that become others,
-//! `resources` for settings of what is no topic, `checkpoints` frees the journal, `right_of_way` lets its syncs go first,
+//! `resources` for settings of what is no topic, `checkpoints` frees the journal, `rests` lets those who append go before who cleans,
 //! `upkeep` does the rest, `recovery` is how a start finds everything again.
 //!
 //! Locks, in the order in which they are taken: checkpoints, allocation, journal, control, partitions by topic id and
@@ -23,8 +23,8 @@ mod producer_ids;
 mod queue;
 mod recovery;
 mod resources;
+mod rests;
 mod retention;
-mod right_of_way;
 mod room;
 mod round;
 mod threads;
@@ -65,7 +65,7 @@ use self::{
     control::Control,
     producer_ids::ProducerIds,
     queue::{Pending, Queue, Request},
-    right_of_way::RightOfWay,
+    rests::LastWrite,
     round::Journal,
     threads::Threads,
     upkeep::Upkeep,
@@ -117,7 +117,7 @@ pub struct Store {
     producer_expiration: AtomicU64,
     upkeep: Upkeep,
     cleaner: Cleaner,
-    right_of_way: RightOfWay,
+    last_write: LastWrite,
     threads: Threads,
     poisoned: OnceLock<Poisoned>,
     _lock: DiskLock,

@@ -127,6 +127,7 @@ impl Store {
         // The frame shares its payload with the entries; it is not needed behind the write.
         let mut frames: Vec<_> = groups.iter_mut().map(|group| group.take_frame()).collect();
         frames.extend(ahead);
+        self.last_write.note(self.clock.monotonic());
         let bytes = journal.writer.write(&frames)?;
         self.queue.written(cost, journal.writer.room());
         let records =
@@ -137,10 +138,7 @@ impl Store {
 
     pub(super) fn sync(&self, journal: &mut Journal) -> io::Result<()> {
         let started = self.clock.monotonic();
-        {
-            let _others_stand_aside = self.right_of_way.take();
-            journal.writer.sync()?;
-        }
+        journal.writer.sync()?;
         journal.unsynced = Unsynced::default();
         self.options.observer.synced(self.clock.monotonic().saturating_sub(started));
         Ok(())
