@@ -2,11 +2,9 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use mainstem_client::Text;
-
 use super::{Data, Grouped, SessionStream, Stream, Table, WindowedStream, Windows};
 use crate::{
-    Windowed,
+    StoreSpec, Windowed,
     serdes::{Either, Serde},
 };
 
@@ -87,7 +85,7 @@ impl<K: Serde, V: Serde, A: Serde> CoGrouped<K, V, A> {
     /// Adds all records of a key to something that begins as `init` says, and keeps it in a store.
     pub fn aggregate(
         &self,
-        store: impl Into<Text>,
+        store: impl Into<StoreSpec>,
         init: impl Fn() -> A + Send + Sync + 'static,
     ) -> Table<K, A> {
         let add = Arc::clone(&self.add);
@@ -129,7 +127,7 @@ impl<K: Serde, V: Serde, A: Serde> CoWindowed<WindowedStream<K, V>, K, V, A> {
     /// As [`CoGrouped::aggregate`], for each window.
     pub fn aggregate(
         &self,
-        store: impl Into<Text>,
+        store: impl Into<StoreSpec>,
         init: impl Fn() -> A + Send + Sync + 'static,
     ) -> Table<Windowed<K>, A> {
         let add = Arc::clone(&self.add);
@@ -153,7 +151,7 @@ impl<K: Serde, V: Serde, A: Serde> CoWindowed<SessionStream<K, V>, K, V, A> {
     /// As [`SessionStream::aggregate`]: `merge` makes one of two sessions that become one.
     pub fn aggregate(
         &self,
-        store: impl Into<Text>,
+        store: impl Into<StoreSpec>,
         init: impl Fn() -> A + Send + Sync + 'static,
         merge: impl Fn(&K, A, A) -> A + Send + Sync + 'static,
     ) -> Table<Windowed<K>, A> {

@@ -17,6 +17,7 @@ use crate::{
         operator::{Operator, node},
     },
     serdes::Serde,
+    state::Form,
     topology::Make,
 };
 
@@ -62,7 +63,7 @@ impl<K: Serde, V: Serde> CountedStream<K, V> {
     /// time of the records in it.
     pub fn reduce(
         &self,
-        store: impl Into<Text>,
+        store: impl Into<StoreSpec>,
         reduce: impl Fn(V, V) -> V + Send + Sync + 'static,
     ) -> Stream<K, V> {
         self.change(store.into(), reduced(reduce))
@@ -71,24 +72,25 @@ impl<K: Serde, V: Serde> CountedStream<K, V> {
     /// Adds the records of each window to something that begins as `init` says.
     pub fn aggregate<A: Serde>(
         &self,
-        store: impl Into<Text>,
+        store: impl Into<StoreSpec>,
         init: impl Fn() -> A + Send + Sync + 'static,
         add: impl Fn(&K, V, A) -> A + Send + Sync + 'static,
     ) -> Stream<K, A> {
         self.change(store.into(), aggregated(init, add))
     }
 
-    fn change<A: Serde>(&self, store: Text, change: Change<K, V, A>) -> Stream<K, A> {
+    fn change<A: Serde>(&self, store: StoreSpec, change: Change<K, V, A>) -> Stream<K, A> {
         let Self { stream, windows } = self;
         if let Some(fault) = windows.fault() {
-            stream.draft().lock().refuse(TopologyError::BadWindows { node: store.clone(), fault });
+            stream.draft().lock().refuse(TopologyError::BadWindows { node: store.name.clone(), fault });
         }
-        let (windows, name) = (*windows, store.clone());
+        let (windows, name) = (*windows, store.name.clone());
         let make: Make = Arc::new(move |_| operator(windows, name.clone(), Arc::clone(&change)));
         let (size, slide) = (windows.size(), windows.slide());
-        let spec = StoreSpec::new(store.clone()).kind("count window").windows(format!("{size} by {slide}"));
-        let kept = if windows.is_tumbling() { A::format() } else { V::format() };
-        add_node(stream, store, make, |node| node, |_| spec.keys(K::format()).values(kept))
+        let values = if windows.is_tumbling() { A::format() } else { V::format() };
+        let windows = format!("{size} by {slide}").into();
+        let form = Form { windows, values: values.into(), ..Form::new::<K, A>("count window") };
+        add_node(stream, store, make, |node| node, |_| form)
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::{fmt, sync::Arc};
 
-use mainstem_client::Text;
-
 use super::{Data, Stream, Table, Windows};
 use crate::{
     StoreSpec,
@@ -13,6 +11,7 @@ use crate::{
         operator::node,
     },
     serdes::Serde,
+    state::Form,
     topology::{Kind, Make, Node, Parent},
 };
 
@@ -46,7 +45,7 @@ impl<K: Data, V: Data> Grouped<K, V> {
 
 impl<K: Serde, V: Serde> Grouped<K, V> {
     /// Counts the records of each key.
-    pub fn count(&self, store: impl Into<Text>) -> Table<K, i64> {
+    pub fn count(&self, store: impl Into<StoreSpec>) -> Table<K, i64> {
         self.change(store.into(), count())
     }
 
@@ -67,7 +66,7 @@ impl<K: Serde, V: Serde> Grouped<K, V> {
     /// ```
     pub fn reduce(
         &self,
-        store: impl Into<Text>,
+        store: impl Into<StoreSpec>,
         reduce: impl Fn(V, V) -> V + Send + Sync + 'static,
     ) -> Table<K, V> {
         self.change(store.into(), reduced(reduce))
@@ -97,60 +96,58 @@ impl<K: Serde, V: Serde> Grouped<K, V> {
     /// ```
     pub fn aggregate<A: Serde>(
         &self,
-        store: impl Into<Text>,
+        store: impl Into<StoreSpec>,
         init: impl Fn() -> A + Send + Sync + 'static,
         add: impl Fn(&K, V, A) -> A + Send + Sync + 'static,
     ) -> Table<K, A> {
         self.change(store.into(), aggregated(init, add))
     }
 
-    fn change<A: Serde>(&self, store: Text, change: Change<K, V, A>) -> Table<K, A> {
-        let name = store.clone();
+    fn change<A: Serde>(&self, store: StoreSpec, change: Change<K, V, A>) -> Table<K, A> {
+        let (kept_in, name) = (store.name.clone(), store.name.clone());
         let make: Make = Arc::new(move |setting| {
             let (change, cells) = (Arc::clone(&change), Cells::new(name.clone()));
             let fold: Fold<K, V, A> = Arc::new(move |key, value, before| Some(change(key, value, before)));
             node(Aggregate::new(fold, cells, Passing::of(setting)))
         });
-        add_keeper(&self.stream, store.clone(), make, |node| node).kept_in(store)
+        add_keeper(&self.stream, store, make, |node| node).kept_in(kept_in)
     }
 }
 
 /// Adds a node that keeps a table in a store, behind a repartition topic where one is needed.
 pub(super) fn add_keeper<K: Serde, V: Serde, K2: Data, A: Serde>(
     stream: &Stream<K, V>,
-    store: Text,
+    store: StoreSpec,
     make: Make,
     with: impl FnOnce(Node) -> Node,
 ) -> Table<K2, A> {
-    stream.draft().check::<K, A>(&store);
-    Table::new(add_node(stream, store, make, with, spec::<K, A>))
+    stream.draft().check::<K, A>(&store.name);
+    Table::new(add_node(stream, store, make, with, form::<K, A>))
 }
 
-/// Adds a node that keeps a store, behind a repartition topic where one is needed; `spec` says what the store holds.
+/// Adds a node that keeps a store, behind a repartition topic where one is needed; `form` says what the store holds.
 pub(super) fn add_node<K: Serde, V: Serde, K2: Data, U: Data>(
     stream: &Stream<K, V>,
-    store: Text,
+    store: StoreSpec,
     make: Make,
     with: impl FnOnce(Node) -> Node,
-    spec: impl FnOnce(&Node) -> StoreSpec,
+    form: impl FnOnce(&Node) -> Form,
 ) -> Stream<K2, U> {
-    let stream = if stream.is_rekeyed() { stream.repartition(store.clone()) } else { stream.clone() };
-    let node = Node::new(store.clone(), Kind::Processor, vec![stream.node().clone()], make);
+    let name = store.name.clone();
+    let stream = if stream.is_rekeyed() { stream.repartition(name.clone()) } else { stream.clone() };
+    let node = Node::new(name.clone(), Kind::Processor, vec![stream.node().clone()], make);
     let mut draft = stream.draft().lock();
-    let node = with(Node { stores: vec![store.clone()], ..node });
-    draft.add_store(spec(&node));
+    let node = with(Node { stores: vec![name.clone()], ..node });
+    draft.add_store(store.holding(form(&node)));
     draft.add(node);
     drop(draft);
-    Stream::new(stream.draft().clone(), Parent::only(store), false)
+    Stream::new(stream.draft().clone(), Parent::only(name), false)
 }
 
 /// What the store of a node holds.
-fn spec<K: Serde, A: Serde>(node: &Node) -> StoreSpec {
-    let spec = StoreSpec::new(node.name.clone()).keys(K::format()).values(A::format());
-    match node.windows.map(|windows| windows.form()) {
-        Some((kind, windows)) => spec.kind(kind).windows(windows),
-        None => spec.kind("key-value"),
-    }
+fn form<K: Serde, A: Serde>(node: &Node) -> Form {
+    let (kind, windows) = node.windows.map_or_else(|| ("key-value", String::new()), |windows| windows.form());
+    Form { windows: windows.into(), ..Form::new::<K, A>(kind) }
 }
 
 pub(super) fn count<K, V>() -> Change<K, V, i64> {

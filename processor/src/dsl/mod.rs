@@ -10,7 +10,8 @@
 //! - [`Table`]: a value for each key, and the stream of its updates; [`GroupedTable`]: its values by another key.
 //!
 //! Each step is a node. It is named after the node in front of it and what it does (`words.filter`; a second filter
-//! there `words.filter-2`), or as [`Stream::named`] says; nodes with a store are named like the store. Where records
+//! there `words.filter-2`), or as [`Stream::named`] says; nodes with a store are named like the store, which may also say
+//! where it is kept ([`StoreSpec`](crate::StoreSpec)). Where records
 //! are brought together by a key that has changed on the way, they go through a repartition topic, whose name comes
 //! from that store's: `NAME-STORE-repartition`.
 //!

@@ -10,7 +10,7 @@ use super::{
     windows::Results,
 };
 use crate::{
-    SessionWindows, TopologyError, Windowed,
+    SessionWindows, StoreSpec, TopologyError, Windowed,
     graph::{
         aggregate::Change,
         operator::node,
@@ -93,14 +93,14 @@ impl<K: Serde, V: Serde> SessionStream<K, V> {
     }
 
     /// Counts the records of each session.
-    pub fn count(&self, store: impl Into<Text>) -> Table<Windowed<K>, i64> {
+    pub fn count(&self, store: impl Into<StoreSpec>) -> Table<Windowed<K>, i64> {
         self.change(store.into(), count(), Arc::new(|_, one, other| one + other))
     }
 
     /// Puts the values of each session together, two by two; also those of two sessions that become one.
     pub fn reduce(
         &self,
-        store: impl Into<Text>,
+        store: impl Into<StoreSpec>,
         reduce: impl Fn(V, V) -> V + Send + Sync + 'static,
     ) -> Table<Windowed<K>, V> {
         let reduce = Arc::new(reduce);
@@ -115,7 +115,7 @@ impl<K: Serde, V: Serde> SessionStream<K, V> {
     /// Unlike in Kafka Streams, `merge` is called for two sessions alone, and never with what `init` gives.
     pub fn aggregate<A: Serde>(
         &self,
-        store: impl Into<Text>,
+        store: impl Into<StoreSpec>,
         init: impl Fn() -> A + Send + Sync + 'static,
         add: impl Fn(&K, V, A) -> A + Send + Sync + 'static,
         merge: impl Fn(&K, A, A) -> A + Send + Sync + 'static,
@@ -125,19 +125,19 @@ impl<K: Serde, V: Serde> SessionStream<K, V> {
 
     fn change<A: Serde>(
         &self,
-        store: Text,
+        store: StoreSpec,
         change: Change<K, V, A>,
         merge: Merge<K, A>,
     ) -> Table<Windowed<K>, A> {
         let Self { stream, windows, results } = self;
         if let Some(fault) = windows.fault() {
-            stream.draft().lock().refuse(TopologyError::BadWindows { node: store.clone(), fault });
+            stream.draft().lock().refuse(TopologyError::BadWindows { node: store.name.clone(), fault });
         }
         let wait_ms = windows.wait_ms();
         let closes_after_ms = wait_ms.saturating_add(1);
         let kept = KeptWindows { layout: Layout::ByKey, closes_after_ms, length_ms: 0 };
         let delay_ms = if results.is_on_close() { wait_ms } else { 0 };
-        let (windows, goes_by, name) = (*windows, results.clone(), store.clone());
+        let (windows, goes_by, name) = (*windows, results.clone(), store.name.clone());
         let make: Make = Arc::new(move |setting| {
             let spans = Spans::new(name.clone(), 0, goes_by.reads_old(setting));
             let steps = (Arc::clone(&change), Arc::clone(&merge));

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use mainstem_client::{Text, Timestamp};
+use mainstem_client::Timestamp;
 
 use super::{Stream, Table};
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
         suppress::{Holding, Place, Release, Room, Suppress},
     },
     serdes::Serde,
+    state::Form,
     topology::{KeptWindows, Kind, Make, Node, Parent},
     window::millis,
 };
@@ -148,7 +149,7 @@ const fn at(release_ms: i64) -> Place {
 
 impl<K: Serde, V: Serde> Table<K, V> {
     /// The same table, holding updates back: of those of one key that wait, only the last is passed on. They are kept in
-    /// a store of that name, which the node is named like.
+    /// a store of that name, which the node is named like. Wherever that is kept, what waits is in memory too.
     ///
     /// ```
     /// use std::time::Duration;
@@ -168,8 +169,9 @@ impl<K: Serde, V: Serde> Table<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn suppress(&self, store: impl Into<Text>, suppressed: Suppressed<K>) -> Self {
-        let (store, from) = (store.into(), self.stream());
+    pub fn suppress(&self, store: impl Into<StoreSpec>, suppressed: Suppressed<K>) -> Self {
+        let (spec, from) = (store.into(), self.stream());
+        let store = spec.name.clone();
         let windows = from.draft().lock().windows_of(&from.node().name);
         if let Some(fault) = suppressed.fault(windows) {
             from.draft().lock().refuse(TopologyError::BadWindows { node: store.clone(), fault });
@@ -183,8 +185,7 @@ impl<K: Serde, V: Serde> Table<K, V> {
         let node = Node::new(store.clone(), Kind::Processor, vec![from.node().clone()], make);
         let (delay_ms, stores) = (suppressed.delay_ms(windows), vec![store.clone()]);
         let mut draft = from.draft().lock();
-        let spec = StoreSpec::new(store.clone()).kind("suppressed updates");
-        draft.add_store(spec.keys(K::format()).values(V::format()));
+        draft.add_store(spec.holding(Form::new::<K, V>("suppressed updates")));
         draft.add(Node { stores, delay_ms, is_timed: true, wants_old: true, ..node });
         drop(draft);
         Self::new(Stream::new(from.draft().clone(), Parent::only(store), from.is_rekeyed()))

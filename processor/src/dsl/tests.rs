@@ -13,6 +13,7 @@ mod records;
 mod sessions;
 mod sliding;
 mod steps;
+mod stores;
 mod suppress;
 mod tables;
 mod time;

@@ -10,7 +10,7 @@ use super::{
     windows::{Results, Shape},
 };
 use crate::{
-    TopologyError, Windowed,
+    StoreSpec, TopologyError, Windowed,
     graph::{
         aggregate::Change,
         cells::Cells,
@@ -85,7 +85,7 @@ impl<K: Serde, V: Serde> WindowedStream<K, V> {
 
     /// Passes on early results, of open windows too, whenever the watermark comes to a multiple of a period, counted
     /// from 1970: those that have changed since the last time. At which times there are results depends on the records
-    /// alone. They are held back in a store of their own, `STORE-every`.
+    /// alone. They are held back in a store of their own, `STORE-every`, which is kept where the other one is.
     #[must_use]
     pub fn every(self, period: Duration) -> Self {
         Self { results: self.results.every(period), ..self }
@@ -118,14 +118,14 @@ impl<K: Serde, V: Serde> WindowedStream<K, V> {
     }
 
     /// Counts the records of each window and key.
-    pub fn count(&self, store: impl Into<Text>) -> Table<Windowed<K>, i64> {
+    pub fn count(&self, store: impl Into<StoreSpec>) -> Table<Windowed<K>, i64> {
         self.change(store.into(), count())
     }
 
     /// As [`super::Grouped::reduce`], for each window.
     pub fn reduce(
         &self,
-        store: impl Into<Text>,
+        store: impl Into<StoreSpec>,
         reduce: impl Fn(V, V) -> V + Send + Sync + 'static,
     ) -> Table<Windowed<K>, V> {
         self.change(store.into(), reduced(reduce))
@@ -134,21 +134,21 @@ impl<K: Serde, V: Serde> WindowedStream<K, V> {
     /// As [`super::Grouped::aggregate`], for each window.
     pub fn aggregate<A: Serde>(
         &self,
-        store: impl Into<Text>,
+        store: impl Into<StoreSpec>,
         init: impl Fn() -> A + Send + Sync + 'static,
         add: impl Fn(&K, V, A) -> A + Send + Sync + 'static,
     ) -> Table<Windowed<K>, A> {
         self.change(store.into(), aggregated(init, add))
     }
 
-    fn change<A: Serde>(&self, store: Text, change: Change<K, V, A>) -> Table<Windowed<K>, A> {
+    fn change<A: Serde>(&self, store: StoreSpec, change: Change<K, V, A>) -> Table<Windowed<K>, A> {
         let Self { stream, windows, fault, results } = self;
         if let Some(fault) = fault.clone() {
-            stream.draft().lock().refuse(TopologyError::BadWindows { node: store.clone(), fault });
+            stream.draft().lock().refuse(TopologyError::BadWindows { node: store.name.clone(), fault });
         }
         let kept = windows.kept();
         let delay_ms = if results.is_on_close() { windows.grace_ms() } else { 0 };
-        let (windows, goes_by, name) = (*windows, results.clone(), store.clone());
+        let (windows, goes_by, name) = (*windows, results.clone(), store.name.clone());
         let make: Make =
             Arc::new(move |setting| operator(windows, &goes_by, name.clone(), Arc::clone(&change), setting));
         let with = |node| Node { delay_ms, is_timed: true, windows: Some(kept), ..node };

@@ -6,7 +6,7 @@ use mainstem_client::Text;
 
 use super::{CountedStream, Data, SessionStream, Stream, Suppressed, Table, WindowedStream};
 use crate::{
-    CountWindows, CumulatingWindows, SessionWindows, SlidingWindows, TimeWindows,
+    CountWindows, CumulatingWindows, SessionWindows, SlidingWindows, StoreSpec, TimeWindows,
     graph::{
         late::Late,
         windowed::{Emission, Showing},
@@ -137,9 +137,9 @@ impl Results {
     }
 
     /// The table as it is passed on: at a period, a table that holds the updates of this one back.
-    pub(super) fn passed_on<K: Serde, A: Serde>(&self, table: Table<K, A>, store: &str) -> Table<K, A> {
+    pub(super) fn passed_on<K: Serde, A: Serde>(&self, table: Table<K, A>, store: &StoreSpec) -> Table<K, A> {
         match self.when {
-            When::Every(period) => table.suppress(format!("{store}-every"), Suppressed::every(period)),
+            When::Every(period) => table.suppress(store.beside("every"), Suppressed::every(period)),
             When::OnChange | When::OnClose => table,
         }
     }

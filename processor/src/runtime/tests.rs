@@ -29,6 +29,7 @@ mod inputs;
 mod partitioners;
 mod pauses;
 mod restarts;
+mod stores;
 mod timers;
 mod trouble;
 

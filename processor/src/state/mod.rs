@@ -35,6 +35,7 @@ pub use entries::Entries;
 pub use fault::{DirectoryError, StoreFault};
 pub(crate) use globals::Globals;
 pub(crate) use keys::{SystemKey, ordered, says_how_far, unordered};
+pub(crate) use spec::Form;
 pub use spec::StoreSpec;
 pub use store::Store;
 pub(crate) use store::Timer;
@@ -44,7 +45,7 @@ pub use typed::{
 };
 pub(crate) use typed::{TIME_BYTES, with_time};
 
-/// Where stores are kept.
+/// Where stores are kept. It is no part of what they are: one that moves is read from its changelog.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kept {
     /// In memory: fast, and read from the changelog as a whole at each start.

@@ -3,11 +3,31 @@
 use mainstem_client::Text;
 
 use super::Kept;
+use crate::serdes::Serde;
 
 /// A store as a topology declares it: its name, where it is kept, and what it holds. A name alone is one too.
 ///
 /// What it holds is written down beside it, so that another topology, or a newer version of the same, does not read
-/// it as something else.
+/// it as something else. Typed nodes (`count`, `reduce`, `join`...) know themselves what they keep, and say it in place of
+/// what was said here; stores of processors of the low-level interface hold what is said here. Where a store is kept is
+/// not written down: one that was in memory may be on disk the next time, and is read there from its changelog.
+///
+/// Typed nodes take one wherever they take the name of a store (Kafka Streams: `Materialized.as`, `withStoreType`):
+///
+/// ```
+/// use mainstem_client::Text;
+/// use mainstem_processor::{StoreSpec, StreamBuilder};
+///
+/// let builder = StreamBuilder::new("shop");
+/// let orders = builder.stream::<Text, i64>("orders");
+/// // Few customers have an open basket; all that there ever were have a turnover.
+/// orders.group_by_key().count(StoreSpec::new("baskets").in_memory()).to("baskets");
+/// orders.group_by_key().reduce(StoreSpec::new("turnover").on_disk(), |sum, cents| sum + cents).to("turnover");
+/// # builder.build()?;
+/// # Ok::<(), mainstem_processor::TopologyError>(())
+/// ```
+///
+/// A processor of the low-level interface:
 ///
 /// ```
 /// use mainstem_processor::{StoreSpec, TopologyBuilder};
@@ -40,6 +60,18 @@ pub(crate) struct Form {
     pub(crate) windows: Text,
 }
 
+impl Form {
+    /// Keys and values of such types, kept in such a way.
+    pub(crate) fn new<K: Serde, V: Serde>(kind: &'static str) -> Self {
+        Self {
+            kind: kind.into(),
+            keys: K::format().into(),
+            values: V::format().into(),
+            windows: Text::default(),
+        }
+    }
+}
+
 impl StoreSpec {
     /// A store of that name, kept where [`crate::Settings::kept`] says.
     #[must_use]
@@ -47,13 +79,15 @@ impl StoreSpec {
         Self { name: name.into(), kept: None, form: Form::default() }
     }
 
-    /// Keeps it in memory.
+    /// Keeps it in memory, whatever [`crate::Settings::kept`] says: fast, and read from the changelog as a whole at each
+    /// start.
     #[must_use]
     pub fn in_memory(self) -> Self {
         Self { kept: Some(Kept::InMemory), ..self }
     }
 
-    /// Keeps it in the state directory.
+    /// Keeps it in the state directory, whatever [`crate::Settings::kept`] says: as large as the disk, and a start reads
+    /// what came since the last commit alone. Without a [`crate::Settings::state_directory`] the program does not start.
     #[must_use]
     pub fn on_disk(self) -> Self {
         Self { kept: Some(Kept::OnDisk), ..self }
@@ -80,11 +114,22 @@ impl StoreSpec {
         self
     }
 
-    /// The windows by which its keys are kept.
+    /// The windows by which its keys are kept. How long they are kept follows from the windows and their grace.
     #[must_use]
     pub fn windows(mut self, windows: impl Into<Text>) -> Self {
         self.form.windows = windows.into();
         self
+    }
+
+    /// A store of a typed node, which knows itself what that holds.
+    pub(crate) fn holding(self, form: Form) -> Self {
+        Self { form, ..self }
+    }
+
+    /// Another store of the same node, kept where this one is.
+    pub(crate) fn beside(&self, what: &str) -> Self {
+        let name = format!("{}-{what}", self.name).into();
+        Self { name, kept: self.kept, form: Form::default() }
     }
 
     /// Its name.

@@ -17,7 +17,7 @@ use crate::{
         operator,
     },
     serdes::Serde,
-    state::VersionedStore,
+    state::Form,
     topology::{Kind, Make, Node, Parent},
     window::millis,
 };
@@ -57,14 +57,35 @@ impl StreamBuilder {
         history: Duration,
         input: Input<K, Option<V>>,
     ) -> VersionedTable<K, V> {
-        let source = input.into_table_node(topic.into());
+        self.versions_of(input.into_table_node(topic.into()), history, None)
+    }
+
+    /// As [`Self::versioned_table_with`], kept in a store of that name, and where it says.
+    #[must_use]
+    pub fn versioned_table_in<K: Serde, V: Serde>(
+        &self,
+        topic: impl Into<Text>,
+        history: Duration,
+        input: Input<K, Option<V>>,
+        store: impl Into<StoreSpec>,
+    ) -> VersionedTable<K, V> {
+        self.versions_of(input.into_table_node(topic.into()), history, Some(store.into()))
+    }
+
+    fn versions_of<K: Serde, V: Serde>(
+        &self,
+        source: Node,
+        history: Duration,
+        store: Option<StoreSpec>,
+    ) -> VersionedTable<K, V> {
         let name = source.name.clone();
-        let store = Text::from(format!("{name}-versions"));
+        let spec = store.unwrap_or_else(|| StoreSpec::new(format!("{name}-versions")));
+        let store = spec.name.clone();
         let history = History { store: store.clone(), length: history };
         let kept = history.clone();
         let keep: Make = Arc::new(move |_| operator::node(Versions::<K, V>::new(kept.clone())));
         let mut draft = self.draft().lock();
-        draft.add_store(VersionedStore::<K, V>::spec(store.clone()));
+        draft.add_store(spec.holding(Form::new::<K, V>("versioned")));
         draft.add(source);
         let node = Node::new(store.clone(), Kind::Processor, vec![Parent::only(name)], keep);
         draft.add(Node { stores: vec![store.clone()], ..node });
@@ -151,7 +172,7 @@ impl<K: Serde, V: Serde> Stream<K, V> {
         &self,
         table: &VersionedTable<K, T>,
         grace: Duration,
-        store: impl Into<Text>,
+        store: impl Into<StoreSpec>,
         join: impl Fn(&K, &V, &T) -> O + Send + Sync + 'static,
     ) -> Stream<K, O> {
         self.look_back_later(table, grace, store.into(), join::inner(join))
@@ -164,7 +185,7 @@ impl<K: Serde, V: Serde> Stream<K, V> {
         &self,
         table: &VersionedTable<K, T>,
         grace: Duration,
-        store: impl Into<Text>,
+        store: impl Into<StoreSpec>,
         join: impl Fn(&K, &V, Option<&T>) -> O + Send + Sync + 'static,
     ) -> Stream<K, O> {
         self.look_back_later(table, grace, store.into(), join::left(join))
@@ -174,9 +195,10 @@ impl<K: Serde, V: Serde> Stream<K, V> {
         &self,
         table: &VersionedTable<K, T>,
         grace: Duration,
-        store: Text,
+        spec: StoreSpec,
         join: Joiner<K, V, T, O>,
     ) -> Stream<K, O> {
+        let store = spec.name.clone();
         let (stream, history) = (placed(self, &store), table.history.clone());
         let stores = vec![store.clone(), history.store.clone()];
         let fault = too_short(&history, grace);
@@ -187,12 +209,11 @@ impl<K: Serde, V: Serde> Stream<K, V> {
         });
         let parents = vec![table.node.clone(), stream.node().clone()];
         let node = Node::new(store.clone(), Kind::Processor, parents, make);
-        let spec = StoreSpec::new(store.clone()).kind("waiting records");
         let mut draft = self.draft().lock();
         if let Some(fault) = fault {
             draft.refuse(TopologyError::BadWindows { node: store.clone(), fault });
         }
-        draft.add_store(spec.keys(K::format()).values(V::format()));
+        draft.add_store(spec.holding(Form::new::<K, V>("waiting records")));
         draft.add(Node { stores, delay_ms, is_timed: true, looks_up: true, ..node });
         drop(draft);
         Stream::new(self.draft().clone(), Parent::only(store), false)

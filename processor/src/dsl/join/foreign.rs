@@ -18,6 +18,7 @@ use crate::{
         repartition::Route,
     },
     serdes::Serde,
+    state::Form,
     topology::{Kind, Make, Node, Parent},
 };
 
@@ -64,7 +65,7 @@ impl<K: Serde, V: Serde> Table<K, V> {
     pub fn join_foreign<F: Serde, T: Serde, O: Serde>(
         &self,
         other: &Table<F, T>,
-        store: impl Into<Text>,
+        store: impl Into<StoreSpec>,
         foreign_key: impl Fn(&K, &V) -> Option<F> + Send + Sync + 'static,
         join: impl Fn(&K, &V, &T) -> O + Send + Sync + 'static,
     ) -> Table<K, O> {
@@ -77,7 +78,7 @@ impl<K: Serde, V: Serde> Table<K, V> {
     pub fn left_join_foreign<F: Serde, T: Serde, O: Serde>(
         &self,
         other: &Table<F, T>,
-        store: impl Into<Text>,
+        store: impl Into<StoreSpec>,
         foreign_key: impl Fn(&K, &V) -> Option<F> + Send + Sync + 'static,
         join: impl Fn(&K, &V, Option<&T>) -> O + Send + Sync + 'static,
     ) -> Table<K, O> {
@@ -87,17 +88,18 @@ impl<K: Serde, V: Serde> Table<K, V> {
     fn put_together_by<F: Serde, T: Serde, O: Serde>(
         &self,
         other: &Table<F, T>,
-        store: Text,
+        store: StoreSpec,
         foreign_key: ForeignKey<K, V, F>,
         join: Joiner<K, V, T, O>,
     ) -> Table<K, O> {
-        let asking = self.ask::<F, T>(&store, foreign_key);
+        let name = &store.name;
+        let asking = self.ask::<F, T>(name, foreign_key);
         let asked: Stream<F, Subscription<K>> =
             Stream::new(self.draft().clone(), Parent::only(asking.clone()), true)
-                .repartition_by(format!("{store}-subscription").into(), Route::ByKey);
+                .repartition_by(format!("{name}-subscription").into(), Route::ByKey);
         let answered = other
             .answer(&store, &asked)
-            .repartition_by(format!("{store}-response").into(), Route::ByValue(|answer| answer.task));
+            .repartition_by(format!("{name}-response").into(), Route::ByValue(|answer| answer.task));
         let at_once = Parent { name: asking, port: Some(1) };
         self.take_answers(store, [answered.node().clone(), at_once], join)
     }
@@ -114,16 +116,21 @@ impl<K: Serde, V: Serde> Table<K, V> {
     }
 
     /// Adds the node that answers to those that have asked for values of this table.
-    fn answer<L: Serde>(&self, store: &Text, asked: &Stream<K, Subscription<L>>) -> Stream<L, Answer<V>> {
-        let name = Text::from(format!("{store}-subscriptions"));
+    fn answer<L: Serde>(
+        &self,
+        store: &StoreSpec,
+        asked: &Stream<K, Subscription<L>>,
+    ) -> Stream<L, Answer<V>> {
+        let spec = store.beside("subscriptions");
+        let name = spec.name.clone();
         let table = look_into(self, &name);
         let stores = [name.clone()].into_iter().chain(table.stores.iter().cloned()).collect();
         let parents = vec![table.parent.clone(), asked.node().clone()];
         let own = name.clone();
         let make: Make = Arc::new(move |_| join::node(Answers::<L, K, V>::new(own.clone(), table.lookup())));
-        let keys = format!("{} and {}", K::format(), L::format());
+        let keys = format!("{} and {}", K::format(), L::format()).into();
         let mut draft = self.draft().lock();
-        draft.add_store(StoreSpec::new(name.clone()).kind("subscriptions").keys(keys));
+        draft.add_store(spec.holding(Form { kind: "subscriptions".into(), keys, ..Form::default() }));
         let node = Node::new(name.clone(), Kind::Processor, parents, make);
         draft.add(Node { stores, looks_up: true, ..node });
         drop(draft);
@@ -133,10 +140,11 @@ impl<K: Serde, V: Serde> Table<K, V> {
     /// Adds the node that makes results of answers, and keeps them.
     fn take_answers<T: Serde, O: Serde>(
         &self,
-        store: Text,
+        spec: StoreSpec,
         parents: [Parent; 2],
         join: Joiner<K, V, T, O>,
     ) -> Table<K, O> {
+        let store = spec.name.clone();
         let left = look_into(self, &store);
         let stores = [store.clone()].into_iter().chain(left.stores.iter().cloned()).collect();
         let name = store.clone();
@@ -144,9 +152,8 @@ impl<K: Serde, V: Serde> Table<K, V> {
             let (join, left) = (Arc::clone(&join), Arc::clone(&left.view));
             operator::node(Results::new(join, left, Cells::new(name.clone()), Passing::of(setting)))
         });
-        let spec = StoreSpec::new(store.clone()).kind("key-value").keys(K::format()).values(O::format());
         let mut draft = self.draft().lock();
-        draft.add_store(spec);
+        draft.add_store(spec.holding(Form::new::<K, O>("key-value")));
         draft.add(Node { stores, ..Node::new(store.clone(), Kind::Processor, parents.into(), make) });
         drop(draft);
         Table::new(Stream::new(self.draft().clone(), Parent::only(store.clone()), false)).kept_in(store)

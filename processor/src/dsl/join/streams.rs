@@ -13,6 +13,7 @@ use crate::{
         streams::{Alone, Streams},
     },
     serdes::Serde,
+    state::Form,
     topology::{Kind, Make, Node, Parent},
 };
 
@@ -48,7 +49,7 @@ impl<K: Serde, V: Serde> Stream<K, V> {
         &self,
         other: &Stream<K, T>,
         windows: JoinWindows,
-        store: impl Into<Text>,
+        store: impl Into<StoreSpec>,
         join: impl Fn(&K, &V, &T) -> O + Send + Sync + 'static,
     ) -> Stream<K, O> {
         self.meet(other, windows, store.into(), join::inner(join), Alone { left: false, right: false })
@@ -65,7 +66,7 @@ impl<K: Serde, V: Serde> Stream<K, V> {
         &self,
         other: &Stream<K, T>,
         windows: JoinWindows,
-        store: impl Into<Text>,
+        store: impl Into<StoreSpec>,
         join: impl Fn(&K, &V, Option<&T>) -> O + Send + Sync + 'static,
     ) -> Stream<K, O> {
         self.meet(other, windows, store.into(), join::left(join), Alone { left: true, right: false })
@@ -77,7 +78,7 @@ impl<K: Serde, V: Serde> Stream<K, V> {
         &self,
         other: &Stream<K, T>,
         windows: JoinWindows,
-        store: impl Into<Text>,
+        store: impl Into<StoreSpec>,
         join: impl Fn(&K, Option<&V>, Option<&T>) -> O + Send + Sync + 'static,
     ) -> Stream<K, O> {
         self.meet(other, windows, store.into(), join::outer(join), Alone { left: true, right: true })
@@ -87,10 +88,11 @@ impl<K: Serde, V: Serde> Stream<K, V> {
         &self,
         other: &Stream<K, T>,
         windows: JoinWindows,
-        store: Text,
+        spec: StoreSpec,
         join: Joiner<K, V, T, O>,
         alone: Alone,
     ) -> Stream<K, O> {
+        let store = spec.name.clone();
         let left = placed(self, &Text::from(format!("{store}-left")));
         let right = placed(other, &Text::from(format!("{store}-right")));
         let name = store.clone();
@@ -101,10 +103,9 @@ impl<K: Serde, V: Serde> Stream<K, V> {
         let parents = vec![left.node().clone(), right.node().clone()];
         let node = Node::new(store.clone(), Kind::Processor, parents, make);
         let (stores, delay_ms) = (vec![store.clone()], windows.delay_ms());
-        let values = format!("{} and {}", V::format(), T::format());
-        let spec = StoreSpec::new(store.clone()).kind("join").keys(K::format()).values(values);
+        let values = format!("{} and {}", V::format(), T::format()).into();
         let mut draft = self.draft().lock();
-        draft.add_store(spec);
+        draft.add_store(spec.holding(Form { values, ..Form::new::<K, V>("join") }));
         draft.add(Node { stores, delay_ms, is_timed: true, ..node });
         drop(draft);
         Stream::new(self.draft().clone(), Parent::only(store), false)

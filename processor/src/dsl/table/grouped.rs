@@ -2,11 +2,9 @@
 
 use std::{fmt, sync::Arc};
 
-use mainstem_client::Text;
-
 use super::Table;
 use crate::{
-    Data, Stream,
+    Data, StoreSpec, Stream,
     dsl::grouped::add_keeper,
     graph::{
         aggregate::{Aggregate, Fold, Passing},
@@ -77,7 +75,7 @@ impl<K: Data, V: Data> Table<K, V> {
 
 impl<K: Serde, V: Serde> GroupedTable<K, V> {
     /// Counts the values of each key. A key that has had values and has none any more counts zero.
-    pub fn count(&self, store: impl Into<Text>) -> Table<K, i64> {
+    pub fn count(&self, store: impl Into<StoreSpec>) -> Table<K, i64> {
         self.fold(store.into(), counted())
     }
 
@@ -105,7 +103,7 @@ impl<K: Serde, V: Serde> GroupedTable<K, V> {
     /// ```
     pub fn reduce(
         &self,
-        store: impl Into<Text>,
+        store: impl Into<StoreSpec>,
         add: impl Fn(V, V) -> V + Send + Sync + 'static,
         remove: impl Fn(V, V) -> Option<V> + Send + Sync + 'static,
     ) -> Table<K, V> {
@@ -147,7 +145,7 @@ impl<K: Serde, V: Serde> GroupedTable<K, V> {
     /// ```
     pub fn aggregate<A: Serde>(
         &self,
-        store: impl Into<Text>,
+        store: impl Into<StoreSpec>,
         init: impl Fn() -> A + Send + Sync + 'static,
         add: impl Fn(&K, V, A) -> A + Send + Sync + 'static,
         remove: impl Fn(&K, V, A) -> Option<A> + Send + Sync + 'static,
@@ -155,15 +153,15 @@ impl<K: Serde, V: Serde> GroupedTable<K, V> {
         self.fold(store.into(), aggregated(init, add, remove))
     }
 
-    fn fold<A: Serde>(&self, store: Text, fold: impl Follow<K, V, A>) -> Table<K, A> {
+    fn fold<A: Serde>(&self, store: StoreSpec, fold: impl Follow<K, V, A>) -> Table<K, A> {
         let fold: Fold<K, Moved<V>, A> =
             Arc::new(move |key, Moved(update), before| fold(key, update, before));
-        let name = store.clone();
+        let (kept_in, name) = (store.name.clone(), store.name.clone());
         let make: Make = Arc::new(move |setting| {
             let (fold, cells) = (Arc::clone(&fold), Cells::new(name.clone()));
             node(Aggregate::new(fold, cells, Passing::of(setting)))
         });
-        add_keeper(&self.moved, store.clone(), make, |node| node).kept_in(store)
+        add_keeper(&self.moved, store, make, |node| node).kept_in(kept_in)
     }
 }
 
