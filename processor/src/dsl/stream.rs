@@ -6,6 +6,7 @@ use mainstem_client::Text;
 
 use super::{Data, Draft, Grouped, Input, Split};
 use crate::{
+    TopologyError,
     graph::{
         operator::node,
         repartition::{Repartition, Route},
@@ -243,12 +244,44 @@ impl<K: Serde, V: Serde> Stream<K, V> {
     /// Sends the records through the topic `NAME-name-repartition`, so that those of one key are in one partition
     /// again. Grouping does so by itself where the key has changed. Records without a key have no place there: they
     /// are dropped and counted.
+    ///
+    /// The topic has as many partitions as those that it meets behind it in a join or an aggregate, or else as there are
+    /// tasks in front of it; [`Self::repartition_into`] has it have others.
     #[must_use]
     pub fn repartition(&self, name: impl Into<Text>) -> Self {
-        self.repartition_by(name.into(), Route::ByKey)
+        self.repartition_by(name.into(), Route::ByKey, None)
     }
 
-    pub(super) fn repartition_by(&self, name: Text, route: Route<V>) -> Self {
+    /// As [`Self::repartition`], through a topic of so many partitions, and so into so many tasks (Kafka Streams:
+    /// `Repartitioned.withNumberOfPartitions`, KIP-221): more of them behind a topic of few partitions, where the work is.
+    /// Repartition topics that it meets have as many. A topic of another number that it meets is refused at the start, and
+    /// another repartition that asks for another number when the program is built.
+    ///
+    /// The number is that of the state behind it too, and stays: a start with another one on the same state is refused.
+    ///
+    /// ```
+    /// use mainstem_client::Text;
+    /// use mainstem_processor::{StreamBuilder, TestDriver};
+    ///
+    /// let builder = StreamBuilder::new("words");
+    /// let words = builder.stream::<(), Text>("words").select_key(|_, word| word.clone());
+    /// words.repartition_into("by-word", 8).group_by_key().count("counts").to("counts");
+    ///
+    /// let mut driver = TestDriver::new(&builder.build()?)?;
+    /// for word in ["to", "be", "or", "not", "to", "be"] {
+    ///     driver.pipe("words", (), word, 0)?;
+    /// }
+    /// let moved = driver.read::<Text, Text>("words-by-word-repartition")?;
+    /// assert!(moved.iter().any(|record| record.partition != moved[0].partition));
+    /// assert_eq!(driver.read_table::<String, i64>("counts")?["be"], 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn repartition_into(&self, name: impl Into<Text>, partitions: i32) -> Self {
+        self.repartition_by(name.into(), Route::ByKey, Some(partitions))
+    }
+
+    pub(super) fn repartition_by(&self, name: Text, route: Route<V>, partitions: Option<i32>) -> Self {
         let whole = self.draft.lock().name().clone();
         if let Err(fault) = crate::topology::named(&name, "repartition") {
             self.draft.lock().refuse(fault);
@@ -262,7 +295,12 @@ impl<K: Serde, V: Serde> Stream<K, V> {
         let input = Input::<K, V>::new().named(format!("{name}-repartition-source"));
         let source = input.into_node(topic, true);
         let name = source.name.clone();
-        self.draft.lock().add(source);
+        let mut draft = self.draft.lock();
+        if let Some(partitions @ ..1) = partitions {
+            draft.refuse(TopologyError::NoPartitions { node: name.clone(), partitions });
+        }
+        draft.add(Node { partitions, ..source });
+        drop(draft);
         Self::new(self.draft.clone(), Parent::only(name), false)
     }
 }

@@ -38,8 +38,8 @@ pub enum StartError {
     Ends(ListOffsetsError),
     /// A changelog or a repartition topic was made for other inputs.
     #[error(
-        "topic {topic} has {found} partitions and needs {expected}: its inputs have changed; give the topology \
-         another name, or delete the topic and what it holds"
+        "topic {topic} has {found} partitions and needs {expected}: its inputs have changed, or what a repartition asks \
+         for; give the topology another name, or delete the topic and what it holds"
     )]
     Partitions {
         /// The topic.
@@ -48,6 +48,21 @@ pub enum StartError {
         found: usize,
         /// How many there must be.
         expected: i32,
+    },
+    /// A repartition asks for another number of partitions than before.
+    #[error(
+        "node {node} asks for {asked} partitions, and its topic {topic} has {found}, as has the state behind it, whose keys \
+         would not be found again: ask for {found}, or give the topology another name to begin anew"
+    )]
+    Repartitioned {
+        /// The node that reads the topic.
+        node: Text,
+        /// The topic.
+        topic: Text,
+        /// How many it has.
+        found: usize,
+        /// How many it is to have.
+        asked: i32,
     },
     /// A store is to be on disk, and nobody has said where.
     #[error("store {store} is to be kept on disk; set a state directory, or keep it in memory")]

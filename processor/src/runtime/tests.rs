@@ -28,6 +28,7 @@ mod global;
 mod inputs;
 mod partitioners;
 mod pauses;
+mod repartitions;
 mod restarts;
 mod stores;
 mod timers;

@@ -42,7 +42,8 @@ pub(super) async fn create(
     let admin = Admin::new(transport, AdminConfig { timeout: caps::PATIENCE, ..AdminConfig::default() });
     for topic in job.plan.writers.keys() {
         let partitions = job.plan.partitions.get(topic).copied().unwrap_or(1);
-        create_one(&admin, repartition(topic.clone(), partitions)).await?;
+        let created = create_one(&admin, repartition(topic.clone(), partitions)).await;
+        created.map_err(|error| of_asker(&job.topology, error))?;
     }
     let mut changelogs = HashMap::new();
     // A global table has its topic and no changelog.
@@ -55,6 +56,15 @@ pub(super) async fn create(
         }
     }
     Ok(changelogs)
+}
+
+/// Where the program itself asks for the number of partitions that a topic has not, that is to be changed.
+fn of_asker(topology: &Topology, error: StartError) -> StartError {
+    let StartError::Partitions { topic, found, expected } = error else { return error };
+    match topology.asker(&topic).map(|node| node.name.clone()) {
+        Some(node) => StartError::Repartitioned { node, topic, found, asked: expected },
+        None => StartError::Partitions { topic, found, expected },
+    }
 }
 
 /// Looks whether an own topic was made as it would be now. One that was made by hand may delete state by its age: that

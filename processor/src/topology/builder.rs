@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use mainstem_client::{Record, Text};
 
-use super::{KeptWindows, Kind, Make, Node, Parent, SourceSpec, Topology, TopologyError};
+use super::{KeptWindows, Kind, Make, Node, Parent, SourceSpec, Topology, TopologyError, co_partitioned};
 use crate::{
     InputRecord, Processor, StoreSpec,
     graph::{
@@ -38,6 +38,8 @@ pub struct TopologyBuilder {
     name: Text,
     nodes: Vec<Node>,
     stores: Vec<StoreSpec>,
+    /// The formats of the keys of sources.
+    keys: Vec<(Text, Text)>,
     fault: Option<TopologyError>,
 }
 
@@ -45,7 +47,7 @@ impl TopologyBuilder {
     /// A topology of that name, without nodes.
     #[must_use]
     pub fn new(name: impl Into<Text>) -> Self {
-        Self { name: name.into(), nodes: Vec::new(), stores: Vec::new(), fault: None }
+        Self { name: name.into(), nodes: Vec::new(), stores: Vec::new(), keys: Vec::new(), fault: None }
     }
 
     /// Reads a topic.
@@ -69,6 +71,39 @@ impl TopologyBuilder {
     #[must_use]
     pub fn source_with(mut self, name: impl Into<Text>, topic: impl Into<Text>, spec: SourceSpec) -> Self {
         self.add(spec.node(name.into(), topic.into()));
+        self
+    }
+
+    /// Says in which format a source has its keys, as [`crate::Serde::format`] names it. Where records of several sources meet
+    /// in a node that keeps something, the topology is refused if their keys are in different formats: 5 in four bytes and 5 in
+    /// eight are two keys, in two partitions. Sources of which nothing is said are not compared. (Typed streams need not say
+    /// it: their types do.)
+    ///
+    /// ```
+    /// use mainstem_client::Text;
+    /// use mainstem_processor::{Serde, TopologyBuilder};
+    /// # use mainstem_processor::{Context, InputBatch, ProcessResult, Processor};
+    /// # struct Sum;
+    /// # impl Processor for Sum {
+    /// #     fn process(&mut self, _: &InputBatch, _: &mut Context<'_>) -> ProcessResult { Ok(()) }
+    /// # }
+    /// let builder = TopologyBuilder::new("balances")
+    ///     .source("deposits", "deposits-topic")
+    ///     .keys("deposits", i64::format())
+    ///     .source("purchases", "purchases-topic")
+    ///     .processor("sum", ["deposits", "purchases"], ["balances"], || Sum)
+    ///     .store("balances");
+    /// assert!(builder.clone().keys("purchases", i64::format()).build().is_ok());
+    /// let error = builder.keys("purchases", Text::format()).build().unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "node sum needs its topics co-partitioned, but the keys of deposits are i64 and those of purchases are text: \
+    ///      the same key has other bytes there, and lies in another partition; write both in one format"
+    /// );
+    /// ```
+    #[must_use]
+    pub fn keys(mut self, source: impl Into<Text>, format: impl Into<Text>) -> Self {
+        self.keys.push((source.into(), format.into()));
         self
     }
 
@@ -202,8 +237,11 @@ impl TopologyBuilder {
             Some(fault) => return Err(fault.clone()),
             None => self.check()?,
         }
-        let Self { name, nodes, stores, fault: _ } = self;
-        Ok(Topology::new(name, sorted(nodes)?, stores))
+        let Self { name, mut nodes, stores, keys, fault: _ } = self;
+        keys.into_iter().try_for_each(|(source, keys)| tell_keys(&mut nodes, source, keys))?;
+        let topology = Topology::new(name, sorted(nodes)?, stores);
+        co_partitioned::check(&topology)?;
+        Ok(topology)
     }
 
     fn check(&self) -> Result<(), TopologyError> {
@@ -285,6 +323,18 @@ pub(crate) fn named(name: &Text, kind: &'static str) -> Result<(), TopologyError
 fn listed<'a>(names: impl Iterator<Item = &'a Text>) -> String {
     let names: Vec<&str> = names.map(|name| &**name).collect();
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// Tells a source in which format its keys are.
+fn tell_keys(nodes: &mut [Node], source: Text, keys: Text) -> Result<(), TopologyError> {
+    let known = listed(nodes.iter().filter(|node| node.topic().is_some()).map(|node| &node.name));
+    match nodes.iter_mut().find(|node| node.topic().is_some() && node.name == source) {
+        Some(node) => {
+            node.keys = keys;
+            Ok(())
+        }
+        None => Err(TopologyError::UnknownSource { node: source, keys, known }),
+    }
 }
 
 /// The nodes, each behind its parents, else in the order in which they were added.

@@ -83,6 +83,52 @@ pub enum TopologyError {
         /// Its name.
         topology: Text,
     },
+    /// A repartition into no partitions.
+    #[error("node {node} asks for {partitions} partitions; ask for one at least")]
+    NoPartitions {
+        /// The node that reads the repartition topic.
+        node: Text,
+        /// What it asks for.
+        partitions: i32,
+    },
+    /// Repartitions that ask for different numbers of partitions, and whose keys meet in one store.
+    #[error(
+        "node {node} needs its topics co-partitioned, but {one} asks for {partitions} partitions and {other} for \
+         {others}; let both ask for as many, or one of them for none: it then has as many as the other"
+    )]
+    OtherPartitions {
+        /// The node where they meet.
+        node: Text,
+        /// The source of a repartition topic.
+        one: Text,
+        /// What it asks for.
+        partitions: i32,
+        /// Another one.
+        other: Text,
+        /// What that asks for.
+        others: i32,
+    },
+    /// Sources whose keys meet in one store and are written in different formats.
+    #[error(
+        "node {node} needs its topics co-partitioned, but {keys}: \
+         the same key has other bytes there, and lies in another partition; write both in one format"
+    )]
+    OtherKeys {
+        /// The node where they meet.
+        node: Text,
+        /// Two sources, and in which formats their keys are.
+        keys: String,
+    },
+    /// A source that is not there.
+    #[error("the keys of {node} are said to be {keys}, and no source has that name; the sources are {known}")]
+    UnknownSource {
+        /// What was named.
+        node: Text,
+        /// The format of its keys.
+        keys: Text,
+        /// The names that there are.
+        known: String,
+    },
     /// A name that would be part of a topic's, and cannot.
     #[error(
         "{name:?} cannot name a {kind}: it becomes part of a topic's name, \

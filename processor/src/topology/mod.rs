@@ -4,10 +4,12 @@
 //!   its records' timestamps; [`crate::StreamBuilder`] does the same from typed streams.
 //! - [`TopologyError`]: why it is none.
 //! - `describe`: a topology as text, as JSON and as a drawing.
+//! - `co_partitioned`: what nodes must not ask for where their topics meet.
 //! - `parts`: what of it can run by itself: the sub-topologies.
 //! - `Plan`: how many tasks and partitions it takes on a cluster.
 
 mod builder;
+mod co_partitioned;
 mod describe;
 mod error;
 mod node;
@@ -147,6 +149,12 @@ impl Topology {
         self.nodes().iter().find(|node| node.stores.iter().any(|name| name == store))
     }
 
+    /// The node that asks for the number of partitions of a repartition topic, if one does.
+    pub(crate) fn asker(&self, topic: &str) -> Option<&Node> {
+        let mut asking = self.nodes().iter().filter(|node| node.partitions.is_some());
+        asking.find(|node| node.topic().is_some_and(|read| read == topic))
+    }
+
     /// The changelog of a store.
     #[must_use]
     pub fn changelog(&self, store: &str) -> Text {
@@ -227,10 +235,7 @@ impl Topology {
 
     /// The topics whose records may lead to some of a node.
     fn upstream(&self, index: usize) -> Vec<Text> {
-        let topic = |source: usize| match &self.nodes()[source].kind {
-            Kind::Source { topic, .. } => Some(topic.clone()),
-            _ => None,
-        };
+        let topic = |source: usize| self.nodes()[source].topic().cloned();
         self.sources_of(index).into_iter().filter_map(topic).collect()
     }
 

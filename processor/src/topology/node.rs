@@ -105,6 +105,10 @@ pub(crate) struct Node {
     pub(crate) disorder_ms: i64,
     /// Whether these have the time of the clock, as the task takes them.
     pub(crate) goes_by_clock: bool,
+    /// How many partitions the repartition topic that it reads is to have, if the program says so.
+    pub(crate) partitions: Option<i32>,
+    /// The format of the keys of the topic that it reads; empty where nobody has said it.
+    pub(crate) keys: Text,
     /// Whether it goes by the watermark.
     pub(crate) is_timed: bool,
     /// The windows by which its store is kept.
@@ -132,12 +136,22 @@ impl Node {
             delay_ms: 0,
             disorder_ms: 0,
             goes_by_clock: false,
+            partitions: None,
+            keys: Text::default(),
             is_timed: false,
             windows: None,
             wants_old: false,
             looks_up: false,
             is_custom: false,
             is_global: false,
+        }
+    }
+
+    /// The topic that it reads.
+    pub(crate) const fn topic(&self) -> Option<&Text> {
+        match &self.kind {
+            Kind::Source { topic, .. } => Some(topic),
+            _ => None,
         }
     }
 

@@ -75,8 +75,12 @@ impl Plan {
     pub(crate) fn new(topology: &Topology, partitions: HashMap<Text, i32>) -> Result<Self, PlanError> {
         let parts = topology.parts();
         let mut plan = Self { tasks: vec![0; parts.len()], partitions, writers: HashMap::new() };
-        // A repartition topic has as many partitions as the other topics behind it have, or else as the tasks in front
-        // of it, or of those that it meets: parts are planned in the order of the records' way. Each round plans at least one.
+        let asked =
+            topology.nodes().iter().filter_map(|node| Some((node.topic()?.clone(), node.partitions?)));
+        plan.partitions.extend(asked);
+        // A repartition topic has as many partitions as the program asks for, or as the topics have that it meets, or the
+        // others behind it, or else as the tasks in front of it, or of those that it meets: parts are planned in the order of
+        // the records' way. Each round plans at least one.
         // What a part has back from others is not waited for: its own partitions follow from the others.
         for _ in 0..parts.len() {
             for (number, part) in parts.iter().enumerate() {
@@ -105,8 +109,13 @@ impl Plan {
         let fed_back = fed_back(topology, part);
         let waited_for = moved.clone().filter(|topic| !fed_back.contains(topic));
         let writers: Option<Vec<i32>> = waited_for.map(|topic| self.writers.get(topic).copied()).collect();
-        if let Some(partitions) = own.or_else(|| writers?.into_iter().max()) {
-            self.partitions.extend(moved.map(|topic| (topic.clone(), partitions)));
+        let others = own.or_else(|| writers?.into_iter().max());
+        for topic in moved {
+            let company = company(topology, part, topic);
+            let known = company.iter().filter_map(|topic| self.partitions.get(topic)).copied().max();
+            if let Some(partitions) = known.or(others) {
+                self.partitions.entry(topic.clone()).or_insert(partitions);
+            }
         }
         let known: Option<Vec<_>> = sources
             .iter()
@@ -127,6 +136,24 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// The topics that must have as many partitions as one has, itself among them: those that it meets in nodes that keep or
+/// look up something, and those that these meet.
+fn company(topology: &Topology, part: &Part, topic: &Text) -> Vec<Text> {
+    let keeps = part.nodes.iter().filter(|index| !topology.nodes()[**index].stores.is_empty());
+    let met: Vec<Vec<Text>> = keeps.map(|index| topology.upstream(*index)).collect();
+    let mut company = vec![topic.clone()];
+    let mut next = 0;
+    while let Some(topic) = company.get(next).cloned() {
+        next += 1;
+        for other in met.iter().filter(|met| met.contains(&topic)).flatten() {
+            if !company.contains(other) {
+                company.push(other.clone());
+            }
+        }
+    }
+    company
 }
 
 /// A node that keeps or looks up something and has records of several topics: their keys must lie in the same partitions.

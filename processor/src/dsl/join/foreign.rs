@@ -94,12 +94,17 @@ impl<K: Serde, V: Serde> Table<K, V> {
     ) -> Table<K, O> {
         let name = &store.name;
         let asking = self.ask::<F, T>(name, foreign_key);
-        let asked: Stream<F, Subscription<K>> =
-            Stream::new(self.draft().clone(), Parent::only(asking.clone()), true)
-                .repartition_by(format!("{name}-subscription").into(), Route::ByKey);
-        let answered = other
-            .answer(&store, &asked)
-            .repartition_by(format!("{name}-response").into(), Route::ByValue(|answer| answer.task));
+        let asked: Stream<F, Subscription<K>> = Stream::new(
+            self.draft().clone(),
+            Parent::only(asking.clone()),
+            true,
+        )
+        .repartition_by(format!("{name}-subscription").into(), Route::ByKey, None);
+        let answered = other.answer(&store, &asked).repartition_by(
+            format!("{name}-response").into(),
+            Route::ByValue(|answer| answer.task),
+            None,
+        );
         let at_once = Parent { name: asking, port: Some(1) };
         self.take_answers(store, [answered.node().clone(), at_once], join)
     }
