@@ -99,7 +99,9 @@ impl Attempt<'_> {
     async fn store_changes(&self) -> Result<HashMap<Text, Checkpoint>, TaskError> {
         let mut checkpoints = HashMap::new();
         // The first store goes last: its positions must not be ahead of any other store.
-        for (name, store) in self.work.stores.iter().collect::<Vec<_>>().into_iter().rev() {
+        let has_changelog = |(name, _): &&(Text, Store)| self.job.changelogs.contains_key(name);
+        let stores: Vec<_> = self.work.stores.iter().filter(has_changelog).collect();
+        for (name, store) in stores.into_iter().rev() {
             let changelog = self.job.topology.changelog(name);
             let (positions, changes): (Vec<_>, Vec<_>) =
                 store.uncommitted().partition(|(key, _)| says_how_far(key));

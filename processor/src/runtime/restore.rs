@@ -20,9 +20,13 @@ use crate::{
 pub(super) async fn stores(job: &Job, transport: &dyn Transport, task: TaskId) -> Result<Stores, TaskError> {
     let mut stores = Vec::new();
     for name in &job.topology.parts()[task.part].stores {
-        let store = empty(job, task, name)?;
-        let restore = Restore::begin(job, transport, task, name, store).await?;
-        stores.push((name.clone(), restore.run().await?));
+        let mut store = empty(job, task, name)?;
+        if job.topology.has_changelog(name) {
+            store = Restore::begin(job, transport, task, name, store).await?.run().await?;
+        } else {
+            store.clear()?;
+        }
+        stores.push((name.clone(), store));
     }
     Ok(Stores::of(stores).with_globals(job.globals.clone()))
 }

@@ -49,7 +49,7 @@ pub(super) async fn create(
     // A global table has its topic and no changelog.
     let parts = job.topology.parts().iter().zip(&job.plan.tasks);
     for (part, tasks) in parts.filter(|(part, _)| !part.is_global()) {
-        for store in &part.stores {
+        for store in part.stores.iter().filter(|store| job.topology.has_changelog(store)) {
             let topic = job.topology.changelog(store);
             let id = create_one(&admin, changelog(topic.clone(), *tasks)).await?;
             changelogs.insert(store.clone(), look_at(&admin, &topic, id).await?);

@@ -48,6 +48,7 @@ use crate::serdes::Serde;
 pub struct StoreSpec {
     pub(crate) name: Text,
     pub(crate) kept: Option<Kept>,
+    pub(crate) has_changelog: bool,
     pub(crate) form: Form,
 }
 
@@ -76,7 +77,7 @@ impl StoreSpec {
     /// A store of that name, kept where [`crate::Settings::kept`] says.
     #[must_use]
     pub fn new(name: impl Into<Text>) -> Self {
-        Self { name: name.into(), kept: None, form: Form::default() }
+        Self { name: name.into(), kept: None, has_changelog: true, form: Form::default() }
     }
 
     /// Keeps it in memory, whatever [`crate::Settings::kept`] says: fast, and read from the changelog as a whole at each
@@ -91,6 +92,29 @@ impl StoreSpec {
     #[must_use]
     pub fn on_disk(self) -> Self {
         Self { kept: Some(Kept::OnDisk), ..self }
+    }
+
+    /// Gives it no changelog (Kafka Streams: `Materialized.withLoggingDisabled`): its changes are written nowhere else, and
+    /// it is empty whenever its task begins, wherever it is kept: at each start, and after each error that the task is tried
+    /// again for. The input is not read again for it: counts begin anew at zero, tables hold what has come since, and windows
+    /// and joins lack what came before. It is for what may be forgotten: caches, and what is looked up again when it is
+    /// missing. A store that had a changelog and gets it again has what was written there back, and nothing of the time between.
+    ///
+    /// How far its task has come is kept all the same: in another store of the task, or in one of its own.
+    ///
+    /// ```
+    /// use mainstem_client::Text;
+    /// use mainstem_processor::{StoreSpec, StreamBuilder};
+    ///
+    /// let builder = StreamBuilder::new("sensors");
+    /// let seen = StoreSpec::new("since-start").without_changelog();
+    /// builder.stream::<Text, i64>("readings").group_by_key().count(seen).to("readings-since-start");
+    /// # builder.build()?;
+    /// # Ok::<(), mainstem_processor::TopologyError>(())
+    /// ```
+    #[must_use]
+    pub fn without_changelog(self) -> Self {
+        Self { has_changelog: false, ..self }
     }
 
     /// The kind of store: how its keys are put together.
@@ -126,10 +150,10 @@ impl StoreSpec {
         Self { form, ..self }
     }
 
-    /// Another store of the same node, kept where this one is.
+    /// Another store of the same node, kept as this one is.
     pub(crate) fn beside(&self, what: &str) -> Self {
         let name = format!("{}-{what}", self.name).into();
-        Self { name, kept: self.kept, form: Form::default() }
+        Self { name, form: Form::default(), ..self.clone() }
     }
 
     /// Its name.

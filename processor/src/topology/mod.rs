@@ -94,7 +94,7 @@ struct Child {
 
 impl Topology {
     fn new(name: Text, nodes: Vec<Node>, stores: Vec<StoreSpec>) -> Self {
-        let parts = parts::of(&nodes);
+        let parts = parts::of(&nodes, &stores);
         Self { inner: Arc::new(Inner { name, nodes, parts, stores }) }
     }
 
@@ -137,6 +137,11 @@ impl Topology {
     /// What was declared of a store; nothing of those that the runtime adds.
     pub(crate) fn store(&self, name: &str) -> Option<&StoreSpec> {
         self.inner.stores.iter().find(|store| store.name == name)
+    }
+
+    /// Whether a store is written to a changelog, as those are that the runtime adds.
+    pub(crate) fn has_changelog(&self, store: &str) -> bool {
+        self.store(store).is_none_or(|store| store.has_changelog)
     }
 
     /// The global tables that it makes, without anything in them.

@@ -4,16 +4,15 @@
 use mainstem_client::Text;
 
 use super::{Kind, Node};
+use crate::StoreSpec;
 
 /// A sub-topology.
 #[derive(Clone, Debug)]
 pub(crate) struct Part {
     /// Its nodes, each behind its parents.
     pub(crate) nodes: Vec<usize>,
-    /// Its stores; the first one also keeps what the runtime must not forget, so there always is one.
+    /// Its stores; the first one also keeps what the runtime must not forget, so there always is one, with a changelog.
     pub(crate) stores: Vec<Text>,
-    /// Whether `stores` are such that users have declared.
-    pub(crate) is_stateful: bool,
     /// The global tables that it makes; where there are any it works once for all tasks, on all partitions.
     pub(crate) globals: Vec<Text>,
 }
@@ -24,10 +23,10 @@ impl Part {
     }
 }
 
-/// What the store of a part is called that declares none, behind the name of its first source.
+/// What the store of a part is called that declares none with a changelog, behind the name of its first source.
 const OWN_STORE: &str = "task";
 
-pub(crate) fn of(nodes: &[Node]) -> Vec<Part> {
+pub(crate) fn of(nodes: &[Node], stores: &[StoreSpec]) -> Vec<Part> {
     let roots = roots(nodes);
     let mut order: Vec<usize> = Vec::new();
     for root in &roots {
@@ -36,25 +35,26 @@ pub(crate) fn of(nodes: &[Node]) -> Vec<Part> {
         }
     }
     let members = |root: usize| (0..nodes.len()).filter(|node| roots[*node] == root).collect();
-    order.into_iter().map(|root| part(nodes, members(root))).collect()
+    order.into_iter().map(|root| part(nodes, stores, members(root))).collect()
 }
 
-fn part(nodes: &[Node], members: Vec<usize>) -> Part {
+fn part(nodes: &[Node], specs: &[StoreSpec], members: Vec<usize>) -> Part {
     let mut stores: Vec<Text> = Vec::new();
     for store in members.iter().flat_map(|member| &nodes[*member].stores) {
         if !stores.contains(store) {
             stores.push(store.clone());
         }
     }
-    let is_stateful = !stores.is_empty();
-    if !is_stateful {
+    let is_forgotten = |store: &Text| specs.iter().any(|spec| spec.name == *store && !spec.has_changelog);
+    stores.sort_by_key(is_forgotten);
+    if stores.first().is_none_or(is_forgotten) {
         let source = members.iter().map(|member| &nodes[*member]).find(|node| is_source(node));
         let name = source.map_or("", |source| &source.name);
-        stores.push(Text::from(format!("{name}-{OWN_STORE}")));
+        stores.insert(0, Text::from(format!("{name}-{OWN_STORE}")));
     }
     let made = members.iter().map(|member| &nodes[*member]).filter(|node| node.is_global);
     let globals = made.flat_map(|node| node.globals.clone()).collect();
-    Part { nodes: members, stores, is_stateful, globals }
+    Part { nodes: members, stores, globals }
 }
 
 const fn is_source(node: &Node) -> bool {

@@ -1,5 +1,6 @@
 //! Stores that single nodes keep in memory or on disk, as they choose.
 
+use mainstem_client::{Admin, AdminConfig};
 use tempfile::TempDir;
 
 use super::*;
@@ -37,6 +38,29 @@ async fn store_that_moves_to_disk_and_back_comes_from_its_changelog() {
     // What is on disk by now has missed a run, and takes that over.
     run_to(&broker, StoreSpec::new("kept").on_disk(), 5, &path).await;
     assert_eq!(counts(&broker).await, BTreeMap::from([("a".into(), 3), ("b".into(), 2)]));
+}
+
+/// What has no changelog is not taken for what was, and the positions are not lost with it.
+#[tokio::test]
+async fn store_without_a_changelog_begins_anew_and_its_task_goes_on() {
+    for is_on_disk in [false, true] {
+        let (broker, path) = (broker(1), TempDir::new().unwrap());
+        broker.create_topic("counts", 1);
+        let store = || {
+            let store = StoreSpec::new("kept").without_changelog();
+            if is_on_disk { store.on_disk() } else { store }
+        };
+        produce(&broker, [(1, "a", ""), (2, "b", ""), (3, "a", "")]).await;
+        run_to(&broker, store(), 3, &path).await;
+        assert_eq!(counts(&broker).await, BTreeMap::from([("a".into(), 2), ("b".into(), 1)]));
+        produce(&broker, [(4, "a", "")]).await;
+        run_to(&broker, store(), 4, &path).await;
+        assert_eq!(counts(&broker).await, BTreeMap::from([("a".into(), 1), ("b".into(), 1)]));
+        // How far the task has come is kept in a store of its own, and there is no other changelog.
+        assert!(!records_of(&broker, "p-in-task-changelog").await.is_empty());
+        let topics = Admin::new(&broker, AdminConfig::default()).list_topics().await.unwrap();
+        assert!(topics.iter().all(|topic| topic.name != "p-kept-changelog"));
+    }
 }
 
 #[tokio::test]

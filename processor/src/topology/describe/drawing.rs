@@ -49,7 +49,7 @@ impl Topology {
     /// The stores that a part draws: those that users have declared.
     pub(super) fn drawn_stores(&self, part: usize) -> impl Iterator<Item = &Text> {
         let part = &self.parts()[part];
-        part.stores.iter().filter(|_| part.is_stateful).chain(&part.globals)
+        part.stores.iter().filter(|store| self.store(store).is_some()).chain(&part.globals)
     }
 }
 
