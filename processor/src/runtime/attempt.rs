@@ -13,22 +13,17 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Job, TaskError, restore, task::stopped};
+use super::{
+    Job, TaskError,
+    life::{End, stopped},
+    restore,
+};
 use crate::{
     Settings, TaskId, caps,
     merge::{Merge, Room},
     state::SystemKey,
     work::Work,
 };
-
-/// Why an attempt has ended well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    /// The inputs have ended.
-    Finished,
-    /// The task was stopped.
-    Stopped,
-}
 
 /// A task at work.
 pub(super) struct Attempt<'a> {

@@ -132,10 +132,10 @@ pub enum TaskError {
         /// Where the changelog begins.
         start: Offset,
     },
-    /// The beginning of a changelog was deleted while it was read.
-    #[error("{topic} lost records while state was restored from it: {reason}")]
+    /// The beginning of a changelog, or of the topic of a global table, was deleted while it was read.
+    #[error("{topic} lost records while state was read from it: {reason}")]
     Overtaken {
-        /// The changelog.
+        /// The topic.
         topic: Text,
         /// What is wrong.
         reason: String,

@@ -1,38 +1,31 @@
 //! What the thread of a global table does: it reads all partitions of the topic, up to where they ended when it began, lets
 //! the tasks know, and follows the topic from then on.
 
-use std::{collections::BTreeMap, io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use mainstem_client::{
     Consumer, ConsumerConfig, Offset, TopicPartition, Transport,
     consumer::{ConsumeError, OffsetReset, PartitionRecords, Polled},
 };
-use tokio::{runtime, sync::watch, time::sleep};
-use tracing::{error, info, warn};
+use tokio::sync::watch;
 
-use super::{Job, TaskError, TaskId, TaskState, handle::TaskHandle, task::stopped};
+use super::{
+    Job, TaskError, TaskId, TaskState,
+    handle::TaskHandle,
+    life::{self, Attempts, End, Life},
+};
 use crate::{InputEnd, caps, state::Stores, work::Work};
 
 /// The reader of a global table on its thread.
 struct Reader {
-    job: Arc<Job>,
-    transport: Arc<dyn Transport>,
-    id: TaskId,
-    stop: watch::Receiver<bool>,
-    state: watch::Sender<TaskState>,
-    reached: watch::Sender<BTreeMap<TopicPartition, Offset>>,
+    life: Life,
 }
 
 /// Starts the thread of a global table.
 pub(super) fn start(job: Arc<Job>, transport: Arc<dyn Transport>, part: usize) -> io::Result<TaskHandle> {
-    let id = TaskId { part, number: 0 };
-    let (name, inputs) = (format!("{}-{id}", job.topology.name()), job.inputs(id));
-    let (stop, stop_seen) = watch::channel(false);
-    let (state_set, state) = watch::channel(TaskState::default());
-    let (reached, committed) = watch::channel(BTreeMap::new());
-    let reader = Reader { job, transport, id, stop: stop_seen, state: state_set, reached };
-    std::thread::Builder::new().name(name).spawn(move || reader.run())?;
-    Ok(TaskHandle { inputs, stop, state, committed })
+    let (life, handle) = Life::new(job, transport, TaskId { part, number: 0 });
+    life::start(Reader { life })?;
+    Ok(handle)
 }
 
 /// Waits until a global table is there, whole.
@@ -44,63 +37,43 @@ pub(super) async fn is_there(mut reader: watch::Receiver<TaskState>) {
     }
 }
 
+impl Attempts for Reader {
+    fn life(&self) -> &Life {
+        &self.life
+    }
+
+    /// A table that was read to its end shows that trouble is over.
+    async fn attempt(&self, wait: &mut Duration) -> Result<End, TaskError> {
+        tokio::select! {
+            read = self.read(wait) => read,
+            () = self.life.stopped() => Ok(End::Stopped),
+        }
+    }
+}
+
 impl Reader {
-    fn run(self) {
-        let runtime = runtime::Builder::new_current_thread().enable_all().build();
-        let last = match runtime {
-            Ok(runtime) => runtime.block_on(self.live()),
-            Err(error) => TaskState::Failed(TaskError::Thread(error.to_string())),
-        };
-        let (processor, task) = (self.job.topology.name(), self.id);
-        match &last {
-            TaskState::Failed(error) => error!(%processor, %task, %error, "global table failed"),
-            _ => info!(%processor, %task, "global table ended"),
-        }
-        self.state.send_replace(last);
-    }
-
-    async fn live(&self) -> TaskState {
-        let (mut stop, mut wait) = (self.stop.clone(), caps::RESTART_BACKOFF);
-        loop {
-            let error = tokio::select! {
-                read = self.read() => match read {
-                    Ok(()) => return TaskState::Finished,
-                    Err(error) => error,
-                },
-                () = stopped(&mut stop) => return TaskState::Stopped,
-            };
-            if !error.is_retriable() && !is_overtaken(&error) {
-                return TaskState::Failed(error);
-            }
-            warn!(processor = %self.job.topology.name(), task = %self.id, %error, "global table is read again");
-            tokio::select! {
-                () = sleep(wait) => wait = (wait * 2).min(caps::RESTART_BACKOFF_MAX),
-                () = stopped(&mut stop) => return TaskState::Stopped,
-            }
-        }
-    }
-
     /// Reads the table from its beginning, and goes on until the input ends, which it may not.
-    async fn read(&self) -> Result<(), TaskError> {
-        let Job { topology, plan, globals, .. } = &*self.job;
-        let part = &topology.parts()[self.id.part];
+    async fn read(&self, wait: &mut Duration) -> Result<End, TaskError> {
+        let Life { job, id, .. } = &self.life;
+        let Job { topology, plan, globals, .. } = &**job;
+        let part = &topology.parts()[id.part];
         let stores = Stores::new(part.stores.iter().cloned()).with_globals(globals.clone());
-        let meter = Arc::clone(&self.job.settings.meter);
-        let mut work = Work::new(topology, plan, self.id.part, self.id.number, stores, meter)
-            .by_clock(Arc::clone(&self.job.settings.clock));
+        let meter = Arc::clone(&job.settings.meter);
+        let mut work = Work::new(topology, plan, id.part, id.number, stores, meter)
+            .by_clock(Arc::clone(&job.settings.clock));
         let (mut consumer, ends) = self.begin().await?;
         part.globals.iter().for_each(|table| globals.begin(table));
         let mut is_complete = false;
         loop {
             if !is_complete && is_at(&consumer, &ends) {
                 part.globals.iter().for_each(|table| globals.complete(table));
-                is_complete = true;
-                if self.job.settings.input_end != InputEnd::Unbounded {
-                    return Ok(());
+                (is_complete, *wait) = (true, caps::RESTART_BACKOFF);
+                if job.settings.input_end != InputEnd::Unbounded {
+                    return Ok(End::Finished);
                 }
-                self.state.send_replace(TaskState::Running);
+                self.life.tell(TaskState::Running);
             }
-            if let Polled::Records(batches) = consumer.poll(caps::COMMIT_INTERVAL).await? {
+            if let Polled::Records(batches) = consumer.poll(caps::COMMIT_INTERVAL).await.map_err(not_read)? {
                 batches.into_iter().try_for_each(|batch| self.take(batch, &mut work))?;
             }
         }
@@ -114,8 +87,8 @@ impl Reader {
             poll_records: caps::BATCH_RECORDS,
             ..ConsumerConfig::default()
         };
-        let mut consumer = Consumer::new(self.transport.as_ref(), config);
-        let inputs = self.job.inputs(self.id);
+        let mut consumer = Consumer::new(self.life.transport.as_ref(), config);
+        let inputs = self.life.job.inputs(self.life.id);
         consumer.assign(inputs.iter().cloned());
         for (input, start) in consumer.beginning_offsets(&inputs).await? {
             consumer.seek(&input, start);
@@ -129,7 +102,7 @@ impl Reader {
     }
 
     fn bound(&self, input: &TopicPartition) -> Option<Offset> {
-        match &self.job.settings.input_end {
+        match &self.life.job.settings.input_end {
             InputEnd::At(ends) => ends.get(input).copied(),
             InputEnd::Unbounded => None,
         }
@@ -141,7 +114,7 @@ impl Reader {
             records.retain(|record| record.offset < bound);
         }
         work.process(&partition, records)?;
-        self.reached.send_modify(|reached| {
+        self.life.reached.send_modify(|reached| {
             reached.insert(partition, next_offset);
         });
         Ok(())
@@ -152,6 +125,12 @@ fn is_at(consumer: &Consumer, ends: &[(TopicPartition, Offset)]) -> bool {
     ends.iter().all(|(input, end)| consumer.position(input).is_some_and(|position| position >= *end))
 }
 
-fn is_overtaken(error: &TaskError) -> bool {
-    matches!(error, TaskError::Consume(ConsumeError::OutOfRange { .. }))
+/// What is gone of the topic before it was read was perhaps a removal: only the whole of what is left makes the table.
+fn not_read(error: ConsumeError) -> TaskError {
+    match &error {
+        ConsumeError::OutOfRange { partition, .. } => {
+            TaskError::Overtaken { topic: partition.topic.clone(), reason: error.to_string() }
+        }
+        _ => error.into(),
+    }
 }

@@ -4,9 +4,9 @@
 //! - [`Handle`]: how a running topology is watched and stopped.
 //! - `topics`: what has to be there before it starts.
 //! - `partitioners`: whether keys that must meet can.
-//! - `task`: what a thread does: attempt after attempt.
-//! - `global`: what the thread of a global table does.
-//! - `attempt`: one attempt: restore, then poll, work, commit; `inputs`: how it takes what it polls.
+//! - `life`: what a thread does: attempt after attempt.
+//! - `task` and `global`: what a task and the reader of a global table attempt.
+//! - `attempt`: one attempt at a task: restore, then poll, work, commit; `inputs`: how it takes what it polls.
 //! - `restore` and `commit`: a pair: what a commit writes, a restore reads.
 //!
 //! A run whose inputs have ended ([`crate::InputEnd::At`]) is a pause: a later one on the same state goes on. Each of
@@ -19,6 +19,7 @@ mod error;
 mod global;
 mod handle;
 mod inputs;
+mod life;
 mod partitioners;
 mod restore;
 mod task;

@@ -1,9 +1,10 @@
 //! Global tables on real threads: they are there before any task works, and follow their topics.
 
 use mainstem_client::Text;
+use tokio::{sync::watch, time::timeout};
 
 use super::*;
-use crate::{Settings, StreamBuilder, Topology, runtime::run};
+use crate::{Settings, StreamBuilder, TaskId, TaskState, Topology, caps, runtime::run};
 
 fn joined() -> Topology {
     let builder = StreamBuilder::new("p");
@@ -41,6 +42,35 @@ fn settings(input_end: InputEnd) -> Settings {
 
 async fn results(broker: &FakeBroker) -> Vec<String> {
     records(broker).await.iter().map(|record| text(record.value.as_ref().unwrap()).to_owned()).collect()
+}
+
+/// Notes what all threads do, one after the other.
+#[derive(Debug, Default)]
+struct States(watch::Sender<Vec<(TaskId, String)>>);
+
+impl Meter for States {
+    fn task_state(&self, task: TaskId, state: &TaskState) {
+        self.0.send_modify(|all| all.push((task, format!("{state:?}"))));
+    }
+}
+
+impl States {
+    /// Waits until a thread has done all this, in this order.
+    async fn are(&self, task: TaskId, expected: &[&str]) {
+        let mut seen = self.0.subscribe();
+        let are_so = |all: &Vec<(TaskId, String)>| {
+            let of_task: Vec<_> = all.iter().filter(|(id, _)| *id == task).collect();
+            let is_so = |((_, state), expected): (&&(TaskId, String), &&str)| state.starts_with(expected);
+            of_task.len() >= expected.len() && of_task.iter().zip(expected).all(is_so)
+        };
+        let seen = timeout(caps::PATIENCE, seen.wait_for(are_so)).await;
+        drop(seen.expect("it does something else").unwrap());
+    }
+}
+
+/// What reads the global table.
+fn reader(topology: &Topology) -> TaskId {
+    TaskId { part: topology.parts().iter().position(|part| part.is_global()).unwrap(), number: 0 }
 }
 
 #[tokio::test]
@@ -111,4 +141,19 @@ async fn record_of_the_table_that_does_not_parse_ends_the_run_with_its_place() {
     assert!(error.starts_with("node towns: value in topic towns partition "), "{error}");
     // Tasks that wait for the table are told to stop, and do.
     handle.stop().await.unwrap_err();
+}
+
+#[tokio::test]
+async fn meter_is_told_what_the_reader_of_a_table_does() {
+    let (broker, states, topology) = (a_broker(), Arc::new(States::default()), joined());
+    let (partition, end) = move_to(&broker, &[("anna", "Graz")]).await;
+    let (reader, settings) = (reader(&topology), settings(InputEnd::Unbounded));
+    let settings = Settings { meter: states.clone(), ..settings };
+    let handle = run(topology, settings, broker.transport()).await.unwrap();
+    states.are(reader, &["Restoring", "Running"]).await;
+    broker.trim("towns", partition.partition.0, end.0 + 1);
+    states.are(reader, &["Restoring", "Running", "Waiting(Overtaken", "Restoring", "Running"]).await;
+    handle.stop().await.unwrap();
+    let states = states.0.borrow();
+    assert!(states.iter().rev().find(|(id, _)| *id == reader).is_some_and(|(_, last)| last == "Stopped"));
 }

@@ -7,7 +7,9 @@ use super::*;
 use crate::{
     TaskId, caps,
     runtime::{
-        Job, restore,
+        Job,
+        life::Attempts,
+        restore,
         task::Task,
         topics::{create, plan},
     },
@@ -68,7 +70,7 @@ async fn failure_is_told_while_tasks_in_front_of_it_live() {
 #[tokio::test]
 async fn waits_begin_anew_behind_an_attempt_that_has_committed() {
     let broker = broker(1);
-    let (task, handle) = Task::new(Arc::new(job(&broker).await), broker.transport(), TASK);
+    let (task, handle) = Task::new(Arc::new(job(&broker).await), broker.transport(), TASK, Vec::new());
     produce(&broker, [(1, "a", "")]).await;
     let partition = TopicPartition::new("in", 0);
     let fail = async {

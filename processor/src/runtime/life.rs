@@ -1,0 +1,115 @@
+//! What the threads of tasks and of global tables have in common: attempt after attempt, until their input ends, they
+//! are stopped, or there is no hope.
+
+use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
+
+use mainstem_client::{Offset, TopicPartition, Transport};
+use tokio::{runtime, sync::watch, time::sleep};
+use tracing::{error, info, warn};
+
+use super::{Job, TaskError, TaskState, handle::TaskHandle};
+use crate::{TaskId, caps};
+
+/// Why an attempt has ended well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// The inputs have ended.
+    Finished,
+    /// Somebody has said so.
+    Stopped,
+}
+
+/// What is attempted on a thread.
+pub(super) trait Attempts: Send + 'static {
+    fn life(&self) -> &Life;
+
+    /// One attempt. `wait` is how long the next one is waited for should this one fail; progress makes it short again.
+    fn attempt(&self, wait: &mut Duration) -> impl Future<Output = Result<End, TaskError>>;
+}
+
+/// What a thread is told, and what it tells.
+pub(super) struct Life {
+    pub(super) job: Arc<Job>,
+    pub(super) transport: Arc<dyn Transport>,
+    pub(super) id: TaskId,
+    pub(super) stop: watch::Receiver<bool>,
+    state: watch::Sender<TaskState>,
+    /// How far the inputs are done with.
+    pub(super) reached: watch::Sender<BTreeMap<TopicPartition, Offset>>,
+}
+
+/// Starts a thread.
+pub(super) fn start<A: Attempts>(attempts: A) -> io::Result<()> {
+    let name = format!("{}-{}", attempts.life().job.topology.name(), attempts.life().id);
+    std::thread::Builder::new().name(name).spawn(move || run(&attempts)).map(drop)
+}
+
+fn run(attempts: &impl Attempts) {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    let last = match runtime {
+        Ok(runtime) => runtime.block_on(live(attempts)),
+        Err(error) => TaskState::Failed(TaskError::Thread(error.to_string())),
+    };
+    let Life { job, id, .. } = attempts.life();
+    match &last {
+        TaskState::Failed(error) => {
+            error!(processor = %job.topology.name(), task = %id, %error, "task failed")
+        }
+        _ => info!(processor = %job.topology.name(), task = %id, "task ended"),
+    }
+    attempts.life().tell(last);
+}
+
+/// Attempt after attempt; returns the last state.
+async fn live(attempts: &impl Attempts) -> TaskState {
+    let (life, mut wait) = (attempts.life(), caps::RESTART_BACKOFF);
+    loop {
+        life.tell(TaskState::Restoring);
+        match attempts.attempt(&mut wait).await {
+            Ok(End::Finished) => return TaskState::Finished,
+            Ok(End::Stopped) => return TaskState::Stopped,
+            Err(error) if !error.is_retriable() => return TaskState::Failed(error),
+            Err(error) => {
+                warn!(processor = %life.job.topology.name(), task = %life.id, %error, "task starts again");
+                life.tell(TaskState::Waiting(error));
+            }
+        }
+        if life.stopped_within(wait).await {
+            return TaskState::Stopped;
+        }
+        wait = (wait * 2).min(caps::RESTART_BACKOFF_MAX);
+    }
+}
+
+impl Life {
+    pub(super) fn new(job: Arc<Job>, transport: Arc<dyn Transport>, id: TaskId) -> (Self, TaskHandle) {
+        let (stop, stop_seen) = watch::channel(false);
+        let (state_set, state) = watch::channel(TaskState::default());
+        let (reached, committed) = watch::channel(BTreeMap::new());
+        let handle = TaskHandle { inputs: job.inputs(id), stop, state, committed };
+        (Self { job, transport, id, stop: stop_seen, state: state_set, reached }, handle)
+    }
+
+    /// Lets others know what is done now.
+    pub(super) fn tell(&self, state: TaskState) {
+        self.job.settings.meter.task_state(self.id, &state);
+        self.state.send_replace(state);
+    }
+
+    async fn stopped_within(&self, wait: Duration) -> bool {
+        tokio::select! {
+            () = self.stopped() => true,
+            () = sleep(wait) => false,
+        }
+    }
+
+    /// Waits until somebody says to stop, or nobody is left to say anything.
+    pub(super) async fn stopped(&self) {
+        stopped(&mut self.stop.clone()).await;
+    }
+}
+
+/// Waits until somebody says to stop, or nobody is left to say anything.
+pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
