@@ -186,6 +186,17 @@ impl Meter for Meters {
     }
 }
 
+/// Tells another meter what goes through nodes, and nothing else: a global table is no input of its processor, and its
+/// time not that of the tasks.
+#[derive(Clone, Debug)]
+pub(crate) struct OfNodes(pub(crate) Arc<dyn Meter>);
+
+impl Meter for OfNodes {
+    fn node(&self, name: &Text, counts: NodeCounts) {
+        self.0.node(name, counts);
+    }
+}
+
 /// Adds everything up in memory, node by node.
 #[derive(Debug, Default)]
 pub struct Counters {

@@ -14,7 +14,7 @@ use super::{
     handle::TaskHandle,
     life::{self, Attempts, End, Life},
 };
-use crate::{InputEnd, caps, state::Stores, work::Work};
+use crate::{InputEnd, caps, meter::OfNodes, state::Stores, work::Work};
 
 /// The reader of a global table on its thread.
 struct Reader {
@@ -58,7 +58,7 @@ impl Reader {
         let Job { topology, plan, globals, .. } = &**job;
         let part = &topology.parts()[id.part];
         let stores = Stores::new(part.stores.iter().cloned()).with_globals(globals.clone());
-        let meter = Arc::clone(&job.settings.meter);
+        let meter = Arc::new(OfNodes(Arc::clone(&job.settings.meter)));
         let mut work = Work::new(topology, plan, id.part, id.number, stores, meter)
             .by_clock(Arc::clone(&job.settings.clock));
         let (mut consumer, ends) = self.begin().await?;

@@ -1,10 +1,12 @@
 //! Global tables on real threads: they are there before any task works, and follow their topics.
 
+use std::sync::Mutex;
+
 use mainstem_client::Text;
 use tokio::{sync::watch, time::timeout};
 
 use super::*;
-use crate::{Settings, StreamBuilder, TaskId, TaskState, Topology, caps, runtime::run};
+use crate::{Counters, NodeCounts, Settings, StreamBuilder, TaskId, TaskState, Topology, caps, runtime::run};
 
 fn joined() -> Topology {
     let builder = StreamBuilder::new("p");
@@ -99,6 +101,40 @@ async fn table_follows_its_topic_and_is_read_anew_after_a_restart() {
     produce(&broker, [(0, "k", "anna")]).await;
     run(joined(), settings(until(4)), broker.transport()).await.unwrap().ended().await.unwrap();
     assert_eq!(results(&broker).await, ["Graz", "Wien", "Linz", "Wien"]);
+}
+
+/// What is counted of a processor, and how far its time has come.
+#[derive(Debug, Default)]
+struct Seen {
+    took: AtomicU64,
+    watermarks: Mutex<Vec<Timestamp>>,
+    nodes: Counters,
+}
+
+impl Meter for Seen {
+    fn took(&self, records: u64) {
+        self.took.fetch_add(records, Ordering::Relaxed);
+    }
+    fn watermark(&self, at: Timestamp) {
+        self.watermarks.lock().unwrap().push(at);
+    }
+    fn node(&self, name: &Text, counts: NodeCounts) {
+        self.nodes.node(name, counts);
+    }
+}
+
+#[tokio::test]
+async fn records_of_the_table_are_counted_at_its_nodes_alone() {
+    let (broker, seen) = (a_broker(), Arc::new(Seen::default()));
+    move_to(&broker, &[("anna", "Graz"), ("ben", "Linz")]).await;
+    produce(&broker, [(5, "k", "anna")]).await;
+    let settings = Settings { meter: seen.clone(), ..settings(until(1)) };
+    run(joined(), settings, broker.transport()).await.unwrap().ended().await.unwrap();
+    assert_eq!(seen.took.load(Ordering::Relaxed), 1);
+    // Towns are of the time 0.
+    let watermarks = seen.watermarks.lock().unwrap();
+    assert!(watermarks.iter().all(|at| at.0 >= 5), "{watermarks:?}");
+    assert_eq!(seen.nodes.of("towns").records_in, 2, "{:?}", seen.nodes.all());
 }
 
 /// The end that a run is given is that of the table too.
