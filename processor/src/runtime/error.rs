@@ -98,6 +98,14 @@ pub enum TaskError {
         /// What is wrong.
         error: NodeError,
     },
+    /// A global table cannot be read on.
+    #[error("node {node}: {error}")]
+    GlobalTable {
+        /// The node that reads the table.
+        node: Text,
+        /// What is wrong.
+        error: Box<Self>,
+    },
     /// State could not be brought back.
     #[error("state was not restored from {topic}: {reason}")]
     Restore {
@@ -182,6 +190,7 @@ impl TaskError {
     pub const fn is_retriable(&self) -> bool {
         match self {
             Self::Node { .. }
+            | Self::GlobalTable { .. }
             | Self::Restore { .. }
             | Self::Store(_)
             | Self::Form(_)

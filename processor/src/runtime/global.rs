@@ -1,7 +1,13 @@
 //! What the thread of a global table does: it reads all partitions of the topic, up to where they ended when it began, lets
 //! the tasks know, and follows the topic from then on.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    future::{pending, poll_fn},
+    io,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use mainstem_client::{
     Consumer, ConsumerConfig, Offset, TopicPartition, Transport,
@@ -11,7 +17,7 @@ use tokio::sync::watch;
 
 use super::{
     Job, TaskError, TaskId, TaskState,
-    handle::TaskHandle,
+    handle::{TaskHandle, over},
     life::{self, Attempts, End, Life},
 };
 use crate::{InputEnd, caps, meter::OfNodes, state::Stores, work::Work};
@@ -32,8 +38,25 @@ pub(super) fn start(job: Arc<Job>, transport: Arc<dyn Transport>, part: usize) -
 pub(super) async fn is_there(mut reader: watch::Receiver<TaskState>) {
     let is_there = |state: &TaskState| matches!(state, TaskState::Running | TaskState::Finished);
     if reader.wait_for(is_there).await.is_err() {
-        // It never will be. The reader has said why, and the task is stopped like all others.
-        std::future::pending().await
+        // It never will be: the task fails with the table, or is stopped as it was.
+        pending().await
+    }
+}
+
+/// Waits until a global table can be read no further, which may never be; says why.
+pub(super) async fn failure(readers: &[watch::Receiver<TaskState>]) -> TaskError {
+    let mut readers: Vec<_> = readers.iter().map(|reader| Box::pin(failure_of(reader.clone()))).collect();
+    poll_fn(|context| {
+        let failures = readers.iter_mut().map(|reader| reader.as_mut().poll(context));
+        failures.reduce(|one, other| if one.is_ready() { one } else { other }).unwrap_or(Poll::Pending)
+    })
+    .await
+}
+
+async fn failure_of(reader: watch::Receiver<TaskState>) -> TaskError {
+    match over(reader).await {
+        TaskState::Failed(error) => error,
+        _ => pending().await,
     }
 }
 
@@ -45,13 +68,24 @@ impl Attempts for Reader {
     /// A table that was read to its end shows that trouble is over.
     async fn attempt(&self, wait: &mut Duration) -> Result<End, TaskError> {
         tokio::select! {
-            read = self.read(wait) => read,
+            read = self.read(wait) => read.map_err(|error| self.named(error)),
             () = self.life.stopped() => Ok(End::Stopped),
         }
     }
 }
 
 impl Reader {
+    /// What ends the reader ends the tasks, which must say whose trouble it is.
+    fn named(&self, error: TaskError) -> TaskError {
+        let Life { job, id, .. } = &self.life;
+        if error.is_retriable() || matches!(error, TaskError::Node { .. }) {
+            return error;
+        }
+        let source = job.topology.parts()[id.part].nodes[0];
+        let node = job.topology.nodes()[source].name.clone();
+        TaskError::GlobalTable { node, error: Box::new(error) }
+    }
+
     /// Reads the table from its beginning, and goes on until the input ends, which it may not.
     async fn read(&self, wait: &mut Duration) -> Result<End, TaskError> {
         let Life { job, id, .. } = &self.life;

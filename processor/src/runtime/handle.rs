@@ -145,7 +145,8 @@ impl Drop for Handle {
     }
 }
 
-async fn over(mut state: watch::Receiver<TaskState>) -> TaskState {
+/// Waits until a thread has ended; says how.
+pub(super) async fn over(mut state: watch::Receiver<TaskState>) -> TaskState {
     let last = state.wait_for(TaskState::is_over).await.map(|state| state.clone());
     // The thread ended without a last word, which only a fault in the runtime itself can bring about.
     last.unwrap_or_else(|_| TaskState::Failed(TaskError::Thread("it said nothing".to_owned())))

@@ -41,19 +41,13 @@ impl Attempts for Task {
         &self.life
     }
 
-    /// What it commits shows that trouble is over: the next trouble is waited for as if it were the first.
+    /// A global table that can be read no further ends what is made of it: its last values grow old.
     async fn attempt(&self, wait: &mut Duration) -> Result<End, TaskError> {
-        let attempt = tokio::select! {
-            attempt = self.begin() => attempt?,
-            () = self.life.stopped() => return Ok(End::Stopped),
-        };
-        self.life.tell(TaskState::Running);
-        let commits = self.life.reached.subscribe();
-        let end = attempt.run(self.life.stop.clone()).await;
-        if commits.has_changed().unwrap_or(false) {
-            *wait = caps::RESTART_BACKOFF;
+        tokio::select! {
+            biased;
+            error = global::failure(&self.globals) => Err(error),
+            end = self.work(wait) => end,
         }
-        end
     }
 }
 
@@ -66,6 +60,21 @@ impl Task {
     ) -> (Self, TaskHandle) {
         let (life, handle) = Life::new(job, transport, id);
         (Self { life, globals }, handle)
+    }
+
+    /// What it commits shows that trouble is over: the next trouble is waited for as if it were the first.
+    async fn work(&self, wait: &mut Duration) -> Result<End, TaskError> {
+        let attempt = tokio::select! {
+            attempt = self.begin() => attempt?,
+            () = self.life.stopped() => return Ok(End::Stopped),
+        };
+        self.life.tell(TaskState::Running);
+        let commits = self.life.reached.subscribe();
+        let end = attempt.run(self.life.stop.clone()).await;
+        if commits.has_changed().unwrap_or(false) {
+            *wait = caps::RESTART_BACKOFF;
+        }
+        end
     }
 
     /// Begins when the global tables are there.

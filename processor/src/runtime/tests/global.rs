@@ -2,7 +2,10 @@
 
 use std::sync::Mutex;
 
-use mainstem_client::Text;
+use mainstem_client::{
+    Text,
+    protocol::messages::list_offsets::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse},
+};
 use tokio::{sync::watch, time::timeout};
 
 use super::*;
@@ -165,20 +168,57 @@ async fn lost_fetches_delay_the_table_and_change_nothing() {
 
 #[tokio::test]
 async fn record_of_the_table_that_does_not_parse_ends_the_run_with_its_place() {
+    let broker = a_broker();
+    move_to(&broker, &[("anna", "Graz")]).await;
+    let handle = run(numbered(), settings(InputEnd::Unbounded), broker.transport()).await.unwrap();
+    all_have_failed(&handle, "node towns: value in topic towns partition ").await;
+}
+
+#[tokio::test]
+async fn tasks_at_work_fail_with_the_table() {
+    let broker = a_broker();
+    let handle = run(numbered(), settings(InputEnd::Unbounded), broker.transport()).await.unwrap();
+    produce(&broker, [(0, "k", "anna")]).await;
+    committed(&handle, 1).await;
+    move_to(&broker, &[("anna", "Graz")]).await;
+    all_have_failed(&handle, "node towns: value in topic towns partition ").await;
+}
+
+#[tokio::test]
+async fn table_that_may_not_be_read_fails_with_its_name() {
+    use mainstem_client::protocol::{ApiKey, messages::ListOffsetsResponse};
+    let broker = a_broker();
+    let refused = ListOffsetsPartitionResponse {
+        error_code: ErrorCode::TOPIC_AUTHORIZATION_FAILED,
+        ..Default::default()
+    };
+    let topic = ListOffsetsTopicResponse { name: "towns".into(), partitions: vec![refused] };
+    let answer = ListOffsetsResponse { topics: vec![topic], ..Default::default() };
+    broker.trouble(ApiKey::ListOffsets, Trouble::Answer(answer.into()));
+    let settings = Settings { checks_partitioners: false, ..settings(InputEnd::Unbounded) };
+    let handle = run(joined(), settings, broker.transport()).await.unwrap();
+    all_have_failed(&handle, "node towns: offsets of towns-0 are not available").await;
+}
+
+/// A table whose values are not what the topic has.
+fn numbered() -> Topology {
     let builder = StreamBuilder::new("p");
     let numbers = builder.global_table::<Text, i64>("towns");
     let stream = builder.stream::<Text, Text>("in");
     stream.join_global(&numbers, |_, name| Some(name.clone()), |_, _, number| *number).to("out");
-    let broker = a_broker();
-    move_to(&broker, &[("anna", "Graz")]).await;
-    let handle =
-        run(builder.build().unwrap(), settings(InputEnd::Unbounded), broker.transport()).await.unwrap();
-    let error = handle.ended().await.unwrap_err().to_string();
-    assert!(error.starts_with("node towns: value in topic towns partition "), "{error}");
-    // Tasks that wait for the table are told to stop, and do.
-    handle.stop().await.unwrap_err();
+    builder.build().unwrap()
 }
 
+/// Waits until all tasks have failed, without being told to stop.
+async fn all_have_failed(handle: &Handle, expected: &str) {
+    while !handle.states().iter().all(TaskState::is_over) {
+        tokio::task::yield_now().await;
+    }
+    for state in handle.states() {
+        let TaskState::Failed(error) = state else { panic!("it is {state:?}") };
+        assert!(error.to_string().starts_with(expected), "{error}");
+    }
+}
 #[tokio::test]
 async fn meter_is_told_what_the_reader_of_a_table_does() {
     let (broker, states, topology) = (a_broker(), Arc::new(States::default()), joined());
