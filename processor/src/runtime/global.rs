@@ -2,6 +2,7 @@
 //! the tasks know, and follows the topic from then on.
 
 use std::{
+    collections::BTreeMap,
     future::{pending, poll_fn},
     io,
     sync::Arc,
@@ -22,15 +23,16 @@ use super::{
 };
 use crate::{InputEnd, caps, meter::OfNodes, state::Stores, work::Work};
 
-/// The reader of a global table on its thread.
-struct Reader {
+/// The reader of a global table on its thread. What it has taken stays taken when it must try again: only where the topic
+/// has lost what was not read does it begin anew, and holds the table twice meanwhile.
+pub(super) struct Reader {
     life: Life,
 }
 
 /// Starts the thread of a global table.
 pub(super) fn start(job: Arc<Job>, transport: Arc<dyn Transport>, part: usize) -> io::Result<TaskHandle> {
-    let (life, handle) = Life::new(job, transport, TaskId { part, number: 0 });
-    life::start(Reader { life })?;
+    let (reader, handle) = Reader::new(job, transport, part);
+    life::start(reader)?;
     Ok(handle)
 }
 
@@ -67,14 +69,23 @@ impl Attempts for Reader {
 
     /// A table that was read to its end shows that trouble is over.
     async fn attempt(&self, wait: &mut Duration) -> Result<End, TaskError> {
-        tokio::select! {
-            read = self.read(wait) => read.map_err(|error| self.named(error)),
-            () = self.life.stopped() => Ok(End::Stopped),
+        let read = tokio::select! {
+            read = self.read(wait) => read,
+            () = self.life.stopped() => return Ok(End::Stopped),
+        };
+        if let Err(TaskError::Overtaken { .. }) = read {
+            self.life.reached.send_replace(BTreeMap::new());
         }
+        read.map_err(|error| self.named(error))
     }
 }
 
 impl Reader {
+    pub(super) fn new(job: Arc<Job>, transport: Arc<dyn Transport>, part: usize) -> (Self, TaskHandle) {
+        let (life, handle) = Life::new(job, transport, TaskId { part, number: 0 });
+        (Self { life }, handle)
+    }
+
     /// What ends the reader ends the tasks, which must say whose trouble it is.
     fn named(&self, error: TaskError) -> TaskError {
         let Life { job, id, .. } = &self.life;
@@ -86,7 +97,7 @@ impl Reader {
         TaskError::GlobalTable { node, error: Box::new(error) }
     }
 
-    /// Reads the table from its beginning, and goes on until the input ends, which it may not.
+    /// Reads the table from where it was read to, and goes on until the input ends, which it may not.
     async fn read(&self, wait: &mut Duration) -> Result<End, TaskError> {
         let Life { job, id, .. } = &self.life;
         let Job { topology, plan, globals, .. } = &**job;
@@ -96,11 +107,13 @@ impl Reader {
         let mut work = Work::new(topology, plan, id.part, id.number, stores, meter)
             .by_clock(Arc::clone(&job.settings.clock));
         let (mut consumer, ends) = self.begin().await?;
-        part.globals.iter().for_each(|table| globals.begin(table));
+        if self.life.reached.borrow().is_empty() {
+            part.globals.iter().for_each(|table| globals.begin(table));
+        }
         let mut is_complete = false;
         loop {
             if !is_complete && is_at(&consumer, &ends) {
-                part.globals.iter().for_each(|table| globals.complete(table));
+                part.globals.iter().for_each(|table| drop(globals.complete(table)));
                 (is_complete, *wait) = (true, caps::RESTART_BACKOFF);
                 if job.settings.input_end != InputEnd::Unbounded {
                     return Ok(End::Finished);
@@ -113,7 +126,7 @@ impl Reader {
         }
     }
 
-    /// A consumer at the beginning of all partitions, and where they end.
+    /// A consumer where all partitions are read on, and where they end.
     async fn begin(&self) -> Result<(Consumer, Vec<(TopicPartition, Offset)>), TaskError> {
         let config = ConsumerConfig {
             // Records that are not there any more may have been removals: the table is built up again then.
@@ -125,7 +138,8 @@ impl Reader {
         let inputs = self.life.job.inputs(self.life.id);
         consumer.assign(inputs.iter().cloned());
         for (input, start) in consumer.beginning_offsets(&inputs).await? {
-            consumer.seek(&input, start);
+            let reached = self.life.reached.borrow().get(&input).copied();
+            consumer.seek(&input, reached.unwrap_or(start));
         }
         let ends = consumer.end_offsets(&inputs).await?.into_iter();
         let ends = ends.map(|(input, end)| {

@@ -18,7 +18,8 @@ pub(crate) struct Globals {
     tables: Arc<Vec<(Text, RwLock<Table>)>>,
 }
 
-type Entries = HashMap<Bytes, Bytes>;
+/// Values by key.
+pub(crate) type Entries = HashMap<Bytes, Bytes>;
 
 #[derive(Debug, Default)]
 struct Table {
@@ -54,13 +55,12 @@ impl Globals {
         }
     }
 
-    /// It is there, whole.
-    pub(crate) fn complete(&self, table: &str) {
-        if let Some(mut table) = self.write(table)
-            && let Some(entries) = table.building.take()
-        {
-            table.entries = entries;
-        }
+    /// It is there, whole. Hands back what it was, which may be much: it is let go when nobody has to wait for that.
+    #[must_use]
+    pub(crate) fn complete(&self, table: &str) -> Option<Entries> {
+        let mut table = self.write(table)?;
+        let entries = table.building.take()?;
+        Some(std::mem::replace(&mut table.entries, entries))
     }
 
     /// All entries, in the order of their keys; none where there is no such table.
@@ -98,15 +98,17 @@ mod tests {
         globals.begin("t");
         put("a", Some("1"));
         assert_eq!(globals.get("t", b"a"), None);
-        globals.complete("t");
+        assert_eq!(globals.complete("t"), Some(Entries::new()));
         put("b", Some("2"));
         assert_eq!((globals.get("t", b"a"), globals.get("t", b"b")), (Some("1".into()), Some("2".into())));
         globals.begin("t");
         put("a", None);
         put("c", Some("3"));
         assert_eq!(globals.get("t", b"a"), Some("1".into()));
-        globals.complete("t");
+        let before = Entries::from([("a".into(), "1".into()), ("b".into(), "2".into())]);
+        assert_eq!(globals.complete("t"), Some(before));
         assert_eq!(globals.entries("t"), Some(vec![("c".into(), "3".into())]));
+        assert_eq!(globals.complete("t"), None);
         assert_eq!((globals.get("u", b"a"), globals.entries("u")), (None, None));
     }
 }

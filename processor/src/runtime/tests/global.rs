@@ -9,7 +9,10 @@ use mainstem_client::{
 use tokio::{sync::watch, time::timeout};
 
 use super::*;
-use crate::{Counters, NodeCounts, Settings, StreamBuilder, TaskId, TaskState, Topology, caps, runtime::run};
+use crate::{
+    Counters, Meters, NodeCounts, Settings, StreamBuilder, TaskId, TaskState, Topology, caps,
+    runtime::{Job, global::Reader, life::Attempts, run, topics},
+};
 
 fn joined() -> Topology {
     let builder = StreamBuilder::new("p");
@@ -232,4 +235,65 @@ async fn meter_is_told_what_the_reader_of_a_table_does() {
     handle.stop().await.unwrap();
     let states = states.0.borrow();
     assert!(states.iter().rev().find(|(id, _)| *id == reader).is_some_and(|(_, last)| last == "Stopped"));
+}
+
+async fn job(broker: &FakeBroker, settings: Settings) -> Arc<Job> {
+    let topology = joined();
+    let plan = topics::plan(&topology, broker).await.unwrap();
+    let (begins, changelogs, globals) = (HashMap::new(), HashMap::new(), topology.globals());
+    Arc::new(Job { topology, plan, settings, begins, changelogs, globals })
+}
+
+#[tokio::test]
+async fn reader_that_tries_again_goes_on_where_it_was() {
+    let (broker, seen, states) = (a_broker(), Arc::new(Counters::default()), Arc::new(States::default()));
+    let (partition, end) = move_to(&broker, &[("anna", "Graz"), ("ben", "Linz"), ("anna", "Wien")]).await;
+    let meter = Arc::new(Meters(vec![seen.clone(), states.clone()]));
+    let job = job(&broker, Settings { meter, ..settings(InputEnd::Unbounded) }).await;
+    let id = reader(&job.topology);
+    let (reader, handle) = Reader::new(Arc::clone(&job), broker.transport(), id.part);
+    let mut reached = handle.committed.clone();
+    let mut wait = caps::RESTART_BACKOFF_MAX;
+    tokio::select! {
+        ended = reader.attempt(&mut wait) => panic!("{ended:?}"),
+        () = states.are(id, &["Running"]) => {}
+    }
+    assert_eq!(wait, caps::RESTART_BACKOFF);
+    // What comes while nobody reads is read, and nothing else is read again.
+    move_to(&broker, &[("anna", "Enns")]).await;
+    let has_all = |all: &BTreeMap<_, _>| all.get(&partition).is_some_and(|reached| *reached > end);
+    tokio::select! {
+        ended = reader.attempt(&mut wait) => panic!("{ended:?}"),
+        all = reached.wait_for(has_all) => drop(all.unwrap()),
+    }
+    assert_eq!(seen.of("towns").records_in, 4);
+    let town = |name: &[u8]| job.globals.get("towns-global", name);
+    assert!(town(b"anna").is_some_and(|town| town.ends_with(b"Enns")));
+    assert!(town(b"ben").is_some_and(|town| town.ends_with(b"Linz")));
+}
+
+#[tokio::test]
+async fn table_whose_topic_has_lost_records_is_what_is_left_of_it() {
+    let (broker, states) = (a_broker(), Arc::new(States::default()));
+    let (partition, end) = move_to(&broker, &[("ben", "Linz"), ("anna", "Graz")]).await;
+    let job = job(&broker, Settings { meter: states.clone(), ..settings(InputEnd::Unbounded) }).await;
+    let id = reader(&job.topology);
+    let (reader, _handle) = Reader::new(Arc::clone(&job), broker.transport(), id.part);
+    let mut wait = caps::RESTART_BACKOFF;
+    tokio::select! {
+        ended = reader.attempt(&mut wait) => panic!("{ended:?}"),
+        () = states.are(id, &["Running"]) => {}
+    }
+    // A removal that nobody has seen.
+    move_to(&broker, &[("anna", "Wien")]).await;
+    broker.trim("towns", partition.partition.0, end.0 + 1);
+    let error = reader.attempt(&mut wait).await.unwrap_err();
+    assert!(matches!(error, TaskError::Overtaken { .. }) && error.is_retriable(), "{error}");
+    assert!(job.globals.get("towns-global", b"anna").is_some());
+    tokio::select! {
+        ended = reader.attempt(&mut wait) => panic!("{ended:?}"),
+        () = states.are(id, &["Running", "Running"]) => {}
+    }
+    assert_eq!(job.globals.get("towns-global", b"anna"), None);
+    assert!(job.globals.get("towns-global", b"ben").is_some());
 }
