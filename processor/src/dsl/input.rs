@@ -96,6 +96,15 @@ impl<K: Serde, V: Serde> Input<K, V> {
         Self { times: self.times.told_by(ToldBy::Event(Arc::new(of))), ..self }
     }
 
+    /// Takes the time at which the broker appended a record, which is its timestamp in a topic with
+    /// `message.timestamp.type=LogAppendTime`: nobody keeps that time elsewhere. A start is refused
+    /// ([`crate::StartError::ProducersTime`]) while the topic takes the producers' times. What lies there from before that was
+    /// changed keeps the times that it has.
+    #[must_use]
+    pub fn append_time(self) -> Self {
+        Self { times: self.times.told_by(ToldBy::Append), ..self }
+    }
+
     /// Gives records the time at which the task takes them: what the clock ([`crate::Settings::clock`]) says then, and
     /// never less than it said before (Kafka Streams: `WallclockTimestampExtractor`). What a program makes of such times is
     /// another with each run, and records that are read again after a restart have other times.
@@ -215,8 +224,12 @@ impl<K: Serde, V: Serde> Input<K, V> {
 
     fn node(self, kind: Kind, topic: Text, make: Make) -> Node {
         let Self { name, times, disorder_max, bad_records: _ } = self;
-        let (disorder_ms, goes_by_clock) = (millis(disorder_max), times.is_clock());
-        Node { disorder_ms, goes_by_clock, ..Node::new(name.unwrap_or(topic), kind, Vec::new(), make) }
+        Node {
+            disorder_ms: millis(disorder_max),
+            goes_by_clock: times.is_clock(),
+            needs_append_time: times.is_append(),
+            ..Node::new(name.unwrap_or(topic), kind, Vec::new(), make)
+        }
     }
 }
 

@@ -53,6 +53,8 @@ pub(crate) enum ToldBy<E> {
     Record,
     /// A function, of some records.
     Event(E),
+    /// The broker, when it appended the record; its timestamp is that.
+    Append,
     /// The clock, when the task takes the record.
     Clock,
 }
@@ -94,6 +96,7 @@ impl<E> fmt::Debug for ToldBy<E> {
         f.write_str(match self {
             Self::Record => "Record",
             Self::Event(_) => "Event",
+            Self::Append => "Append",
             Self::Clock => "Clock",
         })
     }
@@ -131,6 +134,10 @@ impl<E> Times<E> {
         matches!(self.told_by, ToldBy::Clock)
     }
 
+    pub(crate) const fn is_append(&self) -> bool {
+        matches!(self.told_by, ToldBy::Append)
+    }
+
     /// Whether key and value must be read to say when a record happened.
     pub(crate) const fn is_in_the_event(&self) -> bool {
         matches!(self.told_by, ToldBy::Event(_))
@@ -144,7 +151,7 @@ impl<E> Times<E> {
         ask: impl FnOnce(&E) -> Option<Timestamp>,
     ) -> Result<Timestamp, SerdeError> {
         let told = match &self.told_by {
-            ToldBy::Record => Some(recorded),
+            ToldBy::Record | ToldBy::Append => Some(recorded),
             ToldBy::Event(event) => ask(event),
             // A clock that is set back makes no record late.
             ToldBy::Clock => return Ok(met.now.max(met.partition_time)),

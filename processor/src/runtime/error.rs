@@ -36,6 +36,19 @@ pub enum StartError {
     /// Nobody says where repartition topics end.
     #[error("ends of repartition topics are not known: {0}")]
     Ends(ListOffsetsError),
+    /// An input is to be read by the time of its appends, and has that of its producers.
+    #[error(
+        "source {node} wants the time at which records were appended to {topic}, which has that of their producers \
+         (message.timestamp.type={found}): mainstem config set topic {topic} message.timestamp.type=LogAppendTime"
+    )]
+    ProducersTime {
+        /// The source.
+        node: Text,
+        /// The topic.
+        topic: Text,
+        /// Its `message.timestamp.type`.
+        found: Text,
+    },
     /// A changelog or a repartition topic was made for other inputs.
     #[error(
         "topic {topic} has {found} partitions and needs {expected}: its inputs have changed, or what a repartition asks \

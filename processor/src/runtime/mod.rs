@@ -126,6 +126,7 @@ pub async fn run(
     transport: Arc<dyn Transport>,
 ) -> Result<Handle, StartError> {
     let plan = topics::plan(&topology, transport.as_ref()).await?;
+    topics::check_append_times(&topology, transport.as_ref()).await?;
     if settings.checks_partitioners {
         partitioners::check(&topology, &plan, transport.as_ref()).await?;
     }

@@ -11,7 +11,10 @@ use mainstem_client::{
 use tracing::{debug, warn};
 
 use super::{Job, StartError};
-use crate::{Topology, caps, topology::Plan};
+use crate::{
+    Topology, caps,
+    topology::{Kind, Plan},
+};
 
 /// How many tasks and partitions there will be.
 pub(super) async fn plan(topology: &Topology, transport: &dyn Transport) -> Result<Plan, StartError> {
@@ -22,6 +25,26 @@ pub(super) async fn plan(topology: &Topology, transport: &dyn Transport) -> Resu
         partitions.insert(topic, i32::try_from(found).unwrap_or(i32::MAX));
     }
     Ok(Plan::new(topology, partitions)?)
+}
+
+/// Refuses inputs whose records have their producers' times where those of the appends are wanted.
+pub(super) async fn check_append_times(
+    topology: &Topology,
+    transport: &dyn Transport,
+) -> Result<(), StartError> {
+    let admin = Admin::new(transport, AdminConfig { timeout: caps::PATIENCE, ..AdminConfig::default() });
+    for node in topology.nodes().iter().filter(|node| node.needs_append_time) {
+        let Kind::Source { topic, .. } = &node.kind else { continue };
+        let unavailable = |error| StartError::Topic { topic: topic.clone(), error };
+        let configs = admin.describe_topic_configs(topic).await.map_err(unavailable)?;
+        let config = configs.into_iter().find(|config| config.name == "message.timestamp.type");
+        let found = config.and_then(|config| config.value).unwrap_or_else(|| Text::from_static("CreateTime"));
+        if found != "LogAppendTime" {
+            let (node, topic) = (node.name.clone(), topic.clone());
+            return Err(StartError::ProducersTime { node, topic, found });
+        }
+    }
+    Ok(())
 }
 
 /// What is known of a changelog besides its records.

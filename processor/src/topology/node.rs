@@ -105,6 +105,8 @@ pub(crate) struct Node {
     pub(crate) disorder_ms: i64,
     /// Whether these have the time of the clock, as the task takes them.
     pub(crate) goes_by_clock: bool,
+    /// Whether these must have the time at which the broker appended them.
+    pub(crate) needs_append_time: bool,
     /// How many partitions the repartition topic that it reads is to have, if the program says so.
     pub(crate) partitions: Option<i32>,
     /// The format of the keys of the topic that it reads; empty where nobody has said it.
@@ -136,6 +138,7 @@ impl Node {
             delay_ms: 0,
             disorder_ms: 0,
             goes_by_clock: false,
+            needs_append_time: false,
             partitions: None,
             keys: Text::default(),
             is_timed: false,

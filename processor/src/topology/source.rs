@@ -55,6 +55,12 @@ impl SourceSpec {
         Self { times: self.times.told_by(ToldBy::Event(Arc::new(of))), ..self }
     }
 
+    /// As [`crate::Input::append_time`].
+    #[must_use]
+    pub fn append_time(self) -> Self {
+        Self { times: self.times.told_by(ToldBy::Append), ..self }
+    }
+
     /// As [`crate::Input::processing_time`].
     #[must_use]
     pub fn processing_time(self) -> Self {
@@ -123,10 +129,11 @@ impl SourceSpec {
     /// The node that reads so.
     pub(crate) fn node(self, name: Text, topic: Text) -> Node {
         let Self { times, disorder_max } = self;
-        let goes_by_clock = times.is_clock();
+        let (goes_by_clock, needs_append_time) = (times.is_clock(), times.is_append());
         let make: Make =
             Arc::new(move |_| node(Source::new(Raw { times: times.clone() }, BadRecords::Fail, false)));
         let kind = Kind::Source { topic, is_repartition: false };
-        Node { disorder_ms: millis(disorder_max), goes_by_clock, ..Node::new(name, kind, Vec::new(), make) }
+        let disorder_ms = millis(disorder_max);
+        Node { disorder_ms, goes_by_clock, needs_append_time, ..Node::new(name, kind, Vec::new(), make) }
     }
 }

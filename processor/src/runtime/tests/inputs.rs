@@ -1,6 +1,6 @@
 //! Tasks of several inputs.
 
-use mainstem_client::{clock::Clock, protocol::ApiKey};
+use mainstem_client::{Admin, AdminConfig, admin::AlterConfigs, clock::Clock, protocol::ApiKey};
 
 use super::*;
 use crate::{Settings, SourceSpec};
@@ -172,4 +172,25 @@ async fn clock_closes_the_last_windows_where_it_is_wanted_and_they_stay_closed_o
     produce(&broker, [(49, "a", ""), (50, "a", "")]).await;
     start(&broker, by_clock_when_idle(0).input_end(until(4))).await.ended().await.unwrap();
     assert_eq!(output(&broker).await, ["a 0 1", "a 40 1", "a 50 1"]);
+}
+
+#[tokio::test]
+async fn start_is_refused_where_the_time_of_the_append_is_wanted_and_the_topic_has_that_of_its_producers() {
+    let broker = broker(1);
+    produce(&broker, [(1, "a", ""), (42, "a", "")]).await;
+    let by_append = || {
+        let spec = ProcessorSpec::new("p", counter).output("counts", "out").store("counts");
+        spec.input_with("in", SourceSpec::new().append_time()).input_end(until(2))
+    };
+    let error = super::super::start(by_append(), broker.transport()).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "source in.source wants the time at which records were appended to in, which has that of their producers \
+         (message.timestamp.type=CreateTime): mainstem config set topic in message.timestamp.type=LogAppendTime"
+    );
+    let admin = Admin::new(&broker, AdminConfig::default());
+    let change = AlterConfigs::topic("in").set("message.timestamp.type", "LogAppendTime");
+    admin.incremental_alter_configs(change).await.unwrap();
+    start(&broker, by_append()).await.ended().await.unwrap();
+    assert_eq!(output(&broker).await, ["a 0 1", "a 40 1"]);
 }
