@@ -35,6 +35,8 @@ pub struct Context<'a> {
     pub(crate) stores: &'a mut Stores,
     /// Timers that go by the clock.
     pub(crate) wall: &'a mut WallTimers,
+    /// None of the node's timers is in front of this.
+    pub(crate) next_timer: &'a mut Timestamp,
     /// The node that is called; its timers bear its name.
     pub(crate) node: &'a Text,
     /// The stores that the node is connected to.
@@ -72,10 +74,11 @@ impl Context<'_> {
         self.stores.get_mut(name).ok_or_else(unknown)
     }
 
-    /// Has [`crate::Processor::on_timer`] called with `key` once the watermark reaches `at`. A timer of the same
-    /// time and key is the same timer.
+    /// Has [`crate::Processor::on_timer`] called with `key` once the watermark of the node, [`Self::watermark`], reaches `at`:
+    /// behind windows that wait for late records that is as much later. A timer of the same time and key is the same timer.
     pub fn schedule(&mut self, at: Timestamp, key: &[u8]) {
         self.stores.first_mut().put_timer(at, self.node, key);
+        *self.next_timer = at.min(*self.next_timer);
     }
 
     /// Takes a timer back.
@@ -103,7 +106,8 @@ impl Context<'_> {
 
     /// How far time has come: no record before this is waited for. [`i64::MIN`] before any record, [`i64::MAX`] after
     /// the last. While a batch is worked through it is that of the record before the batch;
-    /// [`crate::InputRecord::watermark`] is that of each record.
+    /// [`crate::InputRecord::watermark`] is that of each record. A timer of a processor of a stream sees its own time, however
+    /// far the record has jumped that let it go off.
     #[must_use]
     pub const fn watermark(&self) -> Timestamp {
         self.watermark

@@ -61,7 +61,8 @@ pub trait Processor: Send {
     /// Whatever ends the task.
     fn process(&mut self, batch: &InputBatch, ctx: &mut Context<'_>) -> ProcessResult;
 
-    /// The watermark has risen; [`Context::watermark`] says to where.
+    /// The watermark has risen; [`Context::watermark`] says to where. It may rise several times before this is called once:
+    /// results that are not to hang on how input is cut into batches are made by timers ([`Self::on_timer`]).
     ///
     /// # Errors
     /// Whatever ends the task.
@@ -69,8 +70,10 @@ pub trait Processor: Send {
         Ok(())
     }
 
-    /// The watermark has reached a time that [`Context::schedule`] was told. Timers fire once, in the order of their
-    /// times and then of their keys, before [`Self::on_watermark`].
+    /// The watermark of the node has reached a time that [`Context::schedule`] was told. Timers fire once, in the order of
+    /// their times and then of their keys: those of a processor of a stream ([`crate::Stream::process`]) between two records,
+    /// however input is cut into batches, and all others behind a batch; either way before [`Self::on_watermark`]. At the end
+    /// of the input those fire that are there; those that they set wait for a later run.
     ///
     /// # Errors
     /// Whatever ends the task.

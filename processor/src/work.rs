@@ -13,17 +13,13 @@ use mainstem_client::{Record, Text, Timestamp, TopicPartition, clock::Clock};
 
 use crate::{
     Meter, NodeError, Topology,
-    graph::{
-        Graph, Shared,
-        operator::{Alarm, GoesBy},
-        times::Met,
-    },
+    graph::{Graph, Shared, behind, times::Met},
     merge::{Merge, Room},
     record::Emitted,
     state::{Stores, Timer},
     topology::{Kind, Plan, plan},
     wall_clock::{WallTimer, WallTimers},
-    watermark::{BEGINNING, Channel, END, TaskTime},
+    watermark::{BEGINNING, Channel, TaskTime},
     window::millis,
 };
 
@@ -52,6 +48,8 @@ pub(crate) struct Work {
     meter: Arc<dyn Meter>,
     buffer: BytesMut,
     order: u64,
+    /// No timer of a node that is gone is in front of this.
+    next_orphan: Timestamp,
 }
 
 /// The node that reads a topic.
@@ -135,6 +133,7 @@ impl Work {
             meter,
             buffer: BytesMut::new(),
             order: 0,
+            next_orphan: BEGINNING,
         }
     }
 
@@ -272,24 +271,27 @@ impl Work {
     fn on_time(&mut self, before: Timestamp, partition: &TopicPartition) -> Result<(), WorkError> {
         let watermark = self.time.watermark();
         if watermark > before {
-            let due = self.due(watermark);
-            while let Some(Timer { at, node, key }) = self.stores.first().due_timer(due) {
-                self.stores.first_mut().delete_timer(at, &node, &key);
-                let alarm = Alarm { goes_by: GoesBy::Watermark, at, key: &key };
-                self.call(partition, |graph, shared| graph.timer(&node, alarm, shared))?;
-            }
             self.call(partition, Graph::watermark)?;
+            self.drop_orphans(watermark);
             self.meter.watermark(watermark);
         }
         self.report();
         Ok(())
     }
 
-    /// Up to when timers go off. At the end of the input it is those that there are: one that sets itself anew each time
-    /// would have no end.
-    fn due(&self, watermark: Timestamp) -> Timestamp {
-        let last = (watermark == END).then(|| self.stores.first().last_timer());
-        last.flatten().unwrap_or(watermark)
+    /// Takes the timers out that would have gone off for nodes which are gone, where the topology has changed.
+    fn drop_orphans(&mut self, watermark: Timestamp) {
+        let nodes = &self.graph.nodes;
+        let passed = behind(watermark, nodes.iter().map(|node| node.delay_ms).max().unwrap_or(0));
+        if passed < self.next_orphan {
+            return;
+        }
+        let (due, next) = self.stores.first().timers_until(self.next_orphan, passed);
+        let is_orphan = |timer: &Timer| nodes.iter().all(|node| node.name != timer.node);
+        for Timer { at, node, key } in due.into_iter().filter(is_orphan) {
+            self.stores.first_mut().delete_timer(at, &node, &key);
+        }
+        self.next_orphan = next;
     }
 
     /// Lets the timers go off that the clock has reached; says whether there were any. Those that are set meanwhile wait
@@ -300,8 +302,8 @@ impl Work {
             // One that went off before may have taken it back.
             if self.wall.take(timer) {
                 let WallTimer { node, key, .. } = timer;
-                let alarm = Alarm { goes_by: GoesBy::WallClock, at: self.wall.now(), key };
-                self.call(&nowhere(), |graph, shared| graph.timer(node, alarm, shared))?;
+                let alarm = (self.wall.now(), &key[..]);
+                self.call(&nowhere(), |graph, shared| graph.wall_clock(node, alarm, shared))?;
             }
         }
         self.report();

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use mainstem_client::{Offset, Record, Text};
+use mainstem_client::{Offset, Record, Text, Timestamp};
 
 use super::{
     NodeError,
     cx::Cx,
-    operator::{Alarm, Logic},
+    operator::Logic,
     outlet::Ports,
+    timers::{Timers, due},
 };
 use crate::{Context, InputBatch, InputRecord, OutputRecord, ProcessResult, Processor};
 
@@ -19,11 +20,12 @@ pub(crate) struct Custom {
     /// The nodes behind this one, each with a port of its own.
     children: Vec<Text>,
     forwarded: Vec<(usize, OutputRecord)>,
+    timers: Timers,
 }
 
 impl Custom {
     pub(crate) fn new(processor: Box<dyn Processor>, stores: Vec<Text>, children: Vec<Text>) -> Self {
-        Self { processor, stores, children, forwarded: Vec::new() }
+        Self { processor, stores, children, forwarded: Vec::new(), timers: Timers::new() }
     }
 
     fn call(
@@ -35,6 +37,7 @@ impl Custom {
         let mut ctx = Context {
             stores: cx.stores,
             wall: cx.wall,
+            next_timer: &mut self.timers.next,
             node: cx.node,
             store_names: &self.stores,
             outputs: &self.children,
@@ -80,6 +83,10 @@ impl Logic for Custom {
     }
 
     fn watermark(&mut self, out: &mut Self::Out, cx: &mut Cx<'_>) -> Result<(), NodeError> {
+        let due = due(cx);
+        while let Some(timer) = self.timers.take(due, cx) {
+            self.call(out, cx, |processor, ctx| processor.on_timer(timer.at, &timer.key, ctx))?;
+        }
         self.call(out, cx, |processor, ctx| processor.on_watermark(ctx))
     }
 
@@ -87,7 +94,12 @@ impl Logic for Custom {
         self.call(out, cx, |processor, ctx| processor.on_commit(ctx))
     }
 
-    fn timer(&mut self, alarm: Alarm<'_>, out: &mut Self::Out, cx: &mut Cx<'_>) -> Result<(), NodeError> {
-        self.call(out, cx, |processor, ctx| alarm.ring(processor, ctx))
+    fn wall_clock(
+        &mut self,
+        (now, key): (Timestamp, &[u8]),
+        out: &mut Self::Out,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), NodeError> {
+        self.call(out, cx, |processor, ctx| processor.on_wall_clock(now, key, ctx))
     }
 }

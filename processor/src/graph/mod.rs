@@ -15,6 +15,7 @@
 //! - `join`: nodes that put together what two parents give.
 //! - `table`: what becomes of the values of tables.
 //! - `custom`: processors that users write against the low-level interface; `process`: those within typed streams.
+//! - `timers`: those of either that go by the watermark.
 //! - `repartition`: sinks of repartition topics; `mark`: records there that say how far time has come.
 
 pub(crate) mod aggregate;
@@ -39,6 +40,7 @@ pub(crate) mod spans;
 pub(crate) mod stateless;
 pub(crate) mod suppress;
 pub(crate) mod table;
+pub(crate) mod timers;
 pub(crate) mod times;
 pub(crate) mod windowed;
 
@@ -47,7 +49,7 @@ use mainstem_client::{Record, Text, Timestamp, TopicPartition};
 
 use cx::Cx;
 pub use error::{MalformedRecord, NodeError};
-use operator::{Alarm, Operator};
+use operator::Operator;
 use times::Met;
 
 use crate::{
@@ -163,16 +165,16 @@ impl Graph {
         self.pass(0, Signal::Commit, shared)
     }
 
-    /// Lets a timer go off. Its node may be gone, where the topology has changed.
-    pub(crate) fn timer(
+    /// Lets a timer go off that goes by the clock.
+    pub(crate) fn wall_clock(
         &mut self,
         node: &str,
-        alarm: Alarm<'_>,
+        alarm: (Timestamp, &[u8]),
         shared: &mut Shared<'_>,
     ) -> Result<(), NodeError> {
         let Some(index) = self.nodes.iter().position(|known| known.name == node) else { return Ok(()) };
         self.at_work = index;
-        self.nodes[index].call(shared, |operator, cx| operator.timer(alarm, cx))?;
+        self.nodes[index].call(shared, |operator, cx| operator.wall_clock(alarm, cx))?;
         self.hand_on(index);
         self.pass(index + 1, Signal::Records, shared)
     }

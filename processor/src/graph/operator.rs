@@ -2,36 +2,10 @@
 
 use std::any::Any;
 
-use bytes::Bytes;
 use mainstem_client::{Record, Timestamp};
 
 use super::{NodeError, cx::Cx, outlet::Outlet, times::Met};
-use crate::{Context, ProcessResult, Processor, record::Ordered};
-
-/// What a timer goes by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum GoesBy {
-    Watermark,
-    WallClock,
-}
-
-/// A timer that goes off.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Alarm<'a> {
-    pub(crate) goes_by: GoesBy,
-    /// When it was to go off, by the watermark; when it does, by the clock.
-    pub(crate) at: Timestamp,
-    pub(crate) key: &'a Bytes,
-}
-
-impl Alarm<'_> {
-    pub(crate) fn ring(self, processor: &mut dyn Processor, ctx: &mut Context<'_>) -> ProcessResult {
-        match self.goes_by {
-            GoesBy::Watermark => processor.on_timer(self.at, self.key, ctx),
-            GoesBy::WallClock => processor.on_wall_clock(self.at, self.key, ctx),
-        }
-    }
-}
+use crate::record::Ordered;
 
 /// A node at work, whatever its records are. They come in and go out by vectors, whose type parent and child agree upon.
 pub(crate) trait Operator: Send {
@@ -63,8 +37,8 @@ pub(crate) trait Operator: Send {
     /// A commit is about to be made.
     fn commit(&mut self, cx: &mut Cx<'_>) -> Result<(), NodeError>;
 
-    /// A timer goes off.
-    fn timer(&mut self, _alarm: Alarm<'_>, _cx: &mut Cx<'_>) -> Result<(), NodeError> {
+    /// A timer goes off that goes by the clock: what that says, and the timer's key.
+    fn wall_clock(&mut self, _alarm: (Timestamp, &[u8]), _cx: &mut Cx<'_>) -> Result<(), NodeError> {
         Ok(())
     }
 
@@ -111,8 +85,13 @@ pub(crate) trait Logic: Send + 'static {
         Ok(())
     }
 
-    /// A timer goes off.
-    fn timer(&mut self, _alarm: Alarm<'_>, _out: &mut Self::Out, _cx: &mut Cx<'_>) -> Result<(), NodeError> {
+    /// As [`Operator::wall_clock`].
+    fn wall_clock(
+        &mut self,
+        _alarm: (Timestamp, &[u8]),
+        _out: &mut Self::Out,
+        _cx: &mut Cx<'_>,
+    ) -> Result<(), NodeError> {
         Ok(())
     }
 }
@@ -173,8 +152,8 @@ impl<L: Logic> Operator for Station<L> {
         self.logic.commit(&mut self.out, cx)
     }
 
-    fn timer(&mut self, alarm: Alarm<'_>, cx: &mut Cx<'_>) -> Result<(), NodeError> {
-        self.logic.timer(alarm, &mut self.out, cx)
+    fn wall_clock(&mut self, alarm: (Timestamp, &[u8]), cx: &mut Cx<'_>) -> Result<(), NodeError> {
+        self.logic.wall_clock(alarm, &mut self.out, cx)
     }
 
     fn produced(&self, port: usize) -> usize {

@@ -1,7 +1,8 @@
 //! Processors of the low-level interface within typed streams.
 //!
 //! They are given one record at a time: what they forward then is seen when that record was, so that what comes behind them
-//! does not hang on how input is cut into batches.
+//! does not hang on how input is cut into batches. For the same reason timers go off between two records, and what they lead
+//! to is seen at their time.
 
 use std::{marker::PhantomData, sync::Arc};
 
@@ -9,14 +10,16 @@ use bytes::Bytes;
 use mainstem_client::{Offset, Record, Text, Timestamp};
 
 use super::{
-    MalformedRecord, NodeError, behind,
+    LAST, MalformedRecord, NodeError, behind,
     cx::Cx,
-    operator::{Alarm, Logic},
+    operator::Logic,
     outlet::Ports,
     sink::Write,
+    timers::{Timers, due},
 };
 use crate::{
     Context, InputBatch, InputRecord, OutputRecord, ProcessResult, Processor, record::Item, serdes::Serde,
+    watermark::BEGINNING,
 };
 
 /// A node that calls a processor with the records of a typed stream.
@@ -26,6 +29,9 @@ pub(crate) struct Process<K, V> {
     /// What the processor calls its outputs, each of which has a port of its own.
     outputs: Vec<Text>,
     forwarded: Vec<(usize, OutputRecord)>,
+    timers: Timers,
+    /// The latest watermark at which a record was seen or a timer went off.
+    reached: Timestamp,
     types: PhantomData<fn(K, V)>,
 }
 
@@ -39,7 +45,8 @@ struct Moment {
 
 impl<K: Serde, V: Serde> Process<K, V> {
     pub(crate) fn new(processor: Box<dyn Processor>, stores: Vec<Text>, outputs: Vec<Text>) -> Self {
-        Self { processor, stores, outputs, forwarded: Vec::new(), types: PhantomData }
+        let (forwarded, timers) = (Vec::new(), Timers::new());
+        Self { processor, stores, outputs, forwarded, timers, reached: BEGINNING, types: PhantomData }
     }
 
     fn call(
@@ -53,6 +60,7 @@ impl<K: Serde, V: Serde> Process<K, V> {
         let mut ctx = Context {
             stores: cx.stores,
             wall: cx.wall,
+            next_timer: &mut self.timers.next,
             node: cx.node,
             store_names: &self.stores,
             outputs: &self.outputs,
@@ -77,12 +85,31 @@ impl<K: Serde, V: Serde> Process<K, V> {
         cx: &mut Cx<'_>,
     ) -> Result<(), NodeError> {
         let moment = Moment { watermark: item.watermark, order: item.order };
+        self.ring(behind(moment.watermark, cx.delay_ms), moment.order, out, cx)?;
+        self.reached = moment.watermark.max(self.reached);
         let OutputRecord { key, value, timestamp, headers } = item.write(cx)?;
         let record = Record { offset: Offset::NONE, timestamp, key, value, headers };
         let watermark = behind(moment.watermark, cx.delay_ms);
         batch.records.clear();
         batch.records.push(InputRecord { record, event_time: timestamp, watermark, order: moment.order });
         self.call(moment, out, cx, |processor, ctx| processor.process(batch, ctx))
+    }
+
+    /// Lets the timers go off that are due.
+    fn ring(
+        &mut self,
+        due: Timestamp,
+        order: u64,
+        out: &mut Ports<InputRecord>,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), NodeError> {
+        while let Some(timer) = self.timers.take(due, cx) {
+            let at = Timestamp(timer.at.0.saturating_add(cx.delay_ms)).min(LAST);
+            self.reached = at.max(self.reached);
+            let moment = Moment { watermark: self.reached, order };
+            self.call(moment, out, cx, |processor, ctx| processor.on_timer(timer.at, &timer.key, ctx))?;
+        }
+        Ok(())
     }
 }
 
@@ -110,6 +137,7 @@ impl<K: Serde, V: Serde> Logic for Process<K, V> {
     }
 
     fn watermark(&mut self, out: &mut Self::Out, cx: &mut Cx<'_>) -> Result<(), NodeError> {
+        self.ring(due(cx), *cx.order, out, cx)?;
         self.call(now(cx), out, cx, |processor, ctx| processor.on_watermark(ctx))
     }
 
@@ -117,8 +145,13 @@ impl<K: Serde, V: Serde> Logic for Process<K, V> {
         self.call(now(cx), out, cx, |processor, ctx| processor.on_commit(ctx))
     }
 
-    fn timer(&mut self, alarm: Alarm<'_>, out: &mut Self::Out, cx: &mut Cx<'_>) -> Result<(), NodeError> {
-        self.call(now(cx), out, cx, |processor, ctx| alarm.ring(processor, ctx))
+    fn wall_clock(
+        &mut self,
+        (at, key): (Timestamp, &[u8]),
+        out: &mut Self::Out,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), NodeError> {
+        self.call(now(cx), out, cx, |processor, ctx| processor.on_wall_clock(at, key, ctx))
     }
 }
 

@@ -11,9 +11,9 @@ use super::{
     disk::{Table, Writes},
     entries::{Entries, Merged},
     fault::StoreFault,
-    keys::{CHECKPOINT_KEY, NODE_END, Owned, SystemKey, TIMER_PREFIX, unordered},
+    keys::{CHECKPOINT_KEY, NODE_END, Owned, SystemKey, TIMER_PREFIX, ordered, unordered},
 };
-use crate::watermark::BEGINNING;
+use crate::watermark::{BEGINNING, END};
 
 /// Sorted keys and values, in memory or on disk. What was written since the last commit is kept apart, in memory, and is
 /// dropped if the commit fails.
@@ -128,18 +128,40 @@ impl Store {
         self.raw_put(SystemKey::Timer(at, node, key).bytes(), None);
     }
 
-    /// The first timer that is due at the watermark.
-    pub(crate) fn due_timer(&self, watermark: Timestamp) -> Option<Timer> {
-        let first = Bytes::from_static(TIMER_PREFIX);
-        let (key, _) = self.raw_range((Bound::Included(first), Bound::Unbounded)).next()?;
-        Timer::of(&key).filter(|timer| timer.at <= watermark)
+    /// The first timer of a node, from a time on, that is due; where there is none, when the next one of any node is.
+    pub(crate) fn due_timer(&self, from: Timestamp, due: Timestamp, node: &str) -> Result<Timer, Timestamp> {
+        let mut next = END;
+        let found = self.timers(from).find(|timer| {
+            next = timer.at;
+            timer.at > due || timer.node == node
+        });
+        found.filter(|timer| timer.at <= due).ok_or(if next > due { next } else { END })
     }
 
-    /// When the last timer goes off that there is.
-    pub(crate) fn last_timer(&self) -> Option<Timestamp> {
-        let first = Bytes::from_static(TIMER_PREFIX);
-        let timers = self.raw_range((Bound::Included(first), Bound::Unbounded));
-        timers.map_while(|(key, _)| Timer::of(&key)).last().map(|timer| timer.at)
+    /// When the last timer of a node goes off.
+    pub(crate) fn last_timer(&self, node: &str) -> Option<Timestamp> {
+        self.timers(BEGINNING).filter(|timer| timer.node == node).last().map(|timer| timer.at)
+    }
+
+    /// The timers between two times, both included, and when the next one behind them goes off.
+    pub(crate) fn timers_until(&self, from: Timestamp, to: Timestamp) -> (Vec<Timer>, Timestamp) {
+        let mut next = END;
+        let mut within = Vec::new();
+        for timer in self.timers(from) {
+            if timer.at > to {
+                next = timer.at;
+                break;
+            }
+            within.push(timer);
+        }
+        (within, next)
+    }
+
+    /// The timers from a time on.
+    pub(crate) fn timers(&self, from: Timestamp) -> impl Iterator<Item = Timer> {
+        let first = [TIMER_PREFIX, &ordered(from.0)].concat();
+        let timers = self.raw_range((Bound::Included(first.into()), Bound::Unbounded));
+        timers.map_while(|(key, _)| Timer::of(&key))
     }
 
     /// The first entry.

@@ -175,11 +175,13 @@ mod tests {
         let mut stores = Stores::new(names.clone());
         let (mut forwarded, mut late, mut out) = (Vec::<(usize, OutputRecord)>::new(), 0, Vec::new());
         let (mut watermark, mut wall) = (i64::MIN, WallTimers::default());
+        let mut next_timer = Timestamp(i64::MAX);
         let chunks = times.chunks(cut).map(Some).chain([None]);
         for chunk in chunks {
             let mut ctx = Context {
                 stores: &mut stores,
                 wall: &mut wall,
+                next_timer: &mut next_timer,
                 node: &names[0],
                 store_names: &names,
                 outputs: &[],

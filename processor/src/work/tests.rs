@@ -349,3 +349,20 @@ fn what_cannot_be_read_ends_the_task_before_anything_comes_of_it() {
     assert!(error.to_string().ends_with("store counts cannot be read on disk: a broken disk"), "{error}");
     assert!(matches!(error.error, NodeError::Store(_)));
 }
+
+#[test]
+fn timers_of_a_node_that_is_gone_are_taken_out_when_they_would_have_gone_off() {
+    let builder = StreamBuilder::new("t");
+    builder.stream::<(), ()>("in").to("out");
+    let topology = builder.build().unwrap();
+    let plan = Plan::new(&topology, HashMap::from([(Text::from("in"), 1)])).unwrap();
+    let mut stores = Stores::new(topology.parts()[0].stores.iter().cloned());
+    for at in [5, 50] {
+        stores.first_mut().put_timer(Timestamp(at), "gone", b"key");
+    }
+    let mut work = Work::new(&topology, &plan, 0, 0, stores, Arc::new(Counters::default()));
+    let (offset, timestamp, headers) = (Offset(0), Timestamp(10), Default::default());
+    let record = Record { offset, timestamp, key: None, value: None, headers };
+    work.process(&TopicPartition::new("in", 0), vec![record]).unwrap();
+    assert_eq!(work.stores.first().timers(BEGINNING).map(|timer| timer.at.0).collect::<Vec<_>>(), [50]);
+}

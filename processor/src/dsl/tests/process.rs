@@ -135,3 +135,109 @@ fn processor_looks_into_the_store_of_a_table() {
     pipe(&mut driver, &[("a", ""), ("c", "")]);
     assert_eq!(texts(&mut driver, "out"), owned(&[("a", "2@7"), ("c", "none")]));
 }
+
+/// Writes which records came and which timers went off, at which watermark; each record sets one, so much later.
+struct Follows {
+    after_ms: i64,
+}
+
+impl Follows {
+    fn says(ctx: &mut Context<'_>, what: &str, at: Timestamp) -> ProcessResult {
+        let said = format!("{what} {at}").into();
+        let (key, value) = (Some(Bytes::from_static(b"k")), Some(said));
+        Ok(ctx.forward("out", OutputRecord { key, value, timestamp: at, ..OutputRecord::default() })?)
+    }
+}
+
+impl Processor for Follows {
+    fn process(&mut self, batch: &InputBatch, ctx: &mut Context<'_>) -> ProcessResult {
+        for input in &batch.records {
+            Self::says(ctx, "record", input.event_time)?;
+            ctx.schedule(Timestamp(input.event_time.0 + self.after_ms), b"k");
+        }
+        Ok(())
+    }
+
+    fn on_timer(&mut self, at: Timestamp, _: &[u8], ctx: &mut Context<'_>) -> ProcessResult {
+        assert_eq!(ctx.watermark(), at);
+        Self::says(ctx, "timer", at)
+    }
+}
+
+/// What a program has written to `out` when its input has ended, cut into batches of one, of two, of seven, and not at all.
+fn however_it_is_cut(builder: &StreamBuilder, times: &[i64]) -> Vec<(String, String)> {
+    let topology = builder.build().unwrap();
+    let run = |cut: usize| {
+        let mut driver = TestDriver::new(&topology).unwrap();
+        let records: Vec<_> = times.iter().map(|time| TestRecord::new("k", "v", *time)).collect();
+        records.chunks(cut).for_each(|records| driver.pipe_batch("in", records).unwrap());
+        driver.finish().unwrap();
+        texts(&mut driver, "out")
+    };
+    let one_by_one = run(1);
+    for cut in [2, 7, times.len()] {
+        assert_eq!(run(cut), one_by_one, "in batches of {cut}");
+    }
+    one_by_one
+}
+
+#[test]
+fn timers_behind_windows_that_wait_go_off_among_their_results() {
+    let builder = StreamBuilder::new("t");
+    let windows = TimeWindows::tumbling(Duration::from_secs(10)).grace(Duration::from_mins(1));
+    let counts =
+        builder.stream::<Text, Text>("in").group_by_key().windowed_by(windows).on_close().count("counts");
+    let follows = counts.updates().process("follows", [], || Follows { after_ms: 20_002 });
+    follows.output::<Text, Text>("out").to("out");
+    // The window up to 10 s closes at 70 s; its timer is set for 30.001 s, when windows up to 30 s have closed.
+    let times = [1, 12, 23, 34, 75, 76, 91, 95].map(|second| second * 1000);
+    let written = however_it_is_cut(&builder, &times);
+    let written: Vec<_> = written.iter().map(|(_, value)| &**value).collect();
+    let expected = [
+        "record 9999",
+        "record 19999",
+        "record 29999",
+        "timer 30001",
+        "record 39999",
+        "timer 40001",
+        "timer 50001",
+        "timer 60001",
+        "record 79999",
+        "record 99999",
+        "timer 100001",
+        "timer 120001",
+    ];
+    assert_eq!(written, expected);
+}
+
+/// Trap 8.
+#[test]
+fn timers_of_a_stream_go_off_between_its_records_and_are_seen_at_their_times() {
+    let builder = StreamBuilder::new("t");
+    let follows = builder.stream::<Text, Text>("in").process("follows", [], || Follows { after_ms: 10 });
+    let out = follows.values::<Text>("out");
+    let windows = TimeWindows::tumbling(Duration::from_millis(10));
+    out.group_by_key().windowed_by(windows).on_close().count("counts").to("counts");
+    out.to("out");
+    let written = however_it_is_cut(&builder, &[0, 3, 25, 26, 61]);
+    let written: Vec<_> = written.iter().map(|(_, value)| &**value).collect();
+    let expected = [
+        "record 0",
+        "record 3",
+        "record 25",
+        "timer 10",
+        "timer 13",
+        "record 26",
+        "record 61",
+        "timer 35",
+        "timer 36",
+        "timer 71",
+    ];
+    assert_eq!(written, expected);
+    let mut driver = driver(&builder);
+    for time in [0, 3, 25, 26, 61] {
+        driver.pipe("in", "k", "v", time).unwrap();
+    }
+    driver.finish().unwrap();
+    assert_eq!(driver.counts("counts").late, 0);
+}

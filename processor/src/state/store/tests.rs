@@ -156,17 +156,21 @@ fn range_ends_before_its_end() {
 fn timers_come_in_the_order_of_their_times_once_they_are_due() {
     for keeper in Keeper::all() {
         let mut store = keeper.open();
-        for (at, key) in [(5, "b"), (-3, "z"), (5, "a")] {
+        for (at, key) in [(5, "b"), (-3, "z"), (5, "a"), (9, "c")] {
             store.put_timer(Timestamp(at), "node", key.as_bytes());
+            store.put_timer(Timestamp(at - 1), "another node", key.as_bytes());
             commit(&mut store);
         }
         store.put(b"not a timer", "v");
         let mut fired = Vec::new();
-        while let Some(Timer { at, node, key }) = store.due_timer(Timestamp(5)) {
+        while let Ok(Timer { at, node, key }) = store.due_timer(Timestamp(-3), Timestamp(5), "node") {
             store.delete_timer(at, &node, &key);
             fired.push((at.0, key));
         }
         assert_eq!(fired, [(-3, "z".into()), (5, "a".into()), (5, "b".into())]);
+        assert_eq!(store.due_timer(Timestamp(5), Timestamp(7), "node"), Err(Timestamp(8)));
+        assert_eq!(store.last_timer("node"), Some(Timestamp(9)));
+        assert_eq!((store.last_timer("none"), store.timers(Timestamp(9)).count()), (None, 1));
     }
 }
 
