@@ -114,7 +114,7 @@ impl<K: Serde, V: Serde> Stream<K, V> {
         let processor = Node::new(name.clone(), Kind::Processor, vec![stream.node().clone()], make);
         let mut draft = self.draft().lock();
         // A processor may look at the watermark at any time.
-        draft.add(Node { stores, is_timed: true, ..processor });
+        draft.add(Node { stores, is_timed: true, is_process: true, ..processor });
         drop(draft);
         let (draft, is_rekeyed) = (self.draft().clone(), stream.is_rekeyed());
         Processed { draft, name, outputs, is_rekeyed, types: PhantomData }

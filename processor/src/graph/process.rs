@@ -1,7 +1,8 @@
 //! Processors of the low-level interface within typed streams.
 //!
 //! They are given one record at a time: what they forward then is seen when that record was, so that what comes behind them
-//! does not hang on how input is cut into batches. For the same reason timers go off between two records, and what they lead
+//! does not hang on how input is cut into batches; where they share a store with others, all take one record at a time
+//! ([`crate::Topology::is_stepwise`]). For the same reason timers go off between two records, and what they lead
 //! to is seen at their time.
 
 use std::{marker::PhantomData, sync::Arc};

@@ -247,9 +247,22 @@ impl Topology {
     /// Whether a part must take records one by one. A record may change a table and lead to another that looks into it,
     /// which must not find there what later records of its batch have made of it. And where time leads to records that
     /// meet others or look for them, as those of windows that close, they must come to their place among them. So must those
-    /// that wait for their time to look into a table.
+    /// that wait for their time to look into a table. And a processor sees what others have made of a store up to the record at
+    /// hand.
     pub(crate) fn is_stepwise(&self, part: &Part) -> bool {
-        part.nodes.iter().any(|index| self.meets_itself(*index) || self.meets_what_time_leads_to(*index))
+        let is_so = |index: usize| {
+            self.meets_itself(index) || self.meets_what_time_leads_to(index) || self.shares_a_store(index)
+        };
+        part.nodes.iter().any(|index| is_so(*index))
+    }
+
+    /// Whether a node is a processor of a stream that uses a store which others use too: it works through a batch before or
+    /// behind them, and would see of the store what no order of records makes of it.
+    fn shares_a_store(&self, index: usize) -> bool {
+        let node = &self.nodes()[index];
+        let others = || self.nodes().iter().enumerate().filter(|(other, _)| *other != index);
+        let is_shared = |store: &Text| others().any(|(_, other)| other.stores.contains(store));
+        node.is_process && node.stores.iter().any(is_shared)
     }
 
     fn meets_itself(&self, index: usize) -> bool {

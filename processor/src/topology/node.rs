@@ -121,6 +121,8 @@ pub(crate) struct Node {
     pub(crate) looks_up: bool,
     /// Whether it is a processor of the low-level interface.
     pub(crate) is_custom: bool,
+    /// Whether it is one within typed streams.
+    pub(crate) is_process: bool,
     /// Whether it makes a global table: it works once for all tasks, on all partitions.
     pub(crate) is_global: bool,
 }
@@ -146,6 +148,7 @@ impl Node {
             wants_old: false,
             looks_up: false,
             is_custom: false,
+            is_process: false,
             is_global: false,
         }
     }

@@ -241,3 +241,49 @@ fn timers_of_a_stream_go_off_between_its_records_and_are_seen_at_their_times() {
     driver.finish().unwrap();
     assert_eq!(driver.counts("counts").late, 0);
 }
+
+/// Trap 8.
+#[test]
+fn processor_finds_in_a_table_what_the_records_up_to_its_own_have_made_of_it() {
+    for is_counted_first in [true, false] {
+        let builder = StreamBuilder::new("t");
+        let words = builder.stream::<Text, Text>("in");
+        let count = || words.group_by_key().count("counts").to("counts");
+        if is_counted_first {
+            count();
+        }
+        words.process("looks-up", ["counts"], || LooksUp).values::<Text>("found").to("out");
+        if !is_counted_first {
+            count();
+        }
+        let found = however_it_is_cut(&builder, &[5, 7, 6]);
+        let expected = if is_counted_first { ["1@5", "2@7", "3@7"] } else { ["none", "1@5", "2@7"] };
+        assert_eq!(found, owned(&expected.map(|found| ("k", found))));
+    }
+}
+
+/// Trap 8.
+#[test]
+fn processors_that_share_a_store_take_turns_record_by_record() {
+    let builder = StreamBuilder::new("t");
+    builder.store("turns");
+    let records = builder.stream::<Text, Text>("in");
+    let first = records.process("first", ["turns"], || Alternate);
+    let second = records.process("second", ["turns"], || Alternate);
+    first.values::<Text>("odd").to("out");
+    first.values::<Text>("even").to("first-even");
+    second.values::<Text>("odd").to("second-odd");
+    second.values::<Text>("even").to("second-even");
+    assert_eq!(however_it_is_cut(&builder, &[1, 2, 3]), owned(&[("k", "v"); 3]));
+}
+
+#[test]
+fn processor_with_a_store_of_its_own_takes_batches_as_they_come() {
+    let builder = StreamBuilder::new("t");
+    builder.store("turns");
+    let turns = builder.stream::<Text, Text>("in").process("turn", ["turns"], || Alternate);
+    turns.values::<Text>("odd").to("out");
+    turns.values::<Text>("even").to("even");
+    let topology = builder.build().unwrap();
+    assert!(!topology.is_stepwise(&topology.parts()[0]));
+}
