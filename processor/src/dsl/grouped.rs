@@ -11,7 +11,7 @@ use crate::{
         operator::node,
     },
     serdes::Serde,
-    state::Form,
+    state::{Form, KEY_VALUE},
     topology::{Kind, Make, Node, Parent},
 };
 
@@ -146,7 +146,7 @@ pub(super) fn add_node<K: Serde, V: Serde, K2: Data, U: Data>(
 
 /// What the store of a node holds.
 fn form<K: Serde, A: Serde>(node: &Node) -> Form {
-    let (kind, windows) = node.windows.map_or_else(|| ("key-value", String::new()), |windows| windows.form());
+    let (kind, windows) = node.windows.map_or_else(|| (KEY_VALUE, String::new()), |windows| windows.form());
     Form { windows: windows.into(), ..Form::new::<K, A>(kind) }
 }
 

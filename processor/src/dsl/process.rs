@@ -46,8 +46,8 @@ impl<K> fmt::Debug for Processed<K> {
 
 impl<K: Serde, V: Serde> Stream<K, V> {
     /// Calls a processor of the low-level interface, under a name, with each record as its bytes, one at a time. It may use
-    /// `stores`: those of [`StreamBuilder::store`], which it may write, and those of tables and aggregates, to look into
-    /// ([`crate::state::TableStore`] reads them). `factory` makes one instance for each task, and another one whenever a
+    /// `stores`: those of [`StreamBuilder::store`], which it may write, and those of tables that are not kept by windows, to
+    /// look into ([`crate::state::TableStore`] reads them). `factory` makes one instance for each task, and another one whenever a
     /// task starts again.
     ///
     /// It forwards to outputs by names of its own choice ([`crate::Context::forward`]); each is a stream,

@@ -35,8 +35,8 @@ pub use entries::Entries;
 pub use fault::{DirectoryError, StoreFault};
 pub(crate) use globals::Globals;
 pub(crate) use keys::{SystemKey, ordered, says_how_far, unordered};
-pub(crate) use spec::Form;
 pub use spec::StoreSpec;
+pub(crate) use spec::{Form, KEY_VALUE};
 pub use store::Store;
 pub(crate) use store::Timer;
 pub use typed::{

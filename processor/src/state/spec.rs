@@ -5,6 +5,9 @@ use mainstem_client::Text;
 use super::Kept;
 use crate::serdes::Serde;
 
+/// The kind of store that tables have: a value for each key, behind its time.
+pub(crate) const KEY_VALUE: &str = "key-value";
+
 /// A store as a topology declares it: its name, where it is kept, and what it holds. A name alone is one too.
 ///
 /// What it holds is written down beside it, so that another topology, or a newer version of the same, does not read

@@ -13,6 +13,7 @@ use crate::{
         outlet::Ports,
         sink::Sink,
     },
+    state::KEY_VALUE,
 };
 
 /// Puts a topology together node by node, with processors of the low-level interface. What does not fit is found by
@@ -264,15 +265,23 @@ impl TopologyBuilder {
         for parent in &node.parents {
             self.check_parent(&node.name, &parent.name)?;
         }
-        let known = |store: &&Text| self.stores.iter().any(|known| known.name == **store);
-        match node.stores.iter().find(|store| !known(store)) {
-            Some(store) => Err(TopologyError::UnknownStore {
+        node.stores.iter().try_for_each(|store| self.check_store(node, store))
+    }
+
+    fn check_store(&self, node: &Node, store: &Text) -> Result<(), TopologyError> {
+        let Some(spec) = self.stores.iter().find(|known| known.name == *store) else {
+            return Err(TopologyError::UnknownStore {
                 node: node.name.clone(),
                 store: store.clone(),
                 known: listed(self.stores.iter().map(|store| &store.name)),
-            }),
-            None => Ok(()),
+            });
+        };
+        let is_kept = self.nodes.iter().any(|other| other.may_keep(store));
+        if node.is_process && is_kept && spec.form.kind != KEY_VALUE {
+            let (node, store, kind) = (node.name.clone(), store.clone(), spec.form.kind.clone());
+            return Err(TopologyError::NotATable { node, store, kind });
         }
+        Ok(())
     }
 
     fn check_parent(&self, node: &Text, parent: &Text) -> Result<(), TopologyError> {

@@ -151,6 +151,19 @@ pub enum TopologyError {
         /// The table's node.
         table: Text,
     },
+    /// A processor that would look into what is no table.
+    #[error(
+        "node {node} uses the store {store}, which holds something else than a table ({kind}); look into the store of a table \
+         of its results: to_stream().to_table_with_removals(store)"
+    )]
+    NotATable {
+        /// The processor.
+        node: Text,
+        /// The store.
+        store: Text,
+        /// What is kept there.
+        kind: Text,
+    },
     /// Keys or values that nothing can read or write.
     #[error("node {node} cannot read or write its {part}: {fault}")]
     BadFormat {

@@ -161,6 +161,11 @@ impl Node {
         }
     }
 
+    /// Whether it may keep a table in a store that it names: processors of streams only look into those.
+    pub(crate) fn may_keep(&self, store: &Text) -> bool {
+        !self.is_process && self.stores.contains(store)
+    }
+
     /// Its stores, and the global tables.
     pub(crate) fn all_stores(&self) -> impl Iterator<Item = &Text> {
         self.stores.iter().chain(&self.globals)

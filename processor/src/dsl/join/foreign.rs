@@ -18,7 +18,7 @@ use crate::{
         repartition::Route,
     },
     serdes::Serde,
-    state::Form,
+    state::{Form, KEY_VALUE},
     topology::{Kind, Make, Node, Parent},
 };
 
@@ -158,7 +158,7 @@ impl<K: Serde, V: Serde> Table<K, V> {
             operator::node(Results::new(join, left, Cells::new(name.clone()), Passing::of(setting)))
         });
         let mut draft = self.draft().lock();
-        draft.add_store(spec.holding(Form::new::<K, O>("key-value")));
+        draft.add_store(spec.holding(Form::new::<K, O>(KEY_VALUE)));
         draft.add(Node { stores, ..Node::new(store.clone(), Kind::Processor, parents.into(), make) });
         drop(draft);
         Table::new(Stream::new(self.draft().clone(), Parent::only(store.clone()), false)).kept_in(store)

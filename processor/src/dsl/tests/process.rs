@@ -287,3 +287,37 @@ fn processor_with_a_store_of_its_own_takes_batches_as_they_come() {
     let topology = builder.build().unwrap();
     assert!(!topology.is_stepwise(&topology.parts()[0]));
 }
+
+#[test]
+fn store_that_is_kept_by_windows_cannot_be_looked_into_and_a_table_of_its_results_can() {
+    let builder = StreamBuilder::new("t");
+    let words = builder.stream::<Text, Text>("in");
+    let windows = TimeWindows::tumbling(Duration::from_millis(10));
+    let counts = words.group_by_key().windowed_by(windows).count("windows");
+    counts.to_stream().to_table_with_removals("counts");
+    words.process("looks-up", ["counts"], || LooksUp);
+    assert!(builder.build().is_ok());
+    words.process("looks-too", ["windows"], || LooksUp);
+    let error = builder.build().unwrap_err().to_string();
+    let expected = "node looks-too uses the store windows, which holds something else than a table (window); look into the \
+                    store of a table of its results: to_stream().to_table_with_removals(store)";
+    assert_eq!(error, expected);
+}
+
+#[test]
+fn store_of_sessions_and_of_sliding_windows_cannot_be_looked_into() {
+    let gap = Duration::from_millis(10);
+    for kind in ["session", "sliding window"] {
+        let builder = StreamBuilder::new("t");
+        let words = builder.stream::<Text, Text>("in");
+        match kind {
+            "session" => {
+                drop(words.group_by_key().windowed_by(crate::SessionWindows::gap(gap)).count("kept"))
+            }
+            _ => drop(words.group_by_key().windowed_by(crate::SlidingWindows::difference(gap)).count("kept")),
+        }
+        words.process("looks-up", ["kept"], || LooksUp);
+        let error = builder.build().unwrap_err();
+        assert!(matches!(&error, TopologyError::NotATable { kind: found, .. } if found == kind), "{error}");
+    }
+}
