@@ -29,6 +29,20 @@ impl UnknownName {
     }
 }
 
+/// A processor asked for a store that it cannot write.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoStore {
+    /// There is none, or it is not connected to it.
+    #[error(transparent)]
+    Unknown(#[from] UnknownName),
+    /// It is a table's.
+    #[error("the store {store} is that of a table, which alone writes it; look into it by Context::table")]
+    OfTable {
+        /// The store.
+        store: String,
+    },
+}
+
 /// Outputs, stores and time of the task that calls a processor.
 #[derive(Debug)]
 pub struct Context<'a> {
@@ -41,6 +55,8 @@ pub struct Context<'a> {
     pub(crate) node: &'a Text,
     /// The stores that the node is connected to.
     pub(crate) store_names: &'a [Text],
+    /// Those of them that tables write.
+    pub(crate) table_names: &'a [Text],
     /// The nodes behind it.
     pub(crate) outputs: &'a [Text],
     /// Records, with the number of the node that they go to.
@@ -62,16 +78,29 @@ impl Context<'_> {
         Ok(())
     }
 
-    /// A store of the task.
+    /// A store of the task, to read and write.
+    ///
+    /// # Errors
+    /// Where the node is not connected to such a store, or it is that of a table of typed streams: see [`Self::table`].
+    pub fn store(&mut self, name: &str) -> Result<&mut Store, NoStore> {
+        if self.table_names.iter().any(|table| table == name) {
+            return Err(NoStore::OfTable { store: name.to_owned() });
+        }
+        let unknown = || UnknownName::new("store", name, self.store_names);
+        let is_connected = self.store_names.iter().any(|known| known == name);
+        let store = self.stores.get_mut(name).filter(|_| is_connected);
+        Ok(store.ok_or_else(unknown)?)
+    }
+
+    /// A store of the task, to look into: above all that of a table of typed streams, which
+    /// [`crate::state::TableStore`] reads.
     ///
     /// # Errors
     /// Where the node is not connected to such a store.
-    pub fn store(&mut self, name: &str) -> Result<&mut Store, UnknownName> {
-        let unknown = || UnknownName::new("store", name, self.store_names);
-        if !self.store_names.iter().any(|known| known == name) {
-            return Err(unknown());
-        }
-        self.stores.get_mut(name).ok_or_else(unknown)
+    pub fn table(&self, name: &str) -> Result<&Store, UnknownName> {
+        let is_connected = self.store_names.iter().any(|known| known == name);
+        let store = self.stores.get(name).filter(|_| is_connected);
+        store.ok_or_else(|| UnknownName::new("store", name, self.store_names))
     }
 
     /// Has [`crate::Processor::on_timer`] called with `key` once the watermark of the node, [`Self::watermark`], reaches `at`:

@@ -75,7 +75,7 @@ mod watermark;
 pub mod window;
 mod work;
 
-pub use context::{Context, UnknownName};
+pub use context::{Context, NoStore, UnknownName};
 pub use dsl::{
     CoGrouped, CoWindowed, CountedStream, Data, Grouped, GroupedTable, Input, Output, Processed,
     SessionStream, Split, Stream, StreamBuilder, StreamRecord, SuppressBuffer, Suppressed, Table,

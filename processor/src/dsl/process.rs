@@ -46,8 +46,8 @@ impl<K> fmt::Debug for Processed<K> {
 
 impl<K: Serde, V: Serde> Stream<K, V> {
     /// Calls a processor of the low-level interface, under a name, with each record as its bytes, one at a time. It may use
-    /// `stores`: those of [`StreamBuilder::store`], which it may write, and those of tables that are not kept by windows, to
-    /// look into ([`crate::state::TableStore`] reads them). `factory` makes one instance for each task, and another one whenever a
+    /// `stores`: those of [`StreamBuilder::store`], which it may write ([`crate::Context::store`]), and those of tables that
+    /// are not kept by windows, to look into ([`crate::Context::table`], read by [`crate::state::TableStore`]). `factory` makes one instance for each task, and another one whenever a
     /// task starts again.
     ///
     /// It forwards to outputs by names of its own choice ([`crate::Context::forward`]); each is a stream,
@@ -106,10 +106,11 @@ impl<K: Serde, V: Serde> Stream<K, V> {
         let outputs: Arc<Mutex<Vec<Text>>> = Arc::default();
         let (shared, names) = (Arc::clone(&outputs), stores.clone());
         // Operators are made when the program is complete: by then all outputs are there.
-        let make: Make = Arc::new(move |_| {
+        let make: Make = Arc::new(move |setting| {
             let outputs = shared.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let ports = Ports::new(outputs.len());
-            node_with(Process::<K, V>::new(Box::new(factory()), names.clone(), outputs), ports)
+            let (processor, tables) = (Box::new(factory()), setting.tables.clone());
+            node_with(Process::<K, V>::new(processor, names.clone(), tables, outputs), ports)
         });
         let processor = Node::new(name.clone(), Kind::Processor, vec![stream.node().clone()], make);
         let mut draft = self.draft().lock();

@@ -40,6 +40,8 @@ impl Custom {
             next_timer: &mut self.timers.next,
             node: cx.node,
             store_names: &self.stores,
+            // Tables are made of typed streams.
+            table_names: &[],
             outputs: &self.children,
             forwarded: &mut self.forwarded,
             late: &mut cx.counts.late,

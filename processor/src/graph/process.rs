@@ -27,6 +27,8 @@ use crate::{
 pub(crate) struct Process<K, V> {
     processor: Box<dyn Processor>,
     stores: Vec<Text>,
+    /// Those of them that tables write.
+    tables: Vec<Text>,
     /// What the processor calls its outputs, each of which has a port of its own.
     outputs: Vec<Text>,
     forwarded: Vec<(usize, OutputRecord)>,
@@ -45,9 +47,14 @@ struct Moment {
 }
 
 impl<K: Serde, V: Serde> Process<K, V> {
-    pub(crate) fn new(processor: Box<dyn Processor>, stores: Vec<Text>, outputs: Vec<Text>) -> Self {
+    pub(crate) fn new(
+        processor: Box<dyn Processor>,
+        stores: Vec<Text>,
+        tables: Vec<Text>,
+        outputs: Vec<Text>,
+    ) -> Self {
         let (forwarded, timers) = (Vec::new(), Timers::new());
-        Self { processor, stores, outputs, forwarded, timers, reached: BEGINNING, types: PhantomData }
+        Self { processor, stores, tables, outputs, forwarded, timers, reached: BEGINNING, types: PhantomData }
     }
 
     fn call(
@@ -64,6 +71,7 @@ impl<K: Serde, V: Serde> Process<K, V> {
             next_timer: &mut self.timers.next,
             node: cx.node,
             store_names: &self.stores,
+            table_names: &self.tables,
             outputs: &self.outputs,
             forwarded: &mut self.forwarded,
             late: &mut cx.counts.late,

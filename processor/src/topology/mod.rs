@@ -178,6 +178,7 @@ impl Topology {
                 is_eager: self.is_eager(*index),
                 sends_old: self.sends_old(*index),
                 is_viewed: self.is_viewed(*index),
+                tables: self.tables_of(node),
                 task,
                 partitions: plan.repartitions(&node.kind),
                 upstream: is_fed_back.then(|| self.upstream(*index)),
@@ -305,6 +306,13 @@ impl Topology {
             node.wants_old || (node.stores.is_empty() && self.sends_old(child))
         };
         self.children(index).into_iter().any(|child| wants(child.node))
+    }
+
+    /// The stores that a processor of a stream names and that others keep.
+    fn tables_of(&self, node: &Node) -> Vec<Text> {
+        let is_kept = |store: &&Text| self.nodes().iter().any(|other| other.may_keep(store));
+        let named = node.stores.iter().filter(|_| node.is_process);
+        named.filter(is_kept).cloned().collect()
     }
 
     /// Whether others look into the store of a node, which is the first that it names.

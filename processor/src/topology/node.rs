@@ -48,6 +48,8 @@ pub(crate) struct Setting {
     pub(crate) sends_old: bool,
     /// Whether other nodes look into its store.
     pub(crate) is_viewed: bool,
+    /// Of the stores that it names those of tables that others keep.
+    pub(crate) tables: Vec<Text>,
     /// The task that it is part of.
     pub(crate) task: i32,
     /// The partitions of the repartition topic that it writes, if it does.

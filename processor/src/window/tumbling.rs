@@ -8,7 +8,7 @@ use mainstem_client::{Text, Timestamp};
 
 use super::{Window, first_open, millis};
 use crate::{
-    Context, InputRecord, UnknownName,
+    Context, InputRecord, NoStore,
     state::{ordered, unordered},
     watermark::END,
 };
@@ -58,7 +58,7 @@ impl TumblingWindows {
         key: &[u8],
         ctx: &mut Context<'_>,
         change: impl FnOnce(Option<Bytes>) -> Bytes,
-    ) -> Result<bool, UnknownName> {
+    ) -> Result<bool, NoStore> {
         let window = self.window_of(record.event_time);
         let closed_to = ctx.store(&self.store)?.closed_to();
         if self.is_closed(window, record.watermark.max(closed_to)) {
@@ -77,7 +77,7 @@ impl TumblingWindows {
     ///
     /// # Errors
     /// Where the processor has no such store.
-    pub fn close(&self, ctx: &mut Context<'_>) -> Result<Vec<(Window, Bytes, Bytes)>, UnknownName> {
+    pub fn close(&self, ctx: &mut Context<'_>) -> Result<Vec<(Window, Bytes, Bytes)>, NoStore> {
         let watermark = ctx.watermark();
         let store = ctx.store(&self.store)?;
         let first_open = first_open(self.size_ms, self.grace_ms, watermark);
@@ -184,6 +184,7 @@ mod tests {
                 next_timer: &mut next_timer,
                 node: &names[0],
                 store_names: &names,
+                table_names: &[],
                 outputs: &[],
                 forwarded: &mut forwarded,
                 late: &mut late,

@@ -110,7 +110,7 @@ struct LooksUp;
 impl Processor for LooksUp {
     fn process(&mut self, batch: &InputBatch, ctx: &mut Context<'_>) -> ProcessResult {
         for input in &batch.records {
-            let counts = TableStore::<Bytes, i64>::over(ctx.store("counts")?);
+            let counts = TableStore::<Bytes, i64>::over(ctx.table("counts")?);
             let key = input.record.key.clone().unwrap_or_default();
             let found =
                 counts.get(&key)?.map_or_else(|| "none".to_owned(), |(count, at)| format!("{count}@{at}"));
@@ -320,4 +320,30 @@ fn store_of_sessions_and_of_sliding_windows_cannot_be_looked_into() {
         let error = builder.build().unwrap_err();
         assert!(matches!(&error, TopologyError::NotATable { kind: found, .. } if found == kind), "{error}");
     }
+}
+
+/// Would write into the store of a table.
+struct Meddles;
+
+impl Processor for Meddles {
+    fn process(&mut self, _: &InputBatch, ctx: &mut Context<'_>) -> ProcessResult {
+        ctx.store("own")?.put(b"k", "v");
+        ctx.store("counts")?.put(b"k", "7");
+        Ok(())
+    }
+}
+
+#[test]
+fn processor_cannot_write_into_the_store_of_a_table() {
+    let builder = StreamBuilder::new("t");
+    builder.store("own");
+    builder.stream::<Text, Text>("words").group_by_key().count("counts");
+    builder.stream::<Text, Text>("in").process("meddles", ["own", "counts"], || Meddles);
+    let mut driver = driver(&builder);
+    driver.pipe("words", "k", "v", 0).unwrap();
+    let error = driver.pipe("in", "k", "v", 0).unwrap_err().to_string();
+    let expected = "node meddles: processor failed: the store counts is that of a table, which alone writes it; look into it \
+                    by Context::table";
+    assert_eq!(error, expected);
+    assert_eq!(driver.raw_store("counts").unwrap().len(), 1);
 }

@@ -24,7 +24,7 @@ pub(crate) fn with_time<V: Serde>(bytes: &Bytes) -> Result<(V, Timestamp), Serde
 }
 
 /// The store of a [`crate::Table`] that is not kept by windows, to look into: the value of each key, and its time. It is
-/// the table's alone to write.
+/// the table's alone to write ([`crate::Context::table`] gives it to read).
 ///
 /// ```
 /// use mainstem_client::Text;
@@ -40,7 +40,7 @@ pub(crate) fn with_time<V: Serde>(bytes: &Bytes) -> Result<(V, Timestamp), Serde
 ///     fn process(&mut self, batch: &InputBatch, ctx: &mut Context<'_>) -> ProcessResult {
 ///         for input in &batch.records {
 ///             let word = Text::decode(input.record.key.as_ref())?;
-///             let counts = TableStore::<Text, i64>::over(ctx.store("counts")?);
+///             let counts = TableStore::<Text, i64>::over(ctx.table("counts")?);
 ///             let count = counts.get(&word)?.map_or(0, |(count, _)| count);
 ///             let (key, value) = (input.record.key.clone(), Some(count.to_string().into()));
 ///             ctx.forward("answers", OutputRecord { key, value, ..OutputRecord::default() })?;
