@@ -21,7 +21,7 @@ pub struct NodeCounts {
     /// Records that came too late: one for each window that was closed already, as Kafka Streams counts.
     pub late: u64,
     /// Records that did not parse, or had no time that is taken, and were skipped or given to the dead-letter topic, or that
-    /// had no key where one is needed.
+    /// had no key or no value where one is needed.
     pub errors: u64,
     /// Of these, those that did not parse and were skipped ([`crate::BadRecords::Skip`]).
     pub skipped: u64,
@@ -29,6 +29,8 @@ pub struct NodeCounts {
     pub bad_times: u64,
     /// Of these, those that went to the dead-letter topic ([`crate::BadRecords::DeadLetter`]).
     pub dead_lettered: u64,
+    /// Of these, those whose value was null where a join needs one.
+    pub valueless: u64,
     /// How far the records of a source were behind the largest time that its task had seen, in milliseconds: all together.
     pub lateness_ms: u64,
     /// The same: the one furthest behind.
@@ -47,6 +49,7 @@ impl NodeCounts {
             skipped: self.skipped + other.skipped,
             bad_times: self.bad_times + other.bad_times,
             dead_lettered: self.dead_lettered + other.dead_lettered,
+            valueless: self.valueless + other.valueless,
             lateness_ms: self.lateness_ms.saturating_add(other.lateness_ms),
             lateness_ms_max: if self.lateness_ms_max > other.lateness_ms_max {
                 self.lateness_ms_max
@@ -59,7 +62,13 @@ impl NodeCounts {
     /// Those that had no key where one is needed.
     #[must_use]
     pub const fn keyless(self) -> u64 {
-        self.errors - self.skipped - self.bad_times - self.dead_lettered
+        self.errors - self.skipped - self.bad_times - self.dead_lettered - self.valueless
+    }
+
+    /// Counts a record that is left out for having no value.
+    pub(crate) const fn leave_out_valueless(&mut self) {
+        self.errors += 1;
+        self.valueless += 1;
     }
 
     pub(crate) fn see_lateness(&mut self, ms: u64) {

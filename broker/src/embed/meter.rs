@@ -100,6 +100,7 @@ fn shown(counts: &NodeCounts) -> metrics::NodeCounts {
         skipped,
         bad_times,
         dead_lettered,
+        valueless,
         lateness_ms,
         lateness_ms_max,
     } = *counts;
@@ -114,6 +115,7 @@ fn shown(counts: &NodeCounts) -> metrics::NodeCounts {
         bad_times,
         dead_lettered,
         keyless,
+        valueless,
         lateness,
         lateness_max,
     }

@@ -283,11 +283,12 @@ mod tests {
             records_in: 9,
             records_out: 7,
             late_drops: 2,
-            errors: 10,
+            errors: 14,
             skipped: 3,
             bad_times: 4,
             dead_lettered: 2,
             keyless: 1,
+            valueless: 4,
             lateness: Duration::from_millis(1500),
             lateness_max: Duration::from_secs(1),
         };
@@ -296,10 +297,17 @@ mod tests {
         assert_shows(&metrics, &format!("mainstem_processor_node_records_in_total{labels} 9"));
         assert_shows(&metrics, &format!("mainstem_processor_node_records_out_total{labels} 7"));
         assert_shows(&metrics, &format!("mainstem_processor_node_late_drops_total{labels} 2"));
-        assert_shows(&metrics, &format!("mainstem_processor_node_errors_total{labels} 10"));
+        assert_shows(&metrics, &format!("mainstem_processor_node_errors_total{labels} 14"));
         assert_shows(&metrics, &format!("mainstem_processor_node_record_lateness_seconds_total{labels} 1.5"));
         assert_shows(&metrics, &format!("mainstem_processor_node_record_lateness_max_seconds{labels} 1"));
-        let causes = [("late", 2), ("malformed", 3), ("bad_time", 4), ("dead_letter", 2), ("no_key", 1)];
+        let causes = [
+            ("late", 2),
+            ("malformed", 3),
+            ("bad_time", 4),
+            ("dead_letter", 2),
+            ("no_key", 1),
+            ("no_value", 4),
+        ];
         for (cause, records) in causes {
             let labels = format!("{{cause=\"{cause}\",node=\"parse\",processor=\"demo\"}}");
             assert_shows(

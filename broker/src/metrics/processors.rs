@@ -41,7 +41,7 @@ pub struct NodeCounts {
     pub records_out: u64,
     /// Records that came after their window's grace and were dropped.
     pub late_drops: u64,
-    /// Records that it could not take: those of the next three together.
+    /// Records that it could not take: those of the next four together.
     pub errors: u64,
     /// Those that did not parse and were skipped.
     pub skipped: u64,
@@ -51,6 +51,8 @@ pub struct NodeCounts {
     pub dead_lettered: u64,
     /// Those that had no key where one is needed.
     pub keyless: u64,
+    /// Those whose value was null where one is needed.
+    pub valueless: u64,
     /// How far its records were behind the largest time that had been seen, all together.
     pub lateness: Duration,
     /// The same of the one furthest behind.
@@ -77,7 +79,7 @@ struct Node {
 }
 
 /// Why records are dropped.
-const CAUSES: [&str; 5] = ["late", "malformed", "bad_time", "dead_letter", "no_key"];
+const CAUSES: [&str; 6] = ["late", "malformed", "bad_time", "dead_letter", "no_key", "no_value"];
 
 #[derive(Clone, Debug)]
 struct NodeFamilies {
@@ -167,6 +169,7 @@ impl Node {
             bad_times,
             dead_lettered,
             keyless,
+            valueless,
             lateness,
             lateness_max,
         } = *counts;
@@ -175,7 +178,7 @@ impl Node {
         self.late_drops.inc_by(late_drops);
         self.errors.inc_by(errors);
         // In the order of `CAUSES`.
-        let dropped = [late_drops, skipped, bad_times, dead_lettered, keyless];
+        let dropped = [late_drops, skipped, bad_times, dead_lettered, keyless, valueless];
         self.dropped.iter().zip(dropped).for_each(|(counter, records)| counter.inc_by(records));
         self.lateness.inc_by(lateness.as_secs_f64());
         if lateness_max.as_secs_f64() > self.lateness_max.get() {
@@ -248,7 +251,7 @@ impl NodeFamilies {
                 "mainstem_processor_node_dropped_records_total",
                 "Records that went no further than a node, by cause: `late` behind their window's grace, `malformed` and \
                  skipped, without a time that is taken and skipped (`bad_time`), either of these and in the dead-letter topic \
-                 (`dead_letter`), or without the key that is needed (`no_key`)",
+                 (`dead_letter`), or without the key (`no_key`) or the value (`no_value`) that is needed",
                 &["processor", "node", "cause"],
             ),
             lateness: seconds_counters(

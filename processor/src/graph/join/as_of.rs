@@ -81,15 +81,18 @@ impl<K: Serde, V: Serde, T: Serde, O: Data> AsOf<K, V, T, O> {
         out: &mut Vec<Item<K, O>>,
         cx: &mut Cx<'_>,
     ) -> Result<(), NodeError> {
+        if is_missing(&item.value) {
+            cx.counts.leave_out_valueless();
+            return Ok(());
+        }
         let has_key = cx.key(&item.key)?.is_some();
         let versions = VersionedStore::<K, T>::over(cx.store(&self.history.store), self.history.length);
         let found = if has_key { versions.get_as_of(&item.key, item.time) } else { Ok(None) };
         let found = self.history.read(found)?.map(|version| version.value);
         let Item { key, value, time, headers, watermark, order } = item;
-        let is_there = !is_missing(&value);
-        match is_there.then(|| (self.join)(&key, Some(&value), found.as_ref())).flatten() {
+        match (self.join)(&key, Some(&value), found.as_ref()) {
             Some(value) => out.push(Item { key, value, time, headers, watermark, order }),
-            None => cx.counts.errors += u64::from(!has_key || !is_there),
+            None => cx.counts.errors += u64::from(!has_key),
         }
         Ok(())
     }

@@ -27,10 +27,14 @@ impl<K: Serde, V: Serde, G: Serde, T: Data, O: Data> StreamGlobal<K, V, G, T, O>
     /// unless it has no key itself.
     fn take(&self, item: Item<K, V>, out: &mut Vec<Item<K, O>>, cx: &mut Cx<'_>) -> Result<(), NodeError> {
         let Item { key, value, time, headers, watermark, order } = item;
+        if is_missing(&value) {
+            cx.counts.leave_out_valueless();
+            return Ok(());
+        }
         let wanted = (self.asks_for)(&key, &value);
         let bytes = wanted.as_ref().map(|wanted| cx.key(wanted)).transpose()?.flatten();
         let is_let_through = bytes.is_some() || (self.is_left && cx.key(&key)?.is_none());
-        if is_missing(&value) || !is_let_through {
+        if !is_let_through {
             cx.counts.errors += 1;
             return Ok(());
         }

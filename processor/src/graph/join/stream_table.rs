@@ -28,7 +28,7 @@ impl<K: Serde, V: Serde, T: Data, O: Data> StreamTable<K, V, T, O> {
         cx: &mut Cx<'_>,
     ) -> Result<(), NodeError> {
         if is_missing(&item.value) {
-            cx.counts.errors += 1;
+            cx.counts.leave_out_valueless();
             return Ok(());
         }
         let bytes = cx.key(&item.key)?;

@@ -115,8 +115,11 @@ impl<K: Serde, L: Serde, R: Serde, O: Data> Streams<K, L, R, O> {
         out: &mut Results<K, O>,
         cx: &mut Cx<'_>,
     ) {
-        let is_result = self.has_results_alone(of) && !is_missing(&item.value);
-        match is_result.then(|| join(&item.key, &item.value, None)).flatten() {
+        if is_missing(&item.value) {
+            cx.counts.leave_out_valueless();
+            return;
+        }
+        match self.has_results_alone(of).then(|| join(&item.key, &item.value, None)).flatten() {
             Some(value) => out.push(result(&item, value, item.time)),
             None => cx.counts.errors += 1,
         }

@@ -135,7 +135,8 @@ fn record_without_a_key_does_not_wait_and_one_without_a_value_is_left_out() {
     driver.pipe(LEFT, (), "A", 5).unwrap();
     assert_eq!(driver.read::<Maybe, String>("out").unwrap()[0].value, "A-null");
     driver.pipe_record(LEFT, &TestRecord::new("k", None::<String>, 5)).unwrap();
-    assert_eq!(driver.counts("settled").errors, 1);
+    let counts = driver.counts("settled");
+    assert_eq!((counts.errors, counts.keyless(), counts.valueless), (1, 0, 1));
     driver.finish().unwrap();
     assert!(driver.read::<Maybe, String>("out").unwrap().is_empty());
 }

@@ -123,6 +123,9 @@ fn record_without_a_key_has_a_result_of_its_own_at_once_or_none() {
         assert_eq!(results(&mut driver), right.into_iter().collect::<Vec<_>>(), "{how:?}");
         let dropped = u64::from(left.is_none()) + u64::from(right.is_none());
         assert_eq!(driver.counts("j").errors, dropped, "{how:?}");
+        driver.pipe(LEFT, "k", (), 18).unwrap();
+        let counts = driver.counts("j");
+        assert_eq!((counts.errors, counts.keyless(), counts.valueless), (dropped + 1, dropped, 1), "{how:?}");
     }
 }
 
