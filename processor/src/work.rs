@@ -50,6 +50,9 @@ pub(crate) struct Work {
     order: u64,
     /// No timer of a node that is gone is in front of this.
     next_orphan: Timestamp,
+    /// Vectors that are used again and again: the times of records, and the one that is worked off by itself.
+    times: Vec<Timestamp>,
+    one: Vec<Record>,
 }
 
 /// The node that reads a topic.
@@ -134,6 +137,8 @@ impl Work {
             buffer: BytesMut::new(),
             order: 0,
             next_orphan: BEGINNING,
+            times: Vec::new(),
+            one: Vec::new(),
         }
     }
 
@@ -186,11 +191,12 @@ impl Work {
         if !self.is_stepwise {
             return self.process_batch(partition, records);
         }
-        let mut one = Vec::with_capacity(1);
+        let mut one = std::mem::take(&mut self.one);
         for record in records.drain(..) {
             one.push(record);
             self.process_batch(partition, &mut one)?;
         }
+        self.one = one;
         Ok(())
     }
 
@@ -215,23 +221,25 @@ impl Work {
     }
 
     /// When the records of a partition happened, as the node says that reads them. What was said of records must be worked
-    /// off before any that are not said of.
-    pub(crate) fn timed(
+    /// off, in their order, before any that are not said of.
+    pub(crate) fn times(
         &mut self,
         partition: &TopicPartition,
-        records: Vec<Record>,
-    ) -> Result<impl Iterator<Item = (Timestamp, Record)> + use<>, WorkError> {
-        let mut times = Vec::new();
+        records: &[Record],
+    ) -> Result<&[Timestamp], WorkError> {
+        let mut times = std::mem::take(&mut self.times);
+        times.clear();
         if let Some(source) = self.sources.iter().position(|source| source.topic == partition.topic) {
             let SourceOf { node, merged, .. } = self.sources[source];
             let mut met = merged.unwrap_or_else(|| self.time.met(self.time.channel(partition, None)));
             self.call(partition, |graph, _| {
-                times = graph.times(node, &records, &mut met);
+                graph.times(node, (partition, records), &mut met, &mut times);
                 Ok(())
             })?;
             self.sources[source].merged = Some(met);
         }
-        Ok(times.into_iter().zip(records))
+        self.times = times;
+        Ok(&self.times)
     }
 
     /// Notes that an input has ended.

@@ -41,7 +41,7 @@ pub struct NodeCounts {
     pub records_out: u64,
     /// Records that came after their window's grace and were dropped.
     pub late_drops: u64,
-    /// Records that it could not take: those of the next four together.
+    /// Records that it could not take: those of the next five together.
     pub errors: u64,
     /// Those that did not parse and were skipped.
     pub skipped: u64,

@@ -138,16 +138,23 @@ impl Graph {
         self.pass(source, Signal::Records, shared)
     }
 
-    /// When records of a source happened. Those that do not parse come right behind those in front of them.
-    pub(crate) fn times(&mut self, source: usize, records: &[Record], met: &mut Met) -> Vec<Timestamp> {
+    /// When records of a source happened that are to be worked through later. Those that do not parse come right behind
+    /// those in front of them.
+    pub(crate) fn times(
+        &mut self,
+        source: usize,
+        (partition, records): (&TopicPartition, &[Record]),
+        met: &mut Met,
+        times: &mut Vec<Timestamp>,
+    ) {
         self.at_work = source;
-        let operator = &self.nodes[source].operator;
-        let times = records.iter().map(|record| {
-            let time = operator.time_of(record, *met).unwrap_or(met.partition_time).min(LAST);
+        let operator = &mut self.nodes[source].operator;
+        times.extend(records.iter().map(|record| {
+            let time = operator.look_ahead(record, partition, *met);
+            let time = time.unwrap_or(met.partition_time).min(LAST);
             met.partition_time = met.partition_time.max(time);
             time
-        });
-        times.collect()
+        }));
     }
 
     /// Lets all nodes begin.

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use mainstem_client::{Record, Timestamp};
+use mainstem_client::{Record, Timestamp, TopicPartition};
 
 use super::{NodeError, cx::Cx, outlet::Outlet, times::Met};
 use crate::record::Ordered;
@@ -16,7 +16,8 @@ pub(crate) trait Operator: Send {
     fn input(&mut self, inlet: usize) -> &mut dyn Any;
 
     /// When a record of a topic happened, by which it is merged with those of other topics; none where it does not parse.
-    fn time_of(&self, record: &Record, _met: Met) -> Option<Timestamp> {
+    /// The same records come back, in their order, to be worked through.
+    fn look_ahead(&mut self, record: &Record, _partition: &TopicPartition, _met: Met) -> Option<Timestamp> {
         Some(record.timestamp)
     }
 
@@ -57,8 +58,8 @@ pub(crate) trait Logic: Send + 'static {
     type In: Ordered + Send + 'static;
     type Out: Outlet;
 
-    /// As [`Operator::time_of`].
-    fn time_of(&self, record: &Record, _met: Met) -> Option<Timestamp> {
+    /// As [`Operator::look_ahead`].
+    fn look_ahead(&mut self, record: &Record, _partition: &TopicPartition, _met: Met) -> Option<Timestamp> {
         Some(record.timestamp)
     }
 
@@ -125,8 +126,8 @@ impl<L: Logic> Operator for Station<L> {
         &mut self.input
     }
 
-    fn time_of(&self, record: &Record, met: Met) -> Option<Timestamp> {
-        self.logic.time_of(record, met)
+    fn look_ahead(&mut self, record: &Record, partition: &TopicPartition, met: Met) -> Option<Timestamp> {
+        self.logic.look_ahead(record, partition, met)
     }
 
     fn arrange(&mut self) {

@@ -32,6 +32,8 @@ pub(crate) struct Process<K, V> {
     /// What the processor calls its outputs, each of which has a port of its own.
     outputs: Vec<Text>,
     forwarded: Vec<(usize, OutputRecord)>,
+    /// What the last record came in, to be used again.
+    batch: Option<InputBatch>,
     timers: Timers,
     /// The latest watermark at which a record was seen or a timer went off.
     reached: Timestamp,
@@ -54,7 +56,8 @@ impl<K: Serde, V: Serde> Process<K, V> {
         outputs: Vec<Text>,
     ) -> Self {
         let (forwarded, timers) = (Vec::new(), Timers::new());
-        Self { processor, stores, tables, outputs, forwarded, timers, reached: BEGINNING, types: PhantomData }
+        let (batch, reached, types) = (None, BEGINNING, PhantomData);
+        Self { processor, stores, tables, outputs, forwarded, batch, timers, reached, types }
     }
 
     fn call(
@@ -137,8 +140,14 @@ impl<K: Serde, V: Serde> Logic for Process<K, V> {
         out: &mut Self::Out,
         cx: &mut Cx<'_>,
     ) -> Result<(), NodeError> {
-        let mut batch = InputBatch { partition: cx.partition.clone(), records: Vec::with_capacity(1) };
-        input.drain(..).try_for_each(|item| self.take(item, &mut batch, out, cx))
+        let known = self.batch.take().filter(|batch| batch.partition == *cx.partition);
+        let mut batch = known.unwrap_or_else(|| {
+            let records = Vec::with_capacity(1);
+            InputBatch { partition: cx.partition.clone(), records }
+        });
+        input.drain(..).try_for_each(|item| self.take(item, &mut batch, out, cx))?;
+        self.batch = Some(batch);
+        Ok(())
     }
 
     fn start(&mut self, out: &mut Self::Out, cx: &mut Cx<'_>) -> Result<(), NodeError> {

@@ -1,8 +1,8 @@
 //! The nodes where records come in: bytes become keys and values, and records get their times.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
-use mainstem_client::{Headers, Offset, Record, Text, Timestamp, TopicPartition};
+use mainstem_client::{Headers, Offset, PartitionId, Record, Text, Timestamp, TopicPartition};
 use tracing::debug;
 
 use super::{
@@ -40,10 +40,13 @@ pub(crate) trait Read: Send + 'static {
     type Out: Ordered + Clone + Send + 'static;
 
     /// The record with the time at which it happened; what does not parse is named, with the record.
-    fn read(&self, record: Record, met: Met) -> Result<(Self::Out, Timestamp), Box<Unreadable>>;
+    fn read(&self, record: Record, met: Met) -> Outcome<Self::Out>;
 
-    /// When the record happened, for what is merged by that; none where it does not parse.
-    fn time_of(&self, record: &Record, met: Met) -> Option<Timestamp>;
+    /// Whether a record must be read to know when it happened.
+    fn is_timed_by_content(&self) -> bool;
+
+    /// When a record with that timestamp happened, which need not be read for that; none where it has no time.
+    fn time_of(&self, recorded: Timestamp, met: Met) -> Option<Timestamp>;
 
     /// What becomes of records without a time, where others that do not parse are treated so.
     fn bad_times(&self, bad_records: &BadRecords) -> BadRecords;
@@ -51,6 +54,9 @@ pub(crate) trait Read: Send + 'static {
     /// Notes at which watermark the record is seen.
     fn seen(out: &mut Self::Out, watermark: Timestamp, order: u64);
 }
+
+/// What has become of a record, and when it happened.
+pub(crate) type Outcome<T> = Result<(T, Timestamp), Box<Unreadable>>;
 
 /// A record that does not parse.
 pub(crate) struct Unreadable {
@@ -72,6 +78,14 @@ pub(crate) struct Source<R: Read> {
     bad_times: BadRecords,
     /// Whether the topic is a repartition topic, with marks in it.
     is_repartition: bool,
+    /// What was read of records that wait to be merged with those of other topics, by partition.
+    ahead: Vec<(PartitionId, VecDeque<Ahead<R::Out>>)>,
+}
+
+/// A record that was read to know its time.
+struct Ahead<T> {
+    offset: Offset,
+    outcome: Outcome<T>,
 }
 
 /// The part of a record that it is without where it has no time.
@@ -80,7 +94,7 @@ const EVENT_TIME: &str = "event time";
 impl<R: Read> Source<R> {
     pub(crate) fn new(read: R, bad_records: BadRecords, is_repartition: bool) -> Self {
         let bad_times = read.bad_times(&bad_records);
-        Self { read, bad_records, bad_times, is_repartition }
+        Self { read, bad_records, bad_times, is_repartition, ahead: Vec::new() }
     }
 
     /// Times of an ordinary topic are those of its records; times of a repartition topic are those of the marks.
@@ -88,6 +102,7 @@ impl<R: Read> Source<R> {
     fn take(
         &self,
         record: Record,
+        known: Option<Outcome<R::Out>>,
         channel: Option<usize>,
         cx: &mut Cx<'_>,
     ) -> Result<Option<R::Out>, NodeError> {
@@ -97,7 +112,7 @@ impl<R: Read> Source<R> {
             note(mark, record.offset, cx);
             return Ok(None);
         }
-        match self.read.read(record, cx.time.met(channel)) {
+        match known.unwrap_or_else(|| self.read.read(record, cx.time.met(channel))) {
             Ok((mut out, time)) => {
                 R::seen(&mut out, cx.time.watermark(), *cx.order);
                 *cx.order += 1;
@@ -111,6 +126,16 @@ impl<R: Read> Source<R> {
             }
             Err(unreadable) => self.put_aside(*unreadable, cx).map(|()| None),
         }
+    }
+
+    /// What was read ahead of a partition.
+    fn ahead_of(&mut self, partition: PartitionId) -> &mut VecDeque<Ahead<R::Out>> {
+        let known = self.ahead.iter().position(|(of, _)| *of == partition);
+        let at = known.unwrap_or_else(|| {
+            self.ahead.push((partition, VecDeque::new()));
+            self.ahead.len() - 1
+        });
+        &mut self.ahead[at].1
     }
 
     fn put_aside(&self, unreadable: Unreadable, cx: &mut Cx<'_>) -> Result<(), NodeError> {
@@ -179,10 +204,19 @@ impl<R: Read> Logic for Source<R> {
     type In = Record;
     type Out = Vec<R::Out>;
 
-    /// A mark is taken at once: its time is not that of a record.
-    fn time_of(&self, record: &Record, met: Met) -> Option<Timestamp> {
-        let is_mark = self.is_repartition && Mark::of(record).is_some();
-        if is_mark { Some(BEGINNING) } else { self.read.time_of(record, met) }
+    /// A mark is taken at once: its time is not that of a record. What must be read for its time is kept until it is taken.
+    fn look_ahead(&mut self, record: &Record, partition: &TopicPartition, met: Met) -> Option<Timestamp> {
+        if self.is_repartition && Mark::of(record).is_some() {
+            return Some(BEGINNING);
+        }
+        if !self.read.is_timed_by_content() {
+            return self.read.time_of(record.timestamp, met);
+        }
+        let outcome = self.read.read(record.clone(), met);
+        let time = outcome.as_ref().ok().map(|(_, time)| *time);
+        let offset = record.offset;
+        self.ahead_of(partition.partition).push_back(Ahead { offset, outcome });
+        time
     }
 
     fn run(
@@ -192,9 +226,14 @@ impl<R: Read> Logic for Source<R> {
         cx: &mut Cx<'_>,
     ) -> Result<(), NodeError> {
         let channel = cx.time.channel(cx.partition, None);
+        let partition = cx.partition.partition;
+        let mut ahead = std::mem::take(self.ahead_of(partition));
         for record in input.drain(..) {
-            out.extend(self.take(record, channel, cx)?);
+            let is_known = ahead.front().is_some_and(|known| known.offset == record.offset);
+            let known = if is_known { ahead.pop_front().map(|known| known.outcome) } else { None };
+            out.extend(self.take(record, known, channel, cx)?);
         }
+        *self.ahead_of(partition) = ahead;
         Ok(())
     }
 }
@@ -210,7 +249,7 @@ pub(crate) struct Typed<K, V> {
 impl<K: Serde, V: Serde> Read for Typed<K, V> {
     type Out = Item<K, V>;
 
-    fn read(&self, record: Record, met: Met) -> Result<(Item<K, V>, Timestamp), Box<Unreadable>> {
+    fn read(&self, record: Record, met: Met) -> Outcome<Item<K, V>> {
         let key = match K::decode(record.key.as_ref()) {
             Ok(key) => key,
             Err(cause) => return Err(Box::new(Unreadable { record, part: "key", cause })),
@@ -228,11 +267,12 @@ impl<K: Serde, V: Serde> Read for Typed<K, V> {
         }
     }
 
-    fn time_of(&self, record: &Record, met: Met) -> Option<Timestamp> {
-        if self.times.is_in_the_event() {
-            return self.read(record.clone(), met).ok().map(|(_, time)| time);
-        }
-        self.times.of(record.timestamp, met, |_| None).ok()
+    fn is_timed_by_content(&self) -> bool {
+        self.times.is_in_the_event()
+    }
+
+    fn time_of(&self, recorded: Timestamp, met: Met) -> Option<Timestamp> {
+        self.times.of(recorded, met, |_| None).ok()
     }
 
     fn bad_times(&self, bad_records: &BadRecords) -> BadRecords {
@@ -255,7 +295,7 @@ pub(crate) struct Raw {
 impl Read for Raw {
     type Out = InputRecord;
 
-    fn read(&self, record: Record, met: Met) -> Result<(InputRecord, Timestamp), Box<Unreadable>> {
+    fn read(&self, record: Record, met: Met) -> Outcome<InputRecord> {
         match self.times.of(record.timestamp, met, |event_time| event_time(&record)) {
             Ok(event_time) => {
                 Ok((InputRecord { record, event_time, watermark: event_time, order: 0 }, event_time))
@@ -264,8 +304,12 @@ impl Read for Raw {
         }
     }
 
-    fn time_of(&self, record: &Record, met: Met) -> Option<Timestamp> {
-        self.times.of(record.timestamp, met, |event_time| event_time(record)).ok()
+    fn is_timed_by_content(&self) -> bool {
+        self.times.is_in_the_event()
+    }
+
+    fn time_of(&self, recorded: Timestamp, met: Met) -> Option<Timestamp> {
+        self.times.of(recorded, met, |_| None).ok()
     }
 
     fn bad_times(&self, bad_records: &BadRecords) -> BadRecords {

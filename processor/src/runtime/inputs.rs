@@ -28,8 +28,8 @@ impl Attempt<'_> {
                 *heard = Some(Instant::now());
             }
             if self.merge.is_needed() {
-                let records = self.work.timed(&partition, records)?;
-                self.merge.put(&partition, records, next_offset);
+                let times = self.work.times(&partition, &records)?.iter().copied();
+                self.merge.put(&partition, times.zip(records), next_offset);
             } else {
                 self.work_off(&partition, &mut records, next_offset).await?;
             }

@@ -124,7 +124,8 @@ impl std::fmt::Debug for TestDriver {
 }
 
 impl TestDriver {
-    /// Runs a topology whose topics have one partition each.
+    /// Runs a topology whose topics have one partition each. Its tasks begin at once: [`crate::Processor::on_start`] has
+    /// been called when this returns, and what that has written can be read.
     ///
     /// # Errors
     /// Where it does not fit them.
@@ -132,7 +133,8 @@ impl TestDriver {
         Self::with_partitions(topology, &[])
     }
 
-    /// Runs a topology; these topics have so many partitions, and all others one.
+    /// Runs a topology; these topics have so many partitions, and all others one. As with [`Self::new`] its tasks begin at
+    /// once, each with [`crate::Processor::on_start`].
     ///
     /// # Errors
     /// Where it does not fit them, as where they are not co-partitioned.
@@ -460,8 +462,8 @@ impl Task {
                 has_read = true;
                 read.offset += records.len();
                 read.heard = now;
-                let (offset, records) = (read.offset as i64, self.work.timed(&read.partition, records)?);
-                self.merge.put(&read.partition, records, Offset(offset));
+                let times = self.work.times(&read.partition, &records)?.iter().copied();
+                self.merge.put(&read.partition, times.zip(records), Offset(read.offset as i64));
             }
         }
         let mut run = Vec::new();

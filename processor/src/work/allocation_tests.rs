@@ -7,7 +7,8 @@ use mainstem_client::Offset;
 
 use super::*;
 use crate::{
-    CountWindows, Counters, SessionWindows, StreamBuilder, TimeWindows,
+    Context, CountWindows, Counters, Input, InputBatch, ProcessResult, Processor, SessionWindows,
+    StreamBuilder, TimeWindows,
     allocations::calls_here,
     serdes::{BUFFER_BYTES, Protobuf},
 };
@@ -153,6 +154,48 @@ fn joins_of_a_stream_with_known_keys_of_a_table_ask_for_no_memory() {
     let builder = StreamBuilder::new("t");
     let table = builder.table::<Bytes, Bytes>("table");
     builder.stream::<Bytes, Bytes>("in").left_join_table(&table, |_, left, _| left.clone()).to("out");
+    assert_eq!(more(&builder), 0);
+}
+
+#[test]
+fn records_that_are_merged_by_their_own_times_ask_for_no_memory() {
+    let builder = StreamBuilder::new("t");
+    let input = Input::<Bytes, Bytes>::new().event_time(|_, _, recorded| recorded);
+    builder.stream_with("in", input).to("out");
+    let mut task = Task::new(&builder);
+    let mut calls = |count| {
+        let records = task.records(count);
+        let calls = calls_here(|| {
+            task.work.times(&task.input, &records).unwrap();
+            task.work.process(&task.input, records).unwrap();
+        });
+        task.work.emitted.clear();
+        calls
+    };
+    for _ in 0..3 {
+        calls(MANY);
+    }
+    let few = calls(FEW);
+    assert_eq!(calls(MANY).saturating_sub(few), 0);
+}
+
+/// Leaves everything as it is.
+struct Idle;
+
+impl Processor for Idle {
+    fn process(&mut self, _: &InputBatch, _: &mut Context<'_>) -> ProcessResult {
+        Ok(())
+    }
+}
+
+#[test]
+fn processors_that_take_turns_ask_for_no_memory() {
+    let builder = StreamBuilder::new("t");
+    builder.store("shared");
+    let bytes = builder.stream::<Bytes, Bytes>("in");
+    for name in ["one", "another"] {
+        bytes.process(name, ["shared"], || Idle);
+    }
     assert_eq!(more(&builder), 0);
 }
 

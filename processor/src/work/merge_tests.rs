@@ -100,8 +100,9 @@ impl Task {
         for (turn, (input, count, is_restart)) in cut.iter().cycle().enumerate() {
             let from = self.read[*input];
             let to = from.saturating_add(*count).min(self.logs[*input].len());
-            let records = self.work.timed(&partition(*input), self.logs[*input][from..to].to_vec()).unwrap();
-            self.merge.put(&partition(*input), records, Offset(to as i64));
+            let records = &self.logs[*input][from..to];
+            let times = self.work.times(&partition(*input), records).unwrap().iter().copied();
+            self.merge.put(&partition(*input), times.zip(records.iter().cloned()), Offset(to as i64));
             self.read[*input] = to;
             self.work_through();
             if self.work.time.watermark() == Timestamp(i64::MAX) {

@@ -1,5 +1,10 @@
 //! How time goes on where inputs rest, come back, or are out of order.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use mainstem_client::Timestamp;
 
 use super::*;
@@ -300,4 +305,22 @@ fn tasks_behind_a_repartition_topic_are_told_how_far_the_clock_has_taken_time() 
     let results = driver.read::<Windowed<i64>, i64>("out").unwrap().into_iter();
     let results: Vec<_> = results.map(|result| (result.key.window.start.0, result.value)).collect();
     assert_eq!((results, driver.counts("of-counts").late), (vec![(0, 2)], 0));
+}
+
+#[test]
+fn records_that_are_merged_by_their_own_times_are_read_once() {
+    let read = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&read);
+    let input = Input::<Text, Text>::new().event_time(move |_, value, _| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        value.parse::<i64>().unwrap().into()
+    });
+    let mut driver = over_two_topics(input);
+    driver.pipe("right", "k", "v", 5).unwrap();
+    for time in ["7", "3", "12"] {
+        driver.pipe("left", "k", time, 0).unwrap();
+    }
+    driver.finish().unwrap();
+    assert_eq!(closed(&mut driver), [(0, 3), (10, 1)]);
+    assert_eq!(read.load(Ordering::Relaxed), 3);
 }

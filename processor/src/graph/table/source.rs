@@ -5,7 +5,7 @@ use mainstem_client::{Record, Timestamp};
 use crate::{
     BadRecords,
     graph::{
-        source::{Read, Typed, Unreadable},
+        source::{Outcome, Read, Typed, Unreadable},
         times::Met,
     },
     record::Item,
@@ -29,7 +29,7 @@ impl<K, V> Item<Option<K>, Option<V>> {
 impl<K: Serde, V: Serde> Read for Keyed<K, V> {
     type Out = Item<Option<K>, Option<V>>;
 
-    fn read(&self, record: Record, met: Met) -> Result<(Self::Out, Timestamp), Box<Unreadable>> {
+    fn read(&self, record: Record, met: Met) -> Outcome<Self::Out> {
         if record.key.is_some() {
             let (item, time) = self.record.read(record, met)?;
             return Ok((item.with(|key, value| (Some(key), value)), time));
@@ -43,11 +43,12 @@ impl<K: Serde, V: Serde> Read for Keyed<K, V> {
         }
     }
 
-    fn time_of(&self, record: &Record, met: Met) -> Option<Timestamp> {
-        if record.key.is_some() {
-            return self.record.time_of(record, met);
-        }
-        self.record.times.of(record.timestamp, met, |_| Some(record.timestamp)).ok()
+    fn is_timed_by_content(&self) -> bool {
+        self.record.is_timed_by_content()
+    }
+
+    fn time_of(&self, recorded: Timestamp, met: Met) -> Option<Timestamp> {
+        self.record.time_of(recorded, met)
     }
 
     fn bad_times(&self, bad_records: &BadRecords) -> BadRecords {
