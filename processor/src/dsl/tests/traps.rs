@@ -10,16 +10,22 @@
 //! | 5 | a day has 24 hours of UTC, whatever clocks do | here |
 //! | 6 | parts of a millisecond are rounded down | here |
 //! | 7 | a record from far ahead can be kept from moving time | here |
-//! | 8 | results do not depend on how input is cut | `work::window_tests` |
+//! | 8 | results do not depend on how input is cut | `work::window_tests`, `work::merge_tests`, `tables`, `joins`, `process` |
 //! | 9 | at the end and the grace exactly, a window is closed | `windows`, `sliding`, `sessions` |
 //! | 10 | each node has a grace of its own | here |
 //! | 11 | a restart does not turn time back | here, `work::window_tests` |
 //! | 12 | a timer goes off once, with its own time, however far time jumps | `testing` |
-//! | 13 | a window that closes gives one result, also over restarts | `work::window_tests` |
+//! | 13 | a window that closes gives one result, also over restarts and crashes | `work::window_tests` |
 //! | 14 | how many updates there are says nothing, the last one does | `work::window_tests` |
 //! | 15 | a cumulating window takes what lies on its step into the next one; the step divides the size | here, `windows` |
 //! | 16 to 20 | sessions: the gap itself, bridges, late records, restarts, what cannot be merged | `sessions` |
-//! | 43 | a restart in the midst of windows, sessions and joins changes no result | `work::window_tests`, `work::merge_tests` |
+//! | 21 to 23, 27, 28 | joins of streams: known results, nulls, no result alone beside a pair, a stream with itself, bounds | `joins::streams` |
+//! | 24, 25, 30 to 32 | joins with tables: who leads to results, removals, keys that are not the same bytes, partitions | `joins::tables_and_streams`, `joins::global`, `records`, `process`, `runtime::tests::partitioners` |
+//! | 26, 29 | joins by a foreign key, and as of a time | `joins::foreign`, `joins::as_of` |
+//! | 33, 37 to 40 | tables: null, retractions below zero, sums, least and largest values, a group that stays the same | `tables`, `state::typed` |
+//! | 34 to 36 | changelogs that were compacted, of windows, and time to live by the time of records | `state::checkpoint`, `runtime::tests::disk`, `state::typed` |
+//! | 43 | a restart in the midst of windows, sessions and joins changes no result | `work::window_tests`, `work::merge_tests`, `runtime::tests::foreign` |
+//! | 49 | state of a newer version is refused, that of an older one is read | `state::description`, `runtime::tests::forms` |
 //! | 51 | what comes back after a rest with old records is late, and waited for again | `time` |
 //! | 52 | where all inputs rest, windows stay open | `time` |
 //! | 53 | an input that has ended beside one that rests neither holds time up nor ends it | `watermark` |
