@@ -12,6 +12,7 @@ use mainstem_protocol::{
     messages::fetch::{ForgottenTopic, PartitionData},
 };
 
+use super::position::Ends;
 use crate::{TopicPartition, topic_partition::by_topic};
 
 /// The number of no session.
@@ -44,8 +45,9 @@ pub(super) struct FetchSession {
 #[derive(Clone, Copy, Debug)]
 struct Known {
     offset: Offset,
-    /// As it was last told; it is told again only when it has changed.
-    high_watermark: Offset,
+    /// As they were last told; they are told again only when the high watermark has changed, as it does with every marker of
+    /// a transaction.
+    ends: Ends,
     /// The last turn that wanted the partition.
     turn: u64,
 }
@@ -88,13 +90,13 @@ impl FetchSession {
         if self.is_full() {
             return true;
         }
-        let new = Known { offset, high_watermark: Offset::NONE, turn: self.turns };
+        let new = Known { offset, ends: Ends::UNKNOWN, turn: self.turns };
         let Some(known) = self.known.get_mut(partition) else {
             self.known.insert(partition.clone(), new);
             return true;
         };
-        let high_watermark = known.high_watermark;
-        let before = std::mem::replace(known, Known { high_watermark, ..new });
+        let ends = known.ends;
+        let before = std::mem::replace(known, Known { ends, ..new });
         before.offset != offset
     }
 
@@ -169,20 +171,20 @@ impl FetchSession {
 
     fn heed(&mut self, id: i32, asked: &Asked, answers: &Answers) {
         if self.is_full() && id != NONE {
-            let known = |offset| Known { offset, high_watermark: Offset::NONE, turn: self.turns };
+            let known = |offset| Known { offset, ends: Ends::UNKNOWN, turn: self.turns };
             self.known =
                 asked.iter().map(|(partition, _, offset)| (partition.clone(), known(*offset))).collect();
         }
         for (partition, data) in answers {
             let known = self.known.get_mut(partition);
-            known.into_iter().for_each(|known| known.high_watermark = data.high_watermark);
+            known.into_iter().for_each(|known| known.ends = Ends::told(data));
         }
         (self.id, self.epoch) = if id == NONE { (NONE, INITIAL) } else { (id, next(self.epoch)) };
     }
 
-    /// The end of a partition of which nothing new was told.
-    pub(super) fn high_watermark(&self, partition: &TopicPartition) -> Option<Offset> {
-        self.known.get(partition).map(|known| known.high_watermark)
+    /// The ends of a partition of which nothing new was told.
+    pub(super) fn ends(&self, partition: &TopicPartition) -> Option<Ends> {
+        self.known.get(partition).map(|known| known.ends)
     }
 
     /// What closes the session, where there is one: its number and the epoch to send.

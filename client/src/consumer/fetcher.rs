@@ -25,7 +25,7 @@ use super::{
     aborted::Aborted,
     config::{bytes, millis},
     fetch_session::{Answers, Asked, FetchSession, Turn, Unfit},
-    position::{Place, Positions},
+    position::{Ends, Place, Positions},
     records::Fetched,
 };
 use crate::{
@@ -170,11 +170,11 @@ impl Fetcher {
             position.busy = false;
             let Some(data) = answers.remove(&partition) else {
                 let session = self.sessions.get(&node);
-                let known = session.and_then(|session| session.high_watermark(&partition));
-                known.into_iter().for_each(|known| position.high_watermark = known);
+                let known = session.and_then(|session| session.ends(&partition));
+                known.into_iter().for_each(|known| position.ends = known);
                 continue;
             };
-            position.high_watermark = data.high_watermark;
+            position.ends = Ends::told(&data);
             let taken = self.on_partition(partition, round, offset, data, positions);
             first_error = first_error.and(taken);
         }

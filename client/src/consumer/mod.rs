@@ -389,7 +389,7 @@ impl Consumer {
     /// ```
     #[must_use]
     pub fn high_watermark(&self, partition: &TopicPartition) -> Option<Offset> {
-        self.positions.get(partition).map(|position| position.high_watermark).filter(|end| end.0 >= 0)
+        self.positions.get(partition).map(|position| position.ends.high_watermark).filter(|end| end.0 >= 0)
     }
 
     /// Reads nothing of a partition until [`Self::resume`]. What was fetched already is kept for then.

@@ -244,6 +244,28 @@ impl Consumer {
         self.offsets(partitions, OffsetSpec::Latest).await
     }
 
+    /// Up to where what was written into a partition is settled, as it was last seen: where the first transaction begins
+    /// that is still open, or the end where none is. Whoever reads committed records gets nothing behind that. None before
+    /// the first records were asked for.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Consumer, ConsumerConfig, TopicPartition, Offset, consumer::OffsetReset};
+    ///
+    /// let first = TopicPartition::new("greetings", 0);
+    /// let config = ConsumerConfig { offset_reset: OffsetReset::Earliest, ..ConsumerConfig::default() };
+    /// let mut consumer = Consumer::new(&transport, config);
+    /// consumer.assign([first.clone()]);
+    /// consumer.next().await?;
+    /// assert_eq!(consumer.last_stable_offset(&first), Some(Offset(2)));
+    /// # Ok(())
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn last_stable_offset(&self, partition: &TopicPartition) -> Option<Offset> {
+        self.positions.get(partition).map(|position| position.ends.last_stable).filter(|end| end.0 >= 0)
+    }
+
     /// The offsets of the first records.
     ///
     /// # Errors

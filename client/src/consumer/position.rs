@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use mainstem_protocol::Offset;
+use mainstem_protocol::{Offset, messages::fetch::PartitionData};
 
 use crate::{TopicPartition, caps, offsets::OffsetSpec};
 
@@ -31,8 +31,24 @@ pub(super) struct Position {
     pub(super) ahead: Offset,
     /// Nothing is to be read for the moment.
     pub(super) paused: bool,
-    /// The end of the partition, as it was last seen.
+    /// The ends of the partition, as they were last seen.
+    pub(super) ends: Ends,
+}
+
+/// Where a partition ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ends {
     pub(super) high_watermark: Offset,
+    /// Where the first open transaction begins, or the same.
+    pub(super) last_stable: Offset,
+}
+
+impl Ends {
+    pub(super) const UNKNOWN: Self = Self { high_watermark: Offset::NONE, last_stable: Offset::NONE };
+
+    pub(super) const fn told(data: &PartitionData) -> Self {
+        Self { high_watermark: data.high_watermark, last_stable: data.last_stable_offset }
+    }
 }
 
 /// The partitions that are read.
@@ -72,7 +88,7 @@ impl Positions {
             ready: 0,
             ahead: Offset::NONE,
             paused,
-            high_watermark: Offset::NONE,
+            ends: Ends::UNKNOWN,
         };
         self.all.insert(partition, position);
     }

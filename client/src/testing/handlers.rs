@@ -254,7 +254,7 @@ impl State {
                 .iter()
                 .map(|wanted| {
                     let log = self.log(&topic.name, wanted.partition_index);
-                    listed(log, wanted.partition_index, wanted.timestamp)
+                    listed(log, wanted.partition_index, wanted.timestamp, request.isolation_level)
                 })
                 .collect(),
         });
@@ -458,7 +458,9 @@ fn partition_data(
     isolation: i8,
 ) -> PartitionData {
     let aborted = log.filter(|_| isolation == IsolationLevel::ReadCommitted.id()).map(|log| log.aborted(at));
-    let read = log.ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION).and_then(|log| log.read(at.0, limit));
+    let read = log
+        .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+        .and_then(|log| log.read(at.0, log.end_for(isolation), limit));
     let end = log.map_or(Offset::NONE, |log| Offset(log.end));
     let (error_code, records) = match read {
         Ok(bytes) => (ErrorCode::NONE, Records::Bytes(bytes)),
@@ -468,7 +470,7 @@ fn partition_data(
         partition_index,
         error_code,
         high_watermark: end,
-        last_stable_offset: end,
+        last_stable_offset: log.map_or(Offset::NONE, |log| Offset(log.stable_end())),
         log_start_offset: log.map_or(Offset::NONE, |log| Offset(log.start)),
         aborted_transactions: aborted,
         records: Some(records),
@@ -480,12 +482,13 @@ fn listed(
     log: Option<&Log>,
     partition_index: PartitionId,
     timestamp: Timestamp,
+    isolation: i8,
 ) -> ListOffsetsPartitionResponse {
     let Some(log) = log else {
         let error_code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
         return ListOffsetsPartitionResponse { partition_index, error_code, ..Default::default() };
     };
-    let (found, offset) = log.list(timestamp.0);
+    let (found, offset) = log.list(timestamp.0, isolation);
     ListOffsetsPartitionResponse {
         partition_index,
         timestamp: Timestamp(found),

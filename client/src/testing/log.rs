@@ -12,6 +12,8 @@ use mainstem_protocol::{
     },
 };
 
+use crate::consumer::IsolationLevel;
+
 /// Batches of a producer that a repeat is recognised by (Kafka: `ProducerStateEntry.NUM_BATCHES_TO_RETAIN`).
 const REMEMBERED: usize = 5;
 
@@ -119,13 +121,35 @@ impl Log {
         self.batches.retain(|batch| batch.header().next_offset().0 > start);
     }
 
-    /// Whole batches from the one that holds the offset on: at least one, then as many as fit.
-    pub(super) fn read(&self, offset: i64, bytes_max: usize) -> Result<Bytes, ErrorCode> {
+    /// Where the first open transaction begins; the end where there is none.
+    pub(super) fn stable_end(&self) -> i64 {
+        let mut open = HashMap::new();
+        for header in self.batches.iter().map(Batch::header) {
+            if header.attributes.is_control() {
+                open.remove(&header.producer_id);
+            } else if header.attributes.is_transactional() {
+                open.entry(header.producer_id).or_insert(header.base_offset.0);
+            }
+        }
+        open.into_values().min().unwrap_or(self.end)
+    }
+
+    /// Up to where the records go that a reader gets to see.
+    pub(super) fn end_for(&self, isolation: i8) -> i64 {
+        if isolation == IsolationLevel::ReadCommitted.id() { self.stable_end() } else { self.end }
+    }
+
+    /// Whole batches from the one that holds the offset on, in front of `end`: at least one, then as many as fit.
+    pub(super) fn read(&self, offset: i64, end: i64, bytes_max: usize) -> Result<Bytes, ErrorCode> {
         if offset < self.start || offset > self.end {
             return Err(ErrorCode::OFFSET_OUT_OF_RANGE);
         }
         let mut read = BytesMut::new();
-        for batch in self.batches.iter().filter(|batch| batch.header().next_offset().0 > offset) {
+        let is_wanted = |batch: &&Batch| {
+            let header = batch.header();
+            header.next_offset().0 > offset && header.base_offset.0 < end
+        };
+        for batch in self.batches.iter().filter(is_wanted) {
             if !read.is_empty() && read.len() + batch.bytes().len() > bytes_max {
                 break;
             }
@@ -153,9 +177,9 @@ impl Log {
     }
 
     /// What ListOffsets answers to a timestamp: the time and the offset of the first batch that is not older.
-    pub(super) fn list(&self, timestamp: i64) -> (i64, i64) {
+    pub(super) fn list(&self, timestamp: i64, isolation: i8) -> (i64, i64) {
         match timestamp {
-            -1 => (-1, self.end),
+            -1 => (-1, self.end_for(isolation)),
             -2 => (-1, self.start),
             -3 => self.largest_timestamp(),
             _ => {

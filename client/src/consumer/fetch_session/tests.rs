@@ -118,9 +118,9 @@ fn the_end_of_a_partition_is_remembered_while_nothing_new_is_told() {
         let data =
             told.map(|end| (t(0), PartitionData { high_watermark: Offset(end), ..Default::default() }));
         session.answered(ErrorCode::NONE, 7, &wanted, &data.into_iter().collect()).unwrap();
-        assert_eq!(session.high_watermark(&t(0)), Some(Offset(expected)));
+        assert_eq!(session.ends(&t(0)).unwrap().high_watermark, Offset(expected));
     }
-    assert_eq!(session.high_watermark(&t(1)), None);
+    assert_eq!(session.ends(&t(1)), None);
 }
 
 #[test]

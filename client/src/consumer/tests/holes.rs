@@ -195,3 +195,29 @@ async fn markers_are_passed_over_once_and_not_fetched_over_and_over() {
     assert!(broker.asked(ApiKey::Fetch) - asked < 40, "nothing is fetched over and over");
     assert_eq!(consumer.position(&t(0)), Some(Offset(4)));
 }
+
+#[tokio::test(start_paused = true)]
+async fn open_transaction_is_the_end_for_those_who_read_what_was_committed() {
+    let broker = broker(1);
+    produce(&broker, 0, 0..2, 10).await;
+    let producer =
+        TransactionalProducer::new(&broker, ProducerConfig::default(), TransactionConfig::new("x"));
+    producer.init_transactions().await.unwrap();
+    producer.begin().unwrap();
+    drop(producer.send(ProducerRecord::new("t").partition(0).value("2")).await.unwrap());
+    producer.flush().await;
+    produce(&broker, 0, 3..4, 10).await;
+    for (isolation, end) in ISOLATIONS.into_iter().zip([4, 2]) {
+        let mut consumer = reader(&broker, ConsumerConfig { isolation, ..earliest() });
+        assert_eq!(read(&mut consumer, end as usize).await, range(0..end));
+        assert!(matches!(consumer.poll(LONG).await.unwrap(), Polled::Nothing));
+        let ends = (consumer.high_watermark(&t(0)), consumer.last_stable_offset(&t(0)));
+        assert_eq!(ends, (Some(Offset(4)), Some(Offset(2))));
+        assert_eq!(consumer.end_offsets(&[t(0)]).await.unwrap()[&t(0)], Offset(end));
+    }
+    let mut consumer = reader(&broker, ConsumerConfig { isolation: ISOLATIONS[1], ..earliest() });
+    assert_eq!(read(&mut consumer, 2).await, range(0..2));
+    producer.abort().await.unwrap();
+    assert_eq!(read(&mut consumer, 1).await, [3]);
+    assert_eq!(consumer.last_stable_offset(&t(0)), Some(Offset(5)));
+}
