@@ -93,6 +93,15 @@ pub const SAMPLE_PATIENCE: Duration = Duration::from_millis(500);
 /// Milliseconds that a commit waits at most for what earlier ones have written to reach the disk.
 pub const STATE_WAITS_MAX: usize = 1000;
 
+/// How long an open transaction must have held back an input before brokers are asked whose it is.
+pub const HELD_BACK_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often they are asked again while nothing has changed.
+pub const HELD_BACK_ASK_INTERVAL: Duration = Duration::from_secs(5 * 60);
+
+/// How often a task that has nothing to do looks whether an open transaction holds back its inputs.
+pub const HELD_BACK_LOOK_INTERVAL: Duration = Duration::from_secs(5);
+
 /// How often a restore that takes long says how far it is.
 pub const RESTORE_REPORT_INTERVAL: Duration = Duration::from_secs(10);
 

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use mainstem_client::{Text, Timestamp};
+use mainstem_client::{Offset, Text, Timestamp, TopicPartition};
 
 use crate::TaskState;
 
@@ -106,6 +106,21 @@ pub struct TaskReport {
     pub stores: Vec<StoreSize>,
 }
 
+/// An input of a task that goes no further because a transaction is open there, and only committed records are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldInput {
+    /// The input.
+    pub input: TopicPartition,
+    /// Where the transaction begins.
+    pub at: Offset,
+    /// Offsets from there to the end of the partition: those of the transaction, and all that came behind its first one.
+    pub records: u64,
+    /// How long it has been so.
+    pub held_for: Duration,
+    /// The transactional id whose transaction it is, once that is known.
+    pub by: Option<Text>,
+}
+
 /// How large a store of a task is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreSize {
@@ -142,6 +157,10 @@ pub trait Meter: Send + Sync + fmt::Debug + 'static {
 
     /// A task does something else now.
     fn task_state(&self, _task: TaskId, _state: &TaskState) {}
+
+    /// Open transactions hold back these inputs of a task. Told again and again while there are any, and once without any
+    /// when it is over.
+    fn held_back(&self, _task: TaskId, _inputs: &[HeldInput]) {}
 
     /// This went through a node since the last time.
     fn node(&self, _name: &Text, _counts: NodeCounts) {}
@@ -188,6 +207,10 @@ impl Meter for Meters {
 
     fn task_state(&self, task: TaskId, state: &TaskState) {
         self.0.iter().for_each(|meter| meter.task_state(task, state));
+    }
+
+    fn held_back(&self, task: TaskId, inputs: &[HeldInput]) {
+        self.0.iter().for_each(|meter| meter.held_back(task, inputs));
     }
 
     fn node(&self, name: &Text, counts: NodeCounts) {

@@ -5,6 +5,7 @@ use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 use mainstem_client::{
     Offset, Record, Text, Timestamp, TopicPartition,
     clock::{Clock, SystemClock},
+    consumer::IsolationLevel,
 };
 
 use crate::{
@@ -38,6 +39,10 @@ pub enum InputEnd {
 pub struct Settings {
     /// Where the input ends; nowhere, unless said otherwise.
     pub input_end: InputEnd,
+    /// Which records of transactions are read, of inputs and of global tables (`isolation.level`): unless said otherwise
+    /// those that were committed, so that an input goes no further than to the first transaction that is open. Kafka
+    /// Streams reads all of them, whatever becomes of them, unless it commits exactly once.
+    pub isolation_level: IsolationLevel,
     /// How often to commit while there is something to commit; 200 ms unless said otherwise.
     pub commit_interval: Duration,
     /// Bytes of output and state that may wait for a commit before one is made; 512 KiB unless said otherwise.
@@ -76,6 +81,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             input_end: InputEnd::Unbounded,
+            isolation_level: IsolationLevel::ReadCommitted,
             commit_interval: caps::COMMIT_INTERVAL,
             uncommitted_bytes_max: caps::UNCOMMITTED_BYTES_MAX,
             idle_after: Some(caps::IDLE_AFTER),

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use mainstem::embed::{EmbeddedBroker, ReadError};
 use mainstem_client::{
-    Admin, AdminConfig, ErrorCode, NewTopic, TcpConfig, TcpTransport, Text, admin::AdminError,
+    Admin, AdminConfig, ErrorCode, NewTopic, ProducerConfig, ProducerRecord, TcpConfig, TcpTransport, Text,
+    TransactionalProducer, admin::AdminError, producer::TransactionConfig,
 };
 use mainstem_processor::{InputEnd, Settings, StreamBuilder, TestRecord, Topology};
 
@@ -79,6 +80,46 @@ async fn what_a_topology_does_is_among_the_brokers_metrics() {
     count(&broker).await;
     assert!(shown(&broker, "store_restored_records_total", counts) >= Some(2.0));
     assert_eq!(shown(&broker, "store_restore_remaining_records", counts), Some(0.0));
+}
+
+/// A producer with words of its own in a transaction that it has not ended.
+async fn in_a_transaction(broker: &EmbeddedBroker, words: &[&str]) -> TransactionalProducer {
+    let transport = broker.transport();
+    let config = TransactionConfig::new("billing");
+    let producer = TransactionalProducer::new(transport.as_ref(), ProducerConfig::default(), config);
+    producer.init_transactions().await.unwrap();
+    producer.begin().unwrap();
+    for word in words {
+        let record = ProducerRecord::new("in").partition(0).value((*word).to_owned());
+        drop(producer.send(record).await.unwrap());
+    }
+    producer.flush().await;
+    producer
+}
+
+#[tokio::test]
+async fn a_topology_beside_the_log_counts_what_was_committed() {
+    let broker = EmbeddedBroker::start().await.unwrap();
+    broker.create_topic(NewTopic::new("in", 1)).await.unwrap();
+    in_a_transaction(&broker, &["a", "b"]).await.abort().await.unwrap();
+    broker.produce("in", &values(0..3)).await.unwrap();
+    count(&broker).await;
+    assert_eq!(table(&broker).await, [("a".to_owned(), 2), ("b".to_owned(), 1)]);
+    // While a transaction is open, what comes behind it waits, and that is told.
+    let open = in_a_transaction(&broker, &["b"]).await;
+    broker.produce("in", &values(3..4)).await.unwrap();
+    let handle = broker.run(counts(), Settings::default()).await.unwrap();
+    let task = "processor=\"count-by-value\",task=\"0_0\"";
+    while shown(&broker, "task_held_back_records", task) != Some(2.0) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    open.commit().await.unwrap();
+    while shown(&broker, "task_held_back_records", task) != Some(0.0) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    handle.stop().await.unwrap();
+    count(&broker).await;
+    assert_eq!(table(&broker).await, [("a".to_owned(), 2), ("b".to_owned(), 3)]);
 }
 
 #[tokio::test]

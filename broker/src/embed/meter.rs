@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use mainstem_processor::{Meter, NodeCounts, StoreSize, TaskId, TaskReport, TaskState};
+use mainstem_processor::{HeldInput, Meter, NodeCounts, StoreSize, TaskId, TaskReport, TaskState};
 use mainstem_protocol::{Text, Timestamp};
 use mainstem_storage::Clock;
 
@@ -75,6 +75,12 @@ impl Meter for BrokerMeter {
                 store.holds(*entries, *bytes);
             }
         }
+    }
+
+    fn held_back(&self, task: TaskId, inputs: &[HeldInput]) {
+        let Some(task) = self.counts.task(&task.to_string()) else { return };
+        let longest = inputs.iter().map(|input| input.held_for).max();
+        task.is_held_back(longest.unwrap_or_default(), inputs.iter().map(|input| input.records).sum());
     }
 
     fn task_state(&self, task: TaskId, state: &TaskState) {

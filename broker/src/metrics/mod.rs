@@ -325,6 +325,7 @@ mod tests {
         task.committed(Duration::from_millis(500));
         task.waits_for(7);
         task.watermark_is_behind(Duration::from_secs(4));
+        task.is_held_back(Duration::from_millis(2500), 9);
         let store = task.store("counts").unwrap();
         store.holds(12, 345);
         store.restored(10, 20);
@@ -334,6 +335,8 @@ mod tests {
         assert_shows(&metrics, &format!("mainstem_processor_task_commit_max_seconds{labels} 1.5"));
         assert_shows(&metrics, &format!("mainstem_processor_task_input_lag_records{labels} 7"));
         assert_shows(&metrics, &format!("mainstem_processor_task_watermark_delay_seconds{labels} 4"));
+        assert_shows(&metrics, &format!("mainstem_processor_task_held_back_seconds{labels} 2.5"));
+        assert_shows(&metrics, &format!("mainstem_processor_task_held_back_records{labels} 9"));
         let labels = "{processor=\"demo\",store=\"counts\",task=\"0_3\"}";
         assert_shows(&metrics, &format!("mainstem_processor_store_entries{labels} 12"));
         assert_shows(&metrics, &format!("mainstem_processor_store_bytes{labels} 345"));

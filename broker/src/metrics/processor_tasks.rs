@@ -59,6 +59,8 @@ pub struct ProcessorTask {
     commit_seconds_max: Gauge,
     watermark_delay: Gauge,
     input_lag: IntGauge,
+    held_back_seconds: Gauge,
+    held_back_records: IntGauge,
     stores: Stores,
 }
 
@@ -87,6 +89,8 @@ pub(super) struct Families {
     commit_seconds_max: GaugeVec,
     watermark_delay: GaugeVec,
     input_lag: IntGaugeVec,
+    held_back_seconds: GaugeVec,
+    held_back_records: IntGaugeVec,
     stores: StoreFamilies,
 }
 
@@ -147,6 +151,12 @@ impl ProcessorTask {
     /// So many records of its inputs wait.
     pub fn waits_for(&self, records: u64) {
         self.input_lag.set(gauged(records));
+    }
+
+    /// Open transactions hold back inputs of its, one of them for so long, and so many records.
+    pub fn is_held_back(&self, longest: Duration, records: u64) {
+        self.held_back_seconds.set(longest.as_secs_f64());
+        self.held_back_records.set(gauged(records));
     }
 
     /// The counters of one of its stores; none where there are too many.
@@ -226,6 +236,19 @@ impl Families {
                 "Records of a task's inputs that waited at its last commit",
                 labels,
             ),
+            held_back_seconds: seconds_gauges(
+                registry,
+                "mainstem_processor_task_held_back_seconds",
+                "How long an input of a task has waited for an open transaction to end, the longest; 0 where none does. The log \
+                 says whose transaction it is",
+                labels,
+            ),
+            held_back_records: gauges(
+                registry,
+                "mainstem_processor_task_held_back_records",
+                "Records of a task's inputs that it may not read yet, since they are of open transactions or behind them",
+                labels,
+            ),
             stores: StoreFamilies::new(registry),
         }
     }
@@ -240,6 +263,8 @@ impl Families {
             commit_seconds_max,
             watermark_delay,
             input_lag,
+            held_back_seconds,
+            held_back_records,
             stores,
         } = self;
         ProcessorTask {
@@ -248,6 +273,8 @@ impl Families {
             commit_seconds_max: commit_seconds_max.with_label_values(&labels),
             watermark_delay: watermark_delay.with_label_values(&labels),
             input_lag: input_lag.with_label_values(&labels),
+            held_back_seconds: held_back_seconds.with_label_values(&labels),
+            held_back_records: held_back_records.with_label_values(&labels),
             stores: Stores {
                 labels: labels.map(str::to_owned),
                 families: stores.clone(),

@@ -15,6 +15,7 @@ use tokio::{
 
 use super::{
     Job, TaskError,
+    held_back::{self, HeldBack},
     life::{End, stopped},
     restore,
 };
@@ -49,6 +50,8 @@ pub(super) struct Attempt<'a> {
     pub(super) dry_since: BTreeMap<TopicPartition, Instant>,
     /// Records between the merge and the nodes.
     pub(super) run: Vec<Record>,
+    /// Inputs that wait for transactions to end.
+    pub(super) held_back: HeldBack<'a>,
 }
 
 impl<'a> Attempt<'a> {
@@ -104,6 +107,7 @@ impl<'a> Attempt<'a> {
             merge,
             dry_since: BTreeMap::new(),
             run: Vec::new(),
+            held_back: HeldBack::new(job, id, transport),
         })
     }
 
@@ -119,6 +123,7 @@ impl<'a> Attempt<'a> {
             let polled = tokio::select! {
                 polled = self.consumer.poll(self.poll_limit()) => polled?,
                 () = sleep_until(wake_at) => Polled::Nothing,
+                () = self.held_back.told() => Polled::Nothing,
                 () = stopped(&mut stop) => {
                     self.commit().await?;
                     return Ok(End::Stopped);
@@ -130,6 +135,7 @@ impl<'a> Attempt<'a> {
             self.work_through().await?;
             self.look_for_idle_inputs().await?;
             self.rest().await?;
+            self.held_back.look(&self.consumer);
             self.look_at_the_clock().await?;
             if self.is_commit_due() {
                 self.commit().await?;
@@ -168,7 +174,8 @@ impl<'a> Attempt<'a> {
     /// When there is something to do even if nothing comes in.
     fn wake_at(&self) -> Instant {
         let now = Instant::now();
-        let commit_at = self.commit_at.unwrap_or(now + caps::PATIENCE);
+        let look_at = held_back::look_at(now);
+        let commit_at = self.commit_at.map_or(look_at, |commit_at| commit_at.min(look_at));
         // The clock may be set meanwhile.
         let timer = self.work.wall.wait().map(|wait| now + wait.min(caps::WALL_CLOCK_LOOK_INTERVAL));
         let look = self.work.time.rests_by_clock().then(|| now + caps::WALL_CLOCK_LOOK_INTERVAL);
@@ -216,6 +223,7 @@ fn consumer_config(job: &Job) -> ConsumerConfig {
         group_id: Some(job.topology.name().clone()),
         offset_reset: OffsetReset::Earliest,
         poll_records: caps::BATCH_RECORDS,
+        isolation: job.settings.isolation_level,
         ..ConsumerConfig::default()
     }
 }

@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use super::{
     Job, TaskError, TaskId, TaskState,
     handle::{TaskHandle, over},
+    held_back::HeldBack,
     life::{self, Attempts, End, Life},
 };
 use crate::{InputEnd, caps, meter::OfNodes, state::Stores, work::Work};
@@ -110,6 +111,7 @@ impl Reader {
         if self.life.reached.borrow().is_empty() {
             part.globals.iter().for_each(|table| globals.begin(table));
         }
+        let mut held_back = HeldBack::new(job, *id, self.life.transport.as_ref());
         let mut is_complete = false;
         loop {
             if !is_complete && is_at(&consumer, &ends) {
@@ -120,9 +122,14 @@ impl Reader {
                 }
                 self.life.tell(TaskState::Running);
             }
-            if let Polled::Records(batches) = consumer.poll(caps::COMMIT_INTERVAL).await.map_err(not_read)? {
+            let polled = tokio::select! {
+                polled = consumer.poll(caps::COMMIT_INTERVAL) => polled.map_err(not_read)?,
+                () = held_back.told() => Polled::Nothing,
+            };
+            if let Polled::Records(batches) = polled {
                 batches.into_iter().try_for_each(|batch| self.take(batch, &mut work))?;
             }
+            held_back.look(&consumer);
         }
     }
 
@@ -132,6 +139,7 @@ impl Reader {
             // Records that are not there any more may have been removals: the table is built up again then.
             offset_reset: OffsetReset::Fail,
             poll_records: caps::BATCH_RECORDS,
+            isolation: self.life.job.settings.isolation_level,
             ..ConsumerConfig::default()
         };
         let mut consumer = Consumer::new(self.life.transport.as_ref(), config);

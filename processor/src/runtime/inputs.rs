@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use mainstem_client::{Offset, Record, TopicPartition, consumer::PartitionRecords};
+use mainstem_client::{
+    Offset, Record, TopicPartition,
+    consumer::{IsolationLevel, PartitionRecords},
+};
 use tokio::time::Instant;
 
 use super::{TaskError, attempt::Attempt};
@@ -114,9 +117,17 @@ impl Attempt<'_> {
 
     /// Whether an input has no more to come, as far as its log says. An input that nobody has said anything of yet may.
     fn is_at_end(&self, input: &TopicPartition) -> bool {
-        let (position, end) = (self.consumer.position(input), self.consumer.high_watermark(input));
+        let (position, end) = (self.consumer.position(input), self.end_to_read(input));
         let is_read = position.zip(end).is_some_and(|(position, end)| position >= end);
         is_read || self.is_over(input) || self.work.time.is_finished(input)
+    }
+
+    /// Up to where records are handed out. Those of an open transaction may come much later, or never.
+    fn end_to_read(&self, input: &TopicPartition) -> Option<Offset> {
+        match self.job.settings.isolation_level {
+            IsolationLevel::ReadCommitted => self.consumer.last_stable_offset(input),
+            IsolationLevel::ReadUncommitted => self.consumer.high_watermark(input),
+        }
     }
 
     /// An input that is read to its end, and has had nothing new for a while, is not waited for.

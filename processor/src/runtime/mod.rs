@@ -6,7 +6,8 @@
 //! - `partitioners`: whether keys that must meet can.
 //! - `life`: what a thread does: attempt after attempt.
 //! - `task` and `global`: what a task and the reader of a global table attempt.
-//! - `attempt`: one attempt at a task: restore, then poll, work, commit; `inputs`: how it takes what it polls.
+//! - `attempt`: one attempt at a task: restore, then poll, work, commit; `inputs`: how it takes what it polls;
+//!   `held_back`: what stands in the way of that.
 //! - `restore` and `commit`: a pair: what a commit writes, a restore reads.
 //!
 //! A run whose inputs have ended ([`crate::InputEnd::At`]) is a pause: a later one on the same state goes on. Each of
@@ -18,6 +19,7 @@ mod commit;
 mod error;
 mod global;
 mod handle;
+mod held_back;
 mod inputs;
 mod life;
 mod partitioners;

@@ -32,6 +32,7 @@ mod repartitions;
 mod restarts;
 mod stores;
 mod timers;
+mod transactions;
 mod trouble;
 
 /// Counts records of windows of ten milliseconds, by key; panics at the value `boom`, fails at `fail`.

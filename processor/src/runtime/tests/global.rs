@@ -14,7 +14,7 @@ use crate::{
     runtime::{Job, global::Reader, life::Attempts, run, topics},
 };
 
-fn joined() -> Topology {
+pub(super) fn joined() -> Topology {
     let builder = StreamBuilder::new("p");
     let towns = builder.global_table::<Text, Text>("towns");
     let stream = builder.stream::<Text, Text>("in");
@@ -44,7 +44,7 @@ async fn move_to(broker: &FakeBroker, towns: &[(&str, &str)]) -> (TopicPartition
     last.unwrap()
 }
 
-fn settings(input_end: InputEnd) -> Settings {
+pub(super) fn settings(input_end: InputEnd) -> Settings {
     Settings { input_end, commit_interval: Duration::from_millis(5), ..Settings::default() }
 }
 

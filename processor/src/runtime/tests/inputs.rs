@@ -19,12 +19,12 @@ impl Processor for Copy {
     }
 }
 
-fn two_inputs(input_end: InputEnd) -> ProcessorSpec {
+pub(super) fn two_inputs(input_end: InputEnd) -> ProcessorSpec {
     let spec = ProcessorSpec::new("p", || Copy).input("in").input("other").output("out", "out");
     spec.commit_interval(Duration::from_millis(5)).input_end(input_end)
 }
 
-async fn write(broker: &FakeBroker, topic: &str, times: impl IntoIterator<Item = i64>) {
+pub(super) async fn write(broker: &FakeBroker, topic: &str, times: impl IntoIterator<Item = i64>) {
     let producer = Producer::new(broker, ProducerConfig { batch_bytes: 200, ..ProducerConfig::default() });
     for time in times {
         let record = ProducerRecord::new(topic.to_owned()).partition(0).timestamp(Timestamp(time)).value("v");
@@ -33,14 +33,14 @@ async fn write(broker: &FakeBroker, topic: &str, times: impl IntoIterator<Item =
     producer.close().await;
 }
 
-fn with_two_topics() -> FakeBroker {
+pub(super) fn with_two_topics() -> FakeBroker {
     let broker = broker(1);
     broker.create_topic("other", 1);
     broker
 }
 
 /// Everything in the output.
-async fn copies(broker: &FakeBroker) -> Vec<String> {
+pub(super) async fn copies(broker: &FakeBroker) -> Vec<String> {
     records(broker).await.iter().map(|record| text(record.value.as_ref().unwrap()).to_owned()).collect()
 }
 

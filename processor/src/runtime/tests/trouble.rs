@@ -25,10 +25,14 @@ fn silent(broker: &FakeBroker) -> Around {
     })
 }
 
-const TASK: TaskId = TaskId { part: 0, number: 0 };
+pub(super) const TASK: TaskId = TaskId { part: 0, number: 0 };
 
 async fn job(broker: &FakeBroker) -> Job {
-    let spec = spec();
+    job_of(broker, spec()).await
+}
+
+/// What is run of a spec, with nothing started.
+pub(super) async fn job_of(broker: &FakeBroker, spec: ProcessorSpec) -> Job {
     let (topology, settings) = (spec.topology().unwrap(), spec.settings);
     let plan = plan(&topology, broker).await.unwrap();
     let (begins, changelogs, globals) = (HashMap::new(), HashMap::new(), topology.globals());
