@@ -271,7 +271,9 @@ impl<K: Serde, V: Serde> Stream<K, V> {
     /// for word in ["to", "be", "or", "not", "to", "be"] {
     ///     driver.pipe("words", (), word, 0)?;
     /// }
-    /// let moved = driver.read::<Text, Text>("words-by-word-repartition")?;
+    /// // Between the records stand marks of time, which have no keys.
+    /// let mut moved = driver.read::<Option<Text>, Option<Text>>("words-by-word-repartition")?;
+    /// moved.retain(|record| record.key.is_some());
     /// assert!(moved.iter().any(|record| record.partition != moved[0].partition));
     /// assert_eq!(driver.read_table::<String, i64>("counts")?["be"], 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
