@@ -232,10 +232,7 @@ impl Work {
         if let Some(source) = self.sources.iter().position(|source| source.topic == partition.topic) {
             let SourceOf { node, merged, .. } = self.sources[source];
             let mut met = merged.unwrap_or_else(|| self.time.met(self.time.channel(partition, None)));
-            self.call(partition, |graph, _| {
-                graph.times(node, (partition, records), &mut met, &mut times);
-                Ok(())
-            })?;
+            self.call(partition, |graph, _| graph.times(node, (partition, records), &mut met, &mut times))?;
             self.sources[source].merged = Some(met);
         }
         self.times = times;

@@ -6,11 +6,11 @@ use mainstem_client::{Offset, Text, TopicPartition};
 
 use crate::{StoreFault, serdes::SerdeError};
 
-/// A record that does not parse.
+/// A record that does not parse, or cannot be read yet ([`SerdeError::is_retriable`]).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{part} in topic {} partition {} at offset {offset} does not parse: {cause}",
-    partition.topic, partition.partition
+    "{part} in topic {} partition {} at offset {offset} {}: {cause}",
+    partition.topic, partition.partition, cause.verdict()
 )]
 pub struct MalformedRecord {
     /// Key or value.
@@ -26,7 +26,7 @@ pub struct MalformedRecord {
 /// Why a node cannot go on.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum NodeError {
-    /// A record does not parse, and the policy is to fail.
+    /// A record does not parse, and the policy is to fail; or it cannot be read yet.
     #[error(transparent)]
     Malformed(Box<MalformedRecord>),
     /// A key or value has no bytes.
@@ -73,4 +73,17 @@ pub enum NodeError {
     /// User code panicked.
     #[error("user code panicked: {0}")]
     Panic(String),
+}
+
+impl NodeError {
+    /// Whether it may go on later with the same input: what it takes to read or write something was not to be had.
+    #[must_use]
+    pub fn is_retriable(&self) -> bool {
+        match self {
+            Self::Malformed(record) => record.cause.is_retriable(),
+            Self::Unwritable { cause, .. } | Self::Stored { cause, .. } => cause.is_retriable(),
+            Self::User(error) => error.downcast_ref().is_some_and(SerdeError::is_retriable),
+            Self::Store(_) | Self::TooManyWindows { .. } | Self::NoRoom { .. } | Self::Panic(_) => false,
+        }
+    }
 }

@@ -146,15 +146,16 @@ impl Graph {
         (partition, records): (&TopicPartition, &[Record]),
         met: &mut Met,
         times: &mut Vec<Timestamp>,
-    ) {
+    ) -> Result<(), NodeError> {
         self.at_work = source;
         let operator = &mut self.nodes[source].operator;
-        times.extend(records.iter().map(|record| {
-            let time = operator.look_ahead(record, partition, *met);
+        for record in records {
+            let time = operator.look_ahead(record, partition, *met)?;
             let time = time.unwrap_or(met.partition_time).min(LAST);
             met.partition_time = met.partition_time.max(time);
-            time
-        }));
+            times.push(time);
+        }
+        Ok(())
     }
 
     /// Lets all nodes begin.

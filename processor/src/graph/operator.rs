@@ -15,10 +15,15 @@ pub(crate) trait Operator: Send {
     /// The vector that takes those of a parent: all of them into one, unless the node tells its parents apart.
     fn input(&mut self, inlet: usize) -> &mut dyn Any;
 
-    /// When a record of a topic happened, by which it is merged with those of other topics; none where it does not parse.
-    /// The same records come back, in their order, to be worked through.
-    fn look_ahead(&mut self, record: &Record, _partition: &TopicPartition, _met: Met) -> Option<Timestamp> {
-        Some(record.timestamp)
+    /// When a record of a topic happened, by which it is merged with those of other topics; none where it does not parse,
+    /// and an error where it cannot be read yet. The same records come back, in their order, to be worked through.
+    fn look_ahead(
+        &mut self,
+        record: &Record,
+        _partition: &TopicPartition,
+        _met: Met,
+    ) -> Result<Option<Timestamp>, NodeError> {
+        Ok(Some(record.timestamp))
     }
 
     /// Sorts what came from several parents.
@@ -59,8 +64,13 @@ pub(crate) trait Logic: Send + 'static {
     type Out: Outlet;
 
     /// As [`Operator::look_ahead`].
-    fn look_ahead(&mut self, record: &Record, _partition: &TopicPartition, _met: Met) -> Option<Timestamp> {
-        Some(record.timestamp)
+    fn look_ahead(
+        &mut self,
+        record: &Record,
+        _partition: &TopicPartition,
+        _met: Met,
+    ) -> Result<Option<Timestamp>, NodeError> {
+        Ok(Some(record.timestamp))
     }
 
     /// Works through everything that came in, and leaves nothing of it.
@@ -126,7 +136,12 @@ impl<L: Logic> Operator for Station<L> {
         &mut self.input
     }
 
-    fn look_ahead(&mut self, record: &Record, partition: &TopicPartition, met: Met) -> Option<Timestamp> {
+    fn look_ahead(
+        &mut self,
+        record: &Record,
+        partition: &TopicPartition,
+        met: Met,
+    ) -> Result<Option<Timestamp>, NodeError> {
         self.logic.look_ahead(record, partition, met)
     }
 

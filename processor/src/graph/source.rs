@@ -58,7 +58,7 @@ pub(crate) trait Read: Send + 'static {
 /// What has become of a record, and when it happened.
 pub(crate) type Outcome<T> = Result<(T, Timestamp), Box<Unreadable>>;
 
-/// A record that does not parse.
+/// A record that does not parse, or cannot be read yet.
 pub(crate) struct Unreadable {
     record: Record,
     part: &'static str,
@@ -68,6 +68,11 @@ pub(crate) struct Unreadable {
 impl Unreadable {
     pub(crate) const fn without_time(record: Record, cause: SerdeError) -> Self {
         Self { record, part: EVENT_TIME, cause }
+    }
+
+    fn error(self, partition: TopicPartition) -> NodeError {
+        let Self { record: Record { offset, .. }, part, cause } = self;
+        NodeError::Malformed(Box::new(MalformedRecord { part, partition, offset, cause }))
     }
 }
 
@@ -124,6 +129,8 @@ impl<R: Read> Source<R> {
                 }
                 Ok(Some(out))
             }
+            // That says nothing about the record.
+            Err(unreadable) if unreadable.cause.is_retriable() => Err(unreadable.error(cx.partition.clone())),
             Err(unreadable) => self.put_aside(*unreadable, cx).map(|()| None),
         }
     }
@@ -139,21 +146,19 @@ impl<R: Read> Source<R> {
     }
 
     fn put_aside(&self, unreadable: Unreadable, cx: &mut Cx<'_>) -> Result<(), NodeError> {
-        let Unreadable { record, part, cause } = unreadable;
-        let (offset, partition) = (record.offset, cx.partition.clone());
-        let is_timeless = part == EVENT_TIME;
+        let partition = cx.partition.clone();
+        let is_timeless = unreadable.part == EVENT_TIME;
         let aside = if is_timeless { &self.bad_times } else { &self.bad_records };
         match aside {
-            BadRecords::Fail => {
-                let record = MalformedRecord { part, partition, offset, cause };
-                return Err(NodeError::Malformed(Box::new(record)));
-            }
+            BadRecords::Fail => return Err(unreadable.error(partition)),
             BadRecords::Skip => {
+                let Unreadable { record: Record { offset, .. }, part, cause } = unreadable;
                 debug!(node = %cx.node, %partition, %offset, part, %cause, "record does not parse; it is left out");
                 cx.counts.bad_times += u64::from(is_timeless);
                 cx.counts.skipped += u64::from(!is_timeless);
             }
             BadRecords::DeadLetter(topic) => {
+                let Unreadable { record, part, cause } = unreadable;
                 cx.emit(dead_letter(topic, record, cx.node, &partition, part, &cause));
                 cx.counts.dead_lettered += 1;
             }
@@ -204,19 +209,30 @@ impl<R: Read> Logic for Source<R> {
     type In = Record;
     type Out = Vec<R::Out>;
 
-    /// A mark is taken at once: its time is not that of a record. What must be read for its time is kept until it is taken.
-    fn look_ahead(&mut self, record: &Record, partition: &TopicPartition, met: Met) -> Option<Timestamp> {
+    /// A mark is taken at once: its time is not that of a record. What must be read for its time is kept until it is taken;
+    /// what cannot be read yet has no time, and must not be merged.
+    fn look_ahead(
+        &mut self,
+        record: &Record,
+        partition: &TopicPartition,
+        met: Met,
+    ) -> Result<Option<Timestamp>, NodeError> {
         if self.is_repartition && Mark::of(record).is_some() {
-            return Some(BEGINNING);
+            return Ok(Some(BEGINNING));
         }
         if !self.read.is_timed_by_content() {
-            return self.read.time_of(record.timestamp, met);
+            return Ok(self.read.time_of(record.timestamp, met));
         }
-        let outcome = self.read.read(record.clone(), met);
+        let (offset, outcome) = (record.offset, self.read.read(record.clone(), met));
+        let outcome = match outcome {
+            Err(unreadable) if unreadable.cause.is_retriable() => {
+                return Err(unreadable.error(partition.clone()));
+            }
+            outcome => outcome,
+        };
         let time = outcome.as_ref().ok().map(|(_, time)| *time);
-        let offset = record.offset;
         self.ahead_of(partition.partition).push_back(Ahead { offset, outcome });
-        time
+        Ok(time)
     }
 
     fn run(

@@ -197,13 +197,13 @@ impl From<WorkError> for TaskError {
 }
 
 impl TaskError {
-    /// Whether another attempt may succeed: user code fails again on the same input, and what is refused for good
-    /// stays so.
+    /// Whether another attempt may succeed: user code fails again on the same input unless it waits for something
+    /// ([`NodeError::is_retriable`]), and what is refused for good stays so.
     #[must_use]
-    pub const fn is_retriable(&self) -> bool {
+    pub fn is_retriable(&self) -> bool {
         match self {
-            Self::Node { .. }
-            | Self::GlobalTable { .. }
+            Self::Node { error, .. } => error.is_retriable(),
+            Self::GlobalTable { .. }
             | Self::Restore { .. }
             | Self::Store(_)
             | Self::Form(_)

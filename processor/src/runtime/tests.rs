@@ -34,6 +34,7 @@ mod stores;
 mod timers;
 mod transactions;
 mod trouble;
+mod unavailable;
 
 /// Counts records of windows of ten milliseconds, by key; panics at the value `boom`, fails at `fail`.
 struct Counter {

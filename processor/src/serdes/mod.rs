@@ -98,12 +98,32 @@ pub enum SerdeError {
         /// Why not.
         cause: String,
     },
+    /// What it takes to read or write it is not to be had for now, such as a schema while its registry is away. That says
+    /// nothing about the bytes: no policy for bad records is asked, and the task tries again after a while.
+    #[error("what that takes is not to be had for now: {0}")]
+    Unavailable(String),
     /// Something else; for types of one's own.
     #[error("{0}")]
     Other(String),
 }
 
 impl SerdeError {
+    /// What has to be waited for, as a lower-case phrase; for types of one's own, and for what looks schemas up.
+    pub fn unavailable(reason: impl Into<String>) -> Self {
+        Self::Unavailable(reason.into())
+    }
+
+    /// Whether the same bytes may be read later.
+    #[must_use]
+    pub const fn is_retriable(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+
+    /// What it says of the bytes.
+    pub(crate) const fn verdict(&self) -> &'static str {
+        if self.is_retriable() { "cannot be read yet" } else { "does not parse" }
+    }
+
     /// For types of one's own: what is wrong, as a lower-case phrase.
     pub fn other(reason: impl Into<String>) -> Self {
         Self::Other(reason.into())

@@ -41,6 +41,9 @@ pub trait AvroRegistered: AvroType {
 ///
 /// A lookup runs on the thread of the task that has met the id, which waits for it. An id that is not to be had is looked up
 /// again with each record that has it.
+///
+/// A lookup that may succeed later says so with [`SerdeError::unavailable`], as where a registry does not answer: the task
+/// waits, and tries the record again. With any other error the record is a bad one, and its input's policy is asked.
 pub struct AvroSchemas {
     lookup: Box<Lookup>,
     /// By the schema that they are resolved to, too.
@@ -68,7 +71,12 @@ impl AvroSchemas {
     fn look_up(&self, known: (SchemaId, usize), reader: &'static AvroSchema) -> Known {
         let unknown =
             |cause: &dyn fmt::Display| SerdeError::UnknownSchema { id: known.0, cause: cause.to_string() };
-        let text = (self.lookup)(known.0).map_err(|cause| unknown(&cause))?;
+        let text = (self.lookup)(known.0).map_err(|cause| match cause {
+            SerdeError::Unavailable(cause) => {
+                SerdeError::Unavailable(format!("the schema with the id {}: {cause}", known.0))
+            }
+            cause => unknown(&cause),
+        })?;
         let writer = parse(&text).map_err(|cause| unknown(&cause))?;
         let reader = reader.parsed()?;
         let mut all = self.known.write().unwrap_or_else(PoisonError::into_inner);

@@ -214,6 +214,21 @@ fn schema_is_looked_up_once() {
 }
 
 #[test]
+fn lookup_that_is_to_be_repeated_says_nothing_about_the_record() {
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+    let schemas = AvroSchemas::new(|_| match ASKED.fetch_add(1, Ordering::Relaxed) {
+        0 => Err(SerdeError::unavailable("the registry does not answer")),
+        _ => Ok(OLD.to_owned()),
+    });
+    let error = schemas.resolving(SchemaId(1), Order::schema()).map(drop).unwrap_err();
+    assert!(error.is_retriable());
+    let expected =
+        "what that takes is not to be had for now: the schema with the id 1: the registry does not answer";
+    assert_eq!(error.to_string(), expected);
+    schemas.resolving(SchemaId(1), Order::schema()).unwrap();
+}
+
+#[test]
 fn schemas_that_are_not_to_be_had_are_named_by_their_ids() {
     let error = |id: u8| decoded::<RegisteredAvro<Order>>(&[0, 0, 0, 0, id, 0]).unwrap_err().to_string();
     assert_eq!(error(9), "the schema with the id 9 is not to be had: nobody has registered it");
