@@ -4,12 +4,13 @@
 //! - [`RegisteredAvro`]: records that begin with the id of the schema that they were written with; [`AvroSchemas`] looks it
 //!   up, and what was written with another schema than the type's is resolved to it as Avro's specification says.
 //! - `walk`: looks whether bytes are what a schema says before anything is made of them.
-//! - `aliases`: fields that have had other names.
+//! - `aliases`: fields that have had other names. `decimals`: those of any size, which are bytes here.
 //!
 //! Bytes come from anywhere: nothing that they say about lengths and counts leads to more memory than they have bytes for,
 //! and nesting has a limit ([`crate::caps::AVRO_DEPTH_MAX`]).
 
 mod aliases;
+mod decimals;
 mod registered;
 mod schema;
 #[cfg(test)]

@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use serde::de::DeserializeOwned;
 
 use super::{
-    AvroSchema, AvroType, aliases,
+    AvroSchema, AvroType, aliases, decimals,
     schema::{Parsed, parse, wrong},
     walk::walk,
     write,
@@ -99,6 +99,7 @@ pub(super) struct Resolving {
     /// The named schemas within it.
     names: ResolvedSchema<'static>,
     values: GenericDatumReader<'static>,
+    reader: &'static Parsed,
     /// There where the schemas are the same, so that nothing has to be resolved.
     same: Option<&'static Parsed>,
 }
@@ -106,12 +107,13 @@ pub(super) struct Resolving {
 impl Resolving {
     /// Kept for as long as the process runs, as what knows it is; that has a limit.
     fn kept(writer: Schema, reader: &'static Parsed) -> Known {
-        let writer = Box::leak(Box::new(aliases::renamed(writer, reader.schema)));
+        let writer = &*Box::leak(Box::new(aliases::renamed(writer, reader.schema)));
         let same = (*writer == *reader.schema).then_some(reader);
         let names = ResolvedSchema::new(writer).map_err(wrong)?;
-        let values =
-            GenericDatumReader::builder(writer).reader_schema(reader.schema).build().map_err(wrong)?;
-        Ok(Box::leak(Box::new(Self { writer, names, values, same })))
+        let [from, to] =
+            [writer, reader.schema].map(|schema| &*Box::leak(Box::new(decimals::as_bytes(schema.clone()))));
+        let values = GenericDatumReader::builder(from).reader_schema(to).build().map_err(wrong)?;
+        Ok(Box::leak(Box::new(Self { writer, names, values, reader, same })))
     }
 
     pub(super) fn read<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, SerdeError> {
@@ -120,6 +122,7 @@ impl Resolving {
         }
         walk(self.writer, &self.names, bytes)?;
         let value = self.values.read_value(&mut io::Cursor::new(bytes)).map_err(wrong)?;
+        decimals::check(&value, self.reader.schema, &self.reader.names)?;
         from_value(&value).map_err(wrong)
     }
 }

@@ -60,7 +60,7 @@ pub(super) fn wrong(error: apache_avro::Error) -> SerdeError {
 pub(super) struct Parsed {
     pub(super) schema: &'static Schema,
     /// The named schemas within it.
-    names: ResolvedSchema<'static>,
+    pub(super) names: ResolvedSchema<'static>,
     reader: GenericDatumReader<'static>,
     writer: GenericDatumWriter<'static>,
 }

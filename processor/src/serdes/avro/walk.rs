@@ -14,17 +14,28 @@ use crate::{caps, serdes::SerdeError};
 /// Whether the bytes are one value of that schema, and nothing else.
 pub(super) fn walk(schema: &Schema, names: &ResolvedSchema<'_>, bytes: &[u8]) -> Result<(), SerdeError> {
     let items_left = bytes.len().saturating_add(caps::AVRO_EMPTY_ITEMS_MAX);
-    let mut walker = Walker { names, rest: bytes, items_left, depth: 0 };
+    let mut walker = Walker { names, rest: Bytes(bytes), items_left, depth: 0 };
     walker.value(schema, None)?;
-    match walker.rest.len() {
+    match walker.rest.0.len() {
         0 => Ok(()),
         left => Err(wrong(format!("{left} bytes are left behind the value"))),
     }
 }
 
+/// Whether the bytes are those of a big decimal: its digits behind their length, and its scale.
+pub(super) fn decimal(bytes: &[u8]) -> Result<(), SerdeError> {
+    let mut rest = Bytes(bytes);
+    rest.bytes()?;
+    rest.long()?;
+    match rest.0.len() {
+        0 => Ok(()),
+        left => Err(wrong(format!("{left} bytes are left behind a big decimal"))),
+    }
+}
+
 struct Walker<'a> {
     names: &'a ResolvedSchema<'a>,
-    rest: &'a [u8],
+    rest: Bytes<'a>,
     /// How many more items arrays and maps may have: as many as there are bytes, and some that have none.
     items_left: usize,
     depth: usize,
@@ -44,8 +55,8 @@ impl Walker<'_> {
     fn content(&mut self, schema: &Schema, namespace: NamespaceRef<'_>) -> Result<(), SerdeError> {
         match schema {
             Schema::Null => Ok(()),
-            Schema::Boolean => self.boolean(),
-            Schema::Int | Schema::Date | Schema::TimeMillis => self.int().map(drop),
+            Schema::Boolean => self.rest.boolean(),
+            Schema::Int | Schema::Date | Schema::TimeMillis => self.rest.int().map(drop),
             Schema::Long
             | Schema::TimeMicros
             | Schema::TimestampMillis
@@ -53,26 +64,27 @@ impl Walker<'_> {
             | Schema::TimestampNanos
             | Schema::LocalTimestampMillis
             | Schema::LocalTimestampMicros
-            | Schema::LocalTimestampNanos => self.long().map(drop),
-            Schema::Float => self.skip(4).map(drop),
-            Schema::Double => self.skip(8).map(drop),
-            Schema::Bytes | Schema::BigDecimal | Schema::Uuid(UuidSchema::Bytes) => self.bytes().map(drop),
-            Schema::String | Schema::Uuid(UuidSchema::String) => self.text(),
+            | Schema::LocalTimestampNanos => self.rest.long().map(drop),
+            Schema::Float => self.rest.skip(4).map(drop),
+            Schema::Double => self.rest.skip(8).map(drop),
+            Schema::Bytes | Schema::Uuid(UuidSchema::Bytes) => self.rest.bytes().map(drop),
+            Schema::BigDecimal => decimal(self.rest.bytes()?),
+            Schema::String | Schema::Uuid(UuidSchema::String) => self.rest.text(),
             Schema::Fixed(fixed) | Schema::Duration(fixed) | Schema::Uuid(UuidSchema::Fixed(fixed)) => {
-                self.skip(fixed.size).map(drop)
+                self.rest.skip(fixed.size).map(drop)
             }
             Schema::Decimal(decimal) => match &decimal.inner {
-                InnerDecimalSchema::Bytes => self.bytes().map(drop),
-                InnerDecimalSchema::Fixed(fixed) => self.skip(fixed.size).map(drop),
+                InnerDecimalSchema::Bytes => self.rest.bytes().map(drop),
+                InnerDecimalSchema::Fixed(fixed) => self.rest.skip(fixed.size).map(drop),
             },
-            Schema::Enum(symbols) => self.index(symbols.symbols.len()).map(drop),
+            Schema::Enum(symbols) => self.rest.index(symbols.symbols.len()).map(drop),
             Schema::Union(union) => {
-                let variant = self.index(union.variants().len())?;
+                let variant = self.rest.index(union.variants().len())?;
                 self.value(&union.variants()[variant], namespace)
             }
             Schema::Array(array) => self.items(|walker| walker.value(&array.items, namespace)),
             Schema::Map(map) => self.items(|walker| {
-                walker.text()?;
+                walker.rest.text()?;
                 walker.value(&map.types, namespace)
             }),
             Schema::Record(record) => {
@@ -94,9 +106,9 @@ impl Walker<'_> {
     /// Blocks, each with the number of its items in front, negative where the number of its bytes follows, until an empty one.
     fn items(&mut self, mut item: impl FnMut(&mut Self) -> Result<(), SerdeError>) -> Result<(), SerdeError> {
         loop {
-            let count = self.long()?;
+            let count = self.rest.long()?;
             if count < 0 {
-                self.long()?;
+                self.rest.long()?;
             }
             let count = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
             if count == 0 {
@@ -110,7 +122,12 @@ impl Walker<'_> {
             }
         }
     }
+}
 
+/// What is left of a value.
+struct Bytes<'a>(&'a [u8]);
+
+impl<'a> Bytes<'a> {
     /// The number of a symbol or variant.
     fn index(&mut self, of: usize) -> Result<usize, SerdeError> {
         let index = self.int()?;
@@ -130,7 +147,7 @@ impl Walker<'_> {
         std::str::from_utf8(bytes).map(drop).map_err(|error| wrong(format!("its text is not UTF-8: {error}")))
     }
 
-    fn bytes(&mut self) -> Result<&[u8], SerdeError> {
+    fn bytes(&mut self) -> Result<&'a [u8], SerdeError> {
         let length = self.long()?;
         let length = usize::try_from(length).map_err(|_| wrong(format!("{length} is no length")))?;
         self.skip(length)
@@ -155,10 +172,10 @@ impl Walker<'_> {
         Err(wrong("an integer has more than 64 bits".to_owned()))
     }
 
-    fn skip(&mut self, bytes: usize) -> Result<&[u8], SerdeError> {
-        let ended = || wrong(format!("it ends {} bytes too early", bytes - self.rest.len()));
-        let (skipped, rest) = self.rest.split_at_checked(bytes).ok_or_else(ended)?;
-        self.rest = rest;
+    fn skip(&mut self, bytes: usize) -> Result<&'a [u8], SerdeError> {
+        let ended = || wrong(format!("it ends {} bytes too early", bytes - self.0.len()));
+        let (skipped, rest) = self.0.split_at_checked(bytes).ok_or_else(ended)?;
+        self.0 = rest;
         Ok(skipped)
     }
 }

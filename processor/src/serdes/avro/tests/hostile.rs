@@ -100,3 +100,42 @@ proptest! {
         let _ = decoded::<RegisteredAvro<Wide>>(&[b"\0\0\0\x01\x02", &bytes[..]].concat());
     }
 }
+
+fn priced(kind: &str, more: &str) -> String {
+    let price = format!(r#"{{"type": "bytes"{kind}}}"#);
+    format!(r#"{{"type": "record", "name": "P", "fields": [{{"name": "price", "type": {price}}}{more}]}}"#)
+}
+
+/// What the bytes of a big decimal become where they are resolved from another schema, and where they are not.
+fn price(written: &str, bytes: &'static [u8]) -> Result<Vec<u8>, SerdeError> {
+    #[derive(Deserialize)]
+    struct Price {
+        #[serde(with = "apache_avro::serde::bytes")]
+        price: Vec<u8>,
+    }
+    static NOW: LazyLock<AvroSchema> = LazyLock::new(|| {
+        let more = r#", {"name": "currency", "type": "string", "default": "EUR"}"#;
+        AvroSchema::new(priced(DECIMAL, more).leak())
+    });
+    let written = written.to_owned();
+    let schemas = AvroSchemas::new(move |_| Ok(written.clone()));
+    let found = schemas.resolving(SchemaId(1), &NOW).unwrap().read::<Price>(bytes);
+    found.map(|found| found.price)
+}
+
+const DECIMAL: &str = r#", "logicalType": "big-decimal""#;
+
+/// Six bytes that speak of 2^28 more.
+#[test]
+fn length_within_a_big_decimal_is_one_of_bytes_that_are_there() {
+    static PRICE: LazyLock<AvroSchema> = LazyLock::new(|| AvroSchema::new(priced(DECIMAL, "").leak()));
+    let (good, long) = (b"\x08\x04\x01\x00\x04", b"\x0a\x80\x80\x80\x80\x02");
+    let ended = "not the Avro that is expected: it ends 268435456 bytes too early";
+    assert_eq!(walked(&PRICE, good), Ok(()));
+    assert_eq!(walked(&PRICE, long).unwrap_err().to_string(), ended);
+    for kind in [DECIMAL, ""] {
+        let written = priced(kind, "");
+        assert_eq!(price(&written, good), Ok(b"\x04\x01\x00\x04".to_vec()));
+        assert_eq!(price(&written, long).unwrap_err().to_string(), ended);
+    }
+}
