@@ -16,6 +16,26 @@
 //! their own: each record that is read asks for it, and each copy, as where several windows or branches take it; what
 //! they write goes into the buffer. Keys and values that are kept in a store are copied once, when their key is first seen.
 
+/// Lets a type of one field be used as what is in it.
+#[cfg(any(feature = "avro", feature = "protobuf"))]
+macro_rules! transparent {
+    ($wrapper:ident) => {
+        impl<T> std::ops::Deref for $wrapper<T> {
+            type Target = T;
+
+            fn deref(&self) -> &T {
+                &self.0
+            }
+        }
+
+        impl<T> std::ops::DerefMut for $wrapper<T> {
+            fn deref_mut(&mut self) -> &mut T {
+                &mut self.0
+            }
+        }
+    };
+}
+
 #[cfg(feature = "avro")]
 mod avro;
 mod bytes_and_text;

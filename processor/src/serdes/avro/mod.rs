@@ -17,8 +17,6 @@ mod schema;
 mod tests;
 mod walk;
 
-use std::ops::{Deref, DerefMut};
-
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -80,19 +78,7 @@ pub trait AvroType: Serialize + DeserializeOwned + Clone + Send + 'static {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Avro<T>(pub T);
 
-impl<T> Deref for Avro<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
-
-impl<T> DerefMut for Avro<T> {
-    fn deref_mut(&mut self) -> &mut T {
-        &mut self.0
-    }
-}
+transparent!(Avro);
 
 impl<T: AvroType> Serde for Avro<T> {
     fn decode(bytes: Option<&Bytes>) -> Result<Self, SerdeError> {

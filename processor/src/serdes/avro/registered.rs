@@ -3,7 +3,6 @@
 use std::{
     collections::HashMap,
     fmt, io,
-    ops::{Deref, DerefMut},
     sync::{PoisonError, RwLock},
 };
 
@@ -189,19 +188,7 @@ impl Resolving {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RegisteredAvro<T>(pub T);
 
-impl<T> Deref for RegisteredAvro<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
-
-impl<T> DerefMut for RegisteredAvro<T> {
-    fn deref_mut(&mut self) -> &mut T {
-        &mut self.0
-    }
-}
+transparent!(RegisteredAvro);
 
 impl<T: AvroRegistered> Serde for RegisteredAvro<T> {
     fn decode(bytes: Option<&Bytes>) -> Result<Self, SerdeError> {

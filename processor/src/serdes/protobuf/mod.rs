@@ -11,8 +11,6 @@ mod registered;
 #[cfg(test)]
 mod tests;
 
-use std::ops::{Deref, DerefMut};
-
 use bytes::{Bytes, BytesMut};
 use prost::Message;
 
@@ -52,19 +50,7 @@ use super::{Serde, SerdeError};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Protobuf<M>(pub M);
 
-impl<M> Deref for Protobuf<M> {
-    type Target = M;
-
-    fn deref(&self) -> &M {
-        &self.0
-    }
-}
-
-impl<M> DerefMut for Protobuf<M> {
-    fn deref_mut(&mut self) -> &mut M {
-        &mut self.0
-    }
-}
+transparent!(Protobuf);
 
 impl<M: Message + Default + Clone + 'static> Serde for Protobuf<M> {
     fn decode(bytes: Option<&Bytes>) -> Result<Self, SerdeError> {

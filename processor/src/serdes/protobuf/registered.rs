@@ -1,7 +1,5 @@
 //! Messages that begin with the id of their schema.
 
-use std::ops::{Deref, DerefMut};
-
 use bytes::{Bytes, BytesMut};
 use prost::Message;
 
@@ -66,19 +64,7 @@ pub trait ProtobufRegistered: Message + Default + Clone + 'static {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RegisteredProtobuf<M>(pub M);
 
-impl<M> Deref for RegisteredProtobuf<M> {
-    type Target = M;
-
-    fn deref(&self) -> &M {
-        &self.0
-    }
-}
-
-impl<M> DerefMut for RegisteredProtobuf<M> {
-    fn deref_mut(&mut self) -> &mut M {
-        &mut self.0
-    }
-}
+transparent!(RegisteredProtobuf);
 
 impl<M: ProtobufRegistered> Serde for RegisteredProtobuf<M> {
     fn decode(bytes: Option<&Bytes>) -> Result<Self, SerdeError> {
