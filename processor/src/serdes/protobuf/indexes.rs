@@ -19,8 +19,14 @@ impl MessageIndexes {
     pub const FIRST: Self = Self(&[0]);
 
     /// The message that those numbers lead to.
+    ///
+    /// # Panics
+    /// Where there are none, or more than [`caps::PROTOBUF_INDEXES_MAX`]: nobody could read what is written so. A constant
+    /// of that kind does not compile.
     #[must_use]
     pub const fn new(indexes: &'static [i32]) -> Self {
+        assert!(!indexes.is_empty(), "at least one number leads to a message");
+        assert!(indexes.len() <= caps::PROTOBUF_INDEXES_MAX, "too many numbers lead to a message");
         Self(indexes)
     }
 

@@ -22,7 +22,7 @@ use super::{Serde, SerdeError};
 /// A key or value that is a message of Protocol Buffers, as `prost` knows it.
 ///
 /// Equal messages have equal bytes, which keys must have, unless they have maps: `prost` writes a `HashMap` in any order,
-/// and a `BTreeMap` in one.
+/// and a `BTreeMap` in one. A store that holds messages is refused once their type has another name.
 ///
 /// ```
 /// use mainstem_client::Text;
@@ -63,10 +63,18 @@ impl<M: Message + Default + Clone + 'static> Serde for Protobuf<M> {
     }
 
     fn format() -> String {
-        "protobuf".to_owned()
+        format!("protobuf {}", name_of::<M>())
     }
 
     const SHARES_MEMORY: bool = false;
+}
+
+/// What the program calls the message, without the modules that it is in: `prost` knows no other name of every message.
+fn name_of<M>() -> &'static str {
+    let name = std::any::type_name::<M>();
+    let end = name.find('<').unwrap_or(name.len());
+    let begin = name[..end].rfind("::").map_or(0, |colons| colons + 2);
+    &name[begin..]
 }
 
 /// From a slice, so that fields of bytes have memory of their own.

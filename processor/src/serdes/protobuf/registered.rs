@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use prost::Message;
 
-use super::{MessageIndexes, read, write};
+use super::{MessageIndexes, name_of, read, write};
 use crate::serdes::{
     Serde, SerdeError,
     schema_id::{self, SchemaId},
@@ -81,7 +81,7 @@ impl<M: ProtobufRegistered> Serde for RegisteredProtobuf<M> {
     }
 
     fn format() -> String {
-        "protobuf with schema ids".to_owned()
+        format!("protobuf {} with schema ids", name_of::<M>())
     }
 
     const SHARES_MEMORY: bool = false;

@@ -117,6 +117,20 @@ fn message_from_another_place_or_schema_is_refused() {
 }
 
 #[test]
+#[should_panic(expected = "at least one number leads to a message")]
+fn place_that_nothing_leads_to_cannot_be_made() {
+    let none: &'static [i32] = &[];
+    let _ = MessageIndexes::new(none);
+}
+
+#[test]
+fn store_of_one_message_is_not_read_as_another() {
+    assert_eq!(Protobuf::<Order>::format(), "protobuf Order");
+    assert_eq!(RegisteredProtobuf::<Inner>::format(), "protobuf Inner with schema ids");
+    assert_eq!(name_of::<Vec<Option<Line>>>().find("Vec<"), Some(0));
+}
+
+#[test]
 fn places_that_are_none_are_refused() {
     let places: [(&[u8], &str); 4] = [
         (b"", "ends too early"),
