@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use mainstem_client::{Text, Timestamp};
 
 use super::{NodeError, cx::Cx};
@@ -13,7 +13,7 @@ use crate::{
     caps,
     record::Item,
     serdes::Serde,
-    state::{Store, TIME_BYTES},
+    state::{Store, behind_time, with_time},
 };
 
 /// When a record was seen.
@@ -206,13 +206,7 @@ impl<A: Serde> Cell<A> {
     fn bytes(&self, buffer: &mut BytesMut) -> Result<Option<Bytes>, NodeError> {
         let Some(value) = &self.value else { return Ok(None) };
         let value = value.encode(buffer).map_err(|cause| NodeError::Unwritable { part: "value", cause })?;
-        let whole = |value: Bytes| {
-            let mut whole = BytesMut::with_capacity(TIME_BYTES + value.len());
-            whole.put_i64(self.seen.time.0);
-            whole.put_slice(&value);
-            whole.freeze()
-        };
-        Ok(value.map(whole))
+        Ok(value.map(|value| behind_time(self.seen.time, &value)))
     }
 }
 
@@ -223,12 +217,7 @@ fn put(store: &mut Store, key: &[u8], value: Option<Bytes>) {
     }
 }
 
-/// A value as it stands in a store, with its time.
-pub(crate) fn read<A: Serde>(bytes: &Bytes) -> Result<(A, Timestamp), crate::serdes::SerdeError> {
-    crate::state::with_time(bytes)
-}
-
-/// The same, of a store of that name.
+/// A value as it stands in a store of that name, with its time.
 pub(crate) fn stored<A: Serde>(store: &Text, bytes: &Bytes) -> Result<(A, Timestamp), NodeError> {
-    read(bytes).map_err(|cause| NodeError::Stored { store: store.clone(), cause })
+    with_time(bytes).map_err(|cause| NodeError::Stored { store: store.clone(), cause })
 }

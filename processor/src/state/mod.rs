@@ -43,7 +43,7 @@ pub use typed::{
     ExpiringStore, KeyValueStore, Put, Session, SessionStore, TableStore, Version, VersionedStore,
     WindowStore,
 };
-pub(crate) use typed::{TIME_BYTES, with_time};
+pub(crate) use typed::{behind_time, with_time};
 
 /// Where stores are kept. It is no part of what they are: one that moves is read from its changelog.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

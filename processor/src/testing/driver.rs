@@ -8,11 +8,11 @@ use mainstem_client::{Offset, PartitionId, Text, TopicPartition};
 use super::{Encode, TestClock, TestRecord, topics::Topics};
 use crate::{
     Counters, NodeCounts, OutputRecord, Topology, Windowed, caps,
-    graph::{cells, spans, windowed},
+    graph::{spans, windowed},
     merge::{Merge, Room},
     record::Emitted,
     serdes::{Serde, SerdeError},
-    state::{Globals, Stores},
+    state::{Globals, Stores, with_time},
     topology::{Layout, Plan, PlanError},
     work::{self, Work, WorkError},
 };
@@ -362,7 +362,7 @@ impl TestDriver {
     /// # Errors
     /// Where there is no such store, or it holds something else.
     pub fn store<K: Serde, V: Serde>(&self, store: &str) -> Result<Vec<(K, V)>, TestError> {
-        let entry = |(key, value): &(Bytes, Bytes)| Ok((K::decode(Some(key))?, cells::read(value)?.0));
+        let entry = |(key, value): &(Bytes, Bytes)| Ok((K::decode(Some(key))?, with_time(value)?.0));
         self.raw_store(store)?.iter().map(entry).collect()
     }
 
@@ -378,7 +378,7 @@ impl TestDriver {
         match windows.layout {
             Layout::ByMark(windows) => {
                 let entry = |(key, value): &(Bytes, Bytes)| {
-                    Ok((windowed::windowed_key(&windows, key)?, cells::read(value)?.0))
+                    Ok((windowed::windowed_key(&windows, key)?, with_time(value)?.0))
                 };
                 raw.iter().map(entry).collect()
             }

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use mainstem_client::Text;
 
 use super::view::View;
@@ -10,7 +10,7 @@ use crate::{
     graph::{NodeError, cells::stored, cx::Cx, operator::Logic},
     record::Item,
     serdes::Serde,
-    state::TIME_BYTES,
+    state::behind_time,
 };
 
 /// A node that keeps the last value of each key in a global table. It gives nothing to others, who look into it.
@@ -31,13 +31,8 @@ impl<K: Serde, V: Serde> KeepGlobal<K, V> {
         };
         let Some(key) = cx.needed_key(&key)? else { return Ok(()) };
         let value = value.map(|value| cx.value(&value)).transpose()?.flatten();
-        let whole = |value: Bytes| {
-            let mut whole = BytesMut::with_capacity(TIME_BYTES + value.len());
-            whole.put_i64(time.0);
-            whole.put_slice(&value);
-            whole.freeze()
-        };
-        cx.stores.globals().put(&self.table, Bytes::copy_from_slice(&key), value.map(whole));
+        let value = value.map(|value| behind_time(time, &value));
+        cx.stores.globals().put(&self.table, Bytes::copy_from_slice(&key), value);
         Ok(())
     }
 }

@@ -33,6 +33,6 @@ pub use expiring::ExpiringStore;
 pub use key_value::KeyValueStore;
 pub use session::{Session, SessionStore};
 pub use table::TableStore;
-pub(crate) use table::{TIME_BYTES, with_time};
+pub(crate) use table::{behind_time, with_time};
 pub use versioned::{Put, Version, VersionedStore};
 pub use window::WindowStore;

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
 use mainstem_client::Timestamp;
 
 use super::parts::{Types, key_bytes};
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Bytes of the time in front of a value.
-pub(crate) const TIME_BYTES: usize = 8;
+const TIME_BYTES: usize = 8;
 
 /// A value as a table keeps it, behind its time.
 pub(crate) fn with_time<V: Serde>(bytes: &Bytes) -> Result<(V, Timestamp), SerdeError> {
@@ -21,6 +21,14 @@ pub(crate) fn with_time<V: Serde>(bytes: &Bytes) -> Result<(V, Timestamp), Serde
     let time = bytes.first_chunk::<TIME_BYTES>().ok_or(short)?;
     let value = V::decode(Some(&bytes.slice(TIME_BYTES..)))?;
     Ok((value, Timestamp(i64::from_be_bytes(*time))))
+}
+
+/// A value as [`with_time`] reads it, in memory of its own.
+pub(crate) fn behind_time(time: Timestamp, value: &[u8]) -> Bytes {
+    let mut whole = BytesMut::with_capacity(TIME_BYTES + value.len());
+    whole.put_i64(time.0);
+    whole.put_slice(value);
+    whole.freeze()
 }
 
 /// The store of a [`crate::Table`] that is not kept by windows, to look into: the value of each key, and its time. It is
