@@ -12,6 +12,7 @@ import org.apache.kafka.streams.kstream.Branched;
 import org.apache.kafka.streams.kstream.EmitStrategy;
 import org.apache.kafka.streams.kstream.Grouped;
 import org.apache.kafka.streams.kstream.JoinWindows;
+import org.apache.kafka.streams.kstream.Joined;
 import org.apache.kafka.streams.kstream.KGroupedStream;
 import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.KTable;
@@ -54,6 +55,7 @@ final class Cases {
             case "streams", "apart" -> cases.streams(parts[0], parts[1]);
             case "lookup" -> cases.lookup(parts[1]);
             case "versions" -> cases.versions();
+            case "settled" -> cases.settled(parts[1]);
             case "tables" -> cases.tables(parts[1]);
             case "foreign" -> cases.foreign(parts[1]);
             case "groups" -> cases.groups();
@@ -164,9 +166,21 @@ final class Cases {
         (how.equals("inner") ? stream.join(table, join) : stream.leftJoin(table, join)).to("out");
     }
 
+    private KTable<String, String> versioned() {
+        return builder.table("right", Materialized.as(Stores.persistentVersionedKeyValueStore("versions", ms("history"))));
+    }
+
     private void versions() {
-        KTable<String, String> table = builder.table("right", Materialized.as(Stores.persistentVersionedKeyValueStore("versions", ms("history"))));
-        builder.<String, String>stream("left").leftJoin(table, (one, other) -> one + "+" + other).to("out");
+        builder.<String, String>stream("left").leftJoin(versioned(), (one, other) -> one + "+" + other).to("out");
+    }
+
+    /** What waits for late values of the table. */
+    private void settled(String how) {
+        KTable<String, String> table = versioned();
+        KStream<String, String> stream = builder.stream("left");
+        Joined<String, String, String> joined = Joined.<String, String, String>as("waiting").withGracePeriod(ms("grace"));
+        ValueJoiner<String, String, String> join = (one, other) -> one + "+" + other;
+        (how.equals("inner") ? stream.join(table, join, joined) : stream.leftJoin(table, join, joined)).to("out");
     }
 
     private void tables(String how) {

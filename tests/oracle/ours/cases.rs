@@ -35,6 +35,7 @@ impl Cases {
             (kind @ ("streams" | "apart"), how) => cases.streams(kind, how),
             ("lookup", how) => cases.lookup(how),
             ("versions", _) => cases.versions(),
+            ("settled", how) => cases.settled(how),
             ("tables", how) => cases.tables(how),
             ("foreign", how) => cases.foreign(how),
             ("groups", _) => cases.groups(),
@@ -45,6 +46,17 @@ impl Cases {
 
     fn ms(&self, name: &str) -> Duration {
         Duration::from_millis(self.parameters[name])
+    }
+
+    /// Whether the program is to be one that is wrong, so that it is seen whether that is found.
+    fn is_wrong(&self) -> bool {
+        self.parameters.contains_key("wrong")
+    }
+
+    /// Two sides in one order; in the other one where that is to be found.
+    fn ordered<T>(&self) -> impl Fn(T, T) -> (T, T) + Send + Sync + use<T> {
+        let is_wrong = self.is_wrong();
+        move |one, other| if is_wrong { (other, one) } else { (one, other) }
     }
 
     fn stream(&self, topic: &str) -> Stream<Field, Field> {
@@ -136,28 +148,49 @@ impl Cases {
 
     fn lookup(&self, how: &str) {
         let (stream, table) = (self.stream("left"), self.builder.table::<Field, String>("right"));
+        let ordered = self.ordered();
+        let both = move |one: &Field, other: Option<&String>| {
+            let (one, other) = ordered(one.clone(), other.cloned());
+            pair(Some(&one), Some(&other))
+        };
         match how {
-            "inner" => stream.join_table(&table, |_, one, other| pair(Some(one), Some(&known(other)))),
-            _ => stream.left_join_table(&table, |_, one, other| {
-                pair(Some(one), other.map(|other| known(other)).as_ref())
-            }),
+            "inner" => stream.join_table(&table, move |_, one, other| both(one, Some(other))),
+            _ => stream.left_join_table(&table, move |_, one, other| both(one, other)),
         }
         .to("out");
     }
 
     fn versions(&self) {
+        let stream = self.stream("left");
+        if self.is_wrong() {
+            let table = self.builder.table::<Field, String>("right");
+            stream.left_join_table(&table, looked_up).to("out");
+        } else {
+            let table = self.builder.versioned_table::<Field, String>("right", self.ms("history"));
+            stream.left_join_as_of(&table, looked_up).to("out");
+        }
+    }
+
+    /// What waits for late values of the table.
+    fn settled(&self, how: &str) {
         let table = self.builder.versioned_table::<Field, String>("right", self.ms("history"));
-        let found = |_: &Field, one: &Field, other: Option<&String>| {
-            pair(Some(one), other.map(|other| known(other)).as_ref())
-        };
-        self.stream("left").left_join_as_of(&table, found).to("out");
+        let (stream, grace) = (self.stream("left"), self.ms("grace"));
+        match how {
+            "inner" => stream.join_as_of_with_grace(&table, grace, "waiting", |key, one, other| {
+                looked_up(key, one, Some(other))
+            }),
+            _ => stream.left_join_as_of_with_grace(&table, grace, "waiting", looked_up),
+        }
+        .to("out");
     }
 
     fn tables(&self, how: &str) {
         let table = |topic: &str| self.builder.table::<Field, String>(topic.to_owned());
         let (left, right) = (table("left"), table("right"));
-        let both = |one: Option<&String>, other: Option<&String>| {
-            format!("{}+{}", one.map_or("null", String::as_str), other.map_or("null", String::as_str))
+        let ordered = self.ordered();
+        let both = move |one: Option<&String>, other: Option<&String>| {
+            let (one, other) = ordered(one.cloned(), other.cloned());
+            pair(Some(&one), Some(&other))
         };
         let joined = match how {
             "inner" => left.join(&right, move |_, one, other| both(Some(one), Some(other))),
@@ -171,15 +204,17 @@ impl Cases {
     fn foreign(&self, how: &str) {
         let table = |topic: &str| self.builder.table::<Field, String>(topic.to_owned());
         let (left, right) = (table("left"), table("right"));
+        let ordered = self.ordered();
+        let both = move |one: &String, found: Option<&String>| {
+            let (one, found) = ordered(Some(one.clone()), found.cloned());
+            pair(Some(&one), Some(&found))
+        };
         let named = |_: &Field, value: &String| last(value).filter(|digit| digit != "9").map(Some);
         match how {
-            "inner" => left.join_foreign(&right, "joined", named, |_, one, found| format!("{one}+{found}")),
-            _ => {
-                let both = move |_: &Field, one: &String, found: Option<&String>| {
-                    format!("{one}+{}", found.map_or("null", String::as_str))
-                };
-                left.left_join_foreign(&right, "joined", named, both)
+            "inner" => {
+                left.join_foreign(&right, "joined", named, move |_, one, found| both(one, Some(found)))
             }
+            _ => left.left_join_foreign(&right, "joined", named, move |_, one, found| both(one, found)),
         }
         .to_stream()
         .to("out");
@@ -206,10 +241,11 @@ impl Cases {
     fn groups(&self) {
         let table = self.builder.table::<Field, String>("in");
         let grouped = table.group_by(|_, value: String| (last(&value), value));
-        let (add, remove) = (
-            |_: &Field, value: String, all| with(all, &value),
-            |_: &Field, value: String, all: String| without(&all, &value),
-        );
+        let is_wrong = self.is_wrong();
+        let add = |_: &Field, value: String, all| with(all, &value);
+        let remove = move |_: &Field, value: String, all: String| {
+            if is_wrong { Some(all) } else { without(&all, &value) }
+        };
         grouped.aggregate("values", String::new, add, remove).to_stream().to("out");
     }
 }
@@ -260,8 +296,9 @@ fn shown(field: &Field) -> String {
     field.clone().unwrap_or_else(|| "null".to_owned())
 }
 
-fn known(value: &str) -> Field {
-    Some(value.to_owned())
+/// A record of a stream, with what a table held.
+fn looked_up(_: &Field, one: &Field, other: Option<&String>) -> String {
+    pair(Some(one), Some(&other.cloned()))
 }
 
 fn pair(one: Option<&Field>, other: Option<&Field>) -> String {
