@@ -15,6 +15,19 @@ pub const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
 /// Records that a task takes at once.
 pub const BATCH_RECORDS: usize = 1000;
 
+/// Answers of a join by a foreign key that one update of the right table gives at once; the next ones follow when these
+/// are sent.
+pub const ANSWERS_MAX: usize = 1000;
+
+/// Bytes of such answers, if that is less.
+pub const ANSWERS_BYTES_MAX: usize = 1024 * 1024;
+
+/// Records for topics behind which a task that takes its records one by one sends them before it takes the next one.
+pub const EMITTED_MAX: usize = 1000;
+
+/// Bytes of such records, if that is less.
+pub const EMITTED_BYTES_MAX: usize = 1024 * 1024;
+
 /// The first wait before a task that failed is started again; it doubles from failure to failure.
 pub const RESTART_BACKOFF: Duration = Duration::from_millis(100);
 

@@ -12,7 +12,7 @@ use bytes::BytesMut;
 use mainstem_client::{Record, Text, Timestamp, TopicPartition, clock::Clock};
 
 use crate::{
-    Meter, NodeError, Topology,
+    Meter, NodeError, Topology, caps,
     graph::{Graph, Shared, behind, times::Met},
     merge::{Merge, Room},
     record::Emitted,
@@ -53,6 +53,16 @@ pub(crate) struct Work {
     /// Vectors that are used again and again: the times of records, and the one that is worked off by itself.
     times: Vec<Timestamp>,
     one: Vec<Record>,
+    /// Whether it pauses where much is emitted, so that it can be taken away.
+    in_pieces: bool,
+    paused: Option<Paused>,
+}
+
+/// Work that has paused while nodes were called for a partition.
+struct Paused {
+    partition: TopicPartition,
+    /// Where the watermark was before, if it is to be looked how far it has risen when the nodes have come to their end.
+    before: Option<Timestamp>,
 }
 
 /// The node that reads a topic.
@@ -139,7 +149,15 @@ impl Work {
             next_orphan: BEGINNING,
             times: Vec::new(),
             one: Vec::new(),
+            in_pieces: false,
+            paused: None,
         }
+    }
+
+    /// Has it pause where much is emitted: [`Self::work_off`] then leaves records, and [`Self::go_on`] is to be called,
+    /// each time when what is emitted is taken away, until there is no more to do. Nothing else may be called before.
+    pub(crate) fn in_pieces(self) -> Self {
+        Self { in_pieces: true, ..self }
     }
 
     /// Has timers go by a clock other than the machine's.
@@ -182,7 +200,7 @@ impl Work {
     }
 
     /// Works through records of a partition, and then through what the time that they bring leads to. An empty vector
-    /// is left, for the next ones.
+    /// is left, for the next ones; what is in it has to wait ([`Self::in_pieces`]).
     pub(crate) fn work_off(
         &mut self,
         partition: &TopicPartition,
@@ -191,13 +209,35 @@ impl Work {
         if !self.is_stepwise {
             return self.process_batch(partition, records);
         }
-        let mut one = std::mem::take(&mut self.one);
-        for record in records.drain(..) {
+        let (mut one, mut left) = (std::mem::take(&mut self.one), Vec::new());
+        let (mut counted, mut bytes) = (0, 0);
+        let mut rest = records.drain(..);
+        while let Some(record) = rest.next() {
             one.push(record);
             self.process_batch(partition, &mut one)?;
+            bytes += self.emitted[counted..].iter().map(Emitted::size).sum::<usize>();
+            counted = self.emitted.len();
+            if self.in_pieces && (self.paused.is_some() || is_much(counted, bytes)) {
+                left.extend(rest.by_ref());
+            }
         }
+        drop(rest);
+        records.append(&mut left);
         self.one = one;
         Ok(())
+    }
+
+    /// Goes on where it has paused, once what is emitted was taken away; says whether there was anything to do.
+    pub(crate) fn go_on(&mut self) -> Result<bool, WorkError> {
+        let Some(Paused { partition, before }) = self.paused.take() else { return Ok(false) };
+        self.call(&partition, Graph::go_on)?;
+        match (&mut self.paused, before) {
+            (Some(paused), before) => paused.before = before,
+            (None, Some(before)) => self.on_time(before, &partition)?,
+            (None, None) => {}
+        }
+        self.report();
+        Ok(true)
     }
 
     fn process_batch(
@@ -217,6 +257,10 @@ impl Work {
             self.time.look_at_clock(self.wall.now());
         }
         self.call(partition, |graph, shared| graph.records(node, records, shared))?;
+        if let Some(paused) = &mut self.paused {
+            paused.before = Some(before);
+            return Ok(());
+        }
         self.on_time(before, partition)
     }
 
@@ -300,7 +344,7 @@ impl Work {
     }
 
     /// Lets the timers go off that the clock has reached; says whether there were any. Those that are set meanwhile wait
-    /// for the next call.
+    /// for the next call, and so do those behind one that leads to a pause.
     pub(crate) fn on_wall_clock(&mut self) -> Result<bool, WorkError> {
         let due = self.wall.due();
         for timer in &due {
@@ -309,6 +353,9 @@ impl Work {
                 let WallTimer { node, key, .. } = timer;
                 let alarm = (self.wall.now(), &key[..]);
                 self.call(&nowhere(), |graph, shared| graph.wall_clock(node, alarm, shared))?;
+            }
+            if self.paused.is_some() {
+                break;
             }
         }
         self.report();
@@ -342,7 +389,23 @@ impl Work {
         }
     }
 
+    /// Calls the nodes, to their end or the next pause.
     fn call(
+        &mut self,
+        partition: &TopicPartition,
+        call: impl FnOnce(&mut Graph, &mut Shared<'_>) -> Result<(), NodeError>,
+    ) -> Result<(), WorkError> {
+        self.call_once(partition, call)?;
+        while self.graph.is_paused() && !self.in_pieces {
+            self.call_once(partition, Graph::go_on)?;
+        }
+        if self.graph.is_paused() {
+            self.paused = Some(Paused { partition: partition.clone(), before: None });
+        }
+        Ok(())
+    }
+
+    fn call_once(
         &mut self,
         partition: &TopicPartition,
         call: impl FnOnce(&mut Graph, &mut Shared<'_>) -> Result<(), NodeError>,
@@ -363,6 +426,11 @@ fn writes_repartition_topics(topology: &Topology, part: usize) -> bool {
     kinds.any(|kind| matches!(kind, Kind::Sink { is_repartition: true, .. }))
 }
 
+/// Whether what is emitted should be taken away before there is more of it.
+const fn is_much(records: usize, bytes: usize) -> bool {
+    records >= caps::EMITTED_MAX || bytes >= caps::EMITTED_BYTES_MAX
+}
+
 /// Where records come from that no record has led to.
 fn nowhere() -> TopicPartition {
     TopicPartition::new("", 0)
@@ -377,6 +445,8 @@ fn message(panic: &(dyn Any + Send)) -> String {
 mod allocation_tests;
 #[cfg(test)]
 mod merge_tests;
+#[cfg(test)]
+mod pieces_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

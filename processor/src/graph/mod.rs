@@ -112,11 +112,13 @@ pub(crate) struct Graph {
     pub(crate) nodes: Vec<RunningNode>,
     /// The node that is called, in case it panics.
     at_work: usize,
+    /// The node that has more to give once what it has given so far is out of the way, and what it was called for.
+    paused: Option<(usize, Signal)>,
 }
 
 impl Graph {
     pub(crate) const fn new(nodes: Vec<RunningNode>) -> Self {
-        Self { nodes, at_work: 0 }
+        Self { nodes, at_work: 0, paused: None }
     }
 
     /// The node that was called last.
@@ -187,16 +189,36 @@ impl Graph {
         self.pass(index + 1, Signal::Records, shared)
     }
 
+    /// Whether a node has more to give, of what it was called for last. Nothing else is to be done before
+    /// [`Self::go_on`] has led to the end of that.
+    pub(crate) const fn is_paused(&self) -> bool {
+        self.paused.is_some()
+    }
+
+    /// Goes on where a node has paused: to its next pause, or to the end.
+    pub(crate) fn go_on(&mut self, shared: &mut Shared<'_>) -> Result<(), NodeError> {
+        self.paused.take().map_or(Ok(()), |(node, signal)| self.pass(node, signal, shared))
+    }
+
+    /// Through the nodes from one of them on. Where a node pauses, those behind it get what it has given so far, and
+    /// nothing else: they hear of time and commits when it has come to its end.
     fn pass(&mut self, first: usize, signal: Signal, shared: &mut Shared<'_>) -> Result<(), NodeError> {
         for index in first..self.nodes.len() {
             self.at_work = index;
             let node = &mut self.nodes[index];
             let pending = node.operator.pending();
-            if pending == 0 && signal == Signal::Records {
+            let has_work = pending > 0 || node.operator.goes_on();
+            if !has_work && signal == Signal::Records {
                 continue;
             }
-            if pending > 0 {
+            if has_work {
                 node.run(pending, shared)?;
+            }
+            if node.operator.goes_on() {
+                self.hand_on(index);
+                self.pass(index + 1, Signal::Records, shared)?;
+                self.paused = Some((index, signal));
+                return Ok(());
             }
             match signal {
                 Signal::Start => node.call(shared, |operator, cx| operator.start(cx))?,

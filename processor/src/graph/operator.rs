@@ -37,6 +37,12 @@ pub(crate) trait Operator: Send {
         Ok(())
     }
 
+    /// Whether it has not come to the end of what came in, and waits for [`Self::run`] once others have taken what it has
+    /// left so far.
+    fn goes_on(&self) -> bool {
+        false
+    }
+
     /// The watermark has risen.
     fn watermark(&mut self, cx: &mut Cx<'_>) -> Result<(), NodeError>;
 

@@ -76,7 +76,8 @@ impl<'a> Attempt<'a> {
         committed.send_replace(positions.clone());
         let meter = Arc::clone(&job.settings.meter);
         let mut work = Work::new(&job.topology, &job.plan, id.part, id.number, stores, meter)
-            .by_clock(Arc::clone(&job.settings.clock));
+            .by_clock(Arc::clone(&job.settings.clock))
+            .in_pieces();
         if let Some(behind) = job.settings.clock_when_idle {
             work.rest_behind_clock(behind);
         }

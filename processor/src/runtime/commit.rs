@@ -24,8 +24,20 @@ use crate::{
 };
 
 impl Attempt<'_> {
-    /// Gives the producer what the nodes have emitted.
+    /// Gives the producer what the nodes have emitted, and what they emit once that is out of their way. Of what has no end
+    /// so soon the first ones are stored before the last ones are there.
     pub(super) async fn send_outputs(&mut self) -> Result<(), TaskError> {
+        self.send_emitted().await?;
+        while self.work.go_on()? {
+            self.send_emitted().await?;
+            if self.sent_bytes >= self.job.settings.uncommitted_bytes_max {
+                self.store_outputs().await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn send_emitted(&mut self) -> Result<(), TaskError> {
         for emitted in self.work.emitted.drain(..) {
             self.sent_bytes += emitted.size();
             let Emitted { topic, partition, record } = emitted;

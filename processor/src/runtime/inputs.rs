@@ -66,6 +66,10 @@ impl Attempt<'_> {
         position: Offset,
     ) -> Result<(), TaskError> {
         self.work.work_off(partition, records)?;
+        while !records.is_empty() {
+            self.send_outputs().await?;
+            self.work.work_off(partition, records)?;
+        }
         self.positions.insert(partition.clone(), position);
         self.has_worked().await
     }
@@ -139,11 +143,12 @@ impl Attempt<'_> {
         for input in quiet.collect::<Vec<_>>() {
             if self.merge.has_none_of(&input) && self.is_at_end(&input) {
                 self.work.idle_input(&input)?;
+                self.send_outputs().await?;
                 self.heard.insert(input, None);
                 self.commit_at.get_or_insert(now);
             }
         }
-        self.send_outputs().await
+        Ok(())
     }
 
     /// Where all inputs are idle, time may go by the clock.

@@ -23,6 +23,11 @@ pub(crate) trait Pair: Send + 'static {
         cx: &mut Cx<'_>,
     ) -> Result<(), NodeError>;
 
+    /// As [`Operator::goes_on`].
+    fn goes_on(&self) -> bool {
+        false
+    }
+
     /// The watermark has risen.
     fn watermark(&mut self, _out: &mut Self::Out, _cx: &mut Cx<'_>) -> Result<(), NodeError> {
         Ok(())
@@ -84,6 +89,10 @@ impl<P: Pair> Operator for Junction<P> {
 
     fn run(&mut self, cx: &mut Cx<'_>) -> Result<(), NodeError> {
         self.logic.run(&mut self.left, &mut self.right, &mut self.out, cx)
+    }
+
+    fn goes_on(&self) -> bool {
+        self.logic.goes_on()
     }
 
     fn watermark(&mut self, cx: &mut Cx<'_>) -> Result<(), NodeError> {

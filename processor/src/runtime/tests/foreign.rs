@@ -157,3 +157,43 @@ async fn windows_behind_a_join_close_once_with_the_input() {
         records(&broker).await.iter().map(|record| i64::decode(record.value.as_ref()).unwrap()).collect();
     assert_eq!((counts, counters.of("counts").late), (vec![1], 0));
 }
+
+/// More orders than are answered at once.
+const MANY: usize = 2500;
+
+async fn feed_many(broker: &FakeBroker) {
+    let numbers: Vec<_> = (0..MANY).map(|number| number.to_string()).collect();
+    let orders: Vec<_> = numbers.iter().map(|number| ("orders", &**number, Some("anna"))).collect();
+    feed(broker, &orders).await;
+    feed(broker, &[("towns", "anna", Some("Graz")), ("towns", "anna", Some("Wien"))]).await;
+}
+
+async fn has_them_all(broker: &FakeBroker) {
+    let ends = ends(broker).await;
+    run(joined(), settings(ends), broker.transport()).await.unwrap().ended().await.unwrap();
+    let found = table(broker).await;
+    assert_eq!(found.len(), MANY);
+    assert!(found.iter().all(|(_, shipping)| shipping == "anna Wien"));
+}
+
+#[tokio::test]
+async fn update_that_concerns_many_is_told_to_all_of_them() {
+    let broker = a_broker();
+    feed_many(&broker).await;
+    has_them_all(&broker).await;
+}
+
+#[tokio::test]
+async fn crash_while_an_update_is_told_leaves_nobody_without_it() {
+    for left in [1, 3] {
+        let broker = a_broker();
+        let death = Death::new("p-shipping-response-repartition", left, true);
+        let settings = Settings { uncommitted_bytes_max: 1, ..settings(InputEnd::Unbounded) };
+        let first = run(joined(), settings, Arc::new(mortal(&broker, &death))).await.unwrap();
+        let mut has_come: watch::Receiver<bool> = death.has_come.subscribe();
+        feed_many(&broker).await;
+        has_come.wait_for(|has_come| *has_come).await.unwrap();
+        drop(first);
+        has_them_all(&broker).await;
+    }
+}
