@@ -111,19 +111,29 @@ impl<S: fmt::Debug, K, V, A> fmt::Debug for CoWindowed<S, K, V, A> {
     }
 }
 
+/// Says when there are results, as the streams do that are brought together.
+macro_rules! has_results {
+    ($stream:ident) => {
+        impl<K: Serde, V: Serde, A: Serde> CoWindowed<$stream<K, V>, K, V, A> {
+            #[doc = concat!("As [`", stringify!($stream), "::on_close`].")]
+            #[must_use]
+            pub fn on_close(self) -> Self {
+                Self { stream: self.stream.on_close(), ..self }
+            }
+
+            #[doc = concat!("As [`", stringify!($stream), "::every`].")]
+            #[must_use]
+            pub fn every(self, period: Duration) -> Self {
+                Self { stream: self.stream.every(period), ..self }
+            }
+        }
+    };
+}
+
+has_results!(WindowedStream);
+has_results!(SessionStream);
+
 impl<K: Serde, V: Serde, A: Serde> CoWindowed<WindowedStream<K, V>, K, V, A> {
-    /// As [`WindowedStream::on_close`].
-    #[must_use]
-    pub fn on_close(self) -> Self {
-        Self { stream: self.stream.on_close(), ..self }
-    }
-
-    /// As [`WindowedStream::every`].
-    #[must_use]
-    pub fn every(self, period: Duration) -> Self {
-        Self { stream: self.stream.every(period), ..self }
-    }
-
     /// As [`CoGrouped::aggregate`], for each window.
     pub fn aggregate(
         &self,
@@ -136,18 +146,6 @@ impl<K: Serde, V: Serde, A: Serde> CoWindowed<WindowedStream<K, V>, K, V, A> {
 }
 
 impl<K: Serde, V: Serde, A: Serde> CoWindowed<SessionStream<K, V>, K, V, A> {
-    /// As [`SessionStream::on_close`].
-    #[must_use]
-    pub fn on_close(self) -> Self {
-        Self { stream: self.stream.on_close(), ..self }
-    }
-
-    /// As [`SessionStream::every`].
-    #[must_use]
-    pub fn every(self, period: Duration) -> Self {
-        Self { stream: self.stream.every(period), ..self }
-    }
-
     /// As [`SessionStream::aggregate`]: `merge` makes one of two sessions that become one.
     pub fn aggregate(
         &self,

@@ -155,20 +155,7 @@ impl<K: Data, V: Data> Stream<K, V> {
         &self,
         map: impl Fn(V) -> I + Send + Sync + 'static,
     ) -> Stream<K, V2> {
-        self.step("flat_map_values", self.is_rekeyed, move |records, out| {
-            for item in records.drain(..) {
-                let Item { key, value, time, headers, watermark, order } = item;
-                let results = map(value).into_iter();
-                out.extend(results.map(|value| Item {
-                    key: key.clone(),
-                    value,
-                    time,
-                    headers: headers.clone(),
-                    watermark,
-                    order,
-                }));
-            }
-        })
+        self.flat_map_values_with_key(move |_, value| map(value))
     }
 
     /// Puts another key to each.
