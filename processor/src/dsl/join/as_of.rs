@@ -11,10 +11,11 @@ use crate::{
         join::{
             self, Joiner,
             as_of::{AsOf, History, Versions},
-            grace::AsOfSettled,
+            grace::{Grace, LookBack},
             waiting::Line,
         },
         operator,
+        table::aside::Aside,
     },
     serdes::Serde,
     state::Form,
@@ -83,7 +84,7 @@ impl StreamBuilder {
         let store = spec.name.clone();
         let history = History { store: store.clone(), length: history };
         let kept = history.clone();
-        let keep: Make = Arc::new(move |_| operator::node(Versions::<K, V>::new(kept.clone())));
+        let keep: Make = Arc::new(move |_| operator::node(Aside(Versions::<K, V>::new(kept.clone()))));
         let mut draft = self.draft().lock();
         draft.add_store(spec.holding(Form::new::<K, V>("versioned")));
         draft.add(source);
@@ -205,7 +206,8 @@ impl<K: Serde, V: Serde> Stream<K, V> {
         let (line, delay_ms) = (store.clone(), millis(grace));
         let make: Make = Arc::new(move |_| {
             let as_of = AsOf::new(Arc::clone(&join), history.clone());
-            join::node(AsOfSettled::new(as_of, Line::new(line.clone()), delay_ms))
+            let grace = Grace { ms: delay_ms, line: Line::new(line.clone()) };
+            join::node(LookBack::new(as_of, Some(grace)))
         });
         let parents = vec![table.node.clone(), stream.node().clone()];
         let node = Node::new(store.clone(), Kind::Processor, parents, make);
@@ -228,7 +230,8 @@ impl<K: Serde, V: Serde> Stream<K, V> {
         let name = self.draft().free(&format!("{}.{what}", self.node().name));
         let (stream, history) = (placed(self, &name), table.history.clone());
         let stores = vec![history.store.clone()];
-        let make: Make = Arc::new(move |_| join::node(AsOf::new(Arc::clone(&join), history.clone())));
+        let make: Make =
+            Arc::new(move |_| join::node(LookBack::new(AsOf::new(Arc::clone(&join), history.clone()), None)));
         let parents = vec![table.node.clone(), stream.node().clone()];
         let node = Node::new(name.clone(), Kind::Processor, parents, make);
         self.draft().lock().add(Node { stores, ..node });

@@ -13,6 +13,7 @@ use crate::{
         },
         operator::node,
         table::{
+            aside::Aside,
             global::{self, KeepGlobal},
             view::View,
         },
@@ -67,7 +68,7 @@ impl StreamBuilder {
         let name = source.name.clone();
         let table = Text::from(format!("{name}-global"));
         let kept = table.clone();
-        let keep: Make = Arc::new(move |_| node(KeepGlobal::<K, V>::new(kept.clone())));
+        let keep: Make = Arc::new(move |_| node(Aside(KeepGlobal::<K, V>::new(kept.clone()))));
         self.draft().check::<K, V>(&name);
         let mut draft = self.draft().lock();
         if is_sent_on {

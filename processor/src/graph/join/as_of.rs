@@ -1,13 +1,13 @@
-//! A stream whose records each take what a table held when they happened.
+//! What a table held when the records of a stream happened.
 
 use std::{marker::PhantomData, time::Duration};
 
 use mainstem_client::Text;
 
-use super::{Joiner, Pair, is_missing};
+use super::{Joiner, is_missing};
 use crate::{
     Data,
-    graph::{NodeError, cx::Cx, operator::Logic},
+    graph::{NodeError, cx::Cx, table::aside::Keeper},
     record::Item,
     serdes::{Serde, SerdeError},
     state::{Put, VersionedStore},
@@ -26,23 +26,25 @@ impl History {
     }
 }
 
-/// A node that keeps every value of each key, with its time. It gives nothing to others, who look into its store.
+/// Keeps every value of each key, with its time.
 pub(crate) struct Versions<K, V> {
     history: History,
     types: PhantomData<fn(K, V)>,
 }
 
-impl<K: Serde, V: Serde> Versions<K, V> {
+impl<K, V> Versions<K, V> {
     pub(crate) const fn new(history: History) -> Self {
         Self { history, types: PhantomData }
     }
+}
+
+impl<K: Serde, V: Serde> Keeper for Versions<K, V> {
+    type Key = K;
+    type Value = V;
 
     /// What is older than the history goes is late.
-    fn take(&self, item: Item<Option<K>, Option<V>>, cx: &mut Cx<'_>) -> Result<(), NodeError> {
-        let Some(Item { key, value, time, .. }) = item.keyed() else {
-            cx.counts.errors += 1;
-            return Ok(());
-        };
+    fn keep(&self, item: Item<K, Option<V>>, cx: &mut Cx<'_>) -> Result<(), NodeError> {
+        let Item { key, value, time, .. } = item;
         let mut versions = VersionedStore::over(cx.store(&self.history.store), self.history.length);
         let put = self.history.read(versions.put(&key, value.as_ref(), time))?;
         cx.counts.late += u64::from(put == Put::TooOld);
@@ -50,21 +52,7 @@ impl<K: Serde, V: Serde> Versions<K, V> {
     }
 }
 
-impl<K: Serde, V: Serde> Logic for Versions<K, V> {
-    type In = Item<Option<K>, Option<V>>;
-    type Out = Vec<Item<K, ()>>;
-
-    fn run(
-        &mut self,
-        input: &mut Vec<Self::In>,
-        _: &mut Self::Out,
-        cx: &mut Cx<'_>,
-    ) -> Result<(), NodeError> {
-        input.drain(..).try_for_each(|item| self.take(item, cx))
-    }
-}
-
-/// A node that looks up the value that each record's key had at the record's time.
+/// Looks up the value that a record's key had at the record's time.
 pub(crate) struct AsOf<K, V, T, O> {
     join: Joiner<K, V, T, O>,
     history: History,
@@ -95,22 +83,5 @@ impl<K: Serde, V: Serde, T: Serde, O: Data> AsOf<K, V, T, O> {
             None => cx.counts.errors += u64::from(!has_key),
         }
         Ok(())
-    }
-}
-
-impl<K: Serde, V: Serde, T: Serde, O: Data> Pair for AsOf<K, V, T, O> {
-    type Left = Item<K, ()>;
-    type Right = Item<K, V>;
-    type Out = Vec<Item<K, O>>;
-
-    fn run(
-        &mut self,
-        versions: &mut Vec<Item<K, ()>>,
-        records: &mut Vec<Item<K, V>>,
-        out: &mut Vec<Item<K, O>>,
-        cx: &mut Cx<'_>,
-    ) -> Result<(), NodeError> {
-        versions.clear();
-        records.drain(..).try_for_each(|item| self.take(item, out, cx))
     }
 }

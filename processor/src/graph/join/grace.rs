@@ -1,8 +1,9 @@
-//! A stream whose records wait for what a table may yet learn of their times (KIP-923).
+//! A stream whose records each take what a table held at their times: when they come, or, with a grace, once they have
+//! waited for what the table may yet learn of them (KIP-923).
 //!
-//! A record waits until the watermark is behind it by the grace; then it takes what the table held at its time. Those that
-//! wait go in the order of their times, and of their coming where those are the same. One that is as late already has
-//! nothing to wait for, and takes it at once (Kafka Streams: `KStreamKTableJoinProcessor`).
+//! With a grace a record waits until the watermark is behind it by that; then it looks. Those that wait go in the order of
+//! their times, and of their coming where those are the same. One that is as late already has nothing to wait for, and looks at
+//! once (Kafka Streams: `KStreamKTableJoinProcessor`).
 
 use mainstem_client::Timestamp;
 
@@ -14,16 +15,21 @@ use crate::{
     serdes::Serde,
 };
 
-/// A node that looks up the value that each record's key had at the record's time, once that is settled.
-pub(crate) struct AsOfSettled<K, V, T, O> {
+/// A node that looks up the value that each record's key had at the record's time.
+pub(crate) struct LookBack<K, V, T, O> {
     as_of: AsOf<K, V, T, O>,
-    line: Line,
-    grace_ms: i64,
+    grace: Option<Grace>,
 }
 
-impl<K: Serde, V: Serde, T: Serde, O: Data> AsOfSettled<K, V, T, O> {
-    pub(crate) const fn new(as_of: AsOf<K, V, T, O>, line: Line, grace_ms: i64) -> Self {
-        Self { as_of, line, grace_ms }
+/// How long records wait, and where.
+pub(crate) struct Grace {
+    pub(crate) ms: i64,
+    pub(crate) line: Line,
+}
+
+impl<K: Serde, V: Serde, T: Serde, O: Data> LookBack<K, V, T, O> {
+    pub(crate) const fn new(as_of: AsOf<K, V, T, O>, grace: Option<Grace>) -> Self {
+        Self { as_of, grace }
     }
 
     fn take(
@@ -34,10 +40,11 @@ impl<K: Serde, V: Serde, T: Serde, O: Data> AsOfSettled<K, V, T, O> {
     ) -> Result<(), NodeError> {
         let watermark = behind(item.watermark, cx.delay_ms);
         self.release(watermark, item.order, out, cx)?;
-        let is_settled = item.time <= behind(watermark, self.grace_ms);
+        let Some(Grace { ms, line }) = &mut self.grace else { return self.as_of.take(item, out, cx) };
+        let is_settled = item.time <= behind(watermark, *ms);
         let bytes = cx.key(&item.key)?.filter(|_| !is_settled && !is_missing(&item.value));
         match bytes {
-            Some(bytes) => self.line.put(&bytes, &item, cx),
+            Some(bytes) => line.put(&bytes, &item, cx),
             // What has no key finds nothing, however long it waits (KIP-962).
             None => self.as_of.take(item, out, cx),
         }
@@ -51,9 +58,10 @@ impl<K: Serde, V: Serde, T: Serde, O: Data> AsOfSettled<K, V, T, O> {
         out: &mut Vec<Item<K, O>>,
         cx: &mut Cx<'_>,
     ) -> Result<(), NodeError> {
-        for item in self.line.take(behind(watermark, self.grace_ms), cx)? {
+        let Some(Grace { ms, line }) = &mut self.grace else { return Ok(()) };
+        for item in line.take(behind(watermark, *ms), cx)? {
             // Those behind this node see it when it was due, and not when that was noticed.
-            let due = item.time.0.saturating_add(self.grace_ms).saturating_add(cx.delay_ms);
+            let due = item.time.0.saturating_add(*ms).saturating_add(cx.delay_ms);
             let item = Item { watermark: Timestamp(due).min(LAST), order, ..item };
             self.as_of.take(item, out, cx)?;
         }
@@ -61,7 +69,7 @@ impl<K: Serde, V: Serde, T: Serde, O: Data> AsOfSettled<K, V, T, O> {
     }
 }
 
-impl<K: Serde, V: Serde, T: Serde, O: Data> Pair for AsOfSettled<K, V, T, O> {
+impl<K: Serde, V: Serde, T: Serde, O: Data> Pair for LookBack<K, V, T, O> {
     type Left = Item<K, ()>;
     type Right = Item<K, V>;
     type Out = Vec<Item<K, O>>;
@@ -82,7 +90,9 @@ impl<K: Serde, V: Serde, T: Serde, O: Data> Pair for AsOfSettled<K, V, T, O> {
     }
 
     fn commit(&mut self, cx: &mut Cx<'_>) -> Result<(), NodeError> {
-        self.line.commit(cx);
+        if let Some(grace) = &self.grace {
+            grace.line.commit(cx);
+        }
         Ok(())
     }
 }

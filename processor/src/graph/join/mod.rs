@@ -3,9 +3,9 @@
 //! - [`Pair`]: the logic of a node that tells its two parents apart; [`node`] makes one of it.
 //! - [`Joiner`]: what becomes of two values, and where nothing does.
 //! - `lookup`: the values of a table at hand. [`kept`]: the records of streams that wait for their partners.
-//! - [`stream_table`], [`tables`], [`streams`]: joins of a stream and a table, of two tables, and of two streams. [`as_of`]: a stream and
-//!   what a table was; [`grace`]: the same, where its records wait in [`waiting`]. [`foreign`]: two tables, by a key that the values of one of them name. [`global`]: a stream
-//!   and a table that every task has whole.
+//! - [`stream_table`], [`tables`], [`streams`]: joins of a stream and a table, of two tables, and of two streams. [`grace`]: a stream
+//!   and what a table was ([`as_of`]), where records may wait ([`waiting`]). [`foreign`]: two tables, by a key that the values of one
+//!   of them name. [`global`]: a stream and a table that every task has whole.
 
 pub(crate) mod as_of;
 pub(crate) mod foreign;
