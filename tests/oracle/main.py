@@ -8,6 +8,8 @@ import subprocess
 
 import compare
 import flights
+import readings
+import real
 import scenes
 
 LIMIT_S = 300
@@ -58,8 +60,9 @@ def main():
     doctored(played, kafka, tally)
     if len(chosen.seeds) >= TELLING_SCENES:
         told(chosen.folder, played, kafka, tally)
-    if "flights".startswith(chosen.only):
-        real(chosen.folder, tally)
+    for events in (flights, readings):
+        if events.NAME.startswith(chosen.only):
+            of_real(events, chosen.folder, tally)
     print(f"{tally.passed} passed, {tally.failed} failed")
     return 0 if tally.passed and not tally.failed else 1
 
@@ -94,22 +97,22 @@ def differences(scene, kafka, ours):
     return compare.differences(scenes.CASES[scene.case], kafka[scene.name], ours[scene.name])
 
 
-def real(folder, tally):
-    """Real flights: ours, Kafka Streams and DuckDB say the same, and another delay would be seen."""
-    played, expected = flights.played(), flights.computed()
+def of_real(events, folder, tally):
+    """Real events: ours, Kafka Streams and DuckDB say the same of them, and another value would be seen."""
+    played, expected, case = events.played(), events.computed(), real.case()
     text = "".join(scene.text(scene.records) for scene in played)
     kafka, ours = of_kafka(folder, text), of_ours(folder, text)
     for scene in played:
-        case, rows = flights.CASES[scene.case], expected[scene.name]
+        rows = expected[scene.name]
         for side, found in {"Kafka Streams": kafka, "ours": ours}.items():
             wrong = [complaint.replace("Kafka Streams", "DuckDB").replace("ours", side) for complaint in compare.differences(case, rows, found[scene.name])]
             tally.case(f"{scene.name}: {len(rows)} windows of DuckDB are those of {side}", wrong)
     scene = played[0]
     at = len(scene.records) // 2
-    topic, time, origin, delay = scene.records[at]
-    wrong = dataclasses.replace(scene, records=[*scene.records[:at], (topic, time, origin, delay + 1), *scene.records[at + 1:]])
-    found = compare.differences(flights.CASES[scene.case], expected[scene.name], of_ours(folder, wrong.text(wrong.records))[scene.name])
-    tally.case("flights: a minute more of one delay is found", [] if len(found) == 2 else [f"{len(found)} differences for 2"])
+    topic, time, key, value = scene.records[at]
+    wrong = dataclasses.replace(scene, records=[*scene.records[:at], (topic, time, key, value + 1), *scene.records[at + 1:]])
+    found = compare.differences(case, expected[scene.name], of_ours(folder, wrong.text(wrong.records))[scene.name])
+    tally.case(f"{events.NAME}: a value that is larger by one is found", [] if len(found) == 2 else [f"{len(found)} differences for 2"])
 
 
 def doctored(played, kafka, tally):

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The same random input for Kafka Streams (its TopologyTestDriver, which takes no broker) and for our processor: counts, windows of
 # all kinds with records that come late, what is held back until windows close, and joins. Both must come to the same results, and
-# the comparison must find faults that are planted in them. Real flights, joined with their airports, must give both what DuckDB
-# computes. What differs and is meant stands in docs/streams-differences.md.
+# the comparison must find faults that are planted in them. Real flights, joined with their airports, and real readings of two
+# sensors must give both what DuckDB computes. What differs and is meant stands in docs/streams-differences.md.
 # Ends with 'N passed, N failed'.
 #
 #   run.sh                       the usual seeds

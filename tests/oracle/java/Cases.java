@@ -52,6 +52,7 @@ final class Cases {
             case "tumbling", "hopping", "sliding" -> cases.windows(cases.grouped(), parts[0], parts[1], Cases::with);
             case "session" -> cases.sessions(cases.grouped(), parts[1], Cases::with, Cases::with);
             case "flights" -> cases.flights(parts[1]);
+            case "readings" -> cases.totals(cases.grouped(), parts[1]);
             case "streams", "apart" -> cases.streams(parts[0], parts[1]);
             case "lookup" -> cases.lookup(parts[1]);
             case "versions" -> cases.versions();
@@ -211,15 +212,20 @@ final class Cases {
                 .join(airports, (delay, state) -> state + " " + delay)
                 .map((airport, text) -> KeyValue.pair(text.split(" ")[0], text.split(" ")[1]))
                 .groupByKey(Grouped.with(Serdes.String(), Serdes.String()));
-        BinaryOperator<String> add = (all, delay) -> both(all, "1 " + delay + " " + delay);
+        totals(delays, kind);
+    }
+
+    /** The number of values, their sum and the largest. */
+    private void totals(KGroupedStream<String, String> values, String kind) {
+        BinaryOperator<String> add = (all, value) -> both(all, "1 " + value + " " + value);
         if (kind.equals("session")) {
-            sessions(delays, "suppress", add, Cases::both);
+            sessions(values, "suppress", add, Cases::both);
         } else {
-            windows(delays, kind, "suppress", add);
+            windows(values, kind, "suppress", add);
         }
     }
 
-    /** The number of delays, their sum and the longest, of two such things. */
+    /** The same of two such things. */
     private static String both(String one, String other) {
         if (one.isEmpty() || other.isEmpty()) {
             return one + other;

@@ -29,6 +29,7 @@ impl Cases {
             ("limit", _) => cases.limit(),
             ("session", emission) => cases.sessions(cases.grouped(), emission, with, with),
             ("flights", kind) => cases.flights(kind),
+            ("readings", kind) => cases.totals(cases.grouped(), kind),
             (kind @ ("tumbling" | "hopping" | "sliding"), emission) => {
                 cases.windows(cases.grouped(), kind, emission, with);
             }
@@ -230,10 +231,15 @@ impl Cases {
         };
         let delays =
             self.stream("flights").join_table(&airports, state_and_delay).map(by_state).group_by_key();
-        let add = |all, delay: &str| both(all, &format!("1 {delay} {delay}"));
+        self.totals(delays, kind);
+    }
+
+    /// The number of values, their sum and the largest.
+    fn totals(&self, values: Grouped<Field, Field>, kind: &str) {
+        let add = |all, value: &str| both(all, &format!("1 {value} {value}"));
         match kind {
-            "session" => self.sessions(delays, "suppress", add, both),
-            _ => self.windows(delays, kind, "suppress", add),
+            "session" => self.sessions(values, "suppress", add, both),
+            _ => self.windows(values, kind, "suppress", add),
         }
     }
 
@@ -269,7 +275,7 @@ fn without(all: &str, value: &str) -> Option<String> {
     (!values.is_empty()).then(|| values.join(","))
 }
 
-/// The number of delays, their sum and the longest, of two such things.
+/// The number of values, their sum and the largest, of two such things.
 fn both(one: String, other: &str) -> String {
     if one.is_empty() || other.is_empty() {
         return one + other;
