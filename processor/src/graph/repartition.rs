@@ -34,8 +34,10 @@ pub(crate) struct Repartition<K, V> {
 
 /// How the partition of a record is chosen.
 pub(crate) enum Route<V> {
-    /// By its key, as every producer does.
+    /// By its key, as every producer does. A record without one has no place then: nobody knows which task it belongs to.
     ByKey,
+    /// The same, and a record without a key goes to the partition of the task's own number: it is not to meet any other.
+    KeylessHere,
     /// By its value.
     ByValue(fn(&V) -> PartitionId),
 }
@@ -58,19 +60,27 @@ impl<K: Serde, V: Serde> Repartition<K, V> {
     fn put(&mut self, item: Item<K, V>, cx: &mut Cx<'_>) -> Result<(), NodeError> {
         let watermark = behind(item.watermark, cx.delay_ms);
         let routed = match self.route {
-            Route::ByKey => None,
+            Route::ByKey | Route::KeylessHere => None,
             Route::ByValue(route) => Some(route(&item.value)),
         };
         let record = item.write(cx)?;
-        // Records without a key have no place here: nobody knows which task they belong to.
-        let Some(key) = &record.key else {
-            cx.counts.errors += 1;
-            return Ok(());
+        let by_key = match &record.key {
+            Some(key) => partition_of_key(key, self.told.len()),
+            None if matches!(self.route, Route::KeylessHere) => self.own_partition(),
+            None => {
+                cx.counts.errors += 1;
+                return Ok(());
+            }
         };
-        let partition = routed.unwrap_or_else(|| partition_of_key(key, self.told.len()));
+        let partition = routed.unwrap_or(by_key);
         self.tell_before(partition, record.timestamp, watermark, cx);
         cx.emit(Emitted { topic: self.topic.clone(), partition: Some(partition), record });
         Ok(())
+    }
+
+    fn own_partition(&self) -> PartitionId {
+        let partitions = i32::try_from(self.told.len()).unwrap_or(i32::MAX).max(1);
+        PartitionId(self.task % partitions)
     }
 
     /// Tells a partition what it must know to judge a record of this time; also that it no longer waits in vain for a

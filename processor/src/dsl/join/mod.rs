@@ -36,7 +36,7 @@ use mainstem_client::Text;
 use super::{Data, Stream, Table};
 use crate::{
     TopologyError,
-    graph::{join::lookup::Lookup, table::view::View},
+    graph::{join::lookup::Lookup, repartition::Route, table::view::View},
     topology::{Kind, Make, Node, Parent},
 };
 
@@ -78,7 +78,12 @@ fn add(
     Parent::only(name)
 }
 
-/// A stream whose records are in the partitions of their keys.
+/// A stream whose records are in the partitions of their keys. Those without a key come along: a join may have a result for
+/// them.
 fn placed<K: crate::Serde, V: crate::Serde>(stream: &Stream<K, V>, join: &Text) -> Stream<K, V> {
-    if stream.is_rekeyed() { stream.repartition(join.clone()) } else { stream.clone() }
+    if stream.is_rekeyed() {
+        stream.repartition_by(join.clone(), Route::KeylessHere, None)
+    } else {
+        stream.clone()
+    }
 }

@@ -181,6 +181,33 @@ fn results_bear_the_later_of_the_two_times() {
     assert_eq!(results.iter().map(|result| result.timestamp.0).collect::<Vec<_>>(), [7, 9, 9]);
 }
 
+/// Byte for byte what Kafka Streams keeps (`KTableKTableForeignKeyJoinMaterializationIntegrationTest`, and the store of a
+/// materialised join): time, as eight bytes, and value of what has a result, and nothing of what has none.
+#[test]
+fn store_holds_the_results_with_their_times_and_nothing_else() {
+    let entry = |key: &'static str, time: u8, value: &str| {
+        (Bytes::from(key), Bytes::from([&[0, 0, 0, 0, 0, 0, 0, time], value.as_bytes()].concat()))
+    };
+    let mut driver = TestDriver::new(&topology(false)).unwrap();
+    let mut pipe = |topic: &str, key: &str, value: Option<&str>, time: i64| {
+        driver.pipe_record(topic, &TestRecord::new(key, value.map(str::to_owned), time)).unwrap();
+        driver.raw_store("joined").unwrap()
+    };
+    assert_eq!(pipe(LEFT, "lhs1", Some("lhsValue1|rhs1"), 1), []);
+    assert_eq!(pipe(LEFT, "lhs1", None, 2), []);
+    assert_eq!(pipe(LEFT, "lhs1", None, 3), []);
+    assert_eq!(pipe(LEFT, "lhs1", Some("lhsValue1|rhs1"), 4), []);
+    let first = entry("lhs1", 5, "(lhsValue1|rhs1,rhsValue1)");
+    assert_eq!(pipe(RIGHT, "rhs1", Some("rhsValue1"), 5), std::slice::from_ref(&first));
+    let second = entry("lhs2", 6, "(lhsValue2|rhs1,rhsValue1)");
+    assert_eq!(pipe(LEFT, "lhs2", Some("lhsValue2|rhs1"), 6), [first, second]);
+    let both =
+        [entry("lhs1", 7, "(lhsValue1|rhs1,rhsValue2)"), entry("lhs2", 7, "(lhsValue2|rhs1,rhsValue2)")];
+    assert_eq!(pipe(RIGHT, "rhs1", Some("rhsValue2"), 7), both);
+    assert_eq!(pipe(LEFT, "lhs1", None, 8), both[1..]);
+    assert_eq!(pipe(RIGHT, "rhs1", None, 9), []);
+}
+
 /// Kafka Streams: `rejoin`.
 #[test]
 fn result_is_a_table_that_is_joined_again_and_added_up() {

@@ -15,7 +15,7 @@ use crate::JoinWindows;
 
 type Maybe = Option<Text>;
 
-/// What joins of streams are tested with, and in the end two records without a key.
+/// What joins of streams are tested with; two records without a key follow.
 const INPUTS: [Input; 15] = [
     (LEFT, None, 1),
     (RIGHT, None, 2),
@@ -100,11 +100,74 @@ fn results(driver: &mut TestDriver) -> Vec<String> {
     results.map(|result| format!("{}@{}", result.value, result.timestamp.0)).collect()
 }
 
-/// Trap 21.
+/// What a left and a right record without a key lead to behind all others.
+const KEYLESS: [(How, Option<&str>, Option<&str>); 3] = [
+    (How::Inner, None, None),
+    (How::Left, Some("E-null@16"), None),
+    (How::Outer, Some("E-null@16"), Some("null-e@17")),
+];
+
+/// Trap 21, and trap 22 for the records without a key (KIP-962).
+fn leads_to_golden_results(mut driver: TestDriver, (how, left, right): (How, Option<&str>, Option<&str>)) {
+    assert_eq!(led_to(&mut driver, &INPUTS), INNER, "{how:?}");
+    let before = driver.counts("j").errors;
+    driver.pipe(LEFT, (), "E", 16).unwrap();
+    assert_eq!(results(&mut driver), left.into_iter().collect::<Vec<_>>(), "{how:?}");
+    driver.pipe(RIGHT, (), "e", 17).unwrap();
+    assert_eq!(results(&mut driver), right.into_iter().collect::<Vec<_>>(), "{how:?}");
+    let dropped = u64::from(left.is_none()) + u64::from(right.is_none());
+    assert_eq!(driver.counts("j").errors - before, dropped, "{how:?}");
+}
+
 #[test]
-fn each_two_records_within_the_window_are_put_together() {
-    for how in [How::Inner, How::Left, How::Outer] {
-        assert_eq!(led_to(&mut over_topics(ten_seconds(), how), &INPUTS), INNER, "{how:?}");
+fn each_two_records_within_the_window_are_put_together_and_those_without_a_key_at_once_with_nothing() {
+    for golden in KEYLESS {
+        leads_to_golden_results(over_topics(ten_seconds(), golden.0), golden);
+    }
+}
+
+/// Kafka Streams: `testInnerRepartitioned`, `testLeftRepartitioned`, `testOuterRepartitioned`.
+#[test]
+fn they_are_also_behind_repartition_topics() {
+    for golden in KEYLESS {
+        let builder = StreamBuilder::new("t");
+        let left = builder.stream::<Maybe, Maybe>(LEFT).map(|key, value| (key, value));
+        let right = builder.stream::<Maybe, Maybe>(RIGHT).flat_map(|key, value| [(key, value)]);
+        let right = right.select_key(|key, _| key.clone());
+        joined(&left, &right, ten_seconds(), golden.0).to("out");
+        leads_to_golden_results(driver(&builder), golden);
+    }
+}
+
+/// Kafka Streams: `testMultiInner`. Each left record with each two right ones, when the last of the three comes.
+#[test]
+fn stream_is_joined_with_another_one_twice() {
+    let builder = StreamBuilder::new("t");
+    let (left, right) = (builder.stream::<Maybe, Maybe>(LEFT), builder.stream::<Maybe, Maybe>(RIGHT));
+    let first =
+        left.join(&right, ten_seconds(), "first", |_, left, right| dashed(left.as_ref(), right.as_ref()));
+    let both = |_: &Maybe, both: &Text, right: &Maybe| dashed(Some(both), right.as_ref());
+    first.join(&right, ten_seconds(), "second", both).to("out");
+    let led = led_to(&mut driver(&builder), &INPUTS);
+    let counts = led.iter().map(|results| results.split_whitespace().count());
+    assert_eq!(counts.collect::<Vec<_>>(), [0, 0, 0, 1, 1, 6, 0, 0, 4, 15, 0, 0, 0, 21, 16]);
+    let (mut lefts, mut rights) = (Vec::new(), Vec::new());
+    for ((topic, value, time), results) in INPUTS.iter().zip(led) {
+        let Some(value) = value else { continue };
+        if *topic == LEFT {
+            lefts.push(*value)
+        } else {
+            rights.push(*value)
+        }
+        let pairs = rights.iter().flat_map(|one| rights.iter().map(move |other| (*one, *other)));
+        let all = lefts.iter().flat_map(|left| pairs.clone().map(move |(one, other)| (*left, one, other)));
+        let new = all.filter(|(left, one, other)| [left, one, other].contains(&value));
+        let mut expected: Vec<_> =
+            new.map(|(left, one, other)| format!("{left}-{one}-{other}@{time}")).collect();
+        let mut found: Vec<_> = results.split_whitespace().map(str::to_owned).collect();
+        expected.sort();
+        found.sort();
+        assert_eq!(found, expected, "{topic} {value}");
     }
 }
 
@@ -231,14 +294,17 @@ fn stream_joined_with_itself_puts_a_record_together_with_itself_once() {
     let joined =
         stream.join(&stream, ten_seconds(), "j", |_, left, right| dashed(left.as_ref(), right.as_ref()));
     joined.to("out");
-    let inputs = [("in", Some("A"), 2), ("in", Some("B"), 3), ("in", None, 4), ("in", Some("C"), 5)];
+    let values = [None, Some("A"), Some("B"), None, Some("C"), None, Some("D")];
+    let inputs: Vec<Input> = values.into_iter().zip(1..).map(|(value, time)| ("in", value, time)).collect();
     let mut led = led_to(&mut driver(&builder), &inputs);
     led.iter_mut().for_each(|results| {
         let mut sorted: Vec<_> = results.split(' ').collect();
         sorted.sort_unstable();
         *results = sorted.join(" ");
     });
-    assert_eq!(led, ["A-A@2", "A-B@3 B-A@3 B-B@3", "", "A-C@5 B-C@5 C-A@5 C-B@5 C-C@5"]);
+    let with_c = "A-C@5 B-C@5 C-A@5 C-B@5 C-C@5";
+    let with_d = "A-D@7 B-D@7 C-D@7 D-A@7 D-B@7 D-C@7 D-D@7";
+    assert_eq!(led, ["", "A-A@2", "A-B@3 B-A@3 B-B@3", "", with_c, "", with_d]);
 }
 
 /// Trap 28.
