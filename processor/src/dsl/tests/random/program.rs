@@ -2,39 +2,65 @@
 
 use proptest::prelude::*;
 
-use super::*;
-use crate::{CountWindows, JoinWindows, SessionWindows, SlidingWindows, SuppressBuffer, Suppressed};
-
-/// Keys and values are numbers, so that every step fits behind every other.
-type Numbers = Stream<i64, i64>;
-
 /// A program.
 #[derive(Clone, Debug)]
 pub(super) struct Program {
-    source: Growing,
-    end: End,
+    pub(super) source: Growing,
+    pub(super) end: End,
+    /// How many partitions the topics have that it reads.
+    pub(super) partitions: i32,
+}
+
+/// Where streams come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Topic {
+    In,
+    Other,
+    /// Of a table that knows what it was.
+    Versions,
+}
+
+impl Topic {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::In => "in",
+            Self::Other => "other",
+            Self::Versions => "versions",
+        }
+    }
 }
 
 /// A stream to which nothing but records are added.
 #[derive(Clone, Debug)]
-enum Growing {
-    Source,
+pub(super) enum Growing {
+    Source(Topic),
     Filtered(Box<Self>, i64),
     Mapped(Box<Self>, i64),
     Repeated(Box<Self>, i64),
     Merged(Box<Self>, Box<Self>),
     Joined(Box<Self>, Box<Self>, How),
     LookedUp(Box<Self>, Box<Self>),
+    /// With what a versioned table held at the time of each record.
+    AsOf(Box<Self>),
+    /// The same, once that is settled.
+    AsOfSettled(Box<Self>),
+    /// With what a global table holds.
+    Global(Box<Self>),
+    /// Through a processor with a store of its own.
+    Processed(Box<Self>),
     ByCount(Box<Self>, u32),
     /// Windows that have closed, each as a record of its key.
     Closed(Box<Self>, Shape, Closing),
-    /// By other keys: so many of them. What comes behind it runs in tasks of its own.
-    Rekeyed(Box<Self>, i64),
+    /// Two streams, put together by window.
+    CoGrouped(Box<Self>, Box<Self>, u64),
+    /// By other keys: so many of them, into so many partitions if that is said. What comes behind it runs in tasks of its
+    /// own.
+    Rekeyed(Box<Self>, i64, Option<i32>),
 }
 
 /// What is wanted of two streams.
 #[derive(Clone, Copy, Debug)]
-enum How {
+pub(super) enum How {
     Inner,
     Left,
     Outer,
@@ -42,7 +68,7 @@ enum How {
 
 /// Windows in milliseconds.
 #[derive(Clone, Copy, Debug)]
-enum Shape {
+pub(super) enum Shape {
     Tumbling(u64),
     Hopping(u64, u64),
     Cumulating(u64, u64),
@@ -52,14 +78,14 @@ enum Shape {
 
 /// How a window's result waits for its end.
 #[derive(Clone, Copy, Debug)]
-enum Closing {
+pub(super) enum Closing {
     OnClose,
     Suppressed,
 }
 
 /// What stands at the end of a program.
 #[derive(Clone, Debug)]
-enum End {
+pub(super) enum End {
     /// The stream as it is.
     Records,
     /// A sum of each key.
@@ -68,20 +94,18 @@ enum End {
     WindowedSums(Shape),
     /// The last values of two streams, put together.
     Tables(Growing),
+    /// The last values of two streams, put together by a key that those of the first one name: so many of them.
+    Foreign(Growing, i64),
+    /// One sum of the records of two streams.
+    CoGrouped(Growing),
 }
 
 /// A step from table to table.
 #[derive(Clone, Copy, Debug)]
-enum TableStep {
+pub(super) enum TableStep {
     Filtered(i64),
     Mapped(i64),
     Regrouped(i64),
-}
-
-const GRACE_MS: u64 = 5;
-
-const fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
 }
 
 fn shape() -> impl Strategy<Value = Shape> + Clone {
@@ -104,7 +128,8 @@ fn closing() -> impl Strategy<Value = Closing> + Clone {
 
 /// Streams whose keys are those of the input: two of them meet in one task, in the order of the input.
 fn of_one_task() -> impl Strategy<Value = Growing> + Clone {
-    Just(Growing::Source).prop_recursive(4, 8, 2, |inner| {
+    let source = prop_oneof![2 => Just(Topic::In), 1 => Just(Topic::Other)].prop_map(Growing::Source);
+    source.prop_recursive(4, 8, 2, |inner| {
         let (one, other) = (inner.clone().prop_map(Box::new), inner.prop_map(Box::new));
         prop_oneof![
             (one.clone(), 2..5_i64).prop_map(|(one, of)| Growing::Filtered(one, of)),
@@ -114,6 +139,9 @@ fn of_one_task() -> impl Strategy<Value = Growing> + Clone {
             (one.clone(), other.clone(), how())
                 .prop_map(|(one, other, how)| Growing::Joined(one, other, how)),
             (one.clone(), other).prop_map(|(one, other)| Growing::LookedUp(one, other)),
+            one.clone().prop_map(Growing::AsOf),
+            one.clone().prop_map(Growing::Global),
+            one.clone().prop_map(Growing::Processed),
             (one, 1..5_u32).prop_map(|(one, size)| Growing::ByCount(one, size)),
         ]
     })
@@ -121,8 +149,13 @@ fn of_one_task() -> impl Strategy<Value = Growing> + Clone {
 
 /// The same, where what comes as time goes on may be among them.
 fn of_one_task_and_time() -> impl Strategy<Value = Growing> {
-    let closed = (of_one_task(), shape(), closing())
-        .prop_map(|(stream, shape, closing)| Growing::Closed(Box::new(stream), shape, closing));
+    let boxed = || of_one_task().prop_map(Box::new);
+    let closed = prop_oneof![
+        3 => (boxed(), shape(), closing())
+            .prop_map(|(stream, shape, closing)| Growing::Closed(stream, shape, closing)),
+        1 => boxed().prop_map(Growing::AsOfSettled),
+        1 => (boxed(), boxed(), 1..20_u64).prop_map(|(one, other, size)| Growing::CoGrouped(one, other, size)),
+    ];
     let merged = |one, other| Growing::Merged(Box::new(one), Box::new(other));
     prop_oneof![
         of_one_task(),
@@ -135,22 +168,29 @@ fn of_one_task_and_time() -> impl Strategy<Value = Growing> {
 #[derive(Clone, Debug)]
 enum Then {
     Closed(Shape, Closing),
-    Rekeyed(i64),
+    Rekeyed(i64, Option<i32>),
 }
 
 fn then() -> impl Strategy<Value = Then> {
     prop_oneof![
         (shape(), closing()).prop_map(|(shape, closing)| Then::Closed(shape, closing)),
-        (1..4_i64).prop_map(Then::Rekeyed),
+        (1..4_i64, prop::option::of(1..4_i32)).prop_map(|(keys, into)| Then::Rekeyed(keys, into)),
     ]
 }
 
 /// Streams through any number of tasks.
 fn growing() -> impl Strategy<Value = Growing> {
     (of_one_task_and_time(), prop::collection::vec(then(), 0..4)).prop_map(|(source, behind)| {
-        behind.into_iter().fold(source, |stream, then| match then {
-            Then::Closed(shape, closing) => Growing::Closed(Box::new(stream), shape, closing),
-            Then::Rekeyed(keys) => Growing::Rekeyed(Box::new(stream), keys),
+        let mut left = behind.len();
+        behind.into_iter().fold(source, |stream, then| {
+            left -= 1;
+            match then {
+                Then::Closed(shape, closing) => Growing::Closed(Box::new(stream), shape, closing),
+                // In which order records of several tasks come to others is up to the tasks.
+                Then::Rekeyed(keys, into) => {
+                    Growing::Rekeyed(Box::new(stream), keys, into.filter(|_| left == 0))
+                }
+            }
         })
     })
 }
@@ -165,169 +205,53 @@ fn table_step() -> impl Strategy<Value = TableStep> {
 
 /// Programs whose output only grows.
 pub(super) fn growing_programs() -> impl Strategy<Value = Program> {
-    growing().prop_map(|source| Program { source, end: End::Records })
-}
-
-/// Programs whose output is a table that changes.
-pub(super) fn changing_programs() -> impl Strategy<Value = Program> {
-    let end = prop_oneof![
-        prop::collection::vec(table_step(), 0..4).prop_map(End::Sums),
-        shape().prop_map(End::WindowedSums),
-    ];
-    let tables = (of_one_task(), of_one_task())
-        .prop_map(|(source, other)| Program { source, end: End::Tables(other) });
+    let records = |(source, partitions)| Program { source, end: End::Records, partitions };
     prop_oneof![
-        3 => (growing(), end).prop_map(|(source, end)| Program { source, end }),
-        1 => tables,
+        2 => growing().prop_map(move |source| records((source, 1))),
+        1 => (of_one_task_and_time(), 2..4_i32).prop_map(records),
     ]
 }
 
-/// Gives names to stores.
-#[derive(Default)]
-struct Names(usize);
+/// Programs whose output is a table that changes. Those of several tasks make no use of time where these come together:
+/// what is late there hangs on who is ahead.
+pub(super) fn changing_programs() -> impl Strategy<Value = Program> {
+    let sums = || prop::collection::vec(table_step(), 0..4).prop_map(End::Sums);
+    let windowed = || shape().prop_map(End::WindowedSums);
+    let other = prop_oneof![of_one_task().prop_map(End::Tables), of_one_task().prop_map(End::CoGrouped),];
+    // How far the time of tasks has come that answer one another hangs on when the answers came.
+    let timeless = || of_one_task().prop_filter("goes by time", |stream| !stream.has_joins());
+    let foreign = (timeless(), 1..4_i64).prop_map(|(other, keys)| End::Foreign(other, keys));
+    let program = |(source, end, partitions)| Program { source, end, partitions };
+    prop_oneof![
+        3 => (growing(), prop_oneof![sums(), windowed()], Just(1)).prop_map(program),
+        1 => (of_one_task_and_time(), sums(), 2..4_i32).prop_map(program),
+        1 => (of_one_task(), windowed(), 2..4_i32).prop_map(program),
+        3 => (of_one_task(), other, 1..4_i32).prop_map(program),
+        1 => (timeless(), foreign, 1..4_i32).prop_map(program),
+    ]
+}
 
-impl Names {
-    fn next(&mut self) -> Text {
-        self.0 += 1;
-        Text::from(format!("s{}", self.0))
+impl Growing {
+    /// Whether streams are joined in it, which goes by the time.
+    fn has_joins(&self) -> bool {
+        match self {
+            Self::Source(_) => false,
+            Self::Joined(..) => true,
+            Self::Merged(one, other) | Self::LookedUp(one, other) | Self::CoGrouped(one, other, _) => {
+                one.has_joins() || other.has_joins()
+            }
+            Self::Filtered(one, _) | Self::Mapped(one, _) | Self::Repeated(one, _) => one.has_joins(),
+            Self::AsOf(one) | Self::AsOfSettled(one) | Self::Global(one) | Self::Processed(one) => {
+                one.has_joins()
+            }
+            Self::ByCount(one, _) | Self::Closed(one, ..) | Self::Rekeyed(one, ..) => one.has_joins(),
+        }
     }
 }
 
 impl Program {
-    pub(super) fn topology(&self) -> Topology {
-        let builder = StreamBuilder::new("t");
-        let (input, mut names) = (builder.stream::<i64, i64>("in"), Names::default());
-        let stream = self.source.over(&input, &mut names);
-        match &self.end {
-            End::Records => stream.to("out"),
-            End::Sums(steps) => {
-                let sums = stream.group_by_key().reduce(names.next(), sum);
-                steps.iter().fold(sums, |table, step| step.of(&table, &mut names)).to("out");
-            }
-            End::WindowedSums(shape) => shape.sums(&stream, false, names.next()).to("out"),
-            End::Tables(other) => {
-                let other = other.over(&input, &mut names).to_table(names.next());
-                let one = stream.to_table(names.next());
-                one.outer_join(&other, |_, one, other| put_together(one, other)).to("out");
-            }
-        }
-        builder.build().unwrap()
-    }
-}
-
-fn sum(sum: i64, value: i64) -> i64 {
-    sum.wrapping_mul(3).wrapping_add(value)
-}
-
-fn put_together(one: Option<&i64>, other: Option<&i64>) -> i64 {
-    one.copied().unwrap_or(-1).wrapping_mul(1000).wrapping_add(other.copied().unwrap_or(-1))
-}
-
-impl Growing {
-    fn over(&self, input: &Numbers, names: &mut Names) -> Numbers {
-        match self {
-            Self::Source => input.clone(),
-            Self::Filtered(one, of) => {
-                let of = *of;
-                one.over(input, names).filter(move |_, value| value.rem_euclid(of) != 0)
-            }
-            Self::Mapped(one, by) => {
-                let by = *by;
-                one.over(input, names).map_values(move |value| value.wrapping_add(by))
-            }
-            Self::Repeated(one, times) => {
-                let times = *times;
-                one.over(input, names)
-                    .flat_map_values(move |value| (0..times).map(move |add| value.wrapping_add(add)))
-            }
-            Self::Merged(one, other) => one.over(input, names).merge(&other.over(input, names)),
-            Self::Joined(one, other, how) => {
-                let (one, other) = (one.over(input, names), other.over(input, names));
-                how.joined(&one, &other, names.next())
-            }
-            Self::LookedUp(one, other) => {
-                let table = other.over(input, names).to_table(names.next());
-                one.over(input, names)
-                    .left_join_table(&table, |_, value, found| put_together(Some(value), found))
-            }
-            Self::ByCount(one, size) => {
-                let counted =
-                    one.over(input, names).group_by_key().windowed_by(CountWindows::tumbling(*size));
-                counted.reduce(names.next(), sum)
-            }
-            Self::Closed(one, shape, closing) => {
-                let stream = one.over(input, names);
-                let sums = shape.sums(&stream, matches!(closing, Closing::OnClose), names.next());
-                let held = Suppressed::until_window_closes(SuppressBuffer::unbounded());
-                let sums = match closing {
-                    Closing::OnClose => sums,
-                    Closing::Suppressed => sums.suppress(names.next(), held),
-                };
-                sums.updates().map(|windowed, sum| (windowed.key, sum))
-            }
-            Self::Rekeyed(one, keys) => {
-                let keys = *keys;
-                let stream = one.over(input, names);
-                stream.select_key(move |_, value| value.rem_euclid(keys)).repartition(names.next())
-            }
-        }
-    }
-}
-
-impl How {
-    fn joined(self, one: &Numbers, other: &Numbers, store: Text) -> Numbers {
-        let windows = JoinWindows::within(ms(4)).grace(ms(GRACE_MS));
-        match self {
-            Self::Inner => {
-                one.join(other, windows, store, |_, one, other| put_together(Some(one), Some(other)))
-            }
-            Self::Left => {
-                one.left_join(other, windows, store, |_, one, other| put_together(Some(one), other))
-            }
-            Self::Outer => one.outer_join(other, windows, store, |_, one, other| put_together(one, other)),
-        }
-    }
-}
-
-impl Shape {
-    fn sums(self, stream: &Numbers, on_close: bool, store: Text) -> Table<Windowed<i64>, i64> {
-        let grouped = stream.group_by_key();
-        let grace = ms(GRACE_MS);
-        let fixed = |windows: WindowedStream<i64, i64>| {
-            let windows = if on_close { windows.on_close() } else { windows };
-            windows.reduce(store.clone(), sum)
-        };
-        match self {
-            Self::Tumbling(size) => fixed(grouped.windowed_by(TimeWindows::tumbling(ms(size)).grace(grace))),
-            Self::Hopping(size, advance) => {
-                fixed(grouped.windowed_by(TimeWindows::hopping(ms(size), ms(advance)).grace(grace)))
-            }
-            Self::Cumulating(size, step) => {
-                fixed(grouped.windowed_by(CumulatingWindows::new(ms(size), ms(step)).grace(grace)))
-            }
-            Self::Sliding(difference) => {
-                fixed(grouped.windowed_by(SlidingWindows::difference(ms(difference)).grace(grace)))
-            }
-            Self::Session(gap) => {
-                let sessions = grouped.windowed_by(SessionWindows::gap(ms(gap)).grace(grace));
-                let sessions = if on_close { sessions.on_close() } else { sessions };
-                sessions.reduce(store.clone(), sum)
-            }
-        }
-    }
-}
-
-impl TableStep {
-    fn of(self, table: &Table<i64, i64>, names: &mut Names) -> Table<i64, i64> {
-        match self {
-            Self::Filtered(of) => table.filter(move |_, value| value.rem_euclid(of) != 0),
-            Self::Mapped(by) => table.map_values(move |value| value.wrapping_add(by)),
-            // Sums that do not hang on the order: in which the keys change is up to the commits.
-            Self::Regrouped(keys) => table.group_by(move |key, value| (key.rem_euclid(keys), value)).reduce(
-                names.next(),
-                i64::wrapping_add,
-                |sum, value| Some(sum.wrapping_sub(value)),
-            ),
-        }
+    /// Whether several tasks write: what they write is in order key by key.
+    pub(super) fn is_spread(&self) -> bool {
+        self.partitions > 1 || matches!(&self.source, Growing::Rekeyed(_, _, Some(2..)))
     }
 }
