@@ -1,10 +1,9 @@
-"""One measurement of one side: lines in, application started, CPU time taken from its first words to its last."""
+"""One measurement of one side: records in, application started, CPU time taken from its first records to its last."""
 
 import dataclasses
 import time
 
-import text
-from cluster import Cluster, LINES, REPARTITION
+from cluster import Cluster
 
 LOOK_EVERY_S = 0.05
 LIMIT_S = 280
@@ -24,8 +23,12 @@ class Moment:
 @dataclasses.dataclass
 class Measurement:
     side: str
-    words: int
-    # Words per CPU second of broker and application: of all words, and of those behind the middle.
+    program: str
+    # Of a value; what the word count reads are lines.
+    bytes: int
+    # Records, or words.
+    units: int
+    # Records per CPU second of broker and application: of all, and of those behind the middle.
     rate: float
     late_rate: float
     # CPU seconds of broker and application, or of both in one process.
@@ -33,60 +36,59 @@ class Measurement:
     seconds: float
     # The most resident memory of the same, MiB.
     memory: list
-    # Records that were written to the topic of counts.
+    # Records that were written to the topic of results.
     results: int
 
 
-def measure(side, options):
-    copies = text.copies(options.words)
+def measure(side, program, options):
     try:
         bootstrap = side.broker()
-        cluster = Cluster(bootstrap, options.partitions)
+        cluster = Cluster(bootstrap, options.partitions, program.name)
         cluster.create_topics()
-        cluster.write(copies)
-        # What a broker still does with the lines belongs to them.
+        cluster.write(program.records())
+        # What a broker still does with the records belongs to them.
         time.sleep(2)
         side.application(bootstrap)
-        moments = watch(side, cluster, copies)
+        moments = watch(side, cluster, program.stages)
         memory = side.resident()
-        counts, results = cluster.counts()
-        compare(side, counts, text.expected(copies))
+        found, results = cluster.results(program.fold)
+        compare(side, found, program.expected())
     finally:
         side.stop()
-    return summary(side.name, copies * text.counts().total(), moments, memory, results)
+    return Measurement(side.name, program.name, options.bytes, program.units, *spent(program.units, moments), memory, results)
 
 
-def watch(side, cluster, copies):
-    """The moments at which the work has begun, is half done, and is done."""
-    lines, words = len(text.lines()) * copies, text.counts().total() * copies
+def watch(side, cluster, stages):
+    """The moments at which the work has begun, is half done, and is done: a topic behind the other, each record of it."""
     begin, wanted, moments = time.monotonic(), [BEGUN, 0.5], []
     while True:
         side.check()
-        split, counted = cluster.committed(LINES), cluster.committed(REPARTITION)
-        # Both halves of the work: lines that were split, words that were counted.
-        moment = Moment((split / lines + min(1, counted / words)) / 2, time.monotonic(), side.cpu())
+        reached = {topic: cluster.committed(topic) for topic in stages}
+        shares = [min(1, reached[topic] / count) for topic, count in stages.items()]
+        moment = Moment(sum(shares) / len(shares), time.monotonic(), side.cpu())
         if wanted and moment.done >= wanted[0]:
             wanted.pop(0)
             moments.append(moment)
-        if split >= lines and counted >= words and counted == cluster.end(REPARTITION):
-            return [*moments, dataclasses.replace(moment, done=1)]
+        if moment.done == 1 and all(reached[topic] == cluster.end(topic) for topic in stages):
+            return [*moments, moment]
         if time.monotonic() > begin + LIMIT_S:
-            raise SystemExit(f"{side.name}: after {LIMIT_S} s {split} of {lines} lines and {counted} of {words} words are done")
+            raise SystemExit(f"{side.name}: after {LIMIT_S} s {reached} of {stages} are done")
         time.sleep(LOOK_EVERY_S)
 
 
 def compare(side, found, expected):
     if found != expected:
-        wrong = [word for word in expected.keys() | found.keys() if found.get(word) != expected.get(word)]
-        show = ", ".join(f"{word!r}: {found.get(word)} for {expected.get(word)}" for word in sorted(wrong)[:5])
-        raise SystemExit(f"{side.name}: {len(wrong)} of {len(expected)} words are miscounted: {show}")
+        wrong = [key for key in expected.keys() | found.keys() if found.get(key) != expected.get(key)]
+        show = ", ".join(f"{key!r}: {found.get(key)} for {expected.get(key)}" for key in sorted(wrong)[:5])
+        raise SystemExit(f"{side.name}: of {len(expected)} keys {len(wrong)} have a wrong result: {show}")
 
 
-def summary(side, words, moments, memory, results):
+def spent(units, moments):
+    """Both rates, CPU seconds and seconds."""
     first, middle, last = moments[0], moments[-2], moments[-1]
     cpu = [after - before for before, after in zip(first.cpu, last.cpu)]
-    return Measurement(side, words, rate(words, first, last), rate(words, middle, last), cpu, last.at - first.at, memory, results)
+    return rate(units, first, last), rate(units, middle, last), cpu, last.at - first.at
 
 
-def rate(words, before, after):
-    return words * (after.done - before.done) / (sum(after.cpu) - sum(before.cpu))
+def rate(units, before, after):
+    return units * (after.done - before.done) / (sum(after.cpu) - sum(before.cpu))

@@ -11,7 +11,6 @@ import tempfile
 import time
 
 from brokers import free_port
-from cluster import COUNTS, LINES, NAME
 
 INTEROP = pathlib.Path(__file__).parents[2] / "tests" / "interop"
 START_LIMIT_S = 120
@@ -24,7 +23,8 @@ HEAP = ["-Xms1g", "-Xmx1g"]
 class Side:
     """`broker()` and `application()` tell how the processes are started; CPU time is read from outside."""
 
-    def __init__(self, options):
+    def __init__(self, program, options):
+        self.program = program
         self.options = options
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{self.name}-", dir=os.environ["BENCH_WORK"]))
         self.processes = []
@@ -84,7 +84,7 @@ class Mainstem(Side):
         return json.loads(started)["kafka"]
 
     def application(self, bootstrap):
-        self.start("application", [os.environ["BENCH_EXAMPLE"], "-b", bootstrap, "--name", NAME, LINES, COUNTS])
+        self.start("application", [os.environ["BENCH_EXAMPLE"], self.program.name, bootstrap])
 
 
 class Beside(Side):
@@ -99,7 +99,7 @@ class Beside(Side):
             "http.listener": "127.0.0.1:0",
             "log.flush.interval.messages": {"os": 2**63 - 1, "fsync": 1}[self.options.durability],
         }
-        command = [os.environ["BENCH_BESIDE"], *(f"{name}={value}" for name, value in settings.items())]
+        command = [os.environ["BENCH_BESIDE"], self.program.name, *(f"{name}={value}" for name, value in settings.items())]
         self.start("broker", command, stdin=subprocess.PIPE)
         self.wait("broker", lambda: self.log("broker").endswith("\n"))
         return self.log("broker").strip()
@@ -124,13 +124,14 @@ class Kafka(Side):
 
     def application(self, bootstrap):
         classes = f"{os.environ['BENCH_CLASSES']}:{os.environ['BENCH_JARS']}/*"
-        command = ["java", *HEAP, "-cp", classes, "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "WordCount"]
-        command += [bootstrap, NAME, LINES, COUNTS, str(self.folder / "state")]
+        command = ["java", *HEAP, "-cp", classes, "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "Programs"]
+        command += [self.program.name, bootstrap, str(self.folder / "state")]
         self.start("application", command + [f"{name}={value}" for name, value in self.settings().items()])
 
     def settings(self):
-        """What ours does too: a thread a task, twice as many as partitions, frequent commits, stores in memory; then what was given."""
-        ours = {"num.stream.threads": 2 * self.options.partitions, "commit.interval.ms": 200, "dsl.store.suppliers.class": IN_MEMORY}
+        """What ours does too: a thread a task, frequent commits, stores in memory; then what was given."""
+        tasks = self.program.tasks * self.options.partitions
+        ours = {"num.stream.threads": tasks, "commit.interval.ms": 200, "dsl.store.suppliers.class": IN_MEMORY}
         return ours | dict(setting.split("=", 1) for setting in self.options.set)
 
 

@@ -1,12 +1,16 @@
-//! A broker and, beside it in the same process, a processor that counts words: requests of the one to the other are
-//! values, which no socket and no codec sees.
+//! A broker and, beside it in the same process, a processor: requests of the one to the other are values, which no
+//! socket and no codec sees.
 //!
 //! ```sh
-//! cargo run --release -p mainstem --example beside -- log.dir=/tmp/beside num.partitions=2
+//! cargo run --release -p mainstem --example beside -- word-count log.dir=/tmp/beside num.partitions=2
 //! ```
 //!
-//! Arguments are settings. It prints the broker's address; once it reads a line (or the end) on standard input, it
-//! begins to count the words of the topic `lines` into the topic `word-counts`, until it is told to stop.
+//! The program is one of `word-count`, `map`, `windows`, `sessions` and `lookup`; arguments behind it are settings. It
+//! prints the broker's address; once it reads a line (or the end) on standard input, it begins to work through the topic
+//! `in` into the topic `out`, until it is told to stop.
+
+#[path = "../../benches/streams/ours/programs.rs"]
+mod programs;
 
 use std::{convert::Infallible, io, process::ExitCode, thread};
 
@@ -16,24 +20,12 @@ use mainstem::{
     embed,
     process::Signals,
 };
-use mainstem_client::Text;
-use mainstem_processor::{Settings, StreamBuilder, Topology, TopologyError};
+use mainstem_processor::{Settings, Topology};
 use tokio::sync::oneshot;
 
 type Failure = Box<dyn std::error::Error>;
 
-fn word_count() -> Result<Topology, TopologyError> {
-    let builder = StreamBuilder::new("word-count");
-    builder
-        .stream::<(), Text>("lines")
-        .flat_map_values(|line: Text| {
-            line.split_whitespace().map(|word| line.slice_ref(word)).collect::<Vec<_>>()
-        })
-        .group_by(|_, word| word.clone())
-        .count("counts")
-        .to("word-counts");
-    builder.build()
-}
+const USAGE: &str = "usage: beside PROGRAM [NAME=VALUE ...]";
 
 /// Waits for a line on standard input. Nothing can end such a read, so it has a thread that may stay behind.
 async fn told() -> Result<(), oneshot::error::RecvError> {
@@ -45,19 +37,22 @@ async fn told() -> Result<(), oneshot::error::RecvError> {
     told.await
 }
 
-async fn count(broker: &Broker) -> Result<Infallible, Failure> {
+async fn work(broker: &Broker, topology: Topology) -> Result<Infallible, Failure> {
     println!("{}", broker.advertised());
     told().await?;
-    let handle = embed::run(broker, word_count()?, Settings::default()).await?;
+    let handle = embed::run(broker, topology, Settings::default()).await?;
     handle.ended().await?;
     Err("the processor has ended".into())
 }
 
-async fn run(config: Config) -> Result<(), Failure> {
+async fn run() -> Result<(), Failure> {
+    let mut arguments = std::env::args().skip(1);
+    let topology = programs::topology(&arguments.next().ok_or(USAGE)?)?;
+    let settings = arguments.map(|text| flags::set(&text)).collect::<Result<Vec<_>, _>>()?;
     let signals = Signals::new()?;
-    let broker = Broker::start(config).await?;
+    let broker = Broker::start(Config::from_assignments(settings)?).await?;
     let ended = tokio::select! {
-        Err(failure) = count(&broker) => Err(failure),
+        Err(failure) = work(&broker, topology) => Err(failure),
         failure = broker.failures().first() => Err(failure.to_string().into()),
         () = signals.first(broker.tasks()) => Ok(()),
     };
@@ -67,12 +62,7 @@ async fn run(config: Config) -> Result<(), Failure> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let settings: Result<Vec<_>, _> = std::env::args().skip(1).map(|text| flags::set(&text)).collect();
-    let result = match settings.and_then(Config::from_assignments) {
-        Ok(config) => run(config).await,
-        Err(error) => Err(error.into()),
-    };
-    match result {
+    match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");

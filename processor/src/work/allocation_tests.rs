@@ -34,7 +34,10 @@ impl Task {
         let stores = Stores::new(topology.parts()[0].stores.iter().cloned());
         let work = Work::new(&topology, &plan, 0, 0, stores, Arc::new(Counters::default()));
         let mut task = Self { work, input: TopicPartition::new("in", 0), now: 0 };
-        // Twice, so that all that is swapped between nodes has grown.
+        // A table, if there is one, knows all keys.
+        let known = task.records(KEYS);
+        task.work.process(&TopicPartition::new("table", 0), known).unwrap();
+        // Several times, so that all that is swapped between nodes has grown.
         for _ in 0..3 {
             task.calls(MANY);
         }
@@ -153,7 +156,7 @@ fn windows_of_known_keys_ask_for_no_memory() {
 fn joins_of_a_stream_with_known_keys_of_a_table_ask_for_no_memory() {
     let builder = StreamBuilder::new("t");
     let table = builder.table::<Bytes, Bytes>("table");
-    builder.stream::<Bytes, Bytes>("in").left_join_table(&table, |_, left, _| left.clone()).to("out");
+    builder.stream::<Bytes, Bytes>("in").join_table(&table, |_, _, found| found.clone()).to("out");
     assert_eq!(more(&builder), 0);
 }
 
@@ -197,6 +200,15 @@ fn processors_that_take_turns_ask_for_no_memory() {
         bytes.process(name, ["shared"], || Idle);
     }
     assert_eq!(more(&builder), 0);
+}
+
+#[test]
+fn joins_with_numbers_of_a_table_ask_for_memory_by_the_buffer() {
+    let builder = StreamBuilder::new("t");
+    let table = builder.table::<i64, i64>("table");
+    builder.stream::<i64, i64>("in").join_table(&table, |_, value, found| value + found).to("out");
+    let more = more(&builder);
+    assert!(more <= buffers(16), "{more}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-"""The lines: real ones, repeated, and what the count of their words must be."""
+"""The lines: real ones, and how often each word is in them."""
 
 import collections
 import functools
@@ -23,7 +23,3 @@ def counts():
 def copies(words):
     """How often the lines must be repeated to have so many words."""
     return -(-words // counts().total())
-
-
-def expected(copies):
-    return {word: count * copies for word, count in counts().items()}
