@@ -129,13 +129,17 @@ pub(crate) struct Spans<A> {
     places: HashMap<Bytes, usize>,
     keys: Vec<KeySpans<A>>,
     changed: Vec<usize>,
+    /// No alarm is before this time: those that are gone stay in the store's overlay until a commit, and each look would
+    /// pass all of them again.
+    alarms_from: i64,
     entry: Vec<u8>,
 }
 
 impl<A: Serde> Spans<A> {
     pub(crate) fn new(store: Text, keep_ms: i64, reads_old: bool) -> Self {
-        let (places, keys) = (HashMap::new(), Vec::new());
-        Self { store, keep_ms, reads_old, places, keys, changed: Vec::new(), entry: Vec::new() }
+        let (places, keys, changed) = (HashMap::new(), Vec::new(), Vec::new());
+        let (alarms_from, entry) = (i64::MIN, Vec::new());
+        Self { store, keep_ms, reads_old, places, keys, changed, alarms_from, entry }
     }
 
     pub(crate) const fn store(&self) -> &Text {
@@ -187,10 +191,11 @@ impl<A: Serde> Spans<A> {
 
     /// Sees to it that a key is looked at when time has reached `at`.
     pub(crate) fn wake(&mut self, place: usize, at: i64, cx: &mut Cx<'_>) {
-        let Self { store, keys, entry, .. } = self;
+        let Self { store, keys, alarms_from, entry, .. } = self;
         let windows = &mut keys[place];
         if windows.alarm.is_none_or(|alarm| at < alarm) {
             windows.alarm = Some(at);
+            *alarms_from = at.min(*alarms_from);
             cx.store(store).put(alarm(entry, at, &windows.key), Bytes::new());
         }
     }
@@ -204,18 +209,19 @@ impl<A: Serde> Spans<A> {
     }
 
     /// The first time at which a key is to be looked at.
-    pub(crate) fn first_alarm(&self, cx: &mut Cx<'_>) -> Option<i64> {
-        let (entry, _) = cx.store(&self.store).first()?;
+    pub(crate) fn first_alarm(&mut self, cx: &mut Cx<'_>) -> Option<i64> {
+        let from = alarm(&mut self.entry, self.alarms_from, &[]);
+        let (entry, _) = cx.store(&self.store).entries_from(from).next()?;
         entry.strip_prefix(&[ALARM])?.first_chunk().map(|at| unordered(*at))
     }
 
     /// The keys that are to be looked at by a time, or all where there is none; their alarms are gone.
     pub(crate) fn woken(&mut self, by: Option<i64>, cx: &mut Cx<'_>) -> Result<Vec<usize>, NodeError> {
-        let end = match by.map(|by| by.checked_add(1)) {
-            Some(Some(end)) => alarm(&mut self.entry, end, &[]),
-            Some(None) | None => &[SPAN],
-        };
-        let due = cx.store(&self.store).range(&[ALARM], end);
+        let end = by.and_then(|by| by.checked_add(1)).map(|end| end.max(self.alarms_from));
+        let first = Bytes::copy_from_slice(alarm(&mut self.entry, self.alarms_from, &[]));
+        let last = end.map_or(&[SPAN][..], |end| alarm(&mut self.entry, end, &[]));
+        let due = cx.store(&self.store).range(&first, last);
+        self.alarms_from = end.unwrap_or(self.alarms_from);
         let mut woken = Vec::with_capacity(due.len());
         for (entry, _) in due {
             cx.store(&self.store).delete(&entry);
