@@ -82,7 +82,9 @@ pub use dsl::{
     WindowedStream, Windows,
 };
 pub use graph::{MalformedRecord, NodeError, source::BadRecords, times::BadTimes};
-pub use meter::{Counters, HeldInput, Meter, Meters, NoMeter, NodeCounts, StoreSize, TaskId, TaskReport};
+pub use meter::{
+    Buffered, Counters, HeldInput, Meter, Meters, NoMeter, NodeCounts, StoreSize, TaskId, TaskReport,
+};
 pub use processor::{ProcessResult, Processor};
 pub use record::{InputBatch, InputRecord, OutputRecord};
 pub use runtime::{Handle, StartError, TaskState};

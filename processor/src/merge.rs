@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 
 use mainstem_client::{Offset, Record, Timestamp, TopicPartition};
 
-use crate::record::record_bytes;
+use crate::{Buffered, record::record_bytes};
 
 /// The queues of a task's inputs.
 #[derive(Debug)]
@@ -119,6 +119,12 @@ impl Merge {
     /// Whether nothing waits at all.
     pub(crate) fn is_empty(&self) -> bool {
         self.queues.iter().all(Queue::is_empty)
+    }
+
+    /// How much waits in all queues.
+    pub(crate) fn buffered(&self) -> Buffered {
+        let records = self.queues.iter().map(|queue| queue.records.len() as u64).sum();
+        Buffered { records, bytes: self.queues.iter().map(|queue| queue.bytes as u64).sum() }
     }
 
     /// Queues that have become full since this was last asked, and others that are no longer.
@@ -238,6 +244,7 @@ mod tests {
         assert_eq!(merge.queues()[0].position(), Some(Offset(1)));
         assert_eq!(merge.queues()[1].position(), Some(Offset(1)));
         assert!(!merge.is_empty() && merge.has_none_of(&inputs()[1]));
+        assert_eq!(merge.buffered(), Buffered { records: 1, bytes: 10 });
     }
 
     /// Trap 55.

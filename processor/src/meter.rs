@@ -132,6 +132,15 @@ pub struct StoreSize {
     pub bytes: u64,
 }
 
+/// What has come in and waits to be worked through, since the inputs of a task are merged in the order of their times.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Buffered {
+    /// Records.
+    pub records: u64,
+    /// Bytes of their keys and values.
+    pub bytes: u64,
+}
+
 /// Counts what goes through a processor. Called a few times per batch, never per record.
 pub trait Meter: Send + Sync + fmt::Debug + 'static {
     /// Records were taken from the inputs; those of repartition topics are not counted again.
@@ -154,6 +163,10 @@ pub trait Meter: Send + Sync + fmt::Debug + 'static {
 
     /// A task has committed, and stands like this.
     fn task_committed(&self, _task: TaskId, _report: &TaskReport) {}
+
+    /// So much waits in front of a task that runs. Told where it is something else than before; of a task that does not
+    /// run nothing waits.
+    fn buffered(&self, _task: TaskId, _buffered: Buffered) {}
 
     /// A task does something else now.
     fn task_state(&self, _task: TaskId, _state: &TaskState) {}
@@ -203,6 +216,10 @@ impl Meter for Meters {
 
     fn task_committed(&self, task: TaskId, report: &TaskReport) {
         self.0.iter().for_each(|meter| meter.task_committed(task, report));
+    }
+
+    fn buffered(&self, task: TaskId, buffered: Buffered) {
+        self.0.iter().for_each(|meter| meter.buffered(task, buffered));
     }
 
     fn task_state(&self, task: TaskId, state: &TaskState) {

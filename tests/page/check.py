@@ -95,6 +95,16 @@ def equals_metrics(page):
     assert scene.total("mainstem_group_lag", group=GROUP) > 0
 
 
+def tasks_are_shown_by_state(page):
+    """Running is running: the demo's tasks neither end nor fail."""
+    tasks = lambda: page.scene.total("mainstem_processor_tasks", processor=PROCESSOR, state="running")
+    page.scene.until("tasks", lambda: page.cell("processors", PROCESSOR, "Tasks") == f"{tasks():.0f} running")
+    buffered = page.scene.total("mainstem_processor_buffered_input_records", processor=PROCESSOR)
+    shown = page.cell("processors", PROCESSOR, "Buffered")
+    assert number(shown) == buffered and shown.endswith("B"), shown
+    print(f"ok: tasks: {page.cell('processors', PROCESSOR, 'Tasks')}; waiting: {shown}")
+
+
 def details_open_by_keyboard(page):
     toggle = f'#groups tr[data-name="{GROUP}"] .toggle'
     page.browser.run("document.querySelector(arguments[0]).focus()", toggle)
@@ -153,6 +163,7 @@ def main(binary, folder):
             for look in LOOKS:
                 looks_right(browser, *look)
             equals_metrics(page)
+            tasks_are_shown_by_state(page)
             details_open_by_keyboard(page)
             comes_from_here_alone(page)
             says_that_the_broker_is_gone(page)

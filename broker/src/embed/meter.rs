@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use mainstem_processor::{HeldInput, Meter, NodeCounts, StoreSize, TaskId, TaskReport, TaskState};
+use mainstem_processor::{Buffered, HeldInput, Meter, NodeCounts, StoreSize, TaskId, TaskReport, TaskState};
 use mainstem_protocol::{Text, Timestamp};
 use mainstem_storage::Clock;
 
@@ -83,7 +83,15 @@ impl Meter for BrokerMeter {
         task.is_held_back(longest.unwrap_or_default(), inputs.iter().map(|input| input.records).sum());
     }
 
+    fn buffered(&self, task: TaskId, buffered: Buffered) {
+        let Buffered { records, bytes } = buffered;
+        self.counts.task_buffers(&task.to_string(), records, bytes);
+    }
+
     fn task_state(&self, task: TaskId, state: &TaskState) {
+        if !matches!(state, TaskState::Running) {
+            self.buffered(task, Buffered::default());
+        }
         let state = match state {
             TaskState::Restoring => metrics::TaskState::Restoring,
             TaskState::Running => metrics::TaskState::Running,

@@ -356,6 +356,17 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_is_added_up_over_the_tasks_of_a_processor() {
+        let metrics = metrics();
+        let processor = metrics.processors.of("demo");
+        processor.task_buffers("0_0", 10, 1000);
+        processor.task_buffers("0_1", 5, 70);
+        processor.task_buffers("0_0", 1, 100);
+        assert_shows(&metrics, "mainstem_processor_buffered_input_records{processor=\"demo\"} 6");
+        assert_shows(&metrics, "mainstem_processor_buffered_input_bytes{processor=\"demo\"} 170");
+    }
+
+    #[test]
     fn tasks_and_stores_above_their_caps_have_no_series() {
         let metrics = metrics();
         let processor = metrics.processors.of("demo");

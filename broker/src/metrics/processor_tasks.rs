@@ -28,6 +28,7 @@ pub enum State {
     Failed,
 }
 
+/// In the order of [`State`].
 const STATES: [(State, &str); 6] = [
     (State::Restoring, "restoring"),
     (State::Running, "running"),
@@ -42,12 +43,18 @@ const STATES: [(State, &str); 6] = [
 pub(super) struct Tasks {
     processor: String,
     families: Families,
+    /// How many tasks are in each state, in the order of `STATES`.
+    states: [IntGauge; STATES.len()],
+    /// Records and bytes that wait in front of all of them.
+    buffered: [IntGauge; 2],
     known: Mutex<Known>,
 }
 
 #[derive(Debug, Default)]
 struct Known {
     states: HashMap<String, State>,
+    /// Records and bytes that wait in front of each.
+    buffered: HashMap<String, [u64; 2]>,
     tasks: HashMap<String, Arc<ProcessorTask>>,
 }
 
@@ -84,6 +91,8 @@ pub struct TaskStore {
 pub(super) struct Families {
     shown: Arc<AtomicUsize>,
     states: IntGaugeVec,
+    /// Of records and of bytes.
+    buffered: [IntGaugeVec; 2],
     commits: IntCounterVec,
     commit_seconds: CounterVec,
     commit_seconds_max: GaugeVec,
@@ -104,16 +113,36 @@ struct StoreFamilies {
 
 impl Tasks {
     pub(super) fn new(processor: &str, families: &Families) -> Self {
-        Self { processor: processor.to_owned(), families: families.clone(), known: Mutex::default() }
+        let Families { states, buffered, .. } = families;
+        Self {
+            processor: processor.to_owned(),
+            families: families.clone(),
+            states: STATES.map(|(_, state)| states.with_label_values(&[processor, state])),
+            buffered: buffered.each_ref().map(|family| family.with_label_values(&[processor])),
+            known: Mutex::default(),
+        }
     }
 
     pub(super) fn is(&self, task: &str, state: State) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.states.insert(task.to_owned(), state);
-        for (state, label) in STATES {
-            let count = known.states.values().filter(|of| **of == state).count();
-            let gauge = self.families.states.with_label_values(&[&*self.processor, label]);
-            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        if let Some(before) = known.states.insert(task.to_owned(), state) {
+            self.in_state(before).dec();
+        }
+        self.in_state(state).inc();
+    }
+
+    fn in_state(&self, state: State) -> &IntGauge {
+        &self.states[state as usize]
+    }
+
+    pub(super) fn buffers(&self, task: &str, buffered: [u64; 2]) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = match known.buffered.get_mut(task) {
+            Some(known) => std::mem::replace(known, buffered),
+            None => known.buffered.insert(task.to_owned(), buffered).unwrap_or_default(),
+        };
+        for ((gauge, before), now) in self.buffered.iter().zip(before).zip(buffered) {
+            gauge.add(gauged(now) - gauged(before));
         }
     }
 
@@ -211,6 +240,20 @@ impl Families {
                  `failed`",
                 &["processor", "state"],
             ),
+            buffered: [
+                gauges(
+                    registry,
+                    "mainstem_processor_buffered_input_records",
+                    "Records that have come in and wait in front of a processor's tasks to be merged by time",
+                    &["processor"],
+                ),
+                gauges(
+                    registry,
+                    "mainstem_processor_buffered_input_bytes",
+                    "Bytes of keys and values of such records",
+                    &["processor"],
+                ),
+            ],
             commits: counters(registry, "mainstem_processor_task_commits_total", "Commits of a task", labels),
             commit_seconds: seconds_counters(
                 registry,
@@ -258,6 +301,7 @@ impl Families {
         let Self {
             shown: _,
             states: _,
+            buffered: _,
             commits,
             commit_seconds,
             commit_seconds_max,

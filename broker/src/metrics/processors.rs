@@ -147,6 +147,11 @@ impl Processor {
         self.tasks.is(task, state);
     }
 
+    /// So many records, and so many bytes of them, wait in front of a task.
+    pub fn task_buffers(&self, task: &str, records: u64, bytes: u64) {
+        self.tasks.buffers(task, [records, bytes]);
+    }
+
     /// The counters of a task; none where there are too many.
     pub fn task(&self, name: &str) -> Option<Arc<ProcessorTask>> {
         self.tasks.of(name)

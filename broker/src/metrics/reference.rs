@@ -45,6 +45,7 @@ Kafka Streams has these figures under other names. Its rates are `rate()` of a c
 | `commit-total` | `mainstem_processor_task_commits_total` |
 | `commit-latency-avg`, `-max` | `mainstem_processor_task_commit_seconds_total` over commits, `mainstem_processor_task_commit_max_seconds` |
 | `records-lag` of its consumers | `mainstem_processor_task_input_lag_records`; `mainstem_group_lag` by partition |
+| `input-buffer-bytes-total` | `mainstem_processor_buffered_input_bytes` |
 | `restore-total`, `restore-remaining-records-total` | `mainstem_processor_store_restored_records_total`, `mainstem_processor_store_restore_remaining_records` |
 | `estimate-num-keys`, `total-sst-files-size` of a store | `mainstem_processor_store_entries`, `mainstem_processor_store_bytes` |
 | `alive-stream-threads`, `failed-stream-threads` | `mainstem_processor_tasks` |

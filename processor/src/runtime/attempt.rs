@@ -20,7 +20,7 @@ use super::{
     restore,
 };
 use crate::{
-    Settings, TaskId, caps,
+    Buffered, Settings, TaskId, caps,
     merge::{Merge, Room},
     state::SystemKey,
     work::Work,
@@ -48,6 +48,8 @@ pub(super) struct Attempt<'a> {
     pub(super) merge: Merge,
     /// Since when nothing waits of an input that is read to its end.
     pub(super) dry_since: BTreeMap<TopicPartition, Instant>,
+    /// What of it was last told to wait.
+    pub(super) buffered: Buffered,
     /// Records between the merge and the nodes.
     pub(super) run: Vec<Record>,
     /// Inputs that wait for transactions to end.
@@ -107,6 +109,7 @@ impl<'a> Attempt<'a> {
             heard,
             merge,
             dry_since: BTreeMap::new(),
+            buffered: Buffered::default(),
             run: Vec::new(),
             held_back: HeldBack::new(job, id, transport),
         })

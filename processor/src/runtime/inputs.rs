@@ -55,7 +55,15 @@ impl Attempt<'_> {
         self.run = run;
         self.note_where_queues_are();
         self.ask_for_what_has_room();
+        self.tell_what_waits();
         Ok(())
+    }
+
+    fn tell_what_waits(&mut self) {
+        let buffered = self.merge.buffered();
+        if std::mem::replace(&mut self.buffered, buffered) != buffered {
+            self.job.settings.meter.buffered(self.id, buffered);
+        }
     }
 
     /// Works records off, after which an input goes on at `position`.

@@ -115,6 +115,11 @@ struct Processor<'a> {
     /// Since the broker started.
     late_drops: f64,
     watermark_delay: f64,
+    /// How many tasks are in each state; states that none is in are left out.
+    tasks: BTreeMap<&'a str, f64>,
+    /// What has come in and waits to be merged.
+    buffered_records: f64,
+    buffered_bytes: f64,
     nodes: Vec<Node<'a>>,
 }
 
@@ -258,7 +263,9 @@ fn processors(span: &Span) -> Vec<Processor<'_>> {
     let commits = span.rates("mainstem_processor_commits_total", label);
     let late_drops = span.now.sample.by("mainstem_processor_late_drops_total", label);
     let delays = span.now.sample.by("mainstem_processor_watermark_delay_seconds", label);
-    let mut nodes = nodes(span);
+    let buffered_records = span.now.sample.by("mainstem_processor_buffered_input_records", label);
+    let buffered_bytes = span.now.sample.by("mainstem_processor_buffered_input_bytes", label);
+    let (mut nodes, mut tasks) = (nodes(span), tasks(span));
     let all = span.rates("mainstem_processor_records_in_total", label).into_iter();
     all.map(|(name, records_in)| Processor {
         name: name[0],
@@ -267,9 +274,24 @@ fn processors(span: &Span) -> Vec<Processor<'_>> {
         commits: value(&commits, &name),
         late_drops: value(&late_drops, &name),
         watermark_delay: value(&delays, &name),
+        tasks: tasks.remove(name[0]).unwrap_or_default(),
+        buffered_records: value(&buffered_records, &name),
+        buffered_bytes: value(&buffered_bytes, &name),
         nodes: nodes.remove(name[0]).unwrap_or_default(),
     })
     .collect()
+}
+
+/// How many tasks of each processor are in each state that any is in.
+fn tasks(span: &Span) -> BTreeMap<&str, BTreeMap<&str, f64>> {
+    let mut tasks: BTreeMap<&str, BTreeMap<&str, f64>> = BTreeMap::new();
+    for ([processor, state], count) in span.now.sample.by("mainstem_processor_tasks", ["processor", "state"])
+    {
+        if count > 0.0 {
+            tasks.entry(processor).or_default().insert(state, count);
+        }
+    }
+    tasks
 }
 
 /// The nodes of each processor, by name.
@@ -371,6 +393,24 @@ mod tests {
         assert_eq!((&produce["api"], &produce["rate"]), (&json!("Produce"), &json!(2.0)));
         assert_eq!(produce["errors"], 0.1);
         assert!((0.001..=0.0025).contains(&produce["p99"].as_f64().unwrap()), "{produce}");
+    }
+
+    #[test]
+    fn a_processor_shows_its_tasks_by_state_and_what_waits_for_them() {
+        use crate::metrics::TaskState;
+        let live = shown(|metrics| {
+            let processor = metrics.processors.of("counter");
+            let states = [TaskState::Running, TaskState::Failed, TaskState::Running];
+            states
+                .iter()
+                .zip(["0_0", "0_1", "0_2"])
+                .for_each(|(state, task)| processor.task_is(task, *state));
+            processor.task_buffers("0_0", 12, 3400);
+        });
+        let processor = &live["processors"][0];
+        assert_eq!(processor["tasks"], json!({ "failed": 1.0, "running": 2.0 }));
+        let buffered = (&processor["buffered_records"], &processor["buffered_bytes"]);
+        assert_eq!(buffered, (&json!(12.0), &json!(3400.0)));
     }
 
     #[test]

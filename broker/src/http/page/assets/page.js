@@ -79,6 +79,12 @@ function isInternal(topic) {
   return topic.name.startsWith("__");
 }
 
+// As 5 running, 1 failed.
+function tasksByState({ tasks }) {
+  const states = Object.entries(tasks).sort(([, some], [, others]) => others - some);
+  return states.map(([state, number]) => `${count(number)} ${state}`).join(", ") || "none";
+}
+
 // A column: its title, what a cell says, and whether it is a figure. Details are what opens below a row.
 const TABLES = {
   topics: {
@@ -117,13 +123,15 @@ const TABLES = {
     rows: (live) => live.processors,
     columns: [
       ["Processor", (processor) => processor.name],
+      ["Tasks", tasksByState],
+      ["Buffered", (processor) => `${things(processor.buffered_records, "record")}, ${bytes(processor.buffered_bytes)}`],
       ["Records in", (processor) => rate(processor.records_in, "rec/s")],
       ["Records out", (processor) => rate(processor.records_out, "rec/s")],
       ["Commits", (processor) => rate(processor.commits, "commits/s")],
       ["Watermark behind", (processor) => seconds(processor.watermark_delay)],
       ["Late drops", (processor) => things(processor.late_drops, "record")],
     ],
-    warns: (processor) => processor.late_drops > 0,
+    warns: (processor) => processor.late_drops > 0 || "failed" in processor.tasks,
     details: {
       title: "Nodes",
       rows: (processor) => processor.nodes,
