@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-/// Tasks, and so threads, of one topology.
-pub const TASKS_MAX: usize = 64;
+/// Tasks of one topology.
+pub const TASKS_MAX: usize = 10_000;
+
+/// Threads that the tasks of one topology share.
+pub const THREADS_MAX: usize = 64;
 
 /// Bytes of output and state that may wait for a commit before one is made. Less than what one batch may hold where
 /// nobody has set anything (1 MiB), so that the changes of a commit are one batch.

@@ -8,7 +8,7 @@
 //!   hand.
 //! - [`Processor`]: the low-level interface: it gets batches, a [`Context`], and the news that time has passed.
 //! - [`TestDriver`] ([`testing`]): runs a topology within a test.
-//! - [`runtime`]: tasks on threads of their own: restore, poll, process, commit. [`Settings`] say how;
+//! - [`runtime`]: tasks, which share a few threads: restore, poll, process, commit. [`Settings`] say how;
 //!   [`ProcessorSpec`] is the short form of a topology of one processor.
 //! - [`window`]: windows, and when they close; `watermark`: how far time has come; `wall_clock`: timers that go by a clock.
 //! - [`state`]: stores in memory or on disk, behind an overlay, with their changelogs; a [`StateDirectory`] is where those on

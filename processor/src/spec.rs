@@ -1,6 +1,6 @@
 //! How a topology is run; and the short form of a topology that is one processor.
 
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use mainstem_client::{
     Offset, Record, Text, Timestamp, TopicPartition,
@@ -63,6 +63,10 @@ pub struct Settings {
     pub buffered_records_per_partition: usize,
     /// Bytes of keys and values of an input that may wait so; 4 MiB unless said otherwise.
     pub buffered_bytes_per_partition: usize,
+    /// Threads that the tasks are shared out over, never more than there are tasks (Kafka Streams: `num.stream.threads`,
+    /// which is 1 unless said otherwise). None, which it is unless said otherwise, takes as many as the process has
+    /// processors; at most [`caps::THREADS_MAX`].
+    pub threads: Option<NonZeroUsize>,
     /// Whether a start looks at some keys of topics that must be co-partitioned, and refuses those that different
     /// partitioners have written; so unless said otherwise.
     pub checks_partitioners: bool,
@@ -89,6 +93,7 @@ impl Default for Settings {
             max_task_idle: Some(Duration::ZERO),
             buffered_records_per_partition: caps::BUFFERED_RECORDS_PER_PARTITION,
             buffered_bytes_per_partition: caps::BUFFERED_BYTES_PER_PARTITION,
+            threads: None,
             checks_partitioners: true,
             kept: Kept::InMemory,
             state_directory: None,
@@ -203,6 +208,13 @@ impl ProcessorSpec {
     pub fn on_disk(mut self, directory: StateDirectory) -> Self {
         self.settings.kept = Kept::OnDisk;
         self.settings.state_directory = Some(directory);
+        self
+    }
+
+    /// Shares the tasks out over so many threads.
+    #[must_use]
+    pub fn threads(mut self, threads: NonZeroUsize) -> Self {
+        self.settings.threads = Some(threads);
         self
     }
 

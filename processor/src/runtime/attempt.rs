@@ -10,6 +10,7 @@ use mainstem_client::{
 };
 use tokio::{
     sync::watch,
+    task::yield_now,
     time::{Instant, sleep_until},
 };
 
@@ -144,6 +145,8 @@ impl<'a> Attempt<'a> {
             if self.is_commit_due() {
                 self.commit().await?;
             }
+            // The turn of the next task on this thread.
+            yield_now().await;
         }
     }
 

@@ -83,8 +83,16 @@ pub enum StartError {
         /// The store.
         store: Text,
     },
+    /// More threads than there may be.
+    #[error("{threads} threads are wanted for the tasks, and {limit} is the limit")]
+    TooManyThreads {
+        /// How many are wanted.
+        threads: usize,
+        /// How many there may be.
+        limit: usize,
+    },
     /// The system refuses a thread.
-    #[error("thread of a task was not started: {0}")]
+    #[error("thread for tasks was not started: {0}")]
     Thread(Arc<io::Error>),
 }
 
@@ -184,6 +192,9 @@ pub enum TaskError {
     /// Positions were not committed.
     #[error(transparent)]
     Commit(#[from] CommitError),
+    /// Something else than a node panicked, such as a meter.
+    #[error("the task panicked: {0}")]
+    Panic(String),
     /// The task's runtime or its thread is gone.
     #[error("the task's thread ended: {0}")]
     Thread(String),
@@ -208,6 +219,7 @@ impl TaskError {
             | Self::Store(_)
             | Self::Form(_)
             | Self::StateLost { .. }
+            | Self::Panic(_)
             | Self::Thread(_) => false,
             Self::Silence { .. } | Self::StoreInUse { .. } | Self::Overtaken { .. } => true,
             Self::Consume(error) => error.is_retriable(),

@@ -1,10 +1,9 @@
-//! What the thread of a global table does: it reads all partitions of the topic, up to where they ended when it began, lets
+//! What the reader of a global table does: it reads all partitions of the topic, up to where they ended when it began, lets
 //! the tasks know, and follows the topic from then on.
 
 use std::{
     collections::BTreeMap,
     future::{pending, poll_fn},
-    io,
     sync::Arc,
     task::Poll,
     time::Duration,
@@ -14,27 +13,20 @@ use mainstem_client::{
     Consumer, ConsumerConfig, Offset, TopicPartition, Transport,
     consumer::{ConsumeError, OffsetReset, PartitionRecords, Polled},
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, task::yield_now};
 
 use super::{
     Job, TaskError, TaskId, TaskState,
     handle::{TaskHandle, over},
     held_back::HeldBack,
-    life::{self, Attempts, End, Life},
+    life::{Attempts, End, Life},
 };
 use crate::{InputEnd, caps, meter::OfNodes, state::Stores, work::Work};
 
-/// The reader of a global table on its thread. What it has taken stays taken when it must try again: only where the topic
-/// has lost what was not read does it begin anew, and holds the table twice meanwhile.
+/// The reader of a global table, on the thread that all of a processor share. What it has taken stays taken when it must try
+/// again: only where the topic has lost what was not read does it begin anew, and holds the table twice meanwhile.
 pub(super) struct Reader {
     life: Life,
-}
-
-/// Starts the thread of a global table.
-pub(super) fn start(job: Arc<Job>, transport: Arc<dyn Transport>, part: usize) -> io::Result<TaskHandle> {
-    let (reader, handle) = Reader::new(job, transport, part);
-    life::start(reader)?;
-    Ok(handle)
 }
 
 /// Waits until a global table is there, whole.
@@ -128,6 +120,7 @@ impl Reader {
             };
             if let Polled::Records(batches) = polled {
                 batches.into_iter().try_for_each(|batch| self.take(batch, &mut work))?;
+                yield_now().await;
             }
             held_back.look(&consumer);
         }

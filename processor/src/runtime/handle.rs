@@ -46,7 +46,7 @@ pub(super) struct TaskHandle {
 #[derive(Debug)]
 pub struct Handle {
     name: Text,
-    tasks: Vec<TaskHandle>,
+    pub(super) tasks: Vec<TaskHandle>,
 }
 
 impl Handle {

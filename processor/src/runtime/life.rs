@@ -1,14 +1,22 @@
-//! What the threads of tasks and of global tables have in common: attempt after attempt, until their input ends, they
-//! are stopped, or there is no hope.
+//! What tasks and the readers of global tables have in common: attempt after attempt, until their input ends, they are
+//! stopped, or there is no hope.
 
-use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use mainstem_client::{Offset, TopicPartition, Transport};
-use tokio::{runtime, sync::watch, time::sleep};
+use tokio::{sync::watch, time::sleep};
 use tracing::{error, info, warn};
 
 use super::{Job, TaskError, TaskState, handle::TaskHandle};
-use crate::{TaskId, caps};
+use crate::{TaskId, caps, work};
 
 /// Why an attempt has ended well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +35,7 @@ pub(super) trait Attempts: Send + 'static {
     fn attempt(&self, wait: &mut Duration) -> impl Future<Output = Result<End, TaskError>>;
 }
 
-/// What a thread is told, and what it tells.
+/// What one of them is told, and what it tells.
 pub(super) struct Life {
     pub(super) job: Arc<Job>,
     pub(super) transport: Arc<dyn Transport>,
@@ -38,34 +46,18 @@ pub(super) struct Life {
     pub(super) reached: watch::Sender<BTreeMap<TopicPartition, Offset>>,
 }
 
-/// Starts a thread.
-pub(super) fn start<A: Attempts>(attempts: A) -> io::Result<()> {
-    let name = format!("{}-{}", attempts.life().job.topology.name(), attempts.life().id);
-    std::thread::Builder::new().name(name).spawn(move || run(&attempts)).map(drop)
-}
-
-fn run(attempts: &impl Attempts) {
-    let runtime = runtime::Builder::new_current_thread().enable_all().build();
-    let last = match runtime {
-        Ok(runtime) => runtime.block_on(live(attempts)),
-        Err(error) => TaskState::Failed(TaskError::Thread(error.to_string())),
-    };
-    let Life { job, id, .. } = attempts.life();
-    match &last {
-        TaskState::Failed(error) => {
-            error!(processor = %job.topology.name(), task = %id, %error, "task failed")
-        }
-        _ => info!(processor = %job.topology.name(), task = %id, "task ended"),
-    }
-    attempts.life().tell(last);
+/// A whole life, on a thread that others share.
+pub(super) async fn live(attempts: impl Attempts) {
+    let last = last_state(&attempts).await;
+    attempts.life().end(last);
 }
 
 /// Attempt after attempt; returns the last state.
-async fn live(attempts: &impl Attempts) -> TaskState {
+async fn last_state(attempts: &impl Attempts) -> TaskState {
     let (life, mut wait) = (attempts.life(), caps::RESTART_BACKOFF);
     loop {
         life.tell(TaskState::Restoring);
-        match attempts.attempt(&mut wait).await {
+        match guarded(attempts.attempt(&mut wait)).await {
             Ok(End::Finished) => return TaskState::Finished,
             Ok(End::Stopped) => return TaskState::Stopped,
             Err(error) if !error.is_retriable() => return TaskState::Failed(error),
@@ -81,6 +73,17 @@ async fn live(attempts: &impl Attempts) -> TaskState {
     }
 }
 
+/// What comes of an attempt. Where something else than a node panics, such as a meter, that is the end of this attempt,
+/// and not of those that share its thread.
+async fn guarded(attempt: impl Future<Output = Result<End, TaskError>>) -> Result<End, TaskError> {
+    let mut attempt = pin!(attempt);
+    poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| attempt.as_mut().poll(context)));
+        polled.unwrap_or_else(|panic| Poll::Ready(Err(TaskError::Panic(work::message(panic.as_ref())))))
+    })
+    .await
+}
+
 impl Life {
     pub(super) fn new(job: Arc<Job>, transport: Arc<dyn Transport>, id: TaskId) -> (Self, TaskHandle) {
         let (stop, stop_seen) = watch::channel(false);
@@ -94,6 +97,16 @@ impl Life {
     pub(super) fn tell(&self, state: TaskState) {
         self.job.settings.meter.task_state(self.id, &state);
         self.state.send_replace(state);
+    }
+
+    /// Lets others know what was done last.
+    pub(super) fn end(&self, last: TaskState) {
+        let (processor, task) = (self.job.topology.name(), self.id);
+        match &last {
+            TaskState::Failed(error) => error!(%processor, %task, %error, "task failed"),
+            _ => info!(%processor, %task, "task ended"),
+        }
+        self.tell(last);
     }
 
     async fn stopped_within(&self, wait: Duration) -> bool {

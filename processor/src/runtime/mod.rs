@@ -1,10 +1,10 @@
-//! Runs topologies: one task for each partition number of each sub-topology's inputs, each on a thread of its own with
-//! a runtime of its own, so that no processor holds up a broker in the same process, and the broker no processor.
+//! Runs topologies: one task for each partition number of each sub-topology's inputs, on a few threads of the processor's
+//! own, so that no processor holds up a broker in the same process, and the broker no processor.
 //!
 //! - [`Handle`]: how a running topology is watched and stopped.
 //! - `topics`: what has to be there before it starts.
 //! - `partitioners`: whether keys that must meet can.
-//! - `life`: what a thread does: attempt after attempt.
+//! - `threads`: how tasks share threads; `life`: what each does there: attempt after attempt.
 //! - `task` and `global`: what a task and the reader of a global table attempt.
 //! - `attempt`: one attempt at a task: restore, then poll, work, commit; `inputs`: how it takes what it polls;
 //!   `held_back`: what stands in the way of that.
@@ -27,12 +27,15 @@ mod restore;
 mod task;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod topics;
 
 use std::{collections::HashMap, io, sync::Arc};
 
+use global::Reader;
 use handle::TaskHandle;
 use mainstem_client::{Offset, Text, TopicPartition, Transport};
+use task::{Globals as WaitsFor, Task};
 use topics::ChangelogTopic;
 
 pub use error::{StartError, TaskError};
@@ -121,12 +124,13 @@ pub async fn start(spec: ProcessorSpec, transport: Arc<dyn Transport>) -> Result
 /// ```
 ///
 /// # Errors
-/// Where the topics cannot be had or created, do not fit the topology, or no thread can be started.
+/// Where the topics cannot be had or created, do not fit the topology, or the threads cannot be started.
 pub async fn run(
     topology: Topology,
     settings: Settings,
     transport: Arc<dyn Transport>,
 ) -> Result<Handle, StartError> {
+    let threads = threads::count(&settings)?;
     let plan = topics::plan(&topology, transport.as_ref()).await?;
     topics::check_append_times(&topology, transport.as_ref()).await?;
     if settings.checks_partitioners {
@@ -138,20 +142,38 @@ pub async fn run(
     job.changelogs = topics::create(&job, transport.as_ref()).await?;
     job.begins = topics::repartition_ends(&job.plan, transport.as_ref()).await?;
     let job = Arc::new(job);
-    let tasks = start_all(&job, &transport).map_err(|error| StartError::Thread(Arc::new(error)))?;
+    let tasks = start_all(&job, &transport, threads).map_err(|error| StartError::Thread(Arc::new(error)))?;
     Ok(Handle::new(job.topology.name().clone(), tasks))
 }
 
-/// Starts all threads; those of global tables come last in the list.
-fn start_all(job: &Arc<Job>, transport: &Arc<dyn Transport>) -> io::Result<Vec<TaskHandle>> {
-    let parts = job.topology.parts().iter().enumerate();
-    let globals = parts.filter(|(_, part)| part.is_global());
-    let globals = globals.map(|(part, _)| global::start(Arc::clone(job), Arc::clone(transport), part));
-    let globals = globals.collect::<io::Result<Vec<_>>>()?;
-    let waits_for: Vec<_> = globals.iter().map(|global| global.state.clone()).collect();
+/// Starts all threads; that of the global tables is one of its own, so that no task holds up what all tasks look up. Their
+/// readers come last in the list.
+fn start_all(job: &Arc<Job>, transport: &Arc<dyn Transport>, count: usize) -> io::Result<Vec<TaskHandle>> {
+    let name = job.topology.name();
+    let (readers, globals) = readers(job, transport);
+    if !readers.is_empty() {
+        threads::start(format!("{name}-global"), readers)?;
+    }
+    let (tasks, mut handles) = tasks(job, transport, &globals);
+    for (number, share) in threads::shared_out(tasks, count).into_iter().enumerate() {
+        threads::start(format!("{name}-{number}"), share)?;
+    }
+    handles.extend(globals);
+    Ok(handles)
+}
+
+fn readers(job: &Arc<Job>, transport: &Arc<dyn Transport>) -> (Vec<Reader>, Vec<TaskHandle>) {
+    let parts = job.topology.parts().iter().enumerate().filter(|(_, part)| part.is_global());
+    parts.map(|(part, _)| Reader::new(Arc::clone(job), Arc::clone(transport), part)).unzip()
+}
+
+fn tasks(
+    job: &Arc<Job>,
+    transport: &Arc<dyn Transport>,
+    globals: &[TaskHandle],
+) -> (Vec<Task>, Vec<TaskHandle>) {
+    let waits_for: WaitsFor = globals.iter().map(|global| global.state.clone()).collect();
     let counts = job.plan.tasks.iter().enumerate();
     let ids = counts.flat_map(|(part, count)| (0..*count).map(move |number| TaskId { part, number }));
-    let start = |id| task::start(Arc::clone(job), Arc::clone(transport), id, waits_for.clone());
-    let tasks: io::Result<Vec<_>> = ids.map(start).collect();
-    Ok(tasks?.into_iter().chain(globals).collect())
+    ids.map(|id| Task::new(Arc::clone(job), Arc::clone(transport), id, waits_for.clone())).unzip()
 }

@@ -7,7 +7,7 @@ use mainstem_client::{
     clock::{Clock, SystemClock},
     consumer::{ConsumeError, OffsetReset, PartitionRecords, Polled},
 };
-use tokio::time::Instant;
+use tokio::{task::yield_now, time::Instant};
 use tracing::{debug, info, warn};
 
 use super::{Job, TaskError};
@@ -104,6 +104,8 @@ impl<'a> Restore<'a> {
         // The position moves past records that nobody gets to see, so it is what says that the end is reached.
         while !self.is_at_end() {
             self.step().await?;
+            // The turn of the next task on this thread.
+            yield_now().await;
             if reported.elapsed() >= caps::RESTORE_REPORT_INTERVAL {
                 reported = Instant::now();
                 let (partition, reached, end) = (&self.partition, self.reached(), self.changelog.end);

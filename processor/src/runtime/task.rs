@@ -1,6 +1,6 @@
-//! What a task's thread does: it waits for the global tables, and works.
+//! What a task does: it waits for the global tables, and works.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use mainstem_client::Transport;
 use tokio::sync::watch;
@@ -10,11 +10,11 @@ use super::{
     attempt::Attempt,
     global,
     handle::TaskHandle,
-    life::{self, Attempts, End, Life},
+    life::{Attempts, End, Life},
 };
 use crate::{TaskId, caps};
 
-/// A task on its thread.
+/// A task, on a thread that others share.
 pub(super) struct Task {
     life: Life,
     /// The global tables that must be there before it works.
@@ -22,19 +22,7 @@ pub(super) struct Task {
 }
 
 /// What the readers of global tables are doing.
-type Globals = Vec<watch::Receiver<TaskState>>;
-
-/// Starts a task's thread.
-pub(super) fn start(
-    job: Arc<Job>,
-    transport: Arc<dyn Transport>,
-    id: TaskId,
-    globals: Globals,
-) -> io::Result<TaskHandle> {
-    let (task, handle) = Task::new(job, transport, id, globals);
-    life::start(task)?;
-    Ok(handle)
-}
+pub(super) type Globals = Vec<watch::Receiver<TaskState>>;
 
 impl Attempts for Task {
     fn life(&self) -> &Life {

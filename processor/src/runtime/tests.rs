@@ -31,6 +31,7 @@ mod pauses;
 mod repartitions;
 mod restarts;
 mod stores;
+mod threads;
 mod timers;
 mod transactions;
 mod trouble;

@@ -194,8 +194,8 @@ fn topic_without_partitions_is_refused_with_its_source() {
 
 #[test]
 fn more_tasks_than_there_may_be_are_refused() {
-    let error = TestDriver::with_partitions(&counted_together(), &[("left", 65), ("right", 65)]);
-    assert_eq!(error.unwrap_err().to_string(), "the topology would have 65 tasks, and 64 is the limit");
+    let error = TestDriver::with_partitions(&counted_together(), &[("left", 10_001), ("right", 10_001)]);
+    assert_eq!(error.unwrap_err().to_string(), "the topology would have 10001 tasks, and 10000 is the limit");
 }
 
 /// Two parts with a repartition topic between them: branches that are merged, and a store.

@@ -1,9 +1,10 @@
 //! Tasks of several inputs.
 
 use mainstem_client::{Admin, AdminConfig, admin::AlterConfigs, clock::Clock, protocol::ApiKey};
+use tokio::sync::watch;
 
 use super::*;
-use crate::{Settings, SourceSpec};
+use crate::{Buffered, Settings, SourceSpec, TaskId};
 
 /// Passes on which record it was.
 struct Copy;
@@ -193,4 +194,30 @@ async fn start_is_refused_where_the_time_of_the_append_is_wanted_and_the_topic_h
     admin.incremental_alter_configs(change).await.unwrap();
     start(&broker, by_append()).await.ended().await.unwrap();
     assert_eq!(output(&broker).await, ["a 0 1", "a 40 1"]);
+}
+
+/// Keeps what was last told to wait.
+#[derive(Debug, Default)]
+struct Waiting(watch::Sender<Buffered>);
+
+impl Meter for Waiting {
+    fn buffered(&self, _: TaskId, buffered: Buffered) {
+        self.0.send_replace(buffered);
+    }
+}
+
+#[tokio::test]
+async fn what_waits_to_be_merged_is_told() {
+    let (broker, meter) = (with_two_topics(), Arc::new(Waiting::default()));
+    let mut spec = two_inputs(InputEnd::Unbounded).meter(Arc::clone(&meter) as _);
+    let Settings { max_task_idle, .. } = &mut spec.settings;
+    *max_task_idle = Some(Duration::from_secs(3600));
+    let mut told = meter.0.subscribe();
+    let handle = start(&broker, spec).await;
+    write(&broker, "in", [1, 2]).await;
+    told.wait_for(|buffered| *buffered == Buffered { records: 2, bytes: 2 }).await.unwrap();
+    // Both records of the one are older than that of the other, which waits for what comes behind them.
+    write(&broker, "other", [3]).await;
+    told.wait_for(|buffered| *buffered == Buffered { records: 1, bytes: 1 }).await.unwrap();
+    handle.stop().await.unwrap();
 }
