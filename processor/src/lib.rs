@@ -89,7 +89,7 @@ pub use processor::{ProcessResult, Processor};
 pub use record::{InputBatch, InputRecord, OutputRecord};
 pub use runtime::{Handle, StartError, TaskState};
 pub use serdes::{Json, Serde, SerdeError, Windowed};
-pub use spec::{InputEnd, ProcessorSpec, Settings};
+pub use spec::{InputEnd, OnFailure, ProcessorSpec, Settings};
 pub use state::{DirectoryError, FormError, Kept, StateDirectory, StoreFault, StoreSpec};
 pub use testing::{TestDriver, TestError, TestRecord};
 pub use topology::{PlanError, SourceSpec, Topology, TopologyBuilder, TopologyError};

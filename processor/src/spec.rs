@@ -26,6 +26,22 @@ pub enum InputEnd {
     At(HashMap<TopicPartition, Offset>),
 }
 
+/// What follows when a task has failed with an error that another attempt would most likely meet again: a node refused a
+/// record or panicked, state is damaged or lost, a request was refused for good. What was not committed is dropped in any
+/// case. Errors that pass, such as a broker that is away, are not asked about: the task tries again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// The task ends, and the others go on: its partitions are not worked through until the processor is started again.
+    #[default]
+    EndTask,
+    /// All tasks of the processor commit what they have done, and end (Kafka Streams: `SHUTDOWN_CLIENT`, its default).
+    StopProcessor,
+    /// The task tries again, as it does after errors that pass: at first after 100 ms, then after twice as long each time,
+    /// up to 10 s, until it succeeds or is stopped (Kafka Streams: `REPLACE_THREAD`). New instances of its nodes work
+    /// then.
+    TryAgain,
+}
+
 /// How a topology is run.
 ///
 /// ```
@@ -67,6 +83,8 @@ pub struct Settings {
     /// which is 1 unless said otherwise). None, which it is unless said otherwise, takes as many as the process has
     /// processors; at most [`caps::THREADS_MAX`].
     pub threads: Option<NonZeroUsize>,
+    /// What follows when a task fails for good; it ends alone unless said otherwise.
+    pub on_failure: OnFailure,
     /// Whether a start looks at some keys of topics that must be co-partitioned, and refuses those that different
     /// partitioners have written; so unless said otherwise.
     pub checks_partitioners: bool,
@@ -94,6 +112,7 @@ impl Default for Settings {
             buffered_records_per_partition: caps::BUFFERED_RECORDS_PER_PARTITION,
             buffered_bytes_per_partition: caps::BUFFERED_BYTES_PER_PARTITION,
             threads: None,
+            on_failure: OnFailure::EndTask,
             checks_partitioners: true,
             kept: Kept::InMemory,
             state_directory: None,
@@ -215,6 +234,13 @@ impl ProcessorSpec {
     #[must_use]
     pub fn threads(mut self, threads: NonZeroUsize) -> Self {
         self.settings.threads = Some(threads);
+        self
+    }
+
+    /// Says what follows when a task fails for good.
+    #[must_use]
+    pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
+        self.settings.on_failure = on_failure;
         self
     }
 

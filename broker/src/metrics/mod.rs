@@ -353,6 +353,7 @@ mod tests {
         processor.task_is("0_0", TaskState::Failed);
         assert_shows(&metrics, "mainstem_processor_tasks{processor=\"demo\",state=\"running\"} 1");
         assert_shows(&metrics, "mainstem_processor_tasks{processor=\"demo\",state=\"failed\"} 1");
+        assert_shows(&metrics, "mainstem_processor_failed_attempts_total{processor=\"demo\"} 1");
     }
 
     #[test]

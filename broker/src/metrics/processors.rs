@@ -27,6 +27,7 @@ pub struct Processor {
     records_out: IntCounter,
     commits: IntCounter,
     late_drops: IntCounter,
+    failed_attempts: IntCounter,
     watermark_delay: Gauge,
     nodes: Nodes,
     tasks: Tasks,
@@ -98,6 +99,7 @@ struct Families {
     records_out: IntCounterVec,
     commits: IntCounterVec,
     late_drops: IntCounterVec,
+    failed_attempts: IntCounterVec,
     watermark_delay: GaugeVec,
     nodes: NodeFamilies,
     tasks: TaskFamilies,
@@ -144,6 +146,9 @@ impl Processor {
 
     /// A task does something else now.
     pub fn task_is(&self, task: &str, state: State) {
+        if matches!(state, State::Waiting | State::Failed) {
+            self.failed_attempts.inc();
+        }
         self.tasks.is(task, state);
     }
 
@@ -206,6 +211,10 @@ impl Families {
                 "mainstem_processor_late_drops_total",
                 "Records that came after their window's grace and were dropped",
             ),
+            failed_attempts: family(
+                "mainstem_processor_failed_attempts_total",
+                "Attempts at a processor's tasks that failed, whether or not another one was made",
+            ),
             watermark_delay: seconds_gauges(
                 registry,
                 "mainstem_processor_watermark_delay_seconds",
@@ -218,12 +227,22 @@ impl Families {
     }
 
     fn processor(&self, name: &str) -> Processor {
-        let Self { records_in, records_out, commits, late_drops, watermark_delay, nodes, tasks } = self;
+        let Self {
+            records_in,
+            records_out,
+            commits,
+            late_drops,
+            failed_attempts,
+            watermark_delay,
+            nodes,
+            tasks,
+        } = self;
         Processor {
             records_in: records_in.with_label_values(&[name]),
             records_out: records_out.with_label_values(&[name]),
             commits: commits.with_label_values(&[name]),
             late_drops: late_drops.with_label_values(&[name]),
+            failed_attempts: failed_attempts.with_label_values(&[name]),
             watermark_delay: watermark_delay.with_label_values(&[name]),
             tasks: Tasks::new(name, tasks),
             nodes: Nodes { processor: name.to_owned(), families: nodes.clone(), known: Mutex::default() },

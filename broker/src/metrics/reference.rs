@@ -48,7 +48,7 @@ Kafka Streams has these figures under other names. Its rates are `rate()` of a c
 | `input-buffer-bytes-total` | `mainstem_processor_buffered_input_bytes` |
 | `restore-total`, `restore-remaining-records-total` | `mainstem_processor_store_restored_records_total`, `mainstem_processor_store_restore_remaining_records` |
 | `estimate-num-keys`, `total-sst-files-size` of a store | `mainstem_processor_store_entries`, `mainstem_processor_store_bytes` |
-| `alive-stream-threads`, `failed-stream-threads` | `mainstem_processor_tasks` |
+| `alive-stream-threads`, `failed-stream-threads` | `mainstem_processor_tasks`, `mainstem_processor_failed_attempts_total` |
 ";
 
 /// The sections of the reference, each with the words behind `mainstem_` that belong there.

@@ -37,7 +37,6 @@ impl TaskState {
 #[derive(Debug)]
 pub(super) struct TaskHandle {
     pub(super) inputs: Vec<TopicPartition>,
-    pub(super) stop: watch::Sender<bool>,
     pub(super) state: watch::Receiver<TaskState>,
     pub(super) committed: watch::Receiver<BTreeMap<TopicPartition, Offset>>,
 }
@@ -46,12 +45,13 @@ pub(super) struct TaskHandle {
 #[derive(Debug)]
 pub struct Handle {
     name: Text,
+    stop: watch::Sender<bool>,
     pub(super) tasks: Vec<TaskHandle>,
 }
 
 impl Handle {
-    pub(super) const fn new(name: Text, tasks: Vec<TaskHandle>) -> Self {
-        Self { name, tasks }
+    pub(super) const fn new(name: Text, stop: watch::Sender<bool>, tasks: Vec<TaskHandle>) -> Self {
+        Self { name, stop, tasks }
     }
 
     /// The topology's name.
@@ -133,9 +133,7 @@ impl Handle {
     }
 
     fn tell_to_stop(&self) {
-        for task in &self.tasks {
-            task.stop.send_replace(true);
-        }
+        self.stop.send_replace(true);
     }
 }
 

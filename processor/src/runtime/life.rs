@@ -16,7 +16,7 @@ use tokio::{sync::watch, time::sleep};
 use tracing::{error, info, warn};
 
 use super::{Job, TaskError, TaskState, handle::TaskHandle};
-use crate::{TaskId, caps, work};
+use crate::{OnFailure, TaskId, caps, work};
 
 /// Why an attempt has ended well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ async fn last_state(attempts: &impl Attempts) -> TaskState {
         match guarded(attempts.attempt(&mut wait)).await {
             Ok(End::Finished) => return TaskState::Finished,
             Ok(End::Stopped) => return TaskState::Stopped,
-            Err(error) if !error.is_retriable() => return TaskState::Failed(error),
+            Err(error) if life.gives_up(&error) => return TaskState::Failed(error),
             Err(error) => {
                 warn!(processor = %life.job.topology.name(), task = %life.id, %error, "task starts again");
                 life.tell(TaskState::Waiting(error));
@@ -86,11 +86,11 @@ async fn guarded(attempt: impl Future<Output = Result<End, TaskError>>) -> Resul
 
 impl Life {
     pub(super) fn new(job: Arc<Job>, transport: Arc<dyn Transport>, id: TaskId) -> (Self, TaskHandle) {
-        let (stop, stop_seen) = watch::channel(false);
         let (state_set, state) = watch::channel(TaskState::default());
         let (reached, committed) = watch::channel(BTreeMap::new());
-        let handle = TaskHandle { inputs: job.inputs(id), stop, state, committed };
-        (Self { job, transport, id, stop: stop_seen, state: state_set, reached }, handle)
+        let handle = TaskHandle { inputs: job.inputs(id), state, committed };
+        let stop = job.stop.subscribe();
+        (Self { job, transport, id, stop, state: state_set, reached }, handle)
     }
 
     /// Lets others know what is done now.
@@ -103,10 +103,25 @@ impl Life {
     pub(super) fn end(&self, last: TaskState) {
         let (processor, task) = (self.job.topology.name(), self.id);
         match &last {
-            TaskState::Failed(error) => error!(%processor, %task, %error, "task failed"),
+            TaskState::Failed(error) => {
+                error!(%processor, %task, %error, on_failure = ?self.job.settings.on_failure, "task failed");
+                self.fail();
+            }
             _ => info!(%processor, %task, "task ended"),
         }
         self.tell(last);
+    }
+
+    /// Whether an error is the end.
+    fn gives_up(&self, error: &TaskError) -> bool {
+        !error.is_retriable() && self.job.settings.on_failure != OnFailure::TryAgain
+    }
+
+    /// What follows for the others.
+    fn fail(&self) {
+        if self.job.settings.on_failure == OnFailure::StopProcessor {
+            self.job.stop.send_replace(true);
+        }
     }
 
     async fn stopped_within(&self, wait: Duration) -> bool {
@@ -116,13 +131,14 @@ impl Life {
         }
     }
 
-    /// Waits until somebody says to stop, or nobody is left to say anything.
+    /// Waits until somebody says to stop.
     pub(super) async fn stopped(&self) {
         stopped(&mut self.stop.clone()).await;
     }
 }
 
-/// Waits until somebody says to stop, or nobody is left to say anything.
+/// Waits until somebody says to stop.
 pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // The job, which whoever waits here holds, has the other end.
     let _ = stop.wait_for(|stop| *stop).await;
 }

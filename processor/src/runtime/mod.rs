@@ -36,6 +36,7 @@ use global::Reader;
 use handle::TaskHandle;
 use mainstem_client::{Offset, Text, TopicPartition, Transport};
 use task::{Globals as WaitsFor, Task};
+use tokio::sync::watch;
 use topics::ChangelogTopic;
 
 pub use error::{StartError, TaskError};
@@ -53,6 +54,8 @@ struct Job {
     topology: Topology,
     plan: Plan,
     settings: Settings,
+    /// Where all tasks are told to stop.
+    stop: watch::Sender<bool>,
     /// The ends that the partitions of repartition topics had before any task was started.
     begins: HashMap<TopicPartition, Offset>,
     /// What is known of the changelogs, by store.
@@ -137,13 +140,17 @@ pub async fn run(
         partitioners::check(&topology, &plan, transport.as_ref()).await?;
     }
     let (begins, changelogs, globals) = (HashMap::new(), HashMap::new(), topology.globals());
-    let mut job = Job { topology, plan, settings, begins, changelogs, globals };
+    let mut job =
+        Job { topology, plan, settings, stop: watch::Sender::new(false), begins, changelogs, globals };
     job.check_stores()?;
     job.changelogs = topics::create(&job, transport.as_ref()).await?;
     job.begins = topics::repartition_ends(&job.plan, transport.as_ref()).await?;
     let job = Arc::new(job);
-    let tasks = start_all(&job, &transport, threads).map_err(|error| StartError::Thread(Arc::new(error)))?;
-    Ok(Handle::new(job.topology.name().clone(), tasks))
+    let tasks = start_all(&job, &transport, threads).map_err(|error| {
+        job.stop.send_replace(true);
+        StartError::Thread(Arc::new(error))
+    })?;
+    Ok(Handle::new(job.topology.name().clone(), job.stop.clone(), tasks))
 }
 
 /// Starts all threads; that of the global tables is one of its own, so that no task holds up what all tasks look up. Their

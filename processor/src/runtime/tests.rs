@@ -22,6 +22,7 @@ use crate::{
 };
 
 mod disk;
+mod failures;
 mod foreign;
 mod forms;
 mod global;

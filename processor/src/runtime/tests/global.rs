@@ -241,7 +241,7 @@ async fn job(broker: &FakeBroker, settings: Settings) -> Arc<Job> {
     let topology = joined();
     let plan = topics::plan(&topology, broker).await.unwrap();
     let (begins, changelogs, globals) = (HashMap::new(), HashMap::new(), topology.globals());
-    Arc::new(Job { topology, plan, settings, begins, changelogs, globals })
+    Arc::new(Job { topology, plan, settings, stop: watch::Sender::new(false), begins, changelogs, globals })
 }
 
 #[tokio::test]

@@ -22,12 +22,12 @@ struct Tally(Arc<Seen>);
 
 /// What the nodes of all tasks have seen.
 #[derive(Default)]
-struct Seen {
+pub(super) struct Seen {
     threads: Mutex<HashSet<ThreadId>>,
     /// The partitions of their batches.
-    batches: watch::Sender<Vec<i32>>,
+    pub(super) batches: watch::Sender<Vec<i32>>,
     /// What the value `hold` waits for.
-    hold: Mutex<Option<mpsc::Receiver<()>>>,
+    pub(super) hold: Mutex<Option<mpsc::Receiver<()>>>,
 }
 
 impl Processor for Tally {
@@ -51,7 +51,7 @@ impl Processor for Tally {
     }
 }
 
-fn tallies(seen: &Arc<Seen>, threads: usize) -> ProcessorSpec {
+pub(super) fn tallies(seen: &Arc<Seen>, threads: usize) -> ProcessorSpec {
     let seen = Arc::clone(seen);
     let spec = ProcessorSpec::new("p", move || Tally(Arc::clone(&seen))).input("in").output("out", "out");
     let spec = spec.store("tally").commit_interval(Duration::from_millis(5));
@@ -59,7 +59,7 @@ fn tallies(seen: &Arc<Seen>, threads: usize) -> ProcessorSpec {
 }
 
 /// Writes a value to a partition, so many times.
-async fn write(broker: &FakeBroker, partition: i32, value: &'static str, times: usize) {
+pub(super) async fn write(broker: &FakeBroker, partition: i32, value: &'static str, times: usize) {
     let producer = Producer::new(broker, ProducerConfig::default());
     for _ in 0..times {
         let record = ProducerRecord::new("in").partition(partition).timestamp(Timestamp(1)).value(value);
@@ -68,18 +68,18 @@ async fn write(broker: &FakeBroker, partition: i32, value: &'static str, times: 
     producer.close().await;
 }
 
-async fn done(handle: &Handle, partition: i32, end: i64) {
+pub(super) async fn done(handle: &Handle, partition: i32, end: i64) {
     let partition = TopicPartition::new("in", partition);
     let done = handle.committed(&partition, Offset(end));
     timeout(caps::PATIENCE, done).await.expect("no progress").unwrap();
 }
 
-async fn stops(handle: &Handle) -> Result<(), TaskError> {
+pub(super) async fn stops(handle: &Handle) -> Result<(), TaskError> {
     timeout(caps::PATIENCE, handle.stop()).await.expect("it does not stop")
 }
 
 /// Waits until a task is in a state.
-async fn until_state(handle: &Handle, task: usize, is_it: impl FnMut(&TaskState) -> bool) {
+pub(super) async fn until_state(handle: &Handle, task: usize, is_it: impl FnMut(&TaskState) -> bool) {
     let mut state = handle.tasks[task].state.clone();
     timeout(caps::PATIENCE, state.wait_for(is_it)).await.expect("another state").unwrap();
 }

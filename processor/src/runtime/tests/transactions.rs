@@ -133,7 +133,7 @@ async fn task_says_whose_transaction_it_waits_for_and_for_how_long() {
     let open = open(&broker, "in", &[("a", ""), ("a", "")]).await;
     produce(&broker, [(3, "a", "")]).await;
     let job = Arc::new(job_of(&broker, spec().meter(seen.clone())).await);
-    let (task, handle) = Task::new(job, broker.transport(), TASK, Vec::new());
+    let (task, handle) = Task::new(Arc::clone(&job), broker.transport(), TASK, Vec::new());
     let held = async {
         let held = seen.names_somebody().await;
         let expected = (TopicPartition::new("in", 0), Offset(1), 3, Some(Text::from("billing")));
@@ -143,7 +143,7 @@ async fn task_says_whose_transaction_it_waits_for_and_for_how_long() {
         open.commit().await.unwrap();
         let mut committed = handle.committed.clone();
         committed.wait_for(|all| all.values().any(|reached| reached.0 == 5)).await.unwrap();
-        handle.stop.send_replace(true);
+        job.stop.send_replace(true);
     };
     let mut wait = caps::RESTART_BACKOFF;
     let (end, ()) = tokio::join!(task.attempt(&mut wait), held);

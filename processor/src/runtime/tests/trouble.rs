@@ -1,7 +1,7 @@
 //! What is told of trouble, and whether and when there is another attempt.
 
 use mainstem_client::{protocol::messages::RequestBody, testing::Around};
-use tokio::time::timeout;
+use tokio::{sync::watch, time::timeout};
 
 use super::*;
 use crate::{
@@ -36,7 +36,8 @@ pub(super) async fn job_of(broker: &FakeBroker, spec: ProcessorSpec) -> Job {
     let (topology, settings) = (spec.topology().unwrap(), spec.settings);
     let plan = plan(&topology, broker).await.unwrap();
     let (begins, changelogs, globals) = (HashMap::new(), HashMap::new(), topology.globals());
-    let mut job = Job { topology, plan, settings, begins, changelogs, globals };
+    let mut job =
+        Job { topology, plan, settings, stop: watch::Sender::new(false), begins, changelogs, globals };
     job.changelogs = create(&job, broker).await.unwrap();
     job
 }
