@@ -86,6 +86,15 @@ impl Reached {
         behind(self.time, self.disorder_ms)
     }
 
+    /// The time before which it will have no record but for disorder: the clock's, where it goes by that and is awake.
+    fn time_at(&self, now: Timestamp) -> Timestamp {
+        if self.goes_by_clock && !self.is_idle { self.time.max(now) } else { self.time }
+    }
+
+    fn watermark_at(&self, now: Timestamp) -> Timestamp {
+        behind(self.time_at(now), self.disorder_ms)
+    }
+
     fn is_finished(&self) -> bool {
         self.end.is_some_and(|end| end >= self.begin)
     }
@@ -139,12 +148,10 @@ impl TaskTime {
         self.channels.iter_mut().filter(of_it).for_each(|reached| reached.goes_by_clock = true);
     }
 
-    /// Notes what the clock says. No channel that goes by it has a record before that any more.
+    /// Notes what the clock says: no channel that goes by it will have a record before that. One that is idle takes time
+    /// nowhere.
     pub(crate) fn look_at_clock(&mut self, now: Timestamp) {
-        self.now = now.min(LAST);
-        for reached in self.channels.iter_mut().filter(|reached| reached.goes_by_clock) {
-            reached.time = reached.time.max(self.now);
-        }
+        self.now = self.now.max(now.min(LAST));
         self.raise();
     }
 
@@ -251,7 +258,7 @@ impl TaskTime {
             return END;
         }
         let awake = self.of_topics(topics).filter(|reached| !reached.is_idle && !reached.is_finished());
-        let behind = awake.map(Reached::watermark).min();
+        let behind = awake.map(|reached| reached.watermark_at(self.now)).min();
         let foremost = || self.of_topics(topics).map(Reached::watermark).max();
         behind.or_else(foremost).unwrap_or(BEGINNING)
     }
@@ -295,7 +302,7 @@ impl TaskTime {
             return;
         }
         let awake = self.channels.iter().filter(|reached| !reached.is_idle && !reached.is_finished());
-        let behind = awake.map(Reached::watermark).min();
+        let behind = awake.map(|reached| reached.watermark_at(self.now)).min();
         let foremost = || self.channels.iter().map(Reached::watermark).max().max(Some(self.rests_at));
         self.watermark = self.watermark.max(behind.or_else(foremost).unwrap_or(BEGINNING));
     }
@@ -303,7 +310,7 @@ impl TaskTime {
     /// Writes down how far time has come.
     pub(crate) fn save(&self, store: &mut Store) {
         for reached in &self.channels {
-            put_if_new(store, &SystemKey::StreamTime(&reached.channel), reached.time.0);
+            put_if_new(store, &SystemKey::StreamTime(&reached.channel), reached.time_at(self.now).0);
             if let Some(end) = reached.end.filter(|end| *end != NO_MARK) {
                 put_if_new(store, &SystemKey::End(&reached.channel), end.0);
             }

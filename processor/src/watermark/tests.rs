@@ -148,6 +148,20 @@ fn channel_that_goes_by_the_clock_is_never_behind_it_and_holds_nobody_up() {
 }
 
 #[test]
+fn idle_channel_that_goes_by_the_clock_takes_time_nowhere() {
+    let (mut time, [a, b]) = (time(), channels());
+    time.go_by_clock(&a.partition.topic);
+    time.advance(1, Timestamp(40));
+    time.idle(&a.partition, None);
+    time.idle(&b.partition, None);
+    time.look_at_clock(Timestamp(1000));
+    assert_eq!(time.watermark(), Timestamp(40));
+    // Its records do, when they come.
+    time.advance(0, Timestamp(1000));
+    assert_eq!(time.watermark(), Timestamp(1000));
+}
+
+#[test]
 fn time_that_rests_is_taken_on_and_stays_there_when_channels_wake_up() {
     let (mut time, [a, b]) = (time(), channels());
     time.rest_behind_clock(10);
