@@ -50,7 +50,7 @@
 //! repartition topic the watermark is what the tasks in front of it have said theirs is, so that it does not matter in
 //! which order their records lie there. They say so with each commit, and in front of a record that is behind their
 //! watermark: which records are late does not depend on when commits are made. A partition in which nothing happens for a while is not waited for
-//! ([`Settings::idle_after`]); what it brings later may be late. No clock is asked, but where a program wants it
+//! ([`Settings::idle_after`]); what it brings later may be late. No other clock is asked, but where a program wants it
 //! ([`Input::processing_time`], [`Settings::clock_when_idle`]).
 
 #[cfg(test)]

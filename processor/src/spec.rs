@@ -68,7 +68,8 @@ pub struct Settings {
     pub idle_after: Option<Duration>,
     /// Where all inputs of a task are idle, how far its time is behind [`Self::clock`] from then on: windows close though no
     /// more records come, and what comes later than so much behind its time is late. None, which it is unless said
-    /// otherwise, leaves time where the records have brought it, and results to follow from the records alone.
+    /// otherwise, leaves time where the records have brought it, and results to follow from the records alone. Without
+    /// [`Self::idle_after`] no input is ever idle, and this says nothing.
     pub clock_when_idle: Option<Duration>,
     /// How long an input whose log has no more to come is waited for, before the records of the other inputs of its task
     /// are worked through without it (Kafka Streams: `max.task.idle.ms`, KIP-695). Zero, which it is unless said

@@ -171,10 +171,10 @@ impl Fetcher {
             let Some(data) = answers.remove(&partition) else {
                 let session = self.sessions.get(&node);
                 let known = session.and_then(|session| session.ends(&partition));
-                known.into_iter().for_each(|known| position.ends = known);
+                known.into_iter().for_each(|known| position.hear(known));
                 continue;
             };
-            position.ends = Ends::told(&data);
+            position.hear(Ends::told(&data));
             let taken = self.on_partition(partition, round, offset, data, positions);
             first_error = first_error.and(taken);
         }

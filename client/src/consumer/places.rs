@@ -266,6 +266,28 @@ impl Consumer {
         self.positions.get(partition).map(|position| position.ends.last_stable).filter(|end| end.0 >= 0)
     }
 
+    /// When a broker last told what [`Self::high_watermark`] and [`Self::last_stable_offset`] say: while it does not answer
+    /// they may be old. None before the first records were asked for.
+    ///
+    /// ```
+    /// # mainstem_client::testing::example(async |transport| {
+    /// use mainstem_client::{Consumer, ConsumerConfig, TopicPartition, consumer::OffsetReset};
+    ///
+    /// let first = TopicPartition::new("greetings", 0);
+    /// let config = ConsumerConfig { offset_reset: OffsetReset::Earliest, ..ConsumerConfig::default() };
+    /// let mut consumer = Consumer::new(&transport, config);
+    /// consumer.assign([first.clone()]);
+    /// assert_eq!(consumer.ends_told_at(&first), None);
+    /// consumer.next().await?;
+    /// assert!(consumer.ends_told_at(&first).is_some());
+    /// # Ok(())
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn ends_told_at(&self, partition: &TopicPartition) -> Option<Instant> {
+        self.positions.get(partition)?.told
+    }
+
     /// The offsets of the first records.
     ///
     /// # Errors

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use mainstem_protocol::{Offset, messages::fetch::PartitionData};
 
+use tokio::time::Instant;
+
 use crate::{TopicPartition, caps, offsets::OffsetSpec};
 
 /// Where the next record comes from.
@@ -33,6 +35,15 @@ pub(super) struct Position {
     pub(super) paused: bool,
     /// The ends of the partition, as they were last seen.
     pub(super) ends: Ends,
+    /// When that was.
+    pub(super) told: Option<Instant>,
+}
+
+impl Position {
+    /// Notes what a broker says now of the ends.
+    pub(super) fn hear(&mut self, ends: Ends) {
+        (self.ends, self.told) = (ends, Some(Instant::now()));
+    }
 }
 
 /// Where a partition ends.
@@ -89,6 +100,7 @@ impl Positions {
             ahead: Offset::NONE,
             paused,
             ends: Ends::UNKNOWN,
+            told: None,
         };
         self.all.insert(partition, position);
     }

@@ -142,14 +142,25 @@ impl Attempt<'_> {
         }
     }
 
+    /// Whether a log has said at that time or later that there is nothing to come: also no open transaction, whose records
+    /// would be late if time went on without them. What was known before that may be old, where no broker answers.
+    fn was_at_end(&self, input: &TopicPartition, at: Instant) -> bool {
+        let (position, end) = (self.consumer.position(input), self.consumer.high_watermark(input));
+        let is_read = position.zip(end).is_some_and(|(position, end)| position >= end);
+        let is_told = self.consumer.ends_told_at(input).is_some_and(|told| told >= at);
+        is_read && is_told || self.is_over(input) || self.work.time.is_finished(input)
+    }
+
     /// An input that is read to its end, and has had nothing new for a while, is not waited for.
     pub(super) async fn look_for_idle_inputs(&mut self) -> Result<(), TaskError> {
         let Some(idle_after) = self.job.settings.idle_after else { return Ok(()) };
         let now = Instant::now();
-        let is_quiet = |heard: &Option<Instant>| heard.is_some_and(|heard| now - heard >= idle_after);
-        let quiet = self.heard.iter().filter(|(_, heard)| is_quiet(heard)).map(|(input, _)| input.clone());
-        for input in quiet.collect::<Vec<_>>() {
-            if self.merge.has_none_of(&input) && self.is_at_end(&input) {
+        let due = |heard: &Option<Instant>| {
+            heard.and_then(|heard| heard.checked_add(idle_after)).filter(|due| *due <= now)
+        };
+        let quiet = self.heard.iter().filter_map(|(input, heard)| Some((input.clone(), due(heard)?)));
+        for (input, due) in quiet.collect::<Vec<_>>() {
+            if self.merge.has_none_of(&input) && self.was_at_end(&input, due) {
                 self.work.idle_input(&input)?;
                 self.send_outputs().await?;
                 self.heard.insert(input, None);

@@ -1,10 +1,19 @@
 //! Tasks of several inputs.
 
-use mainstem_client::{Admin, AdminConfig, admin::AlterConfigs, clock::Clock, protocol::ApiKey};
+use mainstem_client::{
+    Admin, AdminConfig, Transport,
+    admin::AlterConfigs,
+    clock::Clock,
+    protocol::{ApiKey, messages::RequestBody},
+    testing::Around,
+};
 use tokio::sync::watch;
 
-use super::*;
-use crate::{Buffered, Settings, SourceSpec, TaskId};
+use super::{trouble::TASK, *};
+use crate::{
+    Buffered, Settings, SourceSpec, TaskId, caps,
+    runtime::{life::Attempts, task::Task, tests::trouble::job_of},
+};
 
 /// Passes on which record it was.
 struct Copy;
@@ -173,6 +182,46 @@ async fn clock_closes_the_last_windows_where_it_is_wanted_and_they_stay_closed_o
     produce(&broker, [(49, "a", ""), (50, "a", "")]).await;
     start(&broker, by_clock_when_idle(0).input_end(until(4))).await.ended().await.unwrap();
     assert_eq!(output(&broker).await, ["a 0 1", "a 40 1", "a 50 1"]);
+}
+
+/// A broker that leaves requests for records unanswered while it is shut.
+fn gated(broker: &FakeBroker, is_open: watch::Receiver<bool>) -> Around {
+    Around::new(broker.transport(), move |inner, call| {
+        let mut is_open = is_open.clone();
+        async move {
+            if matches!(call.request, RequestBody::Fetch(_)) {
+                drop(is_open.wait_for(|is_open| *is_open).await);
+            }
+            inner.call(call).await
+        }
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn input_whose_broker_does_not_answer_is_not_taken_to_be_idle() {
+    let (broker, gate) = (broker(1), watch::Sender::new(true));
+    produce(&broker, [(1, "a", ""), (42, "a", "")]).await;
+    let mut spec = by_clock_when_idle(150);
+    spec.settings.idle_after = Some(Duration::from_secs(1));
+    let job = Arc::new(job_of(&broker, spec).await);
+    let transport: Arc<dyn Transport> = Arc::new(gated(&broker, gate.subscribe()));
+    let (task, handle) = Task::new(Arc::clone(&job), transport, TASK, Vec::new());
+    let outage = async {
+        let mut committed = handle.committed.clone();
+        committed.wait_for(|all| all.values().any(|reached| reached.0 == 2)).await.unwrap();
+        gate.send_replace(false);
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        assert_eq!(output(&broker).await, ["a 0 1"]);
+        gate.send_replace(true);
+        // By the time that is paused, which goes on only where nothing else does.
+        while output(&broker).await != ["a 0 1", "a 40 1"] {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        job.stop.send_replace(true);
+    };
+    let mut wait = caps::RESTART_BACKOFF;
+    let (end, ()) = tokio::join!(task.attempt(&mut wait), outage);
+    end.unwrap();
 }
 
 #[tokio::test]

@@ -98,6 +98,34 @@ async fn open_transaction_of_one_input_holds_no_other_up() {
     assert_eq!(copies(&broker).await, ["in 1", "in 3", "other 2"]);
 }
 
+/// What it writes would be late if time went on without it.
+#[tokio::test(start_paused = true)]
+async fn input_with_an_open_transaction_is_not_idle() {
+    let broker = broker(1);
+    produce(&broker, [(1, "a", "")]).await;
+    let open = open(&broker, "in", &[("b", "")]).await;
+    let mut spec = spec();
+    spec.settings.idle_after = Some(Duration::from_secs(1));
+    spec.settings.clock_when_idle = Some(Duration::ZERO);
+    let job = Arc::new(job_of(&broker, spec).await);
+    let (task, handle) = Task::new(Arc::clone(&job), broker.transport(), TASK, Vec::new());
+    let transaction = async {
+        let mut committed = handle.committed.clone();
+        committed.wait_for(|all| all.values().any(|reached| reached.0 == 1)).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(output(&broker).await, Vec::<String>::new());
+        open.commit().await.unwrap();
+        committed.wait_for(|all| all.values().any(|reached| reached.0 == 3)).await.unwrap();
+        while output(&broker).await != ["a 0 1", "b 0 1"] {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        job.stop.send_replace(true);
+    };
+    let mut wait = caps::RESTART_BACKOFF;
+    let (end, ()) = tokio::join!(task.attempt(&mut wait), transaction);
+    end.unwrap();
+}
+
 /// Notes what is held back, each time that it changes.
 #[derive(Debug, Default)]
 struct Seen(Mutex<Vec<Vec<HeldInput>>>);
