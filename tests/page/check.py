@@ -96,9 +96,10 @@ def equals_metrics(page):
 
 
 def tasks_are_shown_by_state(page):
-    """Running is running: the demo's tasks neither end nor fail."""
-    tasks = lambda: page.scene.total("mainstem_processor_tasks", processor=PROCESSOR, state="running")
-    page.scene.until("tasks", lambda: page.cell("processors", PROCESSOR, "Tasks") == f"{tasks():.0f} running")
+    """Those of the demo run, and come to their end with its log."""
+    tasks = lambda state: page.scene.total("mainstem_processor_tasks", processor=PROCESSOR, state=state)
+    shown = lambda: re.fullmatch(r"(\d+) (running|finished)", page.cell("processors", PROCESSOR, "Tasks"))
+    page.scene.until("tasks", lambda: (found := shown()) and 0 < int(found[1]) == tasks(found[2]))
     buffered = page.scene.total("mainstem_processor_buffered_input_records", processor=PROCESSOR)
     shown = page.cell("processors", PROCESSOR, "Buffered")
     assert number(shown) == buffered and shown.endswith("B"), shown
